@@ -1,0 +1,3 @@
+"""erclab: a reproducibility study of multimodal emotion recognition in conversations."""
+
+__version__ = "0.1.0"

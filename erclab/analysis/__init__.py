@@ -1,0 +1,1 @@
+"""What is computed from predictions and trained models: metrics, statistics, gates. Nothing here trains."""

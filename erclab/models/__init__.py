@@ -1,0 +1,99 @@
+"""The models of the study. `MODELS` is the registry, as plain data; adding a model is adding a row."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from erclab.errors import unknown
+from erclab.models.interface import Output
+
+__all__ = ["MODELS", "ModelInfo", "Output", "build", "config_from_dict", "parameter_count"]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A row of the registry.
+
+    Attributes:
+        name: what one types.
+        title: what figures and tables show.
+        where: "module:class".
+        paper: the source.
+        kind: "trained" by gradient on batches, or "fitted" on flat arrays.
+        view: the batches it reads.
+        tasks: what it predicts.
+        fixed: configuration that belongs to this name.
+    """
+
+    name: str
+    title: str
+    where: str
+    paper: str
+    kind: str = "trained"
+    view: str = "dialogue"
+    tasks: tuple[str, ...] = ("emotion",)
+    fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def cls(self) -> type:
+        """The class itself, imported when first needed."""
+        module, name = self.where.split(":")
+        return getattr(importlib.import_module(module), name)
+
+
+MODELS = {
+    info.name: info
+    for info in (
+        ModelInfo("constant", "Constant predictor", "erclab.models.baselines:Constant",
+                  "baseline: the most frequent label", kind="fitted", view="utterance"),
+        ModelInfo("linear", "Linear probe", "erclab.models.baselines:LinearProbe",
+                  "baseline: logistic regression, one utterance alone", kind="fitted", view="utterance"),
+        ModelInfo("linear-balanced", "Linear probe, class-balanced", "erclab.models.baselines:LinearProbe",
+                  "baseline: logistic regression with inverse label shares", kind="fitted", view="utterance",
+                  fixed={"balanced": True}),
+        ModelInfo("sdt", "SDT", "erclab.models.sdt:SDT", "Ma et al. 2023, arXiv 2310.20494"),
+    )
+}
+
+
+def info(name: str) -> ModelInfo:
+    """The registry's row.
+
+    Raises:
+        UsageError: there is no such model.
+    """
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    return MODELS[name]
+
+
+def build(name: str, config: dict):
+    """A model from its configuration as a dictionary (what a run record holds)."""
+    cls = info(name).cls
+    return cls(config_from_dict(cls.Config, config))
+
+
+def config_from_dict(cls: type, values: dict):
+    """A frozen Config from a dictionary, such as one read back from JSON, where tuples have become lists.
+
+    Raises:
+        UsageError: a key that the Config does not have.
+    """
+    names = [f.name for f in dataclasses.fields(cls)]
+    for key in values:
+        if key not in names:
+            raise unknown(f"{cls.__qualname__} setting", key, names)
+    return cls(**{key: _tupled(value) for key, value in values.items()})
+
+
+def _tupled(value):
+    return tuple(_tupled(v) for v in value) if isinstance(value, list | tuple) else value
+
+
+def parameter_count(model, *, trainable: bool = False) -> int:
+    """The number of parameters of a module; 0 for what is fitted without gradients."""
+    parameters = getattr(model, "parameters", lambda: ())()
+    return sum(p.numel() for p in parameters if p.requires_grad or not trainable)

@@ -1,0 +1,44 @@
+"""Where erclab keeps what it makes. Each place can be moved by an environment variable."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def project_root() -> Path:
+    """The checkout around the working directory, or the working directory itself when there is none.
+
+    Notebooks run with `notebooks/` as their working directory and the command line from anywhere inside the
+    checkout; both must find the same runs and figures.
+    """
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / "erclab").is_dir() and (folder / "notebooks").is_dir():
+            return folder
+    return here
+
+
+def _place(variable: str, default: str) -> Path:
+    value = os.environ.get(variable)
+    return Path(value).expanduser().resolve() if value else project_root() / default
+
+
+def runs_dir() -> Path:
+    """Run records, weights and predictions (`ERCLAB_RUNS`)."""
+    return _place("ERCLAB_RUNS", "build/runs")
+
+
+def cache_dir() -> Path:
+    """Features that are slow to compute (`ERCLAB_CACHE`)."""
+    return _place("ERCLAB_CACHE", "build/cache")
+
+
+def figures_dir() -> Path:
+    """Figures that notebooks save (`ERCLAB_FIGURES`)."""
+    return _place("ERCLAB_FIGURES", "figures")
+
+
+def notebooks_dir() -> Path:
+    """The notebooks of the study."""
+    return project_root() / "notebooks"
