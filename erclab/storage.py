@@ -1,0 +1,32 @@
+"""Writing files so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` to `path`: afterwards the file is whole, or, when anything fails, as it was before.
+
+    The bytes go to a hidden temporary file in the same folder (`os.replace` is atomic only within one file
+    system), reach the disk, and then take the name. Concurrent writers do not disturb each other; the last
+    one wins. Missing folders are made.
+
+    Raises:
+        OSError: the folder cannot be made or written; the caller knows which error of ours that is.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not `tempfile`: its files are private to the user (0600), and the finished file would stay so.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:  # also an interrupt from the keyboard must not leave the temporary file behind
+        temporary.unlink(missing_ok=True)
+        raise
