@@ -1,0 +1,1 @@
+"""Raw text, audio and video to features. Each needs an optional extra of erclab; the rest works without."""

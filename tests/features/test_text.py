@@ -1,0 +1,360 @@
+"""Utterance vectors: what they are, that batches and the cache do not change them, what is refused."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+
+from erclab import storage
+from erclab.errors import FeatureError, UsageError
+from erclab.features import text
+
+transformers = pytest.importorskip("transformers", reason="text features are an optional extra")
+
+SENTENCES = [  # invented; two and two belong together
+    "I am so happy that you came!",
+    "It is a joy to see you here.",
+    "The train to the coast leaves at nine.",
+    "When does the railway carriage depart?",
+    "",
+    "No.",
+    "I am so happy that you came!",
+]
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "yes", "no", "hello", "world"]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    """The wheel's folder; its absence is a reason to skip, not to fail."""
+    try:
+        return text._minilm_folder()
+    except FeatureError as error:
+        if "not installed" in str(error):
+            pytest.skip(str(error))
+        raise
+
+
+@pytest.fixture(scope="module")
+def vectors(minilm, tmp_path_factory):
+    return text.encode(SENTENCES, cache=tmp_path_factory.mktemp("cache"), progress=False)
+
+
+@pytest.fixture(scope="module")
+def tiny_source(tmp_path_factory):
+    """A BERT with random weights and nine words: 8 dimensions, 16 positions."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(WORDS))
+    config = transformers.BertConfig(vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=1,
+                                     num_attention_heads=2, intermediate_size=8, max_position_embeddings=16)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        transformers.BertModel(config).save_pretrained(folder)
+    transformers.BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def tiny(tiny_source, tmp_path):
+    """A copy of it that a test may damage."""
+    return Path(shutil.copytree(tiny_source, tmp_path / "tiny"))
+
+
+def one_line(caught, *parts):
+    message = str(caught.value)
+    assert "\n" not in message and len(message) < 500 and caught.value.remedy
+    for part in parts:
+        assert part in message, message
+
+
+# What the vectors are
+
+def test_minilm_vectors_are_unit_float32(vectors):
+    assert vectors.shape == (len(SENTENCES), 384) and vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert np.array_equal(vectors[0], vectors[6])
+
+
+def test_related_sentences_are_closer(vectors):
+    similar = vectors[:4] @ vectors[:4].T
+    assert min(similar[0, 1], similar[2, 3]) > similar[:2, 2:].max() + 0.2
+
+
+def test_equals_a_naive_mean_over_tokens(minilm, vectors):
+    """Each text alone, without padding: the mean over its tokens, in float64."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(minilm, local_files_only=True)
+    model = transformers.AutoModel.from_pretrained(minilm, local_files_only=True).double().eval()
+    for sentence, vector in zip(SENTENCES, vectors, strict=True):
+        with torch.no_grad():
+            mean = model(**tokenizer(sentence, return_tensors="pt")).last_hidden_state[0].mean(0).numpy()
+        np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-5)
+
+
+def test_batches_order_and_company_do_not_matter(minilm, vectors, tmp_path):
+    alone = text.encode(SENTENCES, batch_size=1, cache=tmp_path / "alone", progress=False)
+    turned = text.encode([*SENTENCES[::-1], "word " * 100], batch_size=3, cache=tmp_path / "turned",
+                         progress=False)
+    np.testing.assert_allclose(alone, vectors, atol=1e-5)
+    np.testing.assert_allclose(turned[-2::-1], vectors, atol=1e-5)
+
+
+def test_minilm_is_cut_at_256_tokens(minilm, tmp_path):
+    long = ["word " * 254, "word " * 255, "word " * 900, "word " * 253]  # two more tokens are special
+    x = text.encode(long, cache=tmp_path, progress=False)
+    assert np.allclose(x[0], x[1], atol=1e-5) and np.allclose(x[0], x[2], atol=1e-5)
+    assert not np.allclose(x[0], x[3], atol=1e-5)
+
+
+def test_local_folder_and_its_limit(tiny, tmp_path):
+    x = text.encode(["hello world", "no", "yes " * 40, ""], tiny, cache=tmp_path / "cache", progress=False)
+    assert x.shape == (4, 8) and np.isfinite(x).all()
+    assert text.encode([], str(tiny), cache=tmp_path / "cache", progress=False).shape == (0, 8)
+    assert text.encode([], str(tiny), cache=tmp_path / "cache", progress=False).shape == (0, 8)
+
+
+def test_half_precision_weights_are_computed_in_float32(tiny, tmp_path):
+    weights = tiny / "model.safetensors"
+    save_file({k: v.astype(np.float16) for k, v in load_file(weights).items()}, weights, {"format": "pt"})
+    x = text.encode(["hello world"], tiny, cache=tmp_path / "cache", progress=False)
+    assert np.abs(x.astype(np.float16) - x).max() > 0
+
+
+# The cache
+
+def test_cached_vectors_are_the_same_and_nothing_is_computed(tiny, tmp_path, monkeypatch):
+    first = text.encode(SENTENCES, tiny, cache=tmp_path / "cache", progress=False)
+    monkeypatch.setattr(text, "_compute", lambda *_: pytest.fail("computed again"))
+    again = text.encode(SENTENCES, tiny, batch_size=2, cache=tmp_path / "cache", progress=False)
+    assert np.array_equal(first, again) and again.flags.writeable
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_cache_lies_in_erclabs_cache(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("ERCLAB_CACHE", str(tmp_path / "place"))
+    text.encode(["no"], tiny, progress=False)
+    assert [p.suffix for p in (tmp_path / "place" / "text").iterdir()] == [".safetensors"]
+
+
+def test_requests_that_differ_have_different_keys():
+    requests = [("a", ["ab"]), ("a", ["a", "b"]), ("a", ["b", "a"]), ("b", ["ab"]), ("a", []), ("a", [""]),
+                ("a", ["1:a"]), ("a", ["a1:"])]
+    assert len({text._key(*request) for request in requests}) == len(requests)
+
+
+def test_changed_files_have_another_identity(tiny):
+    before = text.encoder_identity(tiny)
+    (tiny / "vocab.txt").write_text("\n".join(reversed(WORDS)))
+    assert text.encoder_identity(tiny) != before and before.startswith("local@")
+
+
+@pytest.mark.parametrize("damage", [
+    lambda data: b"", lambda data: data[:-7], lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+    lambda data: b"\xff" * 100, lambda data: b"{}" + data,
+], ids=["empty", "truncated", "one bit", "noise", "shifted"])
+def test_corrupt_cache_file_is_replaced(tiny, tmp_path, damage):
+    cache = tmp_path / "cache"
+    first = text.encode(SENTENCES, tiny, cache=cache, progress=False)
+    (file,) = cache.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    assert np.array_equal(text.encode(SENTENCES, tiny, cache=cache, progress=False), first)
+    assert file.read_bytes() == whole and list(cache.iterdir()) == [file]
+
+
+def test_unwritable_cache_is_refused_before_the_work(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "_compute", lambda *_: pytest.fail("computed in vain"))
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FeatureError) as caught:
+        text.encode(["no"], tiny, cache=tmp_path / "file" / "cache")
+    one_line(caught, str(tmp_path / "file"), "cannot be written (Not a directory)", "ERCLAB_CACHE")
+
+
+def test_full_disk_is_one_line(tiny, tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(storage.os, "fsync", full)
+    with pytest.raises(FeatureError) as caught:
+        text.encode(["no"], tiny, cache=tmp_path / "cache", progress=False)
+    one_line(caught, "No space left", "ERCLAB_CACHE")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+# What is refused
+
+@pytest.mark.parametrize("name", list(text.MINILM_DIGESTS))
+def test_tampered_wheel_is_refused(minilm, tmp_path, monkeypatch, name):
+    class Wheel:
+        def locate_file(self, _):
+            return tmp_path / "model"
+
+    (tmp_path / "model").mkdir()
+    for other in text.MINILM_DIGESTS:
+        (tmp_path / "model" / other).symlink_to(minilm / other)
+    data = bytearray((minilm / name).read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "model" / name).unlink()
+    (tmp_path / "model" / name).write_bytes(data)
+    monkeypatch.setattr(text.importlib.metadata, "distribution", lambda _: Wheel())
+    with pytest.raises(FeatureError) as caught:
+        text.encode(["no"], cache=tmp_path / "cache")
+    one_line(caught, name, "not the one that was published", "--force-reinstall")
+
+
+def test_absent_wheel(tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "MINILM_WHEEL", "no-such-wheel-at-all")
+    with pytest.raises(FeatureError) as caught:
+        text.encode(["no"], cache=tmp_path)
+    one_line(caught, "not installed", 'pip install "erclab[text]"')
+
+
+def test_absent_transformers(tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(FeatureError) as caught:
+        text.encode(["no"], tiny, cache=tmp_path / "cache")
+    one_line(caught, "transformers", 'pip install "erclab[text]"')
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(FeatureError) as caught:
+        text.encode(["no"], tmp_path / "nowhere", cache=tmp_path)
+    one_line(caught, "nowhere", "no such folder", "minilm")
+
+
+def remove_tokenizer(folder):
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def add_words(folder):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["perhaps"])
+    tokenizer.save_pretrained(folder)
+
+
+def drop_weight(folder):
+    weights = load_file(folder / "model.safetensors")
+    del weights["embeddings.word_embeddings.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def ask_for_code(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "ours", "auto_map": {"AutoConfig": "code.C", "AutoModel": "code.M"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "code.py").write_text("raise SystemExit('code from the folder ran')")
+
+
+def make_nan(folder):
+    weights = {k: v * np.float32(np.nan) for k, v in load_file(folder / "model.safetensors").items()}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+@pytest.mark.parametrize("damage, problem", [
+    (lambda folder: (folder / "model.safetensors").unlink(), "no weights"),
+    (lambda folder: (folder / "config.json").unlink(), "cannot be loaded"),
+    (lambda folder: (folder / "config.json").write_text("{"), "cannot be loaded"),
+    (remove_tokenizer, "the tokenizer has 5 tokens, the encoder 9"),
+    (add_words, "the tokenizer has 10 tokens, the encoder 9"),
+    (lambda folder: (folder / "model.safetensors").write_bytes(b"noise" * 9), "cannot be loaded"),
+    (drop_weight, "1 weights are missing, such as embeddings.word_embeddings.weight"),
+    (ask_for_code, "cannot be loaded"),
+    (make_nan, "not finite"),
+], ids=["no weights", "no config", "broken config", "no tokenizer", "other tokenizer", "broken weights",
+        "weight missing", "own code", "NaN"])
+def test_folder_without_a_usable_model(tiny, tmp_path, damage, problem):
+    damage(tiny)
+    with pytest.raises(FeatureError) as caught:
+        text.encode(["no"], tiny, cache=tmp_path / "cache", progress=False)
+    one_line(caught, str(tiny), problem)
+
+
+def test_unusable_device(tiny, tmp_path):
+    for device in ("nonsense", "cuda:99"):
+        with pytest.raises(FeatureError) as caught:
+            text.encode(["no"], tiny, device=device, cache=tmp_path / "cache", progress=False)
+        one_line(caught, device, "device cannot be used", "Use cpu")
+
+
+@pytest.mark.parametrize("bad", [None, float("nan"), b"no", "\ud83d"], ids=["None", "NaN", "bytes", "half"])
+def test_what_is_not_a_text_is_named(tiny, tmp_path, bad):
+    with pytest.raises(FeatureError) as caught:
+        text.encode(["no", bad], tiny, cache=tmp_path / "cache")
+    one_line(caught, "text 1:", "not a text", "Unicode")
+
+
+def test_misuse(tiny, tmp_path):
+    with pytest.raises(UsageError, match="batch size is 0"):
+        text.encode(["no"], tiny, batch_size=0, cache=tmp_path)
+    with pytest.raises(UsageError, match="list of strings"):
+        text.encode("hello", tiny, cache=tmp_path)
+
+
+# In a process of its own: what it writes to the terminal, and names of the hub
+
+def run(code, **environment):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TQDM_", "TRANSFORMERS_"))}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT,
+                          env={**clean, "HF_HUB_OFFLINE": "1", **environment}, timeout=300)
+
+
+@pytest.mark.slow
+def test_terminal_shows_our_bar_and_nothing_else(tiny, tmp_path):
+    code = f"""
+from erclab.features import text
+from transformers.utils import logging
+before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+text.encode(["no", "hello"], {str(tiny)!r}, cache={str(tmp_path / "cache")!r} + "/%s")
+assert before == (logging.get_verbosity(), logging.is_progress_bar_enabled())
+"""
+    shown = run(code % "shown")
+    assert (shown.returncode, shown.stdout) == (0, ""), shown.stderr
+    lines = [line for line in shown.stderr.replace("\r", "\n").splitlines() if line.strip()]
+    assert lines and all(line.startswith("encode (") for line in lines) and "2/2" in lines[-1]
+    hidden = run(code % "hidden", TQDM_DISABLE="1")
+    assert (hidden.returncode, hidden.stdout, hidden.stderr) == (0, "", "")
+
+
+@pytest.mark.slow
+def test_hub_name_from_the_local_store(tiny, tmp_path):
+    """A model that was downloaded earlier works offline, and its commit is its identity."""
+    commit, store = "0123456789abcdef0123456789abcdef01234567", tmp_path / "hub" / "models--some--encoder"
+    shutil.copytree(tiny, store / "snapshots" / commit)
+    (store / "refs").mkdir()
+    (store / "refs" / "main").write_text(commit)
+    code = f"""
+import numpy as np
+from pathlib import Path
+from erclab.features import text
+cache = Path({str(tmp_path / "cache")!r})
+print(text.encoder_identity("some/encoder"))
+named = text.encode(["no", "hello"], "some/encoder", cache=cache, progress=False)
+print(np.array_equal(named, text.encode(["no", "hello"], {str(tiny)!r}, cache=cache, progress=False)))
+"""
+    done = run(code, HF_HUB_CACHE=str(tmp_path / "hub"))
+    assert done.stdout.splitlines() == [f"some/encoder@{commit}", "True"] and done.stderr == "", done.stderr
+
+
+@pytest.mark.slow
+def test_unknown_hub_name_is_one_line(tmp_path):
+    code = f"""
+from erclab.errors import FeatureError
+from erclab.features import text
+for name in ("some/encoder", "not a name!"):
+    try:
+        text.encode(["no"], name, cache={str(tmp_path)!r})
+    except FeatureError as error:
+        print(error)
+"""
+    done = run(code, HF_HUB_CACHE=str(tmp_path / "hub"))
+    lines = done.stdout.splitlines()
+    assert done.stderr == "" and [line.partition(":")[0] for line in lines] == ["some/encoder", "not a name!"]
+    assert all("cannot be loaded" in line and "minilm" in line for line in lines)
