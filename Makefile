@@ -6,8 +6,10 @@ VENV := $(or $(ERCLAB_VENV),.venv)
 export ERCLAB_VENV := $(VENV)
 RUN := "$(VENV)/bin/python" -m
 
-# Tests write nothing into the checkout but build/: no pytest cache, figures and runs of notebooks elsewhere.
-TEST_VARIABLES := TQDM_DISABLE=1 \
+# Tests write nothing into the checkout but build/: no pytest cache, figures and runs of notebooks elsewhere. The
+# runs are new each time, or a change that breaks training would be hidden by a record from before. One thread per
+# process: two test processes with two threads each wait for one another and take eight times as long.
+TEST_VARIABLES := TQDM_DISABLE=1 OMP_NUM_THREADS=1 \
 	ERCLAB_FIGURES="$(CURDIR)/build/test/figures" ERCLAB_RUNS="$(CURDIR)/build/test/runs"
 
 STUDY_OPTIONS = $(if $(PROFILE),--profile "$(PROFILE)") $(if $(CORPUS),--corpus "$(CORPUS)") \
@@ -26,13 +28,13 @@ env:  ## Make the environment in .venv from requirements.lock (does nothing if i
 	@"$(PYTHON)" tools/environment.py
 	@echo "Environment ready: $(VENV) (activate: . $(VENV)/bin/activate)"
 
+# The command ends with where to look: it knows, make does not.
 study: env  ## Run the notebooks of the study: all, or those of NN
 	@echo "Running the study: notebooks $(or $(NN),all)"
 	@$(RUN) erclab study $(NN) $(STUDY_OPTIONS)
-	@echo "Study done: read notebooks/, figures are in figures/, run records in data/results/"
 
 test: env  ## Run the unit tests, then every notebook against its committed outputs
-	@mkdir -p build/test/figures build/test/runs
+	@rm -rf build/test && mkdir -p build/test/figures build/test/runs
 	@echo "[1/2] Unit tests (tests/)"
 	@$(TEST_VARIABLES) $(RUN) pytest -p no:cacheprovider -n 2 --dist loadfile tests/
 	@echo "[2/2] Notebooks against their committed outputs (notebooks/)"

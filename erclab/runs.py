@@ -32,6 +32,7 @@ from erclab import metrics, models, paths
 from erclab.corpora import SPLITS, Corpus
 from erclab.corpora.views import DialogueView, Standardiser
 from erclab.errors import RunError, UsageError, unknown
+from erclab.settings import check, from_dict
 from erclab.storage import write_atomically
 from erclab.training import loop, recipes
 from erclab.training.device import choose_device, seeded
@@ -169,25 +170,25 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
     for m in modalities:
         if m not in corpus.modalities:
             raise unknown(f"modality of {corpus.name}", m, corpus.modalities)
-    seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    if not seeds or min(seeds) < 0:
-        raise UsageError(f"seeds {seeds} must be one or more numbers from 0")
+    numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if not numbers or min(numbers) < 0:
+        raise UsageError(f"seeds = {seeds} gives no run", remedy="Ask for one or more; they are numbered from 0.")
 
     entry = recipes.recipe_for(model, corpus.name, profile)
     settings, recipe_changes = recipes.split_changes(changes, info.cls.Config)
-    recipe = dataclasses.replace(entry.recipe, **recipe_changes)
+    recipe = from_dict(recipes.Recipe, dataclasses.asdict(entry.recipe) | recipe_changes)
     settings = {"classes": len(corpus.labels), **entry.settings, **info.fixed, **settings}
     if info.kind == "trained":
         settings = {"dims": tuple((m, corpus.dims[m]) for m in modalities), "speakers": corpus.speaker_count,
                     **settings}
-        config = getattr(info.cls, variant)(corpus.name, **settings)
+        config = getattr(info.cls, variant)(corpus.name, **check(info.cls.Config, settings))
     else:
-        config, seeds = models.config_from_dict(info.cls.Config, settings), [0]
+        config, numbers = from_dict(info.cls.Config, settings), [0]
         # A fit is decided by its features alone, so the fields of gradient training must not name another run.
         recipe = recipes.Recipe(standardise=recipe.standardise)
         protocol = "sound"
     return [RunSpec(model, dataclasses.asdict(config), recipe, corpus.name, corpus.fingerprint, modalities, protocol,
-                    seed) for seed in seeds]
+                    seed) for seed in numbers]
 
 
 def run(model: str, corpus: Corpus, *, folder: Path | None = None, force: bool = False, progress: bool = True,
@@ -227,7 +228,8 @@ def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | None = None, force:
         "id": spec.id,
         "spec": dataclasses.asdict(spec),
         "corpus": {"name": corpus.name, "labels": list(corpus.labels),
-                   "utterances": {s: len(corpus.rows(s)) for s in SPLITS}, "dims": corpus.dims},
+                   "utterances": {s: len(corpus.rows(s)) for s in SPLITS}, "dims": corpus.dims,
+                   "encoders": dict(corpus.encoders)},
         "parameters": parameters,
         "curve": outcome.curve,
         "protocols": {name: _protocol(choice, corpus) for name, choice in outcome.choices.items()},

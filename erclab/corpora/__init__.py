@@ -79,7 +79,8 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
                          f"{', '.join(info.files)}; to obtain them: {info.obtain}.")
     corpus = info.read(Path(data))
     if "text" not in corpus.vectors:
-        from erclab.features.text import encode
+        from erclab.features.text import encode, encoder_identity
 
-        corpus = corpus.with_vectors(text=encode(list(corpus.table["text"]), text_encoder, device=device))
+        vectors = encode(list(corpus.table["text"]), text_encoder, device=device)
+        corpus = corpus.with_vectors("text", vectors, encoder_identity(text_encoder))
     return corpus

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -68,6 +68,7 @@ class Corpus:
         roles: speakers that mean the same in every dialogue (such as "F" and "M"), by index. Empty: speakers
             are numbered within each dialogue in order of appearance.
         source: where it came from, for messages and records.
+        encoders: modality -> what made its vectors, where erclab made them itself.
 
     Raises:
         CorpusError: names the source, the dialogue and turn, what is wrong and what to do.
@@ -79,6 +80,7 @@ class Corpus:
     vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
     source: str = ""
+    encoders: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_table(self)
@@ -155,9 +157,9 @@ class Corpus:
         )
         return Dialogue(rows["dialogue"].iloc[0], rows["split"].iloc[0], utterances)
 
-    def with_vectors(self, **vectors: np.ndarray) -> Corpus:
-        """The same conversations with these features added or replaced."""
-        return Corpus(self.name, self.table, self.labels, {**self.vectors, **vectors}, self.roles, self.source)
+    def with_vectors(self, modality: str, array: np.ndarray, encoder: str = "") -> Corpus:
+        """The same conversations with this modality added or replaced; `encoder` says what made it."""
+        return replace(self, vectors={**self.vectors, modality: array}, encoders={**self.encoders, modality: encoder})
 
     @cached_property
     def fingerprint(self) -> str:

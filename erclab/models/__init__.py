@@ -7,10 +7,11 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
+from erclab import settings
 from erclab.errors import unknown
 from erclab.models.interface import Output
 
-__all__ = ["MODELS", "ModelInfo", "Output", "build", "config_from_dict", "parameter_count"]
+__all__ = ["MODELS", "ModelInfo", "Output", "build", "parameter_count"]
 
 
 @dataclass(frozen=True)
@@ -73,24 +74,7 @@ def info(name: str) -> ModelInfo:
 def build(name: str, config: dict):
     """A model from its configuration as a dictionary (what a run record holds)."""
     cls = info(name).cls
-    return cls(config_from_dict(cls.Config, config))
-
-
-def config_from_dict(cls: type, values: dict):
-    """A frozen Config from a dictionary, such as one read back from JSON, where tuples have become lists.
-
-    Raises:
-        UsageError: a key that the Config does not have.
-    """
-    names = [f.name for f in dataclasses.fields(cls)]
-    for key in values:
-        if key not in names:
-            raise unknown(f"{cls.__qualname__} setting", key, names)
-    return cls(**{key: _tupled(value) for key, value in values.items()})
-
-
-def _tupled(value):
-    return tuple(_tupled(v) for v in value) if isinstance(value, list | tuple) else value
+    return cls(settings.from_dict(cls.Config, config))
 
 
 def parameter_count(model, *, trainable: bool = False) -> int:

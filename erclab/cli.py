@@ -1,0 +1,174 @@
+"""The command line. Each command is a thin layer over a function that a notebook can call as well."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import sys
+from pathlib import Path
+
+import erclab
+from erclab.errors import ErclabError, NotebookError, UsageError
+
+EPILOG = "Every command explains itself with --help. A mistake of yours ends with status 2 and one line."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command. Returns the exit status: 0 done, 1 a notebook failed, 2 a mistake that the user can mend."""
+    options = _parser().parse_args(arguments)
+    if not sys.stderr.isatty():  # a bar that redraws itself makes a mess of a log file
+        os.environ.setdefault("TQDM_DISABLE", "1")
+    try:
+        return options.command(options)
+    except ErclabError as error:
+        print(f"erclab: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("erclab: stopped; finished runs are kept, an unfinished one starts again next time", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `erclab models | head` is no mistake
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="erclab", description=erclab.__doc__, epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"erclab {erclab.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    study = _command(commands, "study", _study, "execute the notebooks and leave copies, figures and a summary")
+    study.add_argument("numbers", nargs="*", metavar="NN", help="notebooks by number, such as 01 12 (default: all)")
+    _profile_and_corpus(study)
+    study.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: build/study/CORPUS-PROFILE)")
+    study.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
+                       help="another parameter of the notebooks; one that a notebook does not have is an error")
+    study.add_argument("--update", action="store_true", help="write results into notebooks/ and figures/, for a commit")
+    study.add_argument("--json", action="store_true", help="print what was executed as JSON")
+
+    run = _command(commands, "run", _run, "train a model on a corpus, or load the runs that exist")
+    run.add_argument("model", metavar="MODEL", help="a name from `erclab models`")
+    _profile_and_corpus(run)
+    run.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, 0 to N-1 (default: 1)")
+    run.add_argument("--protocol", default="sound",
+                     help="sound: epoch chosen on validation, test touched once (default); "
+                          "published: best test epoch, as several official codes report, beside the sound score")
+    run.add_argument("--variant", default="paper", help="paper: the equations (default); official: the authors' code")
+    run.add_argument("--modalities", metavar="M,M", help="a subset such as text,audio (default: all that there are)")
+    run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
+                     help="a setting of the model or its recipe, such as hidden=32 or epochs=5; may be repeated")
+    run.add_argument("--text-encoder", default="minilm", metavar="NAME",
+                     help="minilm (default, offline), or a Hugging Face name or path; for corpora without text vectors")
+    run.add_argument("--device", metavar="D", help="auto (default), cpu, cuda or mps")
+    run.add_argument("--out", type=Path, metavar="DIR", help="where runs are kept (default: build/runs)")
+    run.add_argument("--force", action="store_true", help="train again even if the run exists")
+    run.add_argument("--json", action="store_true", help="print the records as JSON")
+
+    models = _command(commands, "models", _models, "list the models")
+    models.add_argument("--json", action="store_true", help="as JSON")
+    corpora = _command(commands, "corpora", _corpora, "list the corpora and what each needs")
+    corpora.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _command(commands, name: str, function, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", epilog=EPILOG)
+    command.set_defaults(command=function)
+    return command
+
+
+def _profile_and_corpus(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--profile", default="smoke", help="smoke: a CPU, seconds (default); full: paper scale")
+    command.add_argument("--corpus", default="simulated", metavar="C", help="a name from `erclab corpora`")
+    command.add_argument("--data", metavar="DIR", help="the folder of a corpus that is not embedded")
+
+
+def _study(options) -> int:
+    try:
+        from erclab import notebooks
+    except ImportError as error:
+        raise NotebookError(f"{error.name} is not installed",
+                            remedy='Install it with: pip install "erclab[notebooks]".') from None
+    from erclab import corpora
+    from erclab.training.recipes import recipe_for
+
+    recipe_for("", "", options.profile)  # a wrong name is a mistake in one line, not a notebook that fails
+    data = str(Path(options.data).resolve()) if options.data else ""
+    corpora.load(options.corpus, data or None)
+    done, summary = notebooks.study(
+        options.numbers, profile=options.profile, corpus=options.corpus, data=data, out=options.out,
+        extra=_changes(options.changes), update=options.update, say=lambda line: print(line, file=sys.stderr, flush=True))
+    failed = [r.name for r in done if r.error]
+    if options.json:
+        print(json.dumps({"summary": str(summary), "notebooks": [
+            {"name": r.name, "path": str(r.path), "seconds": round(r.seconds, 1), "error": r.error} for r in done]}))
+    else:
+        print(f"{len(done) - len(failed)} of {len(done)} notebooks done"
+              + (f", failed: {', '.join(failed)}" if failed else ""))
+        print(f"Summary:   {summary}\nNotebooks: {summary.parent}\nFigures:   {summary.parent / 'figures'}")
+    return 1 if failed else 0
+
+
+def _run(options) -> int:
+    from erclab import corpora, models, runs
+    from erclab.exhibits import scores
+
+    models.info(options.model)  # before a corpus is read and encoded for nothing
+    modalities = [m.strip() for m in options.modalities.split(",")] if options.modalities else None
+    corpus = corpora.load(options.corpus, options.data, text_encoder=options.text_encoder)
+    records = runs.run(
+        options.model, corpus, seeds=options.seeds, protocol=options.protocol, profile=options.profile,
+        variant=options.variant, modalities=modalities, folder=options.out, force=options.force,
+        device=options.device, **_changes(options.changes))
+    if options.json:
+        print(json.dumps([r.data for r in records]))
+        return 0
+    print(scores.table({records[0].title: records}).to_string())
+    for r in records:
+        protocol = r.spec["protocol"]
+        print(f"seed {r.spec['seed']}: epoch {r.data['protocols'][protocol]['epoch']} by the {protocol} protocol, "
+              f"{r.data['wall_time_s']:.0f} s, {r.path}")
+    return 0
+
+
+def _models(options) -> int:
+    from erclab.models import MODELS
+
+    rows = [{"name": m.name, "title": m.title, "kind": m.kind, "view": m.view, "tasks": list(m.tasks),
+             "paper": m.paper} for m in MODELS.values()]
+    _print(rows, ("name", "title", "kind", "view", "paper"), options.json)
+    return 0
+
+
+def _corpora(options) -> int:
+    from erclab.corpora import CORPORA
+
+    rows = [{"name": c.name, "title": c.title, "needs": ", ".join(c.files) or "nothing", "obtain": c.obtain,
+             "licence": c.licence} for c in CORPORA.values()]
+    _print(rows, ("name", "title", "needs", "obtain"), options.json)
+    return 0
+
+
+def _print(rows: list[dict], columns: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(row[columns[0]])
+        for column in columns[1:]:
+            print(f"    {column + ':':<8} {row[column]}")
+
+
+def _changes(pairs: list[str]) -> dict:
+    """NAME=VALUE pairs; a value is a Python literal (0.1, True, None, (1, 2)) or else text."""
+    changes = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"'{pair}' is not NAME=VALUE", where="--set", remedy="For example: --set epochs=5.")
+        try:
+            changes[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            changes[name] = value
+    return changes

@@ -1,0 +1,61 @@
+"""Scores over seeds: tables for a page, bars for a slide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from erclab import metrics, viz
+from erclab.analysis import statistics
+from erclab.runs import Record
+
+TITLES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1",
+          "balanced_accuracy": "balanced accuracy"}
+
+
+def table(groups: Mapping[str, Sequence[Record]], split: str = "test") -> pd.DataFrame:
+    """One row per group: mean ± deviation over seeds in percent for each headline metric, and the seeds."""
+    return pd.DataFrame({
+        name: {TITLES[m]: str(statistics.summarise(statistics.values(records, m, split))) for m in metrics.HEADLINE}
+        | {"runs": len(records)}
+        for name, records in groups.items()
+    }).T
+
+
+def bars(groups: Mapping[str, Sequence[Record]], metric: str = "weighted_f1", *, title: str,
+         reference: Mapping[str, float] | None = None) -> Figure:
+    """One bar per group with its seeds. Groups named after a modality get that modality's colour."""
+    colours = {name: next((c for m, c in viz.MODALITY.items() if f"{m} alone" in name),
+                          viz.PURPLE if records[0].data["parameters"]["all"] else viz.GREY)
+               for name, records in groups.items()}
+    return viz.seed_bars({name: statistics.values(records, metric) for name, records in groups.items()},
+                         title=title, xlabel=f"{TITLES[metric]} on the test split (%)", colours=colours,
+                         reference=reference)
+
+
+def per_class(records: Sequence[Record]) -> pd.DataFrame:
+    """F1 of each class: one row per class, one column per seed, and the support."""
+    tables = [metrics.per_class(r.confusion(), r.labels) for r in records]
+    frame = pd.DataFrame({f"seed {r.spec['seed']}": t["f1"] for r, t in zip(records, tables, strict=True)})
+    return frame.assign(support=tables[0]["support"])
+
+
+def per_class_bars(records: Sequence[Record], *, title: str) -> Figure:
+    """F1 of each class over seeds."""
+    frame = per_class(records)
+    groups = {f"{label} ({support})": frame.loc[label].drop("support").astype(float).to_numpy()
+              for label, support in frame["support"].items()}
+    return viz.seed_bars(groups, title=title, xlabel="F1 on the test split (%)", colours=dict.fromkeys(groups, viz.BLUE))
+
+
+def confusions(groups: Mapping[str, Sequence[Record]]) -> Figure:
+    """One confusion matrix per group, counts averaged over its seeds."""
+    width = 1.0 * len(next(iter(groups.values()))[0].labels)
+    made, axes = viz.figure(1, len(groups), figsize=(width * len(groups), width))
+    for axis, (name, records) in zip(axes[0], groups.items(), strict=True):
+        mean = sum(r.confusion() for r in records) / len(records)
+        score = statistics.summarise(statistics.values(records))
+        viz.confusion(mean, records[0].labels, title=f"{name}\nweighted F1 {score}", axis=axis)
+    return made

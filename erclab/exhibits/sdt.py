@@ -1,0 +1,66 @@
+"""SDT's figures: how it trains, and what its gates choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from erclab import viz
+from erclab.analysis.gates import gate_weights
+from erclab.corpora import Corpus
+from erclab.runs import Record
+
+
+def training_curves(records: Sequence[Record]) -> Figure:
+    """Left the three parts of the loss, right weighted F1 on the validation split; bands over seeds."""
+    tables = [r.curve.set_index("epoch") for r in records]
+    def column(name: str) -> pd.DataFrame:
+        return pd.concat([t[name] for t in tables], axis=1)
+
+    made, axes = viz.figure(1, 2, figsize=(12, 4.5))
+    parts = {"task (teacher)": "train.task", "students": "train.student", "distillation": "train.distillation"}
+    viz.curves({name: column(c) for name, c in parts.items()}, title="The three-part loss, training split",
+               ylabel="nats per utterance", axis=axes[0, 0])
+    viz.curves({"validation": column("valid.weighted_f1")}, ylabel="weighted F1", axis=axes[0, 1],
+               title=f"The epoch is chosen here ({len(records)} seeds)")
+    return made
+
+
+def gate_table(records: Sequence[Record], corpus: Corpus) -> pd.DataFrame:
+    """Per test utterance (index: corpus row), the mean weight of each modality over seeds."""
+    return sum(gate_weights(r, corpus) for r in records) / len(records)
+
+
+def gates(records: Sequence[Record], corpus: Corpus) -> Figure:
+    """Distribution of each modality's gate weight; a weight of one third means no preference."""
+    weights = gate_table(records, corpus)
+    names = list(weights.columns)
+    made, ((axis,),) = viz.figure(figsize=(9, 4.2))
+    parts = axis.violinplot([weights[m] for m in names], showmedians=True)
+    for body, m in zip(parts["bodies"], names, strict=True):
+        body.set(facecolor=viz.MODALITY[m], alpha=0.8)
+    for key in ("cmedians", "cbars", "cmins", "cmaxes"):
+        parts[key].set(color="black", lw=1.2)
+    axis.axhline(1 / len(names), color=viz.GREY, ls="--", lw=1.5, label="equal shares")
+    most = weights.median().idxmax()
+    axis.set(xticks=np.arange(len(names)) + 1, xticklabels=names, ylabel="weight in the multimodal gate",
+             title=f"The gate gives most to {most} (mean over features, {len(records)} seeds)")
+    axis.legend(loc="upper right")
+    return made
+
+
+def gates_against_truth(records: Sequence[Record], corpus: Corpus) -> pd.DataFrame:
+    """On a simulated corpus: each modality's mean weight where it expresses the emotion, and where it does not.
+
+    Rows: modalities. `silent`: ambiguous or referential words, a masked voice or face. A gate that "learns the
+    contribution of each modality" should give less to a silent one.
+    """
+    weights = gate_table(records, corpus)
+    truth = corpus.table.loc[weights.index]
+    silent = {"text": truth["text_kind"] != "plain"} | {
+        m: truth[f"{m}_shown"] == "masked" for m in ("audio", "visual")}
+    return pd.DataFrame({m: {"speaking": weights.loc[~silent[m], m].mean(), "silent": weights.loc[silent[m], m].mean()}
+                         for m in weights.columns}).T

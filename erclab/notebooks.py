@@ -1,0 +1,189 @@
+"""Executing the study's notebooks without a browser: papermill, with what it lets pass made into errors."""
+
+from __future__ import annotations
+
+import html
+import os
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from erclab import paths
+from erclab.errors import NotebookError
+
+
+@dataclass(frozen=True)
+class Executed:
+    """One notebook after execution."""
+
+    name: str
+    title: str
+    path: Path
+    seconds: float
+    error: str = ""
+
+
+def find(numbers: Iterable[str] = (), folder: Path | None = None) -> list[Path]:
+    """The notebooks whose names begin with these numbers; all of them without any.
+
+    Raises:
+        NotebookError: there is no notebook, or none with that number.
+    """
+    folder = folder or paths.notebooks_dir()
+    there = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    if not there:
+        raise NotebookError("there are no notebooks", where=folder, remedy="Run this inside a checkout of erclab.")
+    chosen = []
+    for number in numbers:
+        match = [p for p in there if p.stem == number or p.stem.split("_")[0] == number.zfill(2)]
+        if not match:
+            raise NotebookError(f"no notebook '{number}'", where=folder,
+                                remedy=f"There is: {', '.join(p.stem for p in there)}.")
+        chosen += match
+    return sorted(set(chosen)) if chosen else there
+
+
+def parameters(path: Path) -> dict[str, str]:
+    """Name -> default (as source) of a notebook's `parameters` cell.
+
+    Raises:
+        NotebookError: the notebook cannot be read, or has no such cell.
+    """
+    import papermill
+
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat raises its own, json's and jsonschema's
+        raise NotebookError(f"not a notebook ({str(error).splitlines()[0]})", where=path,
+                            remedy="Restore the file (git checkout).") from None
+    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
+    if len(cells) != 1:
+        raise NotebookError(f"{len(cells)} cells are tagged 'parameters', not one", where=path,
+                            remedy="Tag the one cell that sets them.")
+    return {name: p["default"] for name, p in papermill.inspect_notebook(str(path)).items()}
+
+
+def execute(path: Path, output: Path, values: Mapping[str, Any], *, environment: Mapping[str, str] | None = None,
+            progress: bool = False) -> Executed:
+    """Run one notebook from top to bottom and store the executed copy.
+
+    The copy is stored also when a cell fails, so that one can see where.
+
+    Raises:
+        NotebookError: a parameter that the notebook does not have (papermill would only warn), or a broken notebook.
+    """
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    known = parameters(path)
+    for name in values:
+        if name not in known:
+            raise NotebookError(f"unknown parameter '{name}'", where=path.name,
+                                remedy=f"It has: {', '.join(known)}.")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    start, error = time.perf_counter(), ""
+    with _environment({"TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **(environment or {})}):
+        try:
+            papermill.execute_notebook(str(path), str(output), parameters=dict(values), cwd=str(path.parent),
+                                       progress_bar=progress, kernel_name="python3", log_output=False)
+        except papermill.PapermillExecutionError as failure:
+            error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
+        except DeadKernelError:
+            error = "the kernel died (out of memory?)"
+    title = next((line.lstrip("# ").strip() for cell in nbformat.read(path, as_version=4).cells
+                  for line in cell.source.splitlines() if line.startswith("# ")), path.stem)
+    return Executed(path.stem, title, output, time.perf_counter() - start, error)
+
+
+def normalise(source: Path, target: Path) -> None:
+    """Write an executed notebook without what differs between two equal executions: times, paths, versions."""
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", ())]
+    for i, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{i:02d}"
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+    notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+                         "language_info": {"name": "python"}}
+    nbformat.write(notebook, target)
+
+
+def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = "simulated", data: str = "",
+          out: Path | None = None, extra: Mapping[str, Any] | None = None, update: bool = False,
+          say=print) -> tuple[list[Executed], Path]:
+    """Execute notebooks; leave the executed copies, the figures and a one-page summary in one folder.
+
+    Every notebook gets those of `profile`, `corpus` and `data` that it has, and all of `extra`.
+
+    Args:
+        update: also write the results into `notebooks/` and `figures/`, for a commit.
+        say: takes one line of progress.
+
+    Returns:
+        What was executed, and the summary's path.
+    """
+    chosen = find(numbers)
+    out = out or paths.project_root() / "build" / "study" / f"{corpus}-{profile}"
+    figures = paths.figures_dir() if update else out / "figures"
+    environment = {"ERCLAB_FIGURES": str(figures), "ERCLAB_RUNS": str(paths.runs_dir()),
+                   "ERCLAB_CACHE": str(paths.cache_dir())}
+    say(f"{len(chosen)} notebooks, profile {profile}, corpus {corpus}")
+    done = []
+    for i, path in enumerate(chosen, 1):
+        known = parameters(path)
+        usual = {k: v for k, v in (("profile", profile), ("corpus", corpus), ("data", data)) if k in known}
+        # For a commit the defaults must be what is asked for, or the injected cell would be missing from it.
+        values = {} if update else usual
+        say(f"[{i}/{len(chosen)}] {path.stem} ...")
+        result = execute(path, out / path.name, {**values, **(extra or {})}, environment=environment)
+        say(f"[{i}/{len(chosen)}] {path.stem} " + (f"FAILED, {result.error}" if result.error
+                                                   else f"done in {result.seconds:.0f} s"))
+        done.append(result)
+        if update and not result.error:
+            normalise(result.path, path)
+    return done, _summary(done, out, figures, f"corpus {corpus}, profile {profile}")
+
+
+def _summary(done: list[Executed], out: Path, figures: Path, what: str) -> Path:
+    """One self-contained page: what ran, what it took, and every figure that it drew."""
+    import base64
+
+    names = {r.name.split("_")[0]: r for r in done}
+    rows = "".join(
+        f"<tr><td><a href='{html.escape(r.path.name)}'>{html.escape(r.name)}</a></td><td>{html.escape(r.title)}</td>"
+        f"<td>{r.seconds:.0f} s</td><td>{'<b>failed</b>: ' + html.escape(r.error) if r.error else 'ok'}</td></tr>"
+        for r in done)
+    pictures = "".join(
+        f"<figure><img alt='{html.escape(p.stem)}' src='data:image/png;base64,"
+        f"{base64.b64encode(p.read_bytes()).decode()}'><figcaption>{html.escape(p.stem)}</figcaption></figure>"
+        for p in sorted(figures.glob("*.png")) if p.stem.split("_")[0] in names)
+    page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>erclab study</title>
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}
+td{{padding:.2rem 1rem .2rem 0;vertical-align:top}}img{{max-width:100%}}figure{{margin:1.5rem 0}}
+figcaption{{color:#555}}</style>
+<h1>erclab study</h1><p>{html.escape(what)}.</p><table>{rows}</table>{pictures}</html>
+"""
+    path = out / "summary.html"
+    path.write_text(page)
+    return path
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]):
+    """Set environment variables for the kernels that are started in the block."""
+    before = {k: os.environ.get(k) for k in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for k, v in before.items():
+            if v is None:
+                os.environ.pop(k, None)
+            else:
+                os.environ[k] = v
+
+
