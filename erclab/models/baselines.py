@@ -53,7 +53,7 @@ class LinearProbe:
 
         classes: int
         balanced: bool = False
-        penalties: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+        penalties: tuple[float, ...] = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
         def __post_init__(self) -> None:
             if not self.penalties or min(self.penalties) <= 0:

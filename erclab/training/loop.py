@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from erclab.corpora.views import DialogueView
 from erclab.errors import RunError
 from erclab.metrics import classification_scores
+from erclab.progress import bar
 from erclab.training.recipes import Recipe
 
 PROTOCOLS = ("sound", "published")
@@ -67,10 +67,8 @@ def train(model: nn.Module, views: Mapping[str, DialogueView], recipe: Recipe, *
     best: dict[str, float] = {}
     kept: dict[str, tuple[int, dict[str, Tensor]]] = {}
     curve: list[dict] = []
-    # `disable` is given only when it is needed: TQDM_DISABLE=1 must win otherwise.
-    bar = tqdm(range(1, recipe.epochs + 1), desc=title, unit="epoch", leave=False,
-               **({} if progress else {"disable": True}))
-    for epoch in bar:
+    epochs = bar(range(1, recipe.epochs + 1), desc=title, unit="epoch", leave=False, progress=progress)
+    for epoch in epochs:
         row = {"epoch": epoch, "train": train_epoch(model, views["train"], optimiser, recipe, rng, class_weight)}
         if not np.isfinite(row["train"]["total"]):
             raise RunError(f"the loss is {row['train']['total']} after epoch {epoch}", where=title,
@@ -82,10 +80,10 @@ def train(model: nn.Module, views: Mapping[str, DialogueView], recipe: Recipe, *
             if row[split][SELECT] > best.get(name, -1.0):
                 best[name] = row[split][SELECT]
                 kept[name] = (epoch, {k: v.detach().clone() for k, v in model.state_dict().items()})
-        bar.set_postfix(loss=f"{row['train']['total']:.3f}", valid=f"{row['valid'][SELECT]:.3f}")
+        epochs.set_postfix(loss=f"{row['train']['total']:.3f}", valid=f"{row['valid'][SELECT]:.3f}")
         if protocol == "sound" and recipe.patience and epoch - kept["sound"][0] >= recipe.patience:
             break
-    bar.close()
+    epochs.close()
 
     choices = {}
     for name, (epoch, state) in kept.items():
