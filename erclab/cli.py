@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--protocol", default="sound",
                      help="sound: epoch chosen on validation, test touched once (default); "
                           "published: best test epoch, as several official codes report, beside the sound score")
-    run.add_argument("--variant", default="paper", help="paper: the equations (default); official: the authors' code")
+    run.add_argument("--variant", help="paper: the equations; official: the authors' code (default: the recipe's)")
     run.add_argument("--modalities", metavar="M,M", help="a subset such as text,audio (default: all that there are)")
     run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
                      help="a setting of the model or its recipe, such as hidden=32 or epochs=5; may be repeated")

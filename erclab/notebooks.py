@@ -88,6 +88,7 @@ def execute(path: Path, output: Path, values: Mapping[str, Any], *, environment:
     output.parent.mkdir(parents=True, exist_ok=True)
     start, error = time.perf_counter(), ""
     with _environment({"TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **(environment or {})}):
+        # OMP_WAIT_POLICY is inherited from erclab's own import, before the kernel imports torch.
         try:
             papermill.execute_notebook(str(path), str(output), parameters=dict(values), cwd=str(path.parent),
                                        progress_bar=progress, kernel_name="python3",

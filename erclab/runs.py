@@ -144,7 +144,7 @@ class Record:
 
 
 def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol: str = "sound",
-         profile: str = "smoke", variant: str = "paper", modalities: Sequence[str] | None = None,
+         profile: str = "smoke", variant: str | None = None, modalities: Sequence[str] | None = None,
          **changes) -> list[RunSpec]:
     """The runs that a question asks for, one per seed (a fitted baseline has no seed and gives one).
 
@@ -154,7 +154,7 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
         seeds: how many (0 to N-1), or which.
         protocol: "sound" or "published".
         profile: "smoke" or "full", chooses the recipe.
-        variant: "paper" or "official", for a model that has both.
+        variant: "paper" or "official", for a model that has both; the recipe's choice by default.
         modalities: a subset of the corpus's; all by default.
         changes: settings of the model or fields of the recipe to set differently.
 
@@ -164,6 +164,8 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
     info = models.info(model)
     if protocol not in loop.PROTOCOLS:
         raise unknown("protocol", protocol, loop.PROTOCOLS)
+    entry = recipes.recipe_for(model, corpus.name, profile)
+    variant = variant or entry.variant
     if variant not in recipes.VARIANTS:
         raise unknown("variant", variant, recipes.VARIANTS)
     modalities = tuple(modalities or corpus.modalities)
@@ -174,7 +176,6 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
     if not numbers or min(numbers) < 0:
         raise UsageError(f"seeds = {seeds} gives no run", remedy="Ask for one or more; they are numbered from 0.")
 
-    entry = recipes.recipe_for(model, corpus.name, profile)
     settings, recipe_changes = recipes.split_changes(changes, info.cls.Config)
     recipe = from_dict(recipes.Recipe, dataclasses.asdict(entry.recipe) | recipe_changes)
     settings = {"classes": len(corpus.labels), **entry.settings, **info.fixed, **settings}

@@ -1,0 +1,117 @@
+"""The command line as a user meets it: exit status, one line per mistake, JSON that a machine can read."""
+
+import json
+
+import numpy as np
+import pytest
+
+from erclab import cli
+
+HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
+
+
+@pytest.fixture
+def call(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("ERCLAB_RUNS", str(tmp_path / "runs"))
+
+    def call(*arguments):
+        try:
+            status = cli.main(list(arguments))
+        except SystemExit as stop:  # argparse
+            status = stop.code
+        out, err = capsys.readouterr()
+        return status, out, err
+    return call
+
+
+@pytest.fixture
+def meld(tmp_path):
+    """A MELD folder of six invented utterances with text vectors of its own, so that nothing is encoded."""
+    folder = tmp_path / "meld"
+    folder.mkdir()
+    rows = "1,Good morning.,Ann,neutral,neutral,0,0,1,1,0,1\n2,What a day!,Ben,joy,positive,0,1,1,1,1,2\n"
+    for part in ("train", "dev", "test"):
+        (folder / f"{part}_sent_emo.csv").write_text(HEADER + rows)
+    np.savez(folder / "text.npz", **{part: np.ones((2, 3), np.float32) for part in ("train", "dev", "test")})
+    return folder
+
+
+def test_models_and_corpora_are_listed(call):
+    for command, name in (("models", "sdt"), ("corpora", "meld")):
+        status, out, _ = call(command)
+        assert status == 0 and name in out
+        status, out, _ = call(command, "--json")
+        assert status == 0 and name in [row["name"] for row in json.loads(out)]
+
+
+def test_a_run_prints_its_scores_and_where_it_is(call):
+    arguments = ("run", "sdt", "--corpus", "simulated-tiny", "--seeds", "2", "--set", "epochs=1", "--set", "hidden=16")
+    status, out, _ = call(*arguments)
+    assert status == 0 and "weighted F1" in out and out.count("by the sound protocol") == 2
+    status, out, _ = call(*arguments, "--json")
+    records = json.loads(out)
+    assert status == 0 and [r["spec"]["seed"] for r in records] == [0, 1]
+    assert records[0]["spec"]["settings"]["hidden"] == 16
+
+
+def test_values_are_literals_or_text():
+    assert cli._changes(["a=1", "b=0.5", "c=None", "d=(1, 2)", "e=pre"]) == {
+        "a": 1, "b": 0.5, "c": None, "d": (1, 2), "e": "pre"}
+
+
+def one_line(err):
+    assert err.startswith("erclab: error: ") and err.count("\n") == 1 and "Traceback" not in err
+    return err
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (("run", "sdt", "--corpus", "simulate"), "Did you mean 'simulated'"),
+    (("run", "stt"), "unknown model 'stt'"),
+    (("run", "sdt", "--corpus", "meld"), "needs a folder"),
+    (("run", "sdt", "--corpus", "meld", "--data", "/no/such/folder"), "/no/such/folder: there is no such folder"),
+    (("run", "sdt", "--corpus", "simulated-tiny", "--data", "."), "embedded and reads no folder"),
+    (("run", "sdt", "--set", "epochs"), "not NAME=VALUE"),
+    (("run", "sdt", "--set", "epocs=1"), "Did you mean 'epochs'"),
+    (("run", "sdt", "--protocol", "lucky"), "unknown protocol"),
+    (("run", "sdt", "--device", "toaster"), "cannot be used here"),
+    (("study", "99"), "no notebook '99'"),
+    (("study", "--profile", "large"), "unknown profile"),
+    (("study", "--corpus", "nope"), "unknown corpus"),
+])
+def test_a_mistake_is_one_line_and_status_2(call, arguments, said):
+    status, out, err = call(*arguments)
+    assert status == 2 and out == "" and said in one_line(err)
+
+
+@pytest.mark.parametrize("arguments", [(), ("fly",), ("run",), ("run", "sdt", "--seeds", "x")])
+def test_wrong_usage_is_status_2(call, arguments):
+    status, _, err = call(*arguments)
+    assert status == 2 and "usage:" in err
+
+
+def test_a_malformed_row_names_file_line_and_remedy(call, meld):
+    with open(meld / "dev_sent_emo.csv", "a") as file:
+        file.write("3,too,few\n")
+    status, _, err = call("run", "constant", "--corpus", "meld", "--data", str(meld))
+    assert status == 2 and "dev_sent_emo.csv, line 4" in one_line(err)
+
+
+def test_an_unknown_label_names_file_line_and_the_labels(call, meld):
+    with open(meld / "test_sent_emo.csv", "a") as file:
+        file.write("3,Hm.,Ann,boredom,neutral,0,2,1,1,2,3\n")
+    status, _, err = call("run", "constant", "--corpus", "meld", "--data", str(meld))
+    assert status == 2 and "test_sent_emo.csv, line 4" in one_line(err) and "boredom" in err and "neutral" in err
+
+
+def test_a_nan_feature_names_file_and_utterance(call, meld):
+    arrays = {part: np.ones((2, 3), np.float32) for part in ("train", "dev", "test")}
+    arrays["train"][1, 2] = np.nan
+    np.savez(meld / "text.npz", **arrays)
+    status, _, err = call("run", "constant", "--corpus", "meld", "--data", str(meld))
+    assert status == 2 and "text.npz" in one_line(err) and "train" in err and "nan" in err.lower()
+
+
+def test_help_explains_every_command(call):
+    for command in ("study", "run", "models", "corpora"):
+        status, out, _ = call(command, "--help")
+        assert status == 0 and "A mistake of yours" in out

@@ -1,0 +1,189 @@
+"""Runs: what decides their id, that they are stored whole or not at all, and that they are loaded, not repeated."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from erclab import corpora, runs
+from erclab.corpora import simulated
+from erclab.errors import RunError, UsageError
+
+QUICK = {"epochs": 2, "hidden": 16, "heads": 2}
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return corpora.load("simulated-tiny")
+
+
+@pytest.fixture
+def ask(tiny, tmp_path):
+    def ask(model="sdt", corpus=tiny, **question):
+        settings = QUICK if model == "sdt" else {}
+        return runs.run(model, corpus, folder=tmp_path / "runs", progress=False, **{**settings, **question})
+    return ask
+
+
+def test_a_record_holds_what_one_needs_to_believe_it(ask, tiny):
+    record, = ask()
+    data = json.loads(record.path.read_text())
+    assert data["schema"] == runs.SCHEMA and data["id"] == record.path.stem
+    assert data["spec"]["fingerprint"] == tiny.fingerprint and data["spec"]["recipe"]["epochs"] == 2
+    assert data["corpus"]["utterances"] == {s: len(tiny.rows(s)) for s in ("train", "valid", "test")}
+    assert {"python", "torch", "device", "threads"} <= set(data["environment"])
+    assert data["wall_time_s"] > 0 and data["parameters"]["all"] > 0
+    assert list(record.curve["epoch"]) == [1, 2]
+    assert record.confusion().sum() == len(tiny.rows("test"))
+
+
+def test_scores_follow_from_the_stored_predictions(ask, tiny):
+    record, = ask()
+    prediction = record.predictions("test").argmax(1)
+    assert (prediction == tiny.targets("test")).mean() == pytest.approx(record.scores()["accuracy"])
+    np.testing.assert_allclose(np.exp(record.predictions()).sum(1), 1, rtol=1e-5)
+
+
+def test_the_stored_model_makes_the_stored_predictions(ask, tiny):
+    from erclab.corpora.views import DialogueView, Standardiser
+    from erclab.training.loop import log_probabilities
+
+    record, = ask()
+    view = DialogueView(tiny, "test", tiny.modalities, standardiser=Standardiser.fit(tiny, tiny.modalities))
+    np.testing.assert_allclose(log_probabilities(record.model(), view), record.predictions(), atol=1e-6)
+
+
+def test_a_run_that_exists_is_loaded_and_force_trains_it_again(ask):
+    first, = ask()
+    written = first.path.stat().st_mtime_ns
+    again, = ask()
+    assert again.path.stat().st_mtime_ns == written and again.data == first.data
+    forced, = ask(force=True)
+    assert forced.path.stat().st_mtime_ns > written
+    assert forced.data["protocols"] == first.data["protocols"] and forced.data["curve"] == first.data["curve"]
+
+
+@pytest.mark.parametrize("change", [{"seeds": [1]}, {"epochs": 3}, {"hidden": 32}, {"modalities": ["text"]},
+                                    {"protocol": "published"}, {"variant": "official"}])
+def test_whatever_changes_the_result_changes_the_id(tiny, change):
+    base, = runs.plan("sdt", tiny, **QUICK)
+    other, = runs.plan("sdt", tiny, **{**QUICK, **change})
+    assert base.id != other.id
+
+
+def test_the_id_depends_on_the_corpus_content_and_the_version(tiny):
+    base, = runs.plan("sdt", tiny, **QUICK)
+    other, = runs.plan("sdt", simulated.generate("tiny", seed=1), **QUICK)
+    assert base.id != other.id and base.id != dataclasses.replace(base, version="0").id
+    assert base.id == runs.plan("sdt", simulated.generate("tiny"), **QUICK)[0].id
+
+
+def test_seeds_are_a_number_or_a_list_and_a_fit_has_one(tiny):
+    assert [s.seed for s in runs.plan("sdt", tiny, seeds=3)] == [0, 1, 2]
+    assert [s.seed for s in runs.plan("sdt", tiny, seeds=[5, 7])] == [5, 7]
+    assert len(runs.plan("linear", tiny, seeds=5)) == 1
+
+
+def test_sound_knows_no_test_score_per_epoch_and_published_knows_both(ask):
+    sound, = ask()
+    assert not [c for c in sound.curve if c.startswith("test")]
+    with pytest.raises(UsageError, match="unknown protocol"):
+        sound.scores(protocol="published")
+    published, = ask(protocol="published", epochs=4)
+    assert "test.weighted_f1" in published.curve
+    assert published.scores()["weighted_f1"] == pytest.approx(published.curve["test.weighted_f1"].max())
+    assert published.scores(protocol="sound")["weighted_f1"] <= published.scores()["weighted_f1"]
+    chosen = published.data["protocols"]["sound"]["epoch"]
+    assert published.curve.set_index("epoch")["valid.weighted_f1"].idxmax() == chosen
+
+
+def test_both_protocols_share_one_training(ask):
+    sound, = ask(epochs=4)
+    published, = ask(epochs=4, protocol="published")
+    assert published.data["protocols"]["sound"] == sound.data["protocols"]["sound"]
+
+
+@pytest.mark.parametrize("question, message", [
+    ({"model": "sdtt"}, "unknown model 'sdtt'. Did you mean 'sdt'"), ({"protocol": "best"}, "unknown protocol 'best'"),
+    ({"variant": "fast"}, "unknown variant"), ({"profile": "huge"}, "unknown profile"),
+    ({"modalities": ["smell"]}, "unknown modality"), ({"seeds": 0}, "gives no run"),
+    ({"epoch": 3}, "Did you mean 'epochs'"), ({"epochs": "many"}, "not a whole number"), ({"epochs": 0}, "positive"),
+    ({"hidden": 15}, "even and a multiple"), ({"dims": 3}, "dims = 3"), ({"device": "gpu7"}, "cannot be used here")])
+def test_a_wrong_question_is_one_clear_line(ask, question, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        ask(**question)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_record_is_written_last_and_nothing_else_counts(ask, tmp_path, monkeypatch):
+    real = runs.write_atomically
+
+    def full_disk(path, data):
+        if path.suffix == ".json":
+            raise OSError(28, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(runs, "write_atomically", full_disk)
+    with pytest.raises(RunError, match="No space left on device.*Free some space"):
+        ask()
+    assert not list((tmp_path / "runs").glob("*.json"))
+    monkeypatch.setattr(runs, "write_atomically", real)
+    assert ask()[0].path.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_training(tiny, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(runs, "_train", lambda *_: pytest.fail("trained for nothing"))
+    with pytest.raises(RunError, match="cannot be stored here.*ERCLAB_RUNS"):
+        runs.run("sdt", tiny, folder=tmp_path / "file" / "runs")
+
+
+@pytest.mark.parametrize("content, message", [("", "not a run record"), ("{", "not a run record"),
+                                              ("[]", "not a run record"), ('{"schema": 99}', "schema 99")])
+def test_a_record_that_is_none_is_refused(tmp_path, content, message):
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(RunError, match=message):
+        runs.load(tmp_path / "x.json")
+
+
+def test_lost_or_damaged_tensors_are_said(ask):
+    record, = ask()
+    weights = record.path.with_suffix(".weights.safetensors")
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(RunError, match="--force"):
+        record.model()
+    record.path.with_suffix(".predictions.safetensors").unlink()
+    with pytest.raises(RunError, match="--force"):
+        record.predictions()
+
+
+def test_a_fitted_baseline_has_no_weights(ask):
+    record, = ask("constant")
+    with pytest.raises(RunError, match="keeps no weights"):
+        record.model()
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_no_record_and_runs_again(tmp_path):
+    folder = tmp_path / "runs"
+    command = [sys.executable, "-m", "erclab", "run", "sdt", "--corpus", "simulated-tiny", "--out", str(folder),
+               "--set", "epochs=60", "--json"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not folder.exists() and time.monotonic() < deadline:  # the folder is made just before training
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "the run ended before it was killed"
+    assert not list(folder.glob("*.json"))
+
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    record, = json.loads(done.stdout)
+    assert runs.load(folder / f"{record['id']}.json").data == record
