@@ -90,20 +90,35 @@ def _study(options) -> int:
     except ImportError as error:
         raise NotebookError(f"{error.name} is not installed",
                             remedy='Install it with: pip install "erclab[notebooks]".') from None
-    from erclab import corpora
+    from erclab import corpora, sweep
+    from erclab.exhibits import scores
     from erclab.training.recipes import recipe_for
 
-    recipe_for("", "", options.profile)  # a wrong name is a mistake in one line, not a notebook that fails
+    # A mistake here is one line now, not a notebook that fails later; and text is encoded here, where one sees a bar.
+    recipe_for("", "", options.profile)
+    notebooks.find(options.numbers)
     data = str(Path(options.data).resolve()) if options.data else ""
-    corpora.load(options.corpus, data or None)
+    corpus = corpora.load(options.corpus, data or None)
+    extra = _changes(options.changes)
+    tables = []
+
+    def results(done):
+        """The table behind 12_sdt: its runs exist by now and are loaded."""
+        if any(r.name == "12_sdt" and not r.error for r in done):
+            seeds = {"seeds": extra["seeds"]} if "seeds" in extra else {}
+            tables.append(scores.table(sweep.comparison(corpus, profile=options.profile, progress=False, **seeds)))
+        return tables[0] if tables else None
+
     done, summary = notebooks.study(
-        options.numbers, profile=options.profile, corpus=options.corpus, data=data, out=options.out,
-        extra=_changes(options.changes), update=options.update, say=lambda line: print(line, file=sys.stderr, flush=True))
+        options.numbers, profile=options.profile, corpus=options.corpus, data=data, out=options.out, extra=extra,
+        update=options.update, results=results, say=lambda line: print(line, file=sys.stderr, flush=True))
     failed = [r.name for r in done if r.error]
     if options.json:
         print(json.dumps({"summary": str(summary), "notebooks": [
             {"name": r.name, "path": str(r.path), "seconds": round(r.seconds, 1), "error": r.error} for r in done]}))
     else:
+        for table in tables:
+            print(f"Scores on the test split (%), mean ± deviation over seeds:\n{table.to_string()}\n")
         print(f"{len(done) - len(failed)} of {len(done)} notebooks done"
               + (f", failed: {', '.join(failed)}" if failed else ""))
         print(f"Summary:   {summary}\nNotebooks: {summary.parent}\nFigures:   {summary.parent / 'figures'}")

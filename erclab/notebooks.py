@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 
 from erclab import paths
 from erclab.errors import NotebookError
@@ -116,6 +118,7 @@ def normalise(source: Path, target: Path) -> None:
 
 def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = "simulated", data: str = "",
           out: Path | None = None, extra: Mapping[str, Any] | None = None, update: bool = False,
+          results: Callable[[list[Executed]], pd.DataFrame | None] = lambda done: None,
           say=print) -> tuple[list[Executed], Path]:
     """Execute notebooks; leave the executed copies, the figures and a one-page summary in one folder.
 
@@ -123,6 +126,7 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
 
     Args:
         update: also write the results into `notebooks/` and `figures/`, for a commit.
+        results: from what was executed to a table for the summary, or None.
         say: takes one line of progress.
 
     Returns:
@@ -147,13 +151,13 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
         done.append(result)
         if update and not result.error:
             normalise(result.path, path)
-    return done, _summary(done, out, figures, f"corpus {corpus}, profile {profile}")
+    return done, _summary(done, out, figures, results(done), f"corpus {corpus}, profile {profile}")
 
 
-def _summary(done: list[Executed], out: Path, figures: Path, what: str) -> Path:
-    """One self-contained page: what ran, what it took, and every figure that it drew."""
-    import base64
-
+def _summary(done: list[Executed], out: Path, figures: Path, table: pd.DataFrame | None, what: str) -> Path:
+    """One self-contained page: the scores, what ran, what it took, and every figure that it drew."""
+    scores = "" if table is None else ("<h2>Scores on the test split, percent, mean ± deviation over seeds</h2>"
+                                       + table.to_html(border=0))
     names = {r.name.split("_")[0]: r for r in done}
     rows = "".join(
         f"<tr><td><a href='{html.escape(r.path.name)}'>{html.escape(r.name)}</a></td><td>{html.escape(r.title)}</td>"
@@ -165,9 +169,10 @@ def _summary(done: list[Executed], out: Path, figures: Path, what: str) -> Path:
         for p in sorted(figures.glob("*.png")) if p.stem.split("_")[0] in names)
     page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>erclab study</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}
-td{{padding:.2rem 1rem .2rem 0;vertical-align:top}}img{{max-width:100%}}figure{{margin:1.5rem 0}}
+td,th{{padding:.2rem 1rem .2rem 0;vertical-align:top;text-align:left}}img{{max-width:100%}}figure{{margin:1.5rem 0}}
 figcaption{{color:#555}}</style>
-<h1>erclab study</h1><p>{html.escape(what)}.</p><table>{rows}</table>{pictures}</html>
+<h1>erclab study</h1><p>{html.escape(what)}.</p>{scores}<h2>Notebooks</h2>
+<table>{rows}</table><h2>Figures</h2>{pictures}</html>
 """
     path = out / "summary.html"
     path.write_text(page)
