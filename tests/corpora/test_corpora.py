@@ -1,0 +1,98 @@
+"""The registry of corpora, and `load`: from a name to something that a model can read."""
+
+import ast
+import inspect
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from erclab import corpora
+from erclab.corpora import CORPORA, Corpus, load
+from erclab.errors import CorpusError, UsageError
+
+
+def test_every_row_can_be_shown_to_people():
+    assert {"simulated", "simulated-tiny", "meld"} <= set(CORPORA)
+    for name, info in CORPORA.items():
+        assert info.name == name and info.title and info.licence and info.obtain
+        assert info.needs_data == bool(info.files), name
+
+
+def test_no_name_is_taken_twice():
+    """The registry is a dictionary, so a second row of the same name would silently win."""
+    calls = [node for node in ast.walk(ast.parse(inspect.getsource(corpora)))
+             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "CorpusInfo"]
+    assert len(calls) == len(CORPORA)
+
+
+@pytest.mark.parametrize("name", [n for n, info in CORPORA.items() if not info.needs_data])
+def test_an_embedded_corpus_loads_under_its_own_name_and_has_vectors(name):
+    corpus = load(name)
+    assert corpus.name == name and corpus.modalities
+    assert corpus.fingerprint == load(name).fingerprint
+
+
+@pytest.mark.parametrize(("name", "meant"), [("simulatd", "simulated"), ("MELD", ""), ("melt", "meld")])
+def test_an_unknown_name_lists_what_there_is_and_perhaps_what_was_meant(name, meant):
+    with pytest.raises(UsageError, match=f"unknown corpus '{name}'.*There is: simulated, ") as caught:
+        load(name)
+    assert (f"Did you mean '{meant}'?" if meant else "There is") in str(caught.value)
+
+
+def test_an_embedded_corpus_refuses_a_folder(tmp_path):
+    with pytest.raises(UsageError, match="'simulated' is embedded and reads no folder"):
+        load("simulated", tmp_path)
+
+
+@pytest.mark.parametrize("name", [n for n, info in CORPORA.items() if info.needs_data])
+def test_a_corpus_that_is_not_embedded_says_what_it_needs_and_how_to_get_it(name):
+    with pytest.raises(UsageError, match=f"'{name}' needs a folder") as caught:
+        load(name)
+    message = str(caught.value)
+    assert all(file in message for file in CORPORA[name].files) and CORPORA[name].obtain in message
+    assert "\n" not in message
+
+
+def test_meld_without_its_files_is_an_error_with_the_path(tmp_path):
+    with pytest.raises(CorpusError, match=str(tmp_path / "nowhere")):
+        load("meld", str(tmp_path / "nowhere"))
+    with pytest.raises(CorpusError, match=r"train_sent_emo\.csv: there is no such file"):
+        load("meld", tmp_path)
+
+
+@pytest.fixture
+def meld_folder(tmp_path):
+    for part in ("train", "dev", "test"):
+        pd.DataFrame({"Utterance": [f"A bird in the {part} tree.", "Where?"], "Speaker": ["Ada", "Bo"],
+                      "Emotion": ["joy", "neutral"], "Dialogue_ID": [0, 0], "Utterance_ID": [0, 1]}
+                     ).to_csv(tmp_path / f"{part}_sent_emo.csv", index=False)
+    return tmp_path
+
+
+@pytest.fixture
+def encoded(monkeypatch):
+    """Replaces the encoder by word lengths; gives the list of what it was asked for."""
+    asked = []
+
+    def encode(texts, encoder, *, device):
+        asked.append((texts, encoder, device))
+        return np.array([[len(t), t.count(" ")] for t in texts], dtype=np.float32)
+
+    monkeypatch.setattr("erclab.features.text.encode", encode)
+    monkeypatch.setattr("erclab.features.text.encoder_identity", lambda name: f"identity of {name}")
+    return asked
+
+
+def test_a_corpus_without_text_vectors_gets_them_from_the_encoder(meld_folder, encoded):
+    corpus = load("meld", meld_folder, text_encoder="counter", device="somewhere")
+    assert isinstance(corpus, Corpus) and corpus.modalities == ("text",)
+    assert encoded == [(corpus.table["text"].tolist(), "counter", "somewhere")]
+    assert corpus.vectors["text"][0].tolist() == [25, 5] and corpus.vectors["text"][1].tolist() == [6, 0]
+    assert dict(corpus.encoders) == {"text": "identity of counter"}
+
+
+def test_text_vectors_that_the_corpus_brings_are_kept(meld_folder, encoded):
+    np.savez(meld_folder / "text.npz", **{part: np.full((2, 3), 0.5) for part in ("train", "dev", "test")})
+    corpus = load("meld", meld_folder)
+    assert encoded == [] and corpus.dims == {"text": 3} and dict(corpus.encoders) == {}
