@@ -305,7 +305,7 @@ def test_three_modalities_together_beat_each_alone():
     ({"turns": (0, 3)}, r"turns \(0, 3\)"),
     ({"turns": (5, 4)}, r"turns \(5, 4\)"),
     ({"dims": (4, 0, 4)}, r"dims \(4, 0, 4\) must be positive"),
-    ({"persistance": 0.2}, "unknown simulation setting 'persistance'. Did you mean 'persistence'"),
+    ({"persistance": 0.2}, r"unknown .*setting 'persistance'\. Did you mean 'persistence'"),
 ])
 def test_settings_that_make_no_sense_are_refused(changes, problem):
     with pytest.raises(UsageError, match=problem) as caught:

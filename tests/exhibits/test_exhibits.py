@@ -43,6 +43,12 @@ def title(axis):
     return axis.get_title(loc="left")
 
 
+def legend(figure):
+    """The texts of its legends, wherever they stand."""
+    boxes = [*figure.legends, *(a.get_legend() for a in figure.axes if a.get_legend())]
+    return [t.get_text() for box in boxes for t in box.get_texts()]
+
+
 def percent(records, metric="weighted_f1", split="test"):
     return [100 * r.scores(split)[metric] for r in records]
 
@@ -66,13 +72,14 @@ def test_the_table_of_another_split_has_that_splits_numbers(groups, records):
 
 
 def test_bars_are_the_groups_means_in_their_colours(groups):
-    (axis,) = scores.bars(groups, title="SDT and what it must beat", reference={"published": 74.08}).axes
+    figure = scores.bars(groups, title="SDT and what it must beat", reference={"published": 74.08})
+    (axis,) = figure.axes
     assert [b.get_width() for b in axis.patches] == pytest.approx([np.mean(percent(g)) for g in groups.values()])
     assert [t.get_text() for t in axis.get_yticklabels()] == list(groups)
     assert title(axis) == "SDT and what it must beat" and "weighted F1" in axis.get_xlabel()
     assert [to_hex(b.get_facecolor()).upper() for b in axis.patches] == [
         viz.PURPLE, viz.MODALITY["audio"], viz.GREY]
-    assert axis.get_legend().get_texts()[0].get_text() == "published: 74.08"
+    assert legend(figure) == ["published: 74.08"]
 
 
 def test_bars_of_another_metric_say_which(groups):
@@ -93,13 +100,15 @@ def test_f1_of_each_class_is_that_of_each_seeds_confusion(records, tiny):
             assert frame.loc[label, f"seed {seed}"] == pytest.approx(2 * both / either if either else 0)
 
 
-def test_bars_of_each_class_show_that_table(records):
+def test_bars_of_each_class_show_that_table_and_name_its_extremes(records):
     frame = scores.per_class(records)
-    (axis,) = scores.per_class_bars(records, title="Rare classes are hard").axes
-    assert [b.get_width() for b in axis.patches] == pytest.approx(
-        (100 * frame[["seed 0", "seed 1"]].mean(axis=1)).tolist())
+    mean = 100 * frame[["seed 0", "seed 1"]].mean(axis=1)
+    (axis,) = scores.per_class_bars(records).axes
+    assert [b.get_width() for b in axis.patches] == pytest.approx(mean.tolist())
     assert [t.get_text() for t in axis.get_yticklabels()] == [
         f"{label} ({n})" for label, n in frame["support"].items()]
+    said = re.match(r"Hardest class: (\w+), F1 (\d+); easiest: (\w+), (\d+)$", title(axis)).groups()
+    assert said == (mean.idxmin(), f"{mean.min():.0f}", mean.idxmax(), f"{mean.max():.0f}")
 
 
 def test_confusions_show_the_mean_counts_of_each_group_and_its_score(groups):
@@ -205,7 +214,7 @@ def test_label_balance_draws_every_share_and_says_the_largest(tiny):
     shares = 100 * tiny.counts().div(tiny.counts().sum(axis=1), axis=0)
     assert [b.get_height() for b in axis.patches] == pytest.approx(shares.to_numpy().ravel())
     assert [t.get_text() for t in axis.get_xticklabels()] == list(tiny.labels)
-    assert [t.get_text() for t in axis.get_legend().get_texts()] == ["train", "valid", "test"]
+    assert legend(axis.figure) == ["train", "valid", "test"]
     assert f"{shares.loc['train'].max():.0f} %" in title(axis) and shares.loc["train"].idxmax() in title(axis)
 
 
@@ -243,7 +252,7 @@ def test_padding_shows_the_mask_and_says_its_share(tiny):
     np.testing.assert_array_equal(axis.images[0].get_array(), expected)
     share = 100 * (1 - batch.mask.float().mean().item())
     assert int(re.search(r"(\d+) %", title(axis))[1]) == round(share) > 0
-    assert [t.get_text() for t in axis.get_legend().get_texts()] == ["padding", "speaker 0", "speaker 1"]
+    assert legend(axis.figure) == ["padding", "speaker 0", "speaker 1"]
 
 
 def test_separability_draws_every_modality_and_utterance(tiny):
@@ -252,7 +261,7 @@ def test_separability_draws_every_modality_and_utterance(tiny):
     counts = tiny.counts().loc["train"]
     for axis in axes:
         assert {c.get_label(): len(c.get_offsets()) for c in axis.collections} == counts.to_dict()
-    assert [t.get_text() for t in axes[-1].get_legend().get_texts()] == list(tiny.labels)
+    assert legend(axes[0].figure) == list(tiny.labels)
 
 
 def test_separability_separates_labels_that_can_be_told_apart(tiny):
