@@ -122,14 +122,16 @@ def test_confusions_show_the_mean_counts_of_each_group_and_its_score(groups):
         assert title(axis).startswith(f"{name}\nweighted F1 {np.mean(x):.1f}")
 
 
-def test_error_shares_are_of_the_mistakes_alone(groups, tiny):
-    shares = scores.error_shares(groups, ["happy", "sad"])
-    assert list(shares) == list(groups) and [len(v) for v in shares.values()] == [2, 2, 1]
-    guess, truth = groups["SDT, audio alone"][1].predictions().argmax(1), tiny.targets("test")
-    wrong = guess[guess != truth]
-    assert shares["SDT, audio alone"][1] == pytest.approx(np.isin(wrong, [0, 1]).mean())
-    for group in scores.error_shares(groups, tiny.labels).values():
-        assert group == pytest.approx([1.0] * len(group))
+def test_error_shares_are_of_the_mistakes_alone(tmp_path):
+    def made(confusion):
+        return runs.Record({"spec": {"protocol": "sound"}, "corpus": {"labels": ["calm", "glad", "cross"]},
+                            "protocols": {"sound": {"confusion": confusion}}}, tmp_path / "made.json")
+
+    mixed, other, perfect = made([[50, 2, 1], [3, 9, 0], [0, 2, 7]]), made([[9, 0, 4], [0, 9, 0], [1, 3, 9]]), made(
+        [[5, 0, 0], [0, 5, 0], [0, 0, 5]])
+    given = {"ours": [mixed, perfect, other], "ideal": [perfect]}
+    assert scores.error_shares(given, ["calm"]) == {"ours": pytest.approx([3 / 8, 1 / 8])}
+    assert scores.error_shares(given, ["cross", "glad"]) == {"ours": pytest.approx([5 / 8, 7 / 8])}
 
 
 # SDT
