@@ -240,6 +240,11 @@ def test_transitions_are_ratios_to_chance_of_own_and_other_past():
     assert "persists" in title(figure.axes[0]) and "pulls" in title(figure.axes[1])
 
 
+def test_ones_own_turn_before_is_not_the_others():
+    other = conversations.transitions(script("A0 A1 B0")).axes[1]
+    assert {t.get_text() for t in other.texts} == {"1.0"}  # only cross -> calm, from A to B: as by chance
+
+
 def test_transitions_do_not_reach_into_the_next_dialogue_or_another_split(tiny):
     alone = conversations.transitions(script("A0", "A1", "B1"))
     assert {t.get_text() for axis in alone.axes[:2] for t in axis.texts} == {"1.0"}  # nothing to say
