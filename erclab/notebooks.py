@@ -67,6 +67,8 @@ def parameters(path: Path) -> dict[str, str]:
     if len(cells) != 1:
         raise NotebookError(f"{len(cells)} cells are tagged 'parameters', not one", where=path,
                             remedy="Tag the one cell that sets them.")
+    if "kernelspec" not in notebook.metadata:
+        raise NotebookError("it names no kernel", where=path, remedy="Open it in Jupyter, choose Python 3 and save it.")
     return {name: p["default"] for name, p in papermill.inspect_notebook(str(path)).items()}
 
 

@@ -74,6 +74,7 @@ class RunSpec:
 
     @property
     def title(self) -> str:
+        """What a progress bar and an error message call it."""
         return f"{models.MODELS[self.model].title} on {self.corpus}, {'+'.join(self.modalities)}, seed {self.seed}"
 
 
@@ -86,14 +87,17 @@ class Record:
 
     @property
     def id(self) -> str:
+        """The run's id, also its file name."""
         return self.data["id"]
 
     @property
     def spec(self) -> dict[str, Any]:
+        """The fields of `RunSpec`."""
         return self.data["spec"]
 
     @property
     def title(self) -> str:
+        """The model's name for tables."""
         return models.MODELS[self.spec["model"]].title
 
     @property
@@ -103,6 +107,7 @@ class Record:
 
     @property
     def labels(self) -> list[str]:
+        """The corpus's emotions, by index."""
         return self.data["corpus"]["labels"]
 
     def scores(self, split: str = "test", protocol: str | None = None) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erclab import runs
+from erclab import models, runs
 from erclab.corpora import Corpus
 from erclab.runs import Record
 
@@ -15,7 +15,7 @@ def comparison(corpus: Corpus, model: str = "sdt", *, seeds: int = 3, profile: s
     which see the same vectors.
     """
     question = {"seeds": seeds, "profile": profile, "protocol": protocol, "progress": progress}
-    name = runs.models.MODELS[model].title
+    name = models.info(model).title
     table = {}
     if len(corpus.modalities) > 1:
         table[f"{name}, all modalities"] = runs.run(model, corpus, **question)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import matplotlib
 import numpy as np
@@ -100,7 +101,7 @@ def seed_bars(groups: Mapping[str, Sequence[float]], *, title: str, xlabel: str,
     axis.grid(axis="x", alpha=0.3)
     axis.grid(axis="y", visible=False)
     if reference:
-        axis.legend(loc="lower right")
+        made.legend(loc="outside lower center")  # below, where no bar can be
     return made
 
 
@@ -114,7 +115,7 @@ def curves(series: Mapping[str, pd.DataFrame], *, title: str, ylabel: str, axis=
     made = None
     if axis is None:
         made, ((axis,),) = figure()
-    for (name, table), colour, marker in zip(series.items(), CYCLE, MARKERS, strict=False):
+    for (name, table), colour, marker in zip(series.items(), cycle(CYCLE), cycle(MARKERS), strict=False):
         mean = table.mean(axis=1)
         spread = table.std(axis=1).fillna(0.0)
         axis.plot(mean.index, mean, color=colour, marker=marker, ms=4, lw=2, label=name)

@@ -130,7 +130,7 @@ def test_a_record_is_written_last_and_nothing_else_counts(ask, tmp_path, monkeyp
         real(path, data)
 
     monkeypatch.setattr(runs, "write_atomically", full_disk)
-    with pytest.raises(RunError, match="No space left on device.*Free some space"):
+    with pytest.raises(RunError, match=r"No space left on device.*Free some space"):
         ask()
     assert not list((tmp_path / "runs").glob("*.json"))
     monkeypatch.setattr(runs, "write_atomically", real)
@@ -140,7 +140,7 @@ def test_a_record_is_written_last_and_nothing_else_counts(ask, tmp_path, monkeyp
 def test_a_folder_that_cannot_be_written_is_said_before_training(tiny, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(runs, "_train", lambda *_: pytest.fail("trained for nothing"))
-    with pytest.raises(RunError, match="cannot be stored here.*ERCLAB_RUNS"):
+    with pytest.raises(RunError, match=r"cannot be stored here.*ERCLAB_RUNS"):
         runs.run("sdt", tiny, folder=tmp_path / "file" / "runs")
 
 

@@ -32,7 +32,7 @@ def values(records: Sequence[Record], metric: str = "weighted_f1", split: str = 
 def summarise(x: Sequence[float]) -> Summary:
     """Of any values over seeds."""
     x = np.asarray(x, dtype=float)
-    return Summary(float(x.mean()), float(x.std(ddof=1)) if len(x) > 1 else 0.0, len(x))
+    return Summary(float(x.mean()), float(x.std(ddof=1)) if np.ptp(x) > 0 else 0.0, len(x))
 
 
 def gain(better: Sequence[float], worse: Sequence[float], confidence: float = 0.95) -> dict[str, float]:
@@ -44,14 +44,14 @@ def gain(better: Sequence[float], worse: Sequence[float], confidence: float = 0.
         `difference`, `low` and `high` of the interval, and `seed_deviation`, the larger of the two deviations.
     """
     a, b = np.asarray(better, dtype=float), np.asarray(worse, dtype=float)
-    difference, deviation = float(a.mean() - b.mean()), max(summarise(a).deviation, summarise(b).deviation)
-    if len(a) == 1 and len(b) == 1:
+    difference, deviations = float(a.mean() - b.mean()), [summarise(x).deviation for x in (a, b)]
+    variances = [d**2 / len(x) for d, x in zip(deviations, (a, b), strict=True)]
+    if len(a) == len(b) == 1:
         low = high = float("nan")
-    elif deviation == 0:
+    elif sum(variances) == 0:
         low = high = difference
-    elif len(b) == 1 or len(a) == 1:
-        many, one, sign = (a, b[0], 1) if len(b) == 1 else (b, a[0], -1)
-        low, high = sorted(sign * (edge - one) for edge in stats.ttest_1samp(many, one).confidence_interval(confidence))
-    else:
-        low, high = stats.ttest_ind(a, b, equal_var=False).confidence_interval(confidence)
-    return {"difference": difference, "low": float(low), "high": float(high), "seed_deviation": deviation}
+    else:  # by hand: scipy warns when one side is constant, and has no interval when it is a single number
+        freedom = sum(variances) ** 2 / sum(v**2 / (len(x) - 1) for v, x in zip(variances, (a, b), strict=True) if v)
+        half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * sum(variances) ** 0.5
+        low, high = difference - half, difference + half
+    return {"difference": difference, "low": low, "high": high, "seed_deviation": max(deviations)}

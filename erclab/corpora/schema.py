@@ -190,7 +190,8 @@ def _check_table(corpus: Corpus) -> None:
         raise CorpusError("the rows are not numbered 0 to N-1", where=where,
                           remedy="Call reset_index(drop=True) on the table.")
     if len(corpus.labels) < 2 or len(set(corpus.labels)) != len(corpus.labels):
-        raise CorpusError(f"the labels {corpus.labels} are not two or more different names", where=where)
+        raise CorpusError(f"the labels {corpus.labels} are not two or more different names", where=where,
+                          remedy="Name every emotion once.")
 
     def refuse(bad: np.ndarray, problem: str, remedy: str) -> None:
         if bad.any():
@@ -204,8 +205,12 @@ def _check_table(corpus: Corpus) -> None:
     refuse((labels < 0).to_numpy() | (labels >= len(corpus.labels)).to_numpy(), "unknown label index {label}",
            f"Use 0 to {len(corpus.labels) - 1} for {', '.join(corpus.labels)}.")
     refuse(~table["split"].isin(SPLITS).to_numpy(), "unknown split '{split}'", f"Use {', '.join(SPLITS)}.")
+    refuse(~table["text"].map(lambda text: isinstance(text, str)).to_numpy(), "text is {text!r}",
+           "Use an empty string where there are no words.")
     for column in ("dialogue", "speaker"):
         values = table[column]
+        refuse(~(values.isna() | values.map(lambda value: isinstance(value, str))).to_numpy(),
+               column + " {" + column + "!r} is not text", "Convert it with str().")
         refuse((values.isna() | (values.astype(str).str.strip() == "")).to_numpy(), f"{column} is empty",
                f"Give every utterance a {column}.")
     if corpus.roles:
@@ -230,9 +235,11 @@ def _check_vectors(corpus: Corpus) -> None:
     where = corpus.source or corpus.name
     for modality, array in corpus.vectors.items():
         if modality not in MODALITIES:
-            raise unknown("modality", modality, MODALITIES)
-        if array.ndim != 2 or len(array) != len(corpus.table) or array.shape[1] == 0:
-            raise CorpusError(f"{modality} features have the shape {array.shape}", where=where,
+            error = unknown("modality", modality, MODALITIES)
+            raise CorpusError(error.problem, where=where, remedy=error.remedy)
+        shape = array.shape if isinstance(array, np.ndarray) else ()
+        if len(shape) != 2 or shape[0] != len(corpus.table) or shape[1] == 0:
+            raise CorpusError(f"{modality} features have the shape {np.shape(array)}", where=where,
                               remedy=f"They must be ({len(corpus.table)}, D): one vector per utterance.")
         if array.dtype != np.float32:
             raise CorpusError(f"{modality} features are {array.dtype}", where=where,

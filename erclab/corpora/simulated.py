@@ -27,6 +27,7 @@ import pandas as pd
 from erclab.corpora import lexicon
 from erclab.corpora.schema import MODALITIES, SPLITS, Corpus
 from erclab.errors import UsageError, unknown
+from erclab.settings import check
 
 LABELS = ("happy", "sad", "neutral", "angry", "excited", "frustrated")
 VALENCE = np.array([1, -1, 0, -1, 1, -1])
@@ -42,7 +43,8 @@ class Settings:
     """All that a simulated corpus depends on.
 
     Attributes:
-        seed: of everything but the prototypes.
+        seed: of everything but the prototypes. States, words, channels and noise have a stream of random numbers
+            each, so that making voices reliable, say, leaves the conversations as they were.
         dialogues: how many for train, valid and test.
         turns: fewest and most turns of a dialogue, uniform in between.
         persistence: probability that a speaker's own last emotion goes on (self-dependency).
@@ -81,6 +83,8 @@ class Settings:
             raise UsageError(f"dialogues {self.dialogues} and turns {self.turns} must be positive and ordered")
         if min(self.dims) < 1:
             raise UsageError(f"dims {self.dims} must be positive")
+        if self.seed < 0 or self.offset < 0:
+            raise UsageError(f"seed {self.seed} and offset {self.offset} must not be negative")
 
 
 PRESETS = {"small": Settings(), "tiny": Settings(dialogues=(12, 4, 6), turns=(3, 8), dims=(12, 8, 8))}
@@ -107,70 +111,68 @@ def generate(preset: str = "small", **changes) -> Corpus:
     """
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
-    for key in changes:
-        if key not in Settings.__dataclass_fields__:
-            raise unknown("simulation setting", key, Settings.__dataclass_fields__)
-    settings = replace(PRESETS[preset], **changes)
-    rng = np.random.default_rng(settings.seed)
+    settings = replace(PRESETS[preset], **check(Settings, changes))
+    rng = {what: np.random.default_rng([settings.seed, i]) for i, what in enumerate(("states", "words", "channels"))}
     table = pd.concat(
         [_dialogue(settings, rng, split, f"{split}-{i:03d}")
          for split, count in zip(SPLITS, settings.dialogues, strict=True) for i in range(count)],
         ignore_index=True)
-    vectors = _vectors(settings, rng, table)
+    vectors = _vectors(settings, table)
     name = "simulated" if preset == "small" else f"simulated-{preset}"
     return Corpus(name, table.drop(columns="event"), LABELS, vectors, source=f"simulated, seed {settings.seed}")
 
 
-def _dialogue(s: Settings, rng: np.random.Generator, split: str, name: str) -> pd.DataFrame:
+def _dialogue(s: Settings, rng: dict[str, np.random.Generator], split: str, name: str) -> pd.DataFrame:
     """Latent states and words of one conversation between two speakers, A and B."""
-    turns = int(rng.integers(s.turns[0], s.turns[1] + 1))
+    states, words, channels = rng["states"], rng["words"], rng["channels"]
+    turns = int(states.integers(s.turns[0], s.turns[1] + 1))
     pulled = pull()
     last: list[int | None] = [None, None]
-    who, rows = int(rng.integers(2)), []
+    who, rows = int(states.integers(2)), []
     for turn in range(turns):
         before = who
-        if turn and rng.random() < s.switch:
+        if turn and states.random() < s.switch:
             who = 1 - who
-        u = rng.random()
+        u = states.random()
         if u < s.persistence and last[who] is not None:
             emotion = last[who]
         elif s.persistence <= u < s.persistence + s.contagion and last[1 - who] is not None:
-            emotion = int(rng.choice(len(LABELS), p=pulled[last[1 - who]]))
+            emotion = int(states.choice(len(LABELS), p=pulled[last[1 - who]]))
         else:
-            emotion = int(rng.choice(len(LABELS), p=PRIOR))
+            emotion = int(states.choice(len(LABELS), p=PRIOR))
         last[who] = emotion
 
-        kind = rng.choice(["ambiguous", "referential", "plain"],
-                          p=[s.ambiguous, s.referential, 1 - s.ambiguous - s.referential])
+        kind = words.choice(["ambiguous", "referential", "plain"],
+                            p=[s.ambiguous, s.referential, 1 - s.ambiguous - s.referential])
         if kind == "referential" and (turn == 0 or who == before or rows[-1]["text_kind"] == "referential"):
             kind = "plain"  # there must be another's turn to point back to, with room for an event
-        intensity = float(rng.uniform(0.5, 1.0))
-        thing = str(rng.choice(lexicon.THINGS))
+        intensity = float(states.uniform(0.5, 1.0))
+        thing = str(words.choice(lexicon.THINGS))
         if kind == "referential":
             rows[-1]["event"] = emotion
             rows[-1]["text"] += " " + lexicon.EVENTS[LABELS[emotion]].format(thing=thing)
         choices = {"ambiguous": lexicon.AMBIGUOUS, "referential": lexicon.REFERENTIAL,
                    "plain": lexicon.PLAIN[LABELS[emotion]]}[str(kind)]
         very = lexicon.VERY[min(int((intensity - 0.5) * 2 * len(lexicon.VERY)), len(lexicon.VERY) - 1)]
-        sentence = str(rng.choice(choices))
+        sentence = str(words.choice(choices))
         row = {"split": split, "dialogue": name, "turn": turn, "speaker": "AB"[who],
                "text": sentence.format(thing=thing, very=very), "label": emotion, "intensity": intensity,
                "text_kind": str(kind), "event": -1}
         for modality in ("audio", "visual"):
-            u = rng.random()
+            u, decoy = channels.random(2)
             shown = LABELS[emotion]
             if u < s.masked:
                 shown = "masked"
             elif u < s.masked + s.incongruent:
                 # Politeness and sarcasm: the opposite valence; a neutral emotion may be overlaid with any.
-                opposite = np.flatnonzero((VALENCE != VALENCE[emotion]) & (VALENCE != 0))
-                shown = LABELS[int(rng.choice(opposite))]
+                opposite = np.flatnonzero((VALENCE[emotion] != VALENCE) & (VALENCE != 0))
+                shown = LABELS[opposite[int(decoy * len(opposite))]]
             row[f"{modality}_shown"] = shown
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _vectors(s: Settings, rng: np.random.Generator, table: pd.DataFrame) -> dict[str, np.ndarray]:
+def _vectors(s: Settings, table: pd.DataFrame) -> dict[str, np.ndarray]:
     """What is observed: prototypes, offsets and noise, (N, D_m) float32 per modality."""
     C, n = len(LABELS), len(table)
     index = {name: i for i, name in enumerate(LABELS)}
@@ -180,6 +182,7 @@ def _vectors(s: Settings, rng: np.random.Generator, table: pd.DataFrame) -> dict
         # Rows: the emotions, then (text) the events that decide one, then what all silent words share.
         book = np.random.default_rng([CODEBOOK_SEED, MODALITIES.index(modality), dim]).normal(size=(2 * C + 2, dim))
         book *= strength / np.linalg.norm(book, axis=1, keepdims=True)
+        noise = np.random.default_rng([s.seed, 3 + MODALITIES.index(modality)])
         signal = np.zeros((n, dim))
         if modality == "text":
             kind, label = table["text_kind"].to_numpy(), table["label"].to_numpy()
@@ -191,6 +194,6 @@ def _vectors(s: Settings, rng: np.random.Generator, table: pd.DataFrame) -> dict
             shown = table[f"{modality}_shown"].map(index)
             there = shown.notna().to_numpy()
             signal[there] = book[shown[there].astype(int)] * table["intensity"].to_numpy()[there, None]
-            signal += rng.normal(scale=s.offset, size=(people.max() + 1, dim))[people]
-        vectors[modality] = (signal + rng.normal(size=(n, dim))).astype(np.float32)
+            signal += noise.normal(scale=s.offset, size=(people.max() + 1, dim))[people]
+        vectors[modality] = (signal + noise.normal(size=(n, dim))).astype(np.float32)
     return vectors

@@ -82,6 +82,7 @@ class DialogueView:
 
     def batch(self, dialogues: Sequence[int]) -> DialogueBatch:
         """These dialogues, padded to the longest of them."""
+        dialogues = np.asarray(dialogues)
         lengths = self.lengths[dialogues]
         step = np.arange(lengths.max())
         mask = step[None, :] < lengths[:, None]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from erclab import viz
 from erclab.batches import DialogueBatch
@@ -28,7 +31,7 @@ def overview(corpus: Corpus) -> pd.DataFrame:
 
 def label_balance(corpus: Corpus) -> Figure:
     """The share of each label in each split."""
-    shares = corpus.counts().pipe(lambda t: 100 * t.div(t.sum(1), axis=0))
+    shares = corpus.counts().pipe(lambda t: 100 * t.div(t.sum(axis=1), axis=0)).fillna(0.0)
     made, ((axis,),) = viz.figure()
     width = 0.8 / len(shares)
     for i, (split, row) in enumerate(shares.iterrows()):
@@ -42,12 +45,13 @@ def label_balance(corpus: Corpus) -> Figure:
 
 
 def transitions(corpus: Corpus, split: str = "train") -> Figure:
-    """How often an emotion follows another: of the same speaker, and of the other one who spoke last.
+    """How often an emotion follows another: of the same speaker, and of another who spoke the turn before.
 
     Drawn as the ratio to what independence would give, so 1 means that the past does not matter.
     """
     label, speaker = corpus.table["label"].to_numpy(), corpus.table["speaker"].to_numpy()
     C = len(corpus.labels)
+    corpus.rows(split)  # refuses an unknown split
     counts = np.zeros((2, C, C))
     for d in np.flatnonzero(corpus.dialogue_splits == split):
         last: dict[str, int] = {}
@@ -80,9 +84,6 @@ def padding(batch: DialogueBatch) -> Figure:
     """A batch's mask: what is an utterance, by speaker, and what is padding that no model may see."""
     picture = np.where(batch.mask.cpu().numpy(), batch.speakers.cpu().numpy() + 1, 0)
     made, ((axis,),) = viz.figure(figsize=(9, 3.6))
-    from matplotlib.colors import ListedColormap
-    from matplotlib.patches import Patch
-
     people = int(picture.max())
     colours = ["#EDEDED", *(viz.CYCLE * (people // len(viz.CYCLE) + 1))[:people]]
     axis.imshow(picture, cmap=ListedColormap(colours), vmin=0, vmax=people, aspect="auto", interpolation="nearest")
@@ -98,14 +99,13 @@ def separability(corpus: Corpus, split: str = "train") -> Figure:
     """Each modality's vectors on the two directions that separate the labels best (linear discriminants).
 
     Raises:
-        UsageError: the corpus has no vectors.
+        UsageError: the corpus has no vectors, or too few labels or features for two directions.
     """
-    if not corpus.modalities:
-        raise UsageError(f"{corpus.name} has no features to draw")
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
     rows = corpus.rows(split)
     target = corpus.targets(split)
+    if not corpus.modalities or min(len(set(target)) - 1, *corpus.dims.values()) < 2:
+        raise UsageError(f"{corpus.name} cannot be drawn in two directions",
+                         remedy="It takes three labels in the split and two features per modality.")
     made, axes = viz.figure(1, len(corpus.modalities), figsize=(4.3 * len(corpus.modalities) + 1.5, 4.3))
     shown = np.random.default_rng(0).permutation(len(rows))[:800]  # more dots hide one another
     for axis, m in zip(axes[0], corpus.modalities, strict=True):

@@ -43,12 +43,16 @@ def per_class(records: Sequence[Record]) -> pd.DataFrame:
     return frame.assign(support=tables[0]["support"])
 
 
-def per_class_bars(records: Sequence[Record], *, title: str) -> Figure:
-    """F1 of each class over seeds."""
+def per_class_bars(records: Sequence[Record]) -> Figure:
+    """F1 of each class over seeds, titled with the hardest one."""
     frame = per_class(records)
+    mean = frame.drop(columns="support").mean(axis=1)[frame["support"] > 0]
+    worst, best = mean.idxmin(), mean.idxmax()
+    title = f"Hardest class: {worst}, F1 {100 * mean[worst]:.0f}; easiest: {best}, {100 * mean[best]:.0f}"
     groups = {f"{label} ({support})": frame.loc[label].drop("support").astype(float).to_numpy()
               for label, support in frame["support"].items()}
-    return viz.seed_bars(groups, title=title, xlabel="F1 on the test split (%)", colours=dict.fromkeys(groups, viz.BLUE))
+    colours = dict.fromkeys(groups, viz.BLUE)
+    return viz.seed_bars(groups, title=title, xlabel="F1 on the test split (%)", colours=colours)
 
 
 def confusions(groups: Mapping[str, Sequence[Record]]) -> Figure:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from erclab import viz
 from erclab.analysis.gates import gate_weights
 from erclab.corpora import Corpus
+from erclab.errors import UsageError
 from erclab.runs import Record
 
 
@@ -53,11 +54,14 @@ def gates(records: Sequence[Record], corpus: Corpus) -> Figure:
 
 
 def gates_against_truth(records: Sequence[Record], corpus: Corpus) -> pd.DataFrame:
-    """On a simulated corpus: each modality's mean weight where it expresses the emotion, and where it does not.
+    """On a simulated corpus: each modality's mean weight where it expresses an emotion, and where it does not.
 
-    Rows: modalities. `silent`: ambiguous or referential words, a masked voice or face. A gate that "learns the
+    Rows: modalities. `silent`: ambiguous or referential words, a masked voice or face; an incongruent voice speaks,
+    though it lies. A gate that "learns the
     contribution of each modality" should give less to a silent one.
     """
+    if "text_kind" not in corpus.table:
+        raise UsageError(f"{corpus.name} does not know what is silent", remedy="Use a simulated corpus.")
     weights = gate_table(records, corpus)
     truth = corpus.table.loc[weights.index]
     silent = {"text": truth["text_kind"] != "plain"} | {

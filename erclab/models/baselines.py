@@ -64,6 +64,9 @@ class LinearProbe:
 
     def fit(self, features, labels, valid_features, valid_labels) -> list[dict]:
         """Fit once per penalty and keep the best. Returns the selection curve, one row per penalty."""
+        if len(np.unique(labels)) < 2:
+            raise UsageError("a linear probe needs two labels in the training split",
+                             remedy="Check the corpus with `erclab study 01`.")
         curve, best = [], -1.0
         for penalty in self.config.penalties:
             model = LogisticRegression(C=penalty, max_iter=1000,

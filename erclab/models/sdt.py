@@ -78,6 +78,14 @@ class SDT(nn.Module):
         def __post_init__(self) -> None:
             if not self.dims or len({m for m, _ in self.dims}) != len(self.dims):
                 raise UsageError(f"SDT needs one or more different modalities, not {self.dims}")
+            sizes = {"hidden": self.hidden, "heads": self.heads, "classes": self.classes, "speakers": self.speakers,
+                     "max_turns": self.max_turns, **{f"the width of {m}": d for m, d in self.dims}}
+            for name, size in sizes.items():
+                if size < 1:
+                    raise UsageError(f"SDT's {name} is {size}, it must be positive")
+            if not 0 <= self.dropout < 1 or not self.temperature > 0:
+                raise UsageError(f"SDT's dropout {self.dropout} must be in [0, 1) and its temperature "
+                                 f"{self.temperature} positive")
             if self.hidden % self.heads or self.hidden % 2:
                 raise UsageError(f"SDT's hidden {self.hidden} must be even and a multiple of its {self.heads} heads")
             if self.attention_norm not in ("pre", "dead"):
@@ -237,8 +245,11 @@ class CrossModalEncoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, query: Tensor, key: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, H), (B, T, H), (B, T) -> (B, T, H) and the attention (B, heads, T, T)."""
-        query, key = self.dropout(query), self.dropout(key)
+        """(B, T, H), (B, T, H), (B, T) -> (B, T, H) and the attention (B, heads, T, T).
+
+        One stream that attends to itself is dropped out once, as in the authors' code; two streams each.
+        """
+        query, key = (self.dropout(query),) * 2 if key is query else (self.dropout(query), self.dropout(key))
         q, k = (self.norm(query), self.norm(key)) if self.live_norm else (query, key)
         attended, weights = self.attend(q, k, mask)
         x = query + self.dropout(attended)

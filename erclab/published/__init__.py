@@ -28,10 +28,11 @@ def scores(model: str, corpus: str | None = None) -> pd.DataFrame:
 
 
 def reference(model: str, corpus: str, metric: str = "weighted_f1") -> dict[str, float]:
-    """{"published (protocol)": percent} for a figure, empty where the paper has no such number."""
+    """Legend -> percent, for a figure; empty where the paper has no number for this corpus."""
     table = scores(model, corpus)
     values = table.loc[table["metric"] == metric, "value"]
-    return {"published, best test epoch, all modalities": float(v) for v in values}
+    return {f"published ({source}), best test epoch, all modalities": float(v)
+            for v, source in zip(values, table.loc[values.index, "exhibit"], strict=True)}
 
 
 def left_out(model: str) -> pd.DataFrame:

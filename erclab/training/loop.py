@@ -70,11 +70,12 @@ def train(model: nn.Module, views: Mapping[str, DialogueView], recipe: Recipe, *
     epochs = bar(range(1, recipe.epochs + 1), desc=title, unit="epoch", leave=False, progress=progress)
     for epoch in epochs:
         row = {"epoch": epoch, "train": train_epoch(model, views["train"], optimiser, recipe, rng, class_weight)}
-        if not np.isfinite(row["train"]["total"]):
+        seen = {split: log_probabilities(model, views[split]) for split in leaders.values()}
+        # The last step may break the weights after its loss was computed, so that only predictions show it.
+        if not np.isfinite(row["train"]["total"]) or any(np.isnan(x).any() for x in seen.values()):
             raise RunError(f"the loss is {row['train']['total']} after epoch {epoch}", where=title,
                            remedy="Lower learning_rate, or set clip.")
-        for split in leaders.values():
-            row[split] = score(views[split], log_probabilities(model, views[split]))
+        row |= {split: score(views[split], x) for split, x in seen.items()}
         curve.append(row)
         for name, split in leaders.items():
             if row[split][SELECT] > best.get(name, -1.0):

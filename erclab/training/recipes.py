@@ -38,9 +38,11 @@ class Recipe:
     standardise: bool = True
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0 or self.weight_decay < 0:
+        if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0 or not self.weight_decay >= 0:
             raise UsageError(f"epochs {self.epochs}, batch_size {self.batch_size} and learning_rate "
                              f"{self.learning_rate} must be positive, weight_decay {self.weight_decay} not negative")
+        if (self.clip is not None and not self.clip > 0) or (self.patience is not None and self.patience < 1):
+            raise UsageError(f"clip {self.clip} and patience {self.patience} must be positive, or None for neither")
 
 
 @dataclass(frozen=True)

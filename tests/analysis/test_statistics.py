@@ -91,3 +91,13 @@ def test_values_are_one_score_per_run_in_the_order_of_the_runs(tmp_path):
 def test_values_of_a_protocol_that_a_run_does_not_know_are_an_error(tmp_path):
     with pytest.raises(UsageError, match="unknown protocol of run r1 'sound'"):
         values([record(1, tmp_path, published={"test": {"weighted_f1": 0.5}})])
+
+
+@pytest.mark.parametrize(("a", "b"), [([0.3, 0.3, 0.3], [0.1, 0.12]), ([0.7, 0.7, 0.7], [0.1]),
+                                      ([0.7, 0.7, 0.7], [0.1, 0.1, 0.1])])
+def test_a_side_whose_seeds_agree_is_no_cause_for_a_warning(a, b):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = gain(a, b)
+    assert made["seed_deviation"] == pytest.approx(np.std(b, ddof=1) if len(set(b)) > 1 else 0, abs=0)
+    assert (made["low"] < made["high"]) == (len(set(b)) > 1)

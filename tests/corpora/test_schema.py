@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from erclab.corpora import Corpus
-from erclab.errors import CorpusError, ErclabError, UsageError
+from erclab.errors import CorpusError, UsageError
 
 LABELS = ("calm", "glad", "cross")
 # split, dialogue, turn, speaker, text, label. Invented. Row 5 repeats a speaker's name in another dialogue.
@@ -110,8 +110,8 @@ def test_labels_must_be_two_or_more_different_names(labels):
         corpus(labels=labels, table=table().assign(label=0))
 
 
-def test_an_unknown_modality_is_refused_and_the_meant_one_suggested():
-    with pytest.raises(ErclabError, match=r"unknown modality 'txt'\. Did you mean 'text'\?"):
+def test_an_unknown_modality_is_refused_with_its_source():
+    with pytest.raises(CorpusError, match=r"^pier\.csv: unknown modality 'txt'\. Did you mean 'text'\?"):
         corpus(vectors={"txt": vectors()["text"]})
 
 

@@ -170,3 +170,8 @@ def test_a_missing_modality_is_an_error_that_says_what_there_is(modalities, prob
 def test_an_empty_split_is_an_error():
     with pytest.raises(CorpusError, match=r"made: the valid split has no dialogue\. Each of train, valid and test"):
         DialogueView(corpus(LENGTHS, split="train"), "valid", ["text"])
+
+
+def test_dialogues_of_a_batch_may_be_a_tuple():
+    view = DialogueView(corpus((4, 2, 3), split="train"), "train", ["text"])
+    assert torch.equal(view.batch((2, 0)).rows, view.batch([2, 0]).rows)

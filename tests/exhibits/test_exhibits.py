@@ -282,7 +282,7 @@ def test_separability_separates_labels_that_can_be_told_apart(tiny):
 
 
 def test_separability_needs_features(tiny):
-    with pytest.raises(UsageError, match="made has no features to draw"):
+    with pytest.raises(UsageError, match="made cannot be drawn"):
         conversations.separability(Corpus("made", tiny.table, tiny.labels))
 
 

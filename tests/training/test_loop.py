@@ -382,3 +382,16 @@ def test_a_device_that_is_not_there_is_an_error_in_one_line(name):
     with pytest.raises(UsageError, match=f"'{name}' cannot be used here.*Use auto, cpu, cuda or mps") as caught:
         choose_device(name)
     assert "\n" not in str(caught.value)
+
+
+class Burst(Told):
+    """The loss is finite and its gradient is not: the derivative of a square root at 0."""
+
+    def loss(self, output, batch, class_weight=None):
+        total, part = super().loss(output, batch, class_weight)
+        return Losses(total + (self.layer.weight.sum() * 0).abs().sqrt(), part)
+
+
+def test_weights_that_the_last_step_broke_are_not_returned():
+    with pytest.raises(RunError, match="learning_rate"):
+        loop.train(Burst(), views(corpus()), Recipe(epochs=1), protocol="sound", seed=0, progress=False)

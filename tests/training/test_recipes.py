@@ -68,7 +68,8 @@ def test_a_change_that_belongs_to_nobody_is_an_error():
 
 
 @pytest.mark.parametrize("field", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"learning_rate": -1e-3},
-                                   {"weight_decay": -0.1}])
+                                   {"weight_decay": -0.1}, {"learning_rate": float("nan")}, {"clip": 0.0},
+                                   {"clip": -1.0}, {"clip": float("nan")}, {"patience": 0}, {"patience": -1}])
 def test_a_recipe_that_cannot_train_is_refused(field):
     with pytest.raises(UsageError, match=str(next(iter(field.values())))):
         Recipe(**field)
