@@ -90,7 +90,7 @@ def _study(options) -> int:
     except ImportError as error:
         raise NotebookError(f"{error.name} is not installed",
                             remedy='Install it with: pip install "erclab[notebooks]".') from None
-    from erclab import corpora, sweep
+    from erclab import corpora, paths, sweep
     from erclab.exhibits import scores
     from erclab.training.recipes import recipe_for
 
@@ -121,7 +121,8 @@ def _study(options) -> int:
             print(f"Scores on the test split (%), mean ± deviation over seeds:\n{table.to_string()}\n")
         print(f"{len(done) - len(failed)} of {len(done)} notebooks done"
               + (f", failed: {', '.join(failed)}" if failed else ""))
-        print(f"Summary:   {summary}\nNotebooks: {summary.parent}\nFigures:   {summary.parent / 'figures'}")
+        figures = paths.figures_dir() if options.update else summary.parent / "figures"
+        print(f"Summary:   {summary}\nNotebooks: {summary.parent}\nFigures:   {figures}")
     return 1 if failed else 0
 
 

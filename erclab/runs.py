@@ -275,10 +275,19 @@ def load(path: Path) -> Record:
 
 def environment(device: torch.device) -> dict[str, Any]:
     """What the numbers may depend on beyond the configuration."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
             "system": platform.system(), "device": str(device), "hardware": name,
             "threads": torch.get_num_threads()}
+
+
+def _processor() -> str:
+    """The processor's name where Linux tells it; Python's own answer is often empty or just the architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def _train(spec: RunSpec, corpus: Corpus, device: torch.device, progress: bool) -> tuple[loop.Outcome, dict[str, int]]:

@@ -28,7 +28,7 @@ MODALITY = {"text": BLUE, "audio": ORANGE, "visual": GREEN}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 STYLE = {
-    "figure.figsize": (9, 4.5), "figure.dpi": 100, "savefig.dpi": 150, "figure.constrained_layout.use": True,
+    "figure.figsize": (9, 4.5), "figure.dpi": 100, "savefig.dpi": 120, "figure.constrained_layout.use": True,
     "font.size": 13, "axes.titlesize": 14, "axes.titlelocation": "left", "axes.titleweight": "bold",
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.grid.axis": "y",
     "grid.alpha": 0.3, "axes.axisbelow": True, "legend.frameon": False, "axes.prop_cycle": cycler(color=CYCLE),
