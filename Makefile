@@ -43,7 +43,7 @@ test: env  ## Run the unit tests, then every notebook against its committed outp
 
 lab: env  ## Open the notebooks in JupyterLab
 	@echo "Starting JupyterLab on notebooks/ (stop with Ctrl-C)"
-	@$(RUN) jupyterlab --notebook-dir notebooks
+	@$(RUN) jupyterlab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 	@echo "JupyterLab ended; your changes are in notebooks/"
 
 clean:  ## Remove build/ (logs and what tests wrote; the environment stays)
