@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from erclab.corpora import meld, simulated
-from erclab.corpora.schema import MODALITIES, SPLITS, Corpus, Dialogue, Utterance
+from erclab.corpora.frames import Frames
+from erclab.corpora.schema import Corpus, Dialogue, Utterance
+from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES, SPLITS, UNLABELLED
 from erclab.errors import UsageError, unknown
 
-__all__ = ["CORPORA", "MODALITIES", "SPLITS", "Corpus", "CorpusInfo", "Dialogue", "Utterance", "load"]
+__all__ = [
+    "ANNOTATIONS", "CORPORA", "MODALITIES", "SPLITS", "UNLABELLED", "Corpus", "CorpusInfo", "Dialogue", "Frames",
+    "Utterance", "load",
+]
 
 
 @dataclass(frozen=True)

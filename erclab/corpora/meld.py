@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from erclab.corpora.schema import MODALITIES, Corpus
+from erclab.corpora.schema import Corpus
+from erclab.corpora.vocabulary import MODALITIES
 from erclab.errors import CorpusError, unknown
 
 # The order of COSMIC's and SDT's pickles, so that class indices mean the same as there.

@@ -16,11 +16,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from erclab.errors import CorpusError, unknown
-
-MODALITIES = ("text", "audio", "visual")
-SPLITS = ("train", "valid", "test")
-COLUMNS = ("split", "dialogue", "turn", "speaker", "text", "label")
+from erclab.corpora import validation
+from erclab.corpora.frames import Frames
+from erclab.corpora.vocabulary import ANNOTATIONS, COLUMNS, MODALITIES, SPLITS, UNLABELLED
+from erclab.errors import unknown
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,12 @@ class Corpus:
         name: registry name, such as "meld".
         table: one row per utterance with the columns `split` (train, valid or test), `dialogue` and `speaker`
             (strings), `turn` (increasing within a dialogue), `text` and `label` (index into `labels`). The
-            rows of a dialogue are adjacent and in conversation order. More columns are kept.
-        labels: names of the emotions, by index.
-        vectors: modality -> (N, D_m) float32, row i belongs to utterance i.
+            rows of a dialogue are adjacent and in conversation order. More columns are kept. A `label` of
+            `UNLABELLED` (-1) marks an utterance that is only context for others.
+        labels: names of the emotions, by index; empty for a corpus that has other annotations only.
+        vectors: modality -> (N, D_m) float32, row i belongs to utterance i. A row of zeros lacks the modality.
+        frames: modality -> its sequences.
+        annotations: task -> (N, columns of `ANNOTATIONS[task]`) float32, NaN where there is none.
         roles: speakers that mean the same in every dialogue (such as "F" and "M"), by index. Empty: speakers
             are numbered within each dialogue in order of appearance.
         source: where it came from, for messages and records.
@@ -81,10 +83,11 @@ class Corpus:
     roles: tuple[str, ...] = ()
     source: str = ""
     encoders: Mapping[str, str] = field(default_factory=dict)
+    frames: Mapping[str, Frames] = field(default_factory=dict)
+    annotations: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_table(self)
-        _check_vectors(self)
+        validation.check(self)
 
     def __len__(self) -> int:
         """The number of utterances."""
@@ -99,6 +102,34 @@ class Corpus:
     def dims(self) -> dict[str, int]:
         """Modality -> D_m."""
         return {m: self.vectors[m].shape[1] for m in self.modalities}
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What the corpus has annotations for: "emotion" and keys of `ANNOTATIONS`."""
+        return (("emotion",) if self.labels else ()) + tuple(t for t in ANNOTATIONS if t in self.annotations)
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """(N,) bool: the utterances that have an emotion label."""
+        return self.table["label"].to_numpy() != UNLABELLED
+
+    def has(self, modality: str) -> np.ndarray:
+        """(N,) bool: the utterances that have the modality, as a vector or as frames."""
+        there = np.zeros(len(self), dtype=bool)
+        if modality in self.vectors:
+            there |= (self.vectors[modality] != 0).any(1)
+        if modality in self.frames:
+            there |= self.frames[modality].lengths > 0
+        return there
+
+    def select(self, rows: np.ndarray) -> Corpus:
+        """The corpus of these rows only: a boolean mask (N,) or indices in increasing order."""
+        rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
+        return replace(
+            self, table=self.table.iloc[rows].reset_index(drop=True),
+            vectors={m: x[rows] for m, x in self.vectors.items()},
+            frames={m: f.take(rows) for m, f in self.frames.items()},
+            annotations={t: x[rows] for t, x in self.annotations.items()})
 
     @cached_property
     def starts(self) -> np.ndarray:
@@ -129,29 +160,38 @@ class Corpus:
 
     def rows(self, split: str) -> np.ndarray:
         """The rows of a split, in order."""
-        _check_split(split)
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
         return np.flatnonzero(self.table["split"].to_numpy() == split)
 
-    def targets(self, split: str) -> np.ndarray:
-        """(n,) label indices of a split, in row order."""
-        return self.table["label"].to_numpy()[self.rows(split)]
+    def targets(self, split: str, task: str = "emotion") -> np.ndarray:
+        """Of a split, in row order: (n,) label indices, or (n, columns) of another task.
+
+        Raises:
+            UsageError: the corpus has no such annotation.
+        """
+        if task not in self.tasks:
+            raise unknown(f"task of {self.name}", task, self.tasks)
+        values = self.table["label"].to_numpy() if task == "emotion" else self.annotations[task]
+        return values[self.rows(split)]
 
     def counts(self) -> pd.DataFrame:
-        """Utterances per split (rows) and label (columns)."""
+        """Utterances per split (rows) and label (columns); those without a label are not counted."""
         table = pd.crosstab(self.table["split"], self.table["label"])
         table = table.reindex(index=SPLITS, columns=range(len(self.labels)), fill_value=0)
         return table.set_axis(list(self.labels), axis=1).rename_axis(index=None, columns=None)
 
     def dialogues(self, split: str) -> list[Dialogue]:
         """The dialogues of a split, as views for people."""
-        _check_split(split)
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
         return [self._dialogue(i) for i in np.flatnonzero(self.dialogue_splits == split)]
 
     def _dialogue(self, i: int) -> Dialogue:
         a, b = self.starts[i], self.starts[i + 1]
         rows = self.table.iloc[a:b]
         utterances = tuple(
-            Utterance(int(row.turn), row.speaker, row.text, self.labels[row.label],
+            Utterance(int(row.turn), row.speaker, row.text, self.labels[row.label] if row.label != UNLABELLED else "",
                       {m: x[a + j] for m, x in self.vectors.items()})
             for j, row in enumerate(rows.itertuples())
         )
@@ -170,83 +210,11 @@ class Corpus:
         for m in self.modalities:
             digest.update(f"{m}{self.vectors[m].shape}".encode())
             digest.update(np.ascontiguousarray(self.vectors[m], dtype="<f4"))
+        for m in sorted(self.frames):
+            digest.update(f"{m} frames {self.frames[m].values.shape}".encode())
+            digest.update(np.ascontiguousarray(self.frames[m].values, dtype="<f4"))
+            digest.update(np.ascontiguousarray(self.frames[m].starts, dtype="<i8"))
+        for task in sorted(self.annotations):
+            digest.update(task.encode())
+            digest.update(np.ascontiguousarray(self.annotations[task], dtype="<f4"))
         return digest.hexdigest()
-
-
-def _check_split(split: str) -> None:
-    if split not in SPLITS:
-        raise unknown("split", split, SPLITS)
-
-
-def _check_table(corpus: Corpus) -> None:
-    table, where = corpus.table, corpus.source or corpus.name
-    missing = [c for c in COLUMNS if c not in table.columns]
-    if missing:
-        raise CorpusError(f"the utterance table lacks the columns {', '.join(missing)}", where=where,
-                          remedy=f"It needs {', '.join(COLUMNS)}.")
-    if table.empty:
-        raise CorpusError("there is no utterance", where=where, remedy="Check that the files are not empty.")
-    if not isinstance(table.index, pd.RangeIndex) or table.index.start != 0 or table.index.step != 1:
-        raise CorpusError("the rows are not numbered 0 to N-1", where=where,
-                          remedy="Call reset_index(drop=True) on the table.")
-    if len(corpus.labels) < 2 or len(set(corpus.labels)) != len(corpus.labels):
-        raise CorpusError(f"the labels {corpus.labels} are not two or more different names", where=where,
-                          remedy="Name every emotion once.")
-
-    def refuse(bad: np.ndarray, problem: str, remedy: str) -> None:
-        if bad.any():
-            row = table.iloc[int(np.flatnonzero(bad)[0])]
-            raise CorpusError(problem.format(**row), remedy=remedy,
-                              where=f"{where}, dialogue {row['dialogue']}, turn {row['turn']}")
-
-    labels = table["label"]
-    if not pd.api.types.is_integer_dtype(labels) or not pd.api.types.is_integer_dtype(table["turn"]):
-        raise CorpusError("label and turn must be integers", where=where, remedy="Map label names to indices.")
-    refuse((labels < 0).to_numpy() | (labels >= len(corpus.labels)).to_numpy(), "unknown label index {label}",
-           f"Use 0 to {len(corpus.labels) - 1} for {', '.join(corpus.labels)}.")
-    refuse(~table["split"].isin(SPLITS).to_numpy(), "unknown split '{split}'", f"Use {', '.join(SPLITS)}.")
-    refuse(~table["text"].map(lambda text: isinstance(text, str)).to_numpy(), "text is {text!r}",
-           "Use an empty string where there are no words.")
-    for column in ("dialogue", "speaker"):
-        values = table[column]
-        refuse(~(values.isna() | values.map(lambda value: isinstance(value, str))).to_numpy(),
-               column + " {" + column + "!r} is not text", "Convert it with str().")
-        refuse((values.isna() | (values.astype(str).str.strip() == "")).to_numpy(), f"{column} is empty",
-               f"Give every utterance a {column}.")
-    if corpus.roles:
-        refuse(~table["speaker"].isin(corpus.roles).to_numpy(), "unknown speaker '{speaker}'",
-               f"The roles are {', '.join(corpus.roles)}.")
-
-    dialogue, turn = table["dialogue"].to_numpy(), table["turn"].to_numpy()
-    same = dialogue[1:] == dialogue[:-1]
-    later = np.concatenate([[False], ~same])
-    refuse(later & table["dialogue"].duplicated().to_numpy(),
-           "the dialogue's utterances are not adjacent", "Sort the rows by dialogue and turn.")
-    refuse(np.concatenate([[False], same & (turn[1:] == turn[:-1])]), "the turn occurs twice",
-           "Remove the duplicate, or number the turns anew.")
-    refuse(np.concatenate([[False], same & (turn[1:] < turn[:-1])]), "the turns are out of order",
-           "Sort the rows by dialogue and turn.")
-    split = table["split"].to_numpy()
-    refuse(np.concatenate([[False], same & (split[1:] != split[:-1])]),
-           "one dialogue is in two splits", "Put all its utterances into one split.")
-
-
-def _check_vectors(corpus: Corpus) -> None:
-    where = corpus.source or corpus.name
-    for modality, array in corpus.vectors.items():
-        if modality not in MODALITIES:
-            error = unknown("modality", modality, MODALITIES)
-            raise CorpusError(error.problem, where=where, remedy=error.remedy)
-        shape = array.shape if isinstance(array, np.ndarray) else ()
-        if len(shape) != 2 or shape[0] != len(corpus.table) or shape[1] == 0:
-            raise CorpusError(f"{modality} features have the shape {np.shape(array)}", where=where,
-                              remedy=f"They must be ({len(corpus.table)}, D): one vector per utterance.")
-        if array.dtype != np.float32:
-            raise CorpusError(f"{modality} features are {array.dtype}", where=where,
-                              remedy="Convert them to float32.")
-        if not np.isfinite(array).all():
-            i, column = np.argwhere(~np.isfinite(array))[0]
-            row = corpus.table.iloc[i]
-            raise CorpusError(f"{modality} feature {column} is {array[i, column]}",
-                              where=f"{where}, dialogue {row['dialogue']}, turn {row['turn']}",
-                              remedy="Impute or remove the value; features must be finite.")

@@ -25,7 +25,8 @@ import numpy as np
 import pandas as pd
 
 from erclab.corpora import lexicon
-from erclab.corpora.schema import MODALITIES, SPLITS, Corpus
+from erclab.corpora.schema import Corpus
+from erclab.corpora.vocabulary import MODALITIES, SPLITS
 from erclab.errors import UsageError, unknown
 from erclab.settings import check
 

@@ -65,6 +65,10 @@ class DialogueView:
             raise CorpusError(f"the {split} split has no dialogue", where=corpus.source or corpus.name,
                               remedy="Each of train, valid and test needs at least one.")
         rows = corpus.rows(split)
+        if not corpus.labelled[rows].all():
+            row = corpus.table.iloc[rows[~corpus.labelled[rows]][0]]
+            raise CorpusError("the utterance has no emotion label", remedy="Take corpus.select(corpus.labelled).",
+                              where=f"{corpus.source or corpus.name}, dialogue {row['dialogue']}, turn {row['turn']}")
         self.rows = torch.from_numpy(rows).to(device)
         self.lengths = (corpus.starts[1:] - corpus.starts[:-1])[index]
         self._first = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])

@@ -55,7 +55,7 @@ def altered_vector(value):
 
 ONE_ROW = [  # a change, where the message must point to, what it must say
     ({"table": altered(4, "label", 3)}, "dialogue c, turn 3", "unknown label index 3"),
-    ({"table": altered(4, "label", -1)}, "dialogue c, turn 3", "unknown label index -1"),
+    ({"table": altered(4, "label", -2)}, "dialogue c, turn 3", "unknown label index -2"),
     ({"table": altered(3, "split", "dev")}, "dialogue b, turn 0", "unknown split 'dev'"),
     ({"table": altered(6, "dialogue", "")}, "turn 0", "dialogue is empty"),
     ({"table": altered(6, "dialogue", None)}, "turn 0", "dialogue is empty"),
