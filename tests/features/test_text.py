@@ -1,6 +1,5 @@
 """Utterance vectors: what they are, that batches and the cache do not change them, what is refused."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from one_line import one_line
 from safetensors.numpy import load_file, save_file
 
 from erclab import storage
@@ -27,52 +27,12 @@ SENTENCES = [  # invented; two and two belong together
     "No.",
     "I am so happy that you came!",
 ]
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "yes", "no", "hello", "world"]
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def minilm():
-    """The wheel's folder; its absence is a reason to skip, not to fail."""
-    try:
-        return text._minilm_folder()
-    except FeatureError as error:
-        if "not installed" in str(error):
-            pytest.skip(str(error))
-        raise
 
 
 @pytest.fixture(scope="module")
 def vectors(minilm, tmp_path_factory):
     return text.encode(SENTENCES, cache=tmp_path_factory.mktemp("cache"), progress=False)
-
-
-@pytest.fixture(scope="module")
-def tiny_source(tmp_path_factory):
-    """A BERT with random weights and nine words: 8 dimensions, 16 positions."""
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    folder.mkdir()
-    (folder / "vocab.txt").write_text("\n".join(WORDS))
-    config = transformers.BertConfig(vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=1,
-                                     num_attention_heads=2, intermediate_size=8, max_position_embeddings=16)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        transformers.BertModel(config).save_pretrained(folder)
-    transformers.BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture
-def tiny(tiny_source, tmp_path):
-    """A copy of it that a test may damage."""
-    return Path(shutil.copytree(tiny_source, tmp_path / "tiny"))
-
-
-def one_line(caught, *parts):
-    message = str(caught.value)
-    assert "\n" not in message and len(message) < 500 and caught.value.remedy
-    for part in parts:
-        assert part in message, message
 
 
 # What the vectors are
@@ -149,12 +109,6 @@ def test_requests_that_differ_have_different_keys():
     assert len({text._key(*request) for request in requests}) == len(requests)
 
 
-def test_changed_files_have_another_identity(tiny):
-    before = text.encoder_identity(tiny)
-    (tiny / "vocab.txt").write_text("\n".join(reversed(WORDS)))
-    assert text.encoder_identity(tiny) != before and before.startswith("local@")
-
-
 @pytest.mark.parametrize("damage", [
     lambda data: b"", lambda data: data[:-7], lambda data: data[:-1] + bytes([data[-1] ^ 1]),
     lambda data: b"\xff" * 100, lambda data: b"{}" + data,
@@ -189,100 +143,6 @@ def test_full_disk_is_one_line(tiny, tmp_path, monkeypatch):
 
 
 # What is refused
-
-@pytest.mark.parametrize("name", list(text.MINILM_DIGESTS))
-def test_tampered_wheel_is_refused(minilm, tmp_path, monkeypatch, name):
-    class Wheel:
-        def locate_file(self, _):
-            return tmp_path / "model"
-
-    (tmp_path / "model").mkdir()
-    for other in text.MINILM_DIGESTS:
-        (tmp_path / "model" / other).symlink_to(minilm / other)
-    data = bytearray((minilm / name).read_bytes())
-    data[-1] ^= 1
-    (tmp_path / "model" / name).unlink()
-    (tmp_path / "model" / name).write_bytes(data)
-    monkeypatch.setattr(text.importlib.metadata, "distribution", lambda _: Wheel())
-    with pytest.raises(FeatureError) as caught:
-        text.encode(["no"], cache=tmp_path / "cache")
-    one_line(caught, name, "not the one that was published", "--force-reinstall")
-
-
-def test_absent_wheel(tmp_path, monkeypatch):
-    monkeypatch.setattr(text, "MINILM_WHEEL", "no-such-wheel-at-all")
-    with pytest.raises(FeatureError) as caught:
-        text.encode(["no"], cache=tmp_path)
-    one_line(caught, "not installed", 'pip install "erclab[text]"')
-
-
-def test_absent_transformers(tiny, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(FeatureError) as caught:
-        text.encode(["no"], tiny, cache=tmp_path / "cache")
-    one_line(caught, "transformers", 'pip install "erclab[text]"')
-
-
-def test_missing_folder(tmp_path):
-    with pytest.raises(FeatureError) as caught:
-        text.encode(["no"], tmp_path / "nowhere", cache=tmp_path)
-    one_line(caught, "nowhere", "no such folder", "minilm")
-
-
-def remove_tokenizer(folder):
-    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
-        (folder / name).unlink(missing_ok=True)
-
-
-def add_words(folder):
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    tokenizer.add_tokens(["perhaps"])
-    tokenizer.save_pretrained(folder)
-
-
-def drop_weight(folder):
-    weights = load_file(folder / "model.safetensors")
-    del weights["embeddings.word_embeddings.weight"]
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
-
-
-def ask_for_code(folder):
-    config = json.loads((folder / "config.json").read_text())
-    config |= {"model_type": "ours", "auto_map": {"AutoConfig": "code.C", "AutoModel": "code.M"}}
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "code.py").write_text("raise SystemExit('code from the folder ran')")
-
-
-def make_nan(folder):
-    weights = {k: v * np.float32(np.nan) for k, v in load_file(folder / "model.safetensors").items()}
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
-
-
-@pytest.mark.parametrize("damage, problem", [
-    (lambda folder: (folder / "model.safetensors").unlink(), "no weights"),
-    (lambda folder: (folder / "config.json").unlink(), "cannot be loaded"),
-    (lambda folder: (folder / "config.json").write_text("{"), "cannot be loaded"),
-    (remove_tokenizer, "the tokenizer has 5 tokens, the encoder 9"),
-    (add_words, "the tokenizer has 10 tokens, the encoder 9"),
-    (lambda folder: (folder / "model.safetensors").write_bytes(b"noise" * 9), "cannot be loaded"),
-    (drop_weight, "1 weights are missing, such as embeddings.word_embeddings.weight"),
-    (ask_for_code, "cannot be loaded"),
-    (make_nan, "not finite"),
-], ids=["no weights", "no config", "broken config", "no tokenizer", "other tokenizer", "broken weights",
-        "weight missing", "own code", "NaN"])
-def test_folder_without_a_usable_model(tiny, tmp_path, damage, problem):
-    damage(tiny)
-    with pytest.raises(FeatureError) as caught:
-        text.encode(["no"], tiny, cache=tmp_path / "cache", progress=False)
-    one_line(caught, str(tiny), problem)
-
-
-def test_unusable_device(tiny, tmp_path):
-    for device in ("nonsense", "cuda:99"):
-        with pytest.raises(FeatureError) as caught:
-            text.encode(["no"], tiny, device=device, cache=tmp_path / "cache", progress=False)
-        one_line(caught, device, "device cannot be used", "Use cpu")
-
 
 @pytest.mark.parametrize("bad", [None, float("nan"), b"no", "\ud83d"], ids=["None", "NaN", "bytes", "half"])
 def test_what_is_not_a_text_is_named(tiny, tmp_path, bad):

@@ -1,0 +1,94 @@
+"""Results that are slow to compute, stored under the digest of what determines them.
+
+One safetensors file per request, with a checksum: a file that is damaged, cut off or of another request is as
+good as none, and is written again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from erclab import paths
+from erclab.errors import FeatureError
+from erclab.storage import write_atomically
+
+CHECKSUM = "sha256"  # the name of the checksum among the arrays of a file
+
+
+def folder_for(kind: str, chosen: str | Path | None = None) -> Path:
+    """The chosen folder, or the one of this kind ("text", "audio") in erclab's cache."""
+    return Path(chosen) if chosen is not None else paths.cache_dir() / kind
+
+
+def key(*parts: str | bytes) -> str:
+    """The digest of the parts, each with its length, so that ("ab",) and ("a", "b") are different requests."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(f"{len(data)}:".encode() + data)
+    return digest.hexdigest()
+
+
+def file_digest(path: str | Path) -> str:
+    """The SHA-256 digest of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fetch(folder: Path, request: str) -> dict[str, np.ndarray] | None:
+    """The arrays stored for this key, or None when there are none or the file is damaged."""
+    try:
+        stored = load((folder / f"{request}.safetensors").read_bytes())
+        checksum = stored.pop(CHECKSUM)
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return None
+    arrays = {name: np.array(stored[name]) for name in stored}  # copies: what `load` gives cannot be written to
+    return arrays if checksum.tobytes() == _checksum(arrays) else None
+
+
+def store(folder: Path, request: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write the arrays for this key, whole or not at all.
+
+    Raises:
+        FeatureError: the folder cannot be written.
+    """
+    arrays = {name: np.ascontiguousarray(arrays[name]) for name in arrays}
+    data = save({**arrays, CHECKSUM: np.frombuffer(_checksum(arrays), np.uint8)})
+    with _writing(folder):
+        write_atomically(folder / f"{request}.safetensors", data)
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder and try it: what cannot be stored fails now rather than after minutes of work.
+
+    Raises:
+        FeatureError: the folder cannot be made or written.
+    """
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+
+
+def _checksum(arrays: Mapping[str, np.ndarray]) -> bytes:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}\n".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.digest()
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FeatureError(f"the cache folder cannot be written ({error.strerror})", where=str(folder),
+                           remedy="Give another one, or set ERCLAB_CACHE.") from None

