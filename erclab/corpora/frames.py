@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,7 @@ class Frames:
         starts: (N + 1,) int64. An utterance of no frames lacks the modality.
         rate: frames per second, 0 where it is unknown or (words) has no meaning.
         length: frames that the source pads or cuts to, 0 if it does not.
-        side: "left" or "right", where the source has its padding.
+        side: "left", "right" or "both", where the source has its padding.
     """
 
     values: np.ndarray
@@ -47,17 +47,34 @@ class Frames:
 
     @classmethod
     def pack(cls, sequences: Sequence[np.ndarray], **layout) -> Frames:
-        """From one (L_i, D) array per utterance."""
+        """From one (L_i, D) array per utterance, at least one; some may have no frame."""
         starts = np.concatenate([[0], np.cumsum([len(s) for s in sequences])]).astype(np.int64)
-        return cls(np.concatenate(list(sequences)).astype(np.float32), starts, **layout)
+        values = np.empty((starts[-1], sequences[0].shape[1]), dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which a corpus refuses
+            for s, a, b in zip(sequences, starts[:-1], starts[1:], strict=True):
+                values[a:b] = s
+        return cls(values, starts, **layout)
 
     @classmethod
     def unpad(cls, padded: np.ndarray, side: str, **layout) -> Frames:
-        """From (N, L, D) with rows of zeros as padding on one side, or on "both"; zeros in between stay."""
-        there = (padded != 0).any(-1)
-        first = np.where(there.any(1) & (side != "right"), there.argmax(1), 0)
-        last = np.where(there.any(1), padded.shape[1] - there[:, ::-1].argmax(1), 0)
-        if side == "left":
-            last = np.where(there.any(1), padded.shape[1], 0)
-        parts = [x[a:b] for x, a, b in zip(padded, first, last, strict=True)]
-        return cls.pack(parts, length=padded.shape[1], side=side, **layout)
+        """From (N, L, D) with rows of zeros as padding on one side, or on "both"; zeros in between stay.
+
+        An utterance of zeros alone has no frames. NaN and infinite values count as something.
+        """
+        return cls.unpad_aligned({"it": padded}, side, **layout)["it"]
+
+    @classmethod
+    def unpad_aligned(cls, padded: Mapping[str, np.ndarray], side: str, **layout) -> dict[str, Frames]:
+        """The same for modalities (N, L, D_m) that share their steps, such as words: they stay in step.
+
+        A step is padding when it is zero in all modalities. What a modality has of an utterance is either all
+        the steps or, if it is zero throughout, none.
+        """
+        steps = {m: (x != 0).any(-1) for m, x in padded.items()}
+        there = np.logical_or.reduce(list(steps.values()))  # (N, L)
+        length, some = there.shape[1], there.any(1)
+        first = np.where(some & (side != "right"), there.argmax(1), 0)
+        last = np.where(some & (side != "left"), length - there[:, ::-1].argmax(1), length)
+        parts = {m: [x[i, first[i]:last[i] if s[i].any() else first[i]] for i in range(len(x))]
+                 for (m, x), s in zip(padded.items(), steps.values(), strict=True)}
+        return {m: cls.pack(p, length=length, side=side, **layout) for m, p in parts.items()}

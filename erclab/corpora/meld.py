@@ -6,15 +6,13 @@ The csv files are in the folder `data/MELD` of github.com/declare-lab/MELD.
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from erclab.corpora.csvfiles import records
 from erclab.corpora.schema import Corpus
 from erclab.corpora.vocabulary import MODALITIES
 from erclab.errors import CorpusError, unknown
@@ -25,6 +23,7 @@ PARTS = {"train": "train", "dev": "valid", "test": "test"}  # MELD's name in fil
 
 _NEEDED = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID")
 _INTEGERS = ("Dialogue_ID", "Utterance_ID", "Season", "Episode")
+_AGAIN = "Fetch the file again from MELD's data/MELD folder."
 _EXTRAS = {"Sentiment": "sentiment", "Season": "season", "Episode": "episode"}
 
 
@@ -61,7 +60,8 @@ def read(folder: Path) -> Corpus:
 def _read_part(path: Path, part: str) -> pd.DataFrame:
     """The rows of one csv in file order: our columns, the extras, and `number` (Dialogue_ID) and `line`."""
     rows, seen = [], {}
-    for line, fields in _records(path):
+    expected = "The folder must hold train_, dev_ and test_sent_emo.csv of MELD."
+    for line, fields in records(path, _NEEDED, expected=expected, again=_AGAIN):
         where = f"{path}, line {line}"
         for column in ("Utterance", "Speaker"):
             if not fields[column]:
@@ -88,60 +88,8 @@ def _read_part(path: Path, part: str) -> pd.DataFrame:
                      "label": LABELS.index(emotion), **extras, "number": number, "line": line})
     if not rows:
         raise CorpusError("there is a header but no utterance", where=str(path),
-                          remedy="Fetch the file again from MELD's data/MELD folder.")
+                          remedy=_AGAIN)
     return pd.DataFrame(rows)
-
-
-def _records(path: Path):
-    """Yield (line that the record starts on, {column: stripped field}) for each record of a csv file."""
-    reader = csv.reader(io.StringIO(_decode(path), newline=""), strict=True)
-    header, start = None, 1
-    try:
-        for record in reader:
-            # A record in quotation marks can span lines, and `line_num` is the last one read.
-            line, start = start, reader.line_num + 1
-            where = f"{path}, line {line}"
-            if not record:  # a blank line
-                continue
-            if header is None:
-                header = [name.strip() for name in record]
-                absent = [c for c in _NEEDED if header.count(c) != 1]
-                if absent:
-                    raise CorpusError(f"the header lacks, or repeats, the columns {', '.join(absent)}",
-                                      where=where, remedy=f"It needs {', '.join(_NEEDED)}, comma-separated.")
-                continue
-            if len(record) != len(header):
-                raise CorpusError(f"{len(record)} fields, but the header has {len(header)}", where=where,
-                                  remedy="Put a text with commas into quotation marks.")
-            yield line, dict(zip(header, (field.strip() for field in record), strict=True))
-    except csv.Error as error:
-        raise CorpusError(f"this is not csv: {error}", where=f"{path}, line {start}",
-                          remedy="Look for a quotation mark that is not closed or not doubled.") from None
-    if header is None:
-        raise CorpusError("the file is empty", where=str(path),
-                          remedy="Fetch it again from MELD's data/MELD folder.")
-
-
-def _decode(path: Path) -> str:
-    """The text of a file that must be UTF-8, with or without a byte-order mark."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise CorpusError("there is no such file", where=str(path),
-                          remedy="The folder must hold train_, dev_ and test_sent_emo.csv of MELD.") from None
-    except OSError as error:
-        raise CorpusError(f"the file cannot be read ({error.strerror})", where=str(path),
-                          remedy="Check what it is and its permissions.") from None
-    try:
-        text = data.decode("utf-8")
-        at, problem = data.find(b"\0"), "is NUL, which no text has"
-    except UnicodeDecodeError as error:
-        at, problem = error.start, f"(0x{data[error.start]:02x}) is not UTF-8"
-    if at >= 0:
-        line = data.count(b"\n", 0, at) + 1
-        raise CorpusError(f"byte {at} {problem}", where=f"{path}, line {line}",
-                          remedy="Save the file as UTF-8, or fetch it again.")
-    return text.removeprefix(codecs.BOM_UTF8.decode())
 
 
 def _read_features(path: Path, parts: dict[str, pd.DataFrame]) -> np.ndarray:
