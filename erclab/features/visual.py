@@ -1,0 +1,218 @@
+"""Visual features that were computed elsewhere: tables with a row per video frame, such as OpenFace's.
+
+OpenFace 2 (Baltrušaitis et al. 2018, "OpenFace 2.0: Facial Behavior Analysis Toolkit") writes one csv per video with
+facial action units (Ekman and Friesen 1978): their intensity (`_r`, 0 to 5) and presence (`_c`, 0 or 1), and how
+confident the tracker is. erclab reads the csv and does not need OpenFace.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from erclab.errors import FeatureError, UsageError, unknown
+from erclab.progress import bar
+
+INTENSITIES = tuple(f"AU{n:02d}_r" for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45))
+PRESENCES = tuple(f"AU{n:02d}_c" for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45))
+ACTION_UNITS = INTENSITIES + PRESENCES  # 17 + 18
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class Faces(NamedTuple):
+    """Frames of faces, packed without padding.
+
+    Attributes:
+        values: (sum of L, D) float32; file i is `values[starts[i]:starts[i + 1]]`.
+        starts: (N + 1,) int64.
+        rate: frames per second, 0 where it is unknown, differs between files, or has no meaning any more because
+            frames were dropped.
+        kept: (N,) share of each file's frames in which the face was found with enough confidence.
+    """
+
+    values: np.ndarray
+    starts: np.ndarray
+    rate: float
+    kept: np.ndarray
+
+
+def read_openface(paths: Sequence[str | Path], *, columns: Sequence[str] = ACTION_UNITS, confidence: float = 0.8,
+                  unsure: str = "drop", progress: bool = True) -> Faces:
+    """The action units of videos that OpenFace 2 (`FeatureExtraction`) has seen.
+
+    Args:
+        paths: N csv files, an utterance each.
+        columns: D columns to read, by default the 17 intensities and 18 presences of action units. Gaze (`gaze_*`)
+            and head pose (`pose_T*` in mm, `pose_R*` in radians) are there, too.
+        confidence: the tracker's confidence, 0 to 1, that a frame needs; it also needs `success` 1.
+        unsure: what becomes of other frames: "drop" removes them; "zero" keeps them as rows of zeros, so that time
+            goes on evenly.
+        progress: show a bar on stderr (`TQDM_DISABLE=1` hides it, too).
+
+    Returns:
+        The packed frames; a file without one good frame has a sequence of length 0 (or of zeros).
+
+    Raises:
+        FeatureError: a file cannot be read or does not make sense; one line with file, line and column.
+        UsageError: a single path, no columns, a confidence outside [0, 1] or an unknown way with unsure frames.
+    """
+    paths = _several(paths, "csv files")
+    if not 0 <= confidence <= 1:
+        raise UsageError(f"the confidence is {confidence}", where="confidence", remedy="Give a number from 0 to 1.")
+    if unsure not in ("drop", "zero"):
+        raise unknown("way with unsure frames", unsure, ("drop", "zero"))
+    parts, kept, rates, dropped = [], [], [], False
+    for path in bar(paths, desc="OpenFace", progress=progress):
+        values, sure, rate = _openface(path, columns, confidence)
+        parts.append(values[sure] if unsure == "drop" else values)
+        kept.append(sure.mean() if len(sure) else 0.0)
+        rates.append(rate)
+        dropped |= unsure == "drop" and not sure.all()
+    starts = np.concatenate([[0], np.cumsum([len(x) for x in parts])]).astype(np.int64)
+    values = np.concatenate([np.empty((0, len(columns)), np.float32), *parts])
+    known = [rate for rate in rates if rate]
+    same = known and max(known) - min(known) <= 0.01 * min(known)
+    return Faces(values, starts, float(np.median(known)) if same and not dropped else 0.0, np.array(kept, np.float64))
+
+
+def functionals(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Mean and standard deviation over the frames of each sequence: (N, 2D) float32, the D means first.
+
+    Args:
+        values: (sum of L, D) packed frames without rows of zeros for unsure ones.
+        starts: (N + 1,) where each sequence begins and the last one ends.
+
+    Returns:
+        A row of zeros for a sequence without frames (it lacks the modality); a deviation of 0 for a single frame.
+    """
+    out = np.zeros((len(starts) - 1, 2 * values.shape[1]), np.float32)
+    for i, (a, b) in enumerate(pairwise(starts)):
+        if b > a:
+            x = values[a:b].astype(np.float64)
+            out[i] = np.concatenate([x.mean(0), x.std(0)])
+    return out
+
+
+def read_table(path: str | Path, columns: Sequence[str] | None = None) -> np.ndarray:
+    """Columns of a csv file with a header: (L, D) float32, a row per line.
+
+    Args:
+        path: a file in UTF-8, separated by commas. Space around names and numbers does not matter.
+        columns: D names, in the order in which they are wanted; by default every column.
+
+    Raises:
+        FeatureError: the file cannot be read, lacks a column, or holds what is not a finite number.
+    """
+    table = _Csv(path)
+    wanted = table.names if columns is None else columns
+    places = table.places(wanted)
+    rows = [[table.number(line, row, place) for place in places] for line, row in table]
+    return np.array(rows, np.float32).reshape(len(rows), len(wanted))
+
+
+def _openface(path: str | Path, columns: Sequence[str], confidence: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """(L, D) float32 with zeros in unsure frames, (L,) which are sure, and frames per second (0: unknown)."""
+    table = _Csv(path)
+    places = table.places(columns)
+    frame, time, certainty, success = table.places(["frame", "timestamp", "confidence", "success"])
+    face = table.names.index("face_id") if "face_id" in table.names else None
+    rows, sure, frames, times, faces = [], [], [], [], set()
+    for line, row in table:
+        frames.append(table.number(line, row, frame))
+        times.append(table.number(line, row, time))
+        faces.add(row[face].strip() if face is not None else "")
+        if len(faces) > 1:
+            raise FeatureError(f"there are several faces (face_id {', '.join(sorted(faces))})", where=f"{path}, "
+                               f"line {line}", remedy="Give one file per face: OpenFace's FeatureExtraction.")
+        if len(frames) > 1 and not (frames[-1] > frames[-2] and times[-1] >= times[-2]):
+            raise FeatureError(f"frame {frames[-1]:g} ({times[-1]:g} s) follows frame {frames[-2]:g} ({times[-2]:g} s)",
+                               where=f"{path}, line {line}", remedy="Frames must be in order; were two files joined?")
+        trust = table.number(line, row, certainty)
+        if not 0 <= trust <= 1:
+            raise FeatureError(f"the confidence is {trust:g}", where=f"{path}, line {line}",
+                               remedy="It must be from 0 to 1; is the column another one?")
+        sure.append(trust >= confidence and table.number(line, row, success) == 1)
+        # What OpenFace writes where it saw no face may be no number at all.
+        rows.append([table.number(line, row, p) for p in places] if sure[-1] else [0.0] * len(places))
+    values = np.array(rows, np.float32).reshape(len(rows), len(columns))
+    span = times[-1] - times[0] if len(times) > 1 else 0.0  # the timestamps are rounded to ms: not their differences
+    return values, np.array(sure, bool), (frames[-1] - frames[0]) / span if span > 0 else 0.0
+
+
+class _Csv:
+    """A csv file with a header: iterates over (line number, fields)."""
+
+    def __init__(self, path: str | Path):
+        self.path = path
+        try:
+            text = Path(path).expanduser().read_bytes().decode("utf-8-sig")
+        except OSError as error:
+            raise FeatureError(f"the file cannot be read ({error.strerror})", where=str(path),
+                               remedy="Check the path and its permissions.") from None
+        except UnicodeDecodeError as error:
+            raise FeatureError(f"byte {error.start} is not UTF-8", where=str(path),
+                               remedy="Save the file as csv in UTF-8.") from None
+        self.rows = self._rows(text)
+        _, header = next(self.rows, (0, []))
+        self.names = [name.strip() for name in header]
+        if not self.names:
+            raise FeatureError("the file is empty", where=str(path), remedy="It needs a header and a line per frame.")
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise FeatureError(f"the column '{twice[0]}' is there twice", where=f"{path}, line 1",
+                               remedy="Remove one of them.")
+
+    def _rows(self, text: str) -> Iterator[tuple[int, list[str]]]:
+        reader = csv.reader(io.StringIO(text, newline=""))
+        try:
+            for row in reader:
+                if row:
+                    yield reader.line_num, row
+        except csv.Error as error:
+            raise FeatureError(f"this is not csv ({error})", where=f"{self.path}, line {reader.line_num}",
+                               remedy="Give a csv file, separated by commas.") from None
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        for line, row in self.rows:
+            if len(row) != len(self.names):
+                raise FeatureError(f"{len(row)} fields, but {len(self.names)} columns in the header",
+                                   where=f"{self.path}, line {line}", remedy="Is the file cut off? Make it again.")
+            yield line, row
+
+    def places(self, columns: Sequence[str]) -> list[int]:
+        """Where these columns are."""
+        if isinstance(columns, str) or not len(columns):
+            raise UsageError("no list of columns was given", where="columns", remedy="Give a list of names.")
+        for column in columns:
+            if column not in self.names:
+                near = difflib.get_close_matches(column, self.names, n=1)
+                hint = f"Did you mean '{near[0]}'? " if near else ""
+                if len(self.names) == 1 and ";" in self.names[0]:
+                    hint = "Separate the fields by commas, not semicolons. "
+                raise FeatureError(f"there is no column '{column}'", where=f"{self.path}, line 1", remedy=(
+                    f"{hint}There are {len(self.names)}, such as {', '.join(self.names[:6])[:80]}."))
+        return [self.names.index(column) for column in columns]
+
+    def number(self, line: int, row: list[str], place: int) -> float:
+        """The finite number in this field."""
+        try:
+            value = float(row[place])
+        except ValueError:
+            value = float("nan")
+        if not abs(value) <= LARGEST:  # also NaN
+            raise FeatureError(f"{row[place].strip()!r:.40} is not a number", where=f"{self.path}, line {line}, column "
+                               f"'{self.names[place]}'", remedy="Give a finite number, or leave the line out.")
+        return value
+
+
+def _several(paths: Sequence[str | Path], kind: str) -> list[str | Path]:
+    if isinstance(paths, str | Path):
+        raise UsageError(f"a single path was given for the {kind}", remedy="Give a list of paths.")
+    return list(paths)
