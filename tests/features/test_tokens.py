@@ -187,3 +187,43 @@ def test_unwritable_cache_is_refused_before_the_work(tiny, tokens, tmp_path, mon
     with pytest.raises(FeatureError) as caught:
         tokens(["no"], tiny, cache=tmp_path / "file" / "cache")
     one_line(caught, "cannot be written", "ERCLAB_CACHE")
+
+
+# Tokenizers that count the space before a word as part of it
+
+def roberta(folder, kind):
+    """A RoBERTa with random weights and a tokenizer of single characters or bytes."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+
+    special = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
+    if kind == "byte-level":
+        signs = sorted(pre_tokenizers.ByteLevel.alphabet())
+        words = [*special, *signs]
+        core = Tokenizer(models.BPE({w: i for i, w in enumerate(words)}, [], unk_token="<unk>"))
+        core.pre_tokenizer, core.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    else:
+        words = [*special, *"▁abcdefghijklmnopqrstuvwxyz", "▁yes", "▁no"]
+        core = Tokenizer(models.Unigram([(w, -float(len(w) < 2)) for w in words], 3))
+        core.pre_tokenizer, core.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    core.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=False)
+    names = {"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "pad_token": "<pad>",
+             "unk_token": "<unk>"}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=core, **names).save_pretrained(folder)
+    config = transformers.RobertaConfig(vocab_size=len(words), hidden_size=8, num_hidden_layers=1, pad_token_id=1,
+                                        num_attention_heads=2, intermediate_size=8, max_position_embeddings=64)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        transformers.RobertaModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["byte-level", "metaspace"])
+def test_words_of_other_tokenizers(tokens, tmp_path, kind):
+    folder = roberta(tmp_path / "model", kind)
+    sentences = ["yes  no hello", " née yes ", "no", ""]
+    by_token, by_word = tokens(sentences, folder), tokens(sentences, folder, unit="word")
+    assert by_word.words == ["yes", "no", "hello", "née", "yes", "no"]
+    assert by_word.starts.tolist() == [0, 3, 5, 6, 6] and by_token.starts[-1] > 6
+    np.testing.assert_allclose(sequence(by_word, 2), sequence(by_token, 2).mean(0, keepdims=True), atol=1e-6)
+    hello = sequence(by_token, 0)[-5:]  # a token per letter
+    np.testing.assert_allclose(sequence(by_word, 0)[2], hello.mean(0), atol=1e-6)
