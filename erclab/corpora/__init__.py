@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from erclab.corpora import meld, simulated
+from erclab.corpora import avec2012, meld, mfn, mmsa, mult, recipes_table, simulated, table
 from erclab.corpora.frames import Frames
 from erclab.corpora.schema import Corpus, Dialogue, Utterance
 from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES, SPLITS, UNLABELLED
@@ -41,6 +42,12 @@ class CorpusInfo:
     obtain: str = ""
 
 
+_CMU = "CMU's terms, research only"
+_IEMOCAP = "IEMOCAP's release form of the University of Southern California, research only"
+_VIDEOS = "MIT for the repository; the videos belong to their owners"
+_MULT = "the download links of the repository yaohungt/Multimodal-Transformer"
+_MFN = "the folder new_data/{} of the repository pliang279/MFN; needs pip install \"erclab[h5]\""
+
 CORPORA = {
     info.name: info
     for info in (
@@ -52,6 +59,47 @@ CORPORA = {
                    needs_data=True, files=tuple(f"{s}_sent_emo.csv" for s in ("train", "dev", "test")),
                    licence="GPL-3.0 for the annotations; the dialogues belong to their owners",
                    obtain="the folder data/MELD of the repository declare-lab/MELD; the clips are not needed"),
+        CorpusInfo("mosi-mult", "CMU-MOSI as MulT has it: word, audio and visual sequences, sentiment",
+                   partial(mult.read, dataset="mosi"), needs_data=True, files=(" or ".join(mult.FILES["mosi"]),),
+                   licence=_CMU, obtain=_MULT),
+        CorpusInfo("mosei-mult", "CMU-MOSEI as MulT has it: word, audio and visual sequences, sentiment",
+                   partial(mult.read, dataset="mosei"), needs_data=True, files=(" or ".join(mult.FILES["mosei"]),),
+                   licence=_CMU, obtain=_MULT),
+        CorpusInfo("iemocap-mult", "IEMOCAP as MulT has it: word, audio and visual sequences, four emotions",
+                   partial(mult.read, dataset="iemocap"), needs_data=True, files=(" or ".join(mult.FILES["iemocap"]),),
+                   licence=_IEMOCAP, obtain=_MULT),
+        CorpusInfo("mosi-mmsa", "CMU-MOSI as MMSA has it: BERT, audio and visual sequences, sentiment",
+                   partial(mmsa.read, dataset="mosi"), needs_data=True, files=(" or ".join(mmsa.FILES),),
+                   licence=_CMU, obtain="the download links of the repository thuiar/MMSA"),
+        CorpusInfo("mosei-mmsa", "CMU-MOSEI as MMSA has it: BERT, audio and visual sequences, sentiment",
+                   partial(mmsa.read, dataset="mosei"), needs_data=True, files=(" or ".join(mmsa.FILES),),
+                   licence=_CMU, obtain="the download links of the repository thuiar/MMSA"),
+        CorpusInfo("mmmo", "ICT-MMMO: reviews of films, audio and visual sequences of 20 words, stars", mfn.mmmo,
+                   needs_data=True, files=mfn.FILES, licence=_VIDEOS,
+                   obtain=_MFN.format("mmmo")),
+        CorpusInfo("youtube", "YouTube opinions: sequences of 20 words, most audio and video missing, three classes",
+                   mfn.youtube, needs_data=True, files=mfn.FILES,
+                   licence=_VIDEOS,
+                   obtain=_MFN.format("youtube")),
+        CorpusInfo("avec2012", "AVEC 2012 (SEMAINE): audio and lexical vectors, four affect dimensions", avec2012.read,
+                   needs_data=True, files=tuple(avec2012.FILES), licence="AVEC 2012 and SEMAINE, research only",
+                   obtain="the repository tianleimin/Thesis-EmotionRecognition, folders Data and Demo/data"),
+        CorpusInfo("mosi", "CMU-MOSI with the vectors of bc-LSTM: text, audio and visual, sentiment",
+                   recipes_table.mosi, needs_data=True, files=("utterances.csv", "features.npz"), licence=_CMU,
+                   obtain="bc-LSTM's data in the repository declare-lab/multimodal-deep-learning, saved as "
+                          "erclab.corpora.recipes_table says"),
+        CorpusInfo("iemocap-text-audio", "IEMOCAP, all turns: words and audio, six emotions, three affect dimensions",
+                   recipes_table.iemocap_text_audio, needs_data=True,
+                   files=("utterances.csv", "audio_functionals.npz", "audio_frames.npz"), licence=_IEMOCAP,
+                   obtain="IEMOCAP's release form, then a table and arrays as erclab.corpora.recipes_table says"),
+        CorpusInfo("meld-dev", "the dev part of MELD with fine-tuned text and audio vectors, five folds",
+                   recipes_table.meld_dev, needs_data=True,
+                   files=("dev_rows_aligned.csv", "text_base_val.npy", "audio_wav2vec2_val.npy"),
+                   licence="as meld; none given for the vectors",
+                   obtain="the repository iosonopersia/Multimodal-Emotion-Recognition, folder embeddings"),
+        CorpusInfo("table", "your own: a table of utterances, with arrays beside it", table.read, needs_data=True,
+                   files=(" or ".join(table.FILES),), licence="yours",
+                   obtain="write one row per utterance; erclab.corpora.table.read says which columns"),
     )
 }
 
@@ -62,8 +110,8 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
     Args:
         name: a key of `CORPORA`.
         data: the folder of a corpus that is not embedded.
-        text_encoder: makes the text vectors of a corpus that brings none (`erclab.features.text.encode`). They
-            are computed once and cached.
+        text_encoder: makes the text vectors of a corpus that has words but neither vectors nor frames of them
+            (`erclab.features.text.encode`). They are computed once and cached.
         device: where the encoder runs.
 
     Raises:
@@ -83,7 +131,8 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         raise UsageError(f"the corpus '{name}' needs a folder", remedy=f"Give --data DIR (in a notebook: data) with "
                          f"{', '.join(info.files)}; to obtain them: {info.obtain}.")
     corpus = info.read(Path(data))
-    if "text" not in corpus.vectors:
+    wordless = not corpus.table["text"].str.strip().any()
+    if "text" not in corpus.vectors and "text" not in corpus.frames and not wordless:
         from erclab.features.text import encode, encoder_identity
 
         vectors = encode(list(corpus.table["text"]), text_encoder, device=device)
