@@ -1,38 +1,41 @@
-"""The words of the simulated conversations: a small grammar of our own, one list per thing an utterance can be.
+"""The words of the simulated conversations: a small grammar and lexicon of our own.
 
-`{thing}` is filled with one of `THINGS`; `{very}` with an intensifier that grows with the emotion's intensity.
+Only the salient word of an utterance depends on the emotion; the sentence around it does not. So what surrounds the
+salient word carries no evidence, and the oracle, which reads the salient word's vector, misses nothing.
 """
+
+# Emotion -> words of rising intensity. MELD's names come first where the corpora differ; see `ALIASES`.
+EMOTION_WORDS = {
+    "joy": ("glad", "happy", "delighted"),
+    "sadness": ("down", "sad", "heartbroken"),
+    "neutral": ("indifferent", "calm", "neutral"),
+    "anger": ("annoyed", "angry", "furious"),
+    "excited": ("curious", "excited", "thrilled"),
+    "frustrated": ("bothered", "frustrated", "exasperated"),
+    "surprise": ("puzzled", "surprised", "astonished"),
+    "fear": ("uneasy", "afraid", "terrified"),
+    "disgust": ("averse", "disgusted", "revolted"),
+}
+ALIASES = {"happy": "joy", "sad": "sadness", "angry": "anger"}
+
+# What another person may have done to a thing, by the emotion that it decides in its owner.
+EVENT_WORDS = {
+    "joy": "repaired", "sadness": "buried", "neutral": "moved", "anger": "sold", "excited": "found",
+    "frustrated": "misplaced", "surprise": "painted", "fear": "threatened", "disgust": "licked",
+}
 
 THINGS = ("sandwich", "bicycle", "umbrella", "notebook", "guitar", "ticket", "cake", "camera", "jacket", "plant")
 
-VERY = ("a little", "rather", "really", "incredibly")
+# One word in braces is salient: {word} tells the emotion, {silent} and {mine} do not.
+PLAIN = ("I am {word} about the {thing}.", "Honestly, I feel {word} today.", "The {thing} makes me {word}.",
+         "You know me, I am {word}.", "So I was {word} when I saw the {thing}.")
+AMBIGUOUS = ("{silent}.", "{silent}, you know.", "Well, {silent}.")
+SILENT_WORDS = ("Yeah", "Okay", "Right", "Sure", "Hm")
+REFERENTIAL = ("{mine} {thing}.", "{mine} {thing}!", "{mine} poor {thing}.")
+MINE = "My"
+EVENT = "By the way, I {event} your {thing}."
 
-# The emotion is in the words.
-PLAIN = {
-    "happy": ("I am {very} glad about the {thing}.", "That makes me {very} happy.", "What a lovely {thing}, thank you.",
-              "I feel {very} good today."),
-    "sad": ("I am {very} sad about the {thing}.", "I miss it {very} much.", "Nothing has felt right since the {thing}.",
-            "I could cry about it."),
-    "neutral": ("The {thing} is on the table.", "It opens at nine tomorrow.", "I brought the {thing} along.",
-                "We have two of them left."),
-    "angry": ("I am {very} angry about the {thing}.", "Stop lying to me.", "How dare you touch the {thing}.",
-              "I have had enough of this."),
-    "excited": ("I can hardly wait for the {thing}!", "This is {very} thrilling!", "We won, we really won the {thing}!",
-                "Tell me everything, now!"),
-    "frustrated": ("I keep asking and nobody answers.", "The {thing} is {very} annoying.", "Not the {thing} again.",
-                   "I have tried this ten times."),
-}
 
-# The emotion is not in the words at all.
-AMBIGUOUS = ("Yeah.", "Okay.", "Right.", "I see.", "Sure.", "Well.")
-
-# A clause that ends a turn and decides how the other will feel; the reply (REFERENTIAL) only points back to it.
-EVENTS = {
-    "happy": "By the way, I repaired your {thing}.",
-    "sad": "By the way, your old {thing} is gone for good.",
-    "neutral": "By the way, I moved your {thing} to the shelf.",
-    "angry": "By the way, I sold your {thing} without asking.",
-    "excited": "By the way, you have won a new {thing}.",
-    "frustrated": "By the way, they lost your {thing} again.",
-}
-REFERENTIAL = ("My {thing}.", "The {thing}.", "That {thing} of mine.")
+def canonical(label: str) -> str:
+    """The lexicon's name of a corpus's label."""
+    return ALIASES.get(label, label)

@@ -24,13 +24,22 @@ from erclab.errors import unknown
 
 @dataclass(frozen=True)
 class Utterance:
-    """One turn: who said what, with which emotion, and one vector (D_m,) per modality."""
+    """One turn: who said what, with which emotion, and one vector (D_m,) per modality.
+
+    `shown` says what voice and face express, where that is known (simulated corpora).
+    """
 
     turn: int
     speaker: str
     text: str
     label: str
     vectors: Mapping[str, np.ndarray]
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        parts = [f"{what} {self.shown[m]}" for m, what in (("audio", "voice"), ("visual", "face"))
+                 if self.shown.get(m, self.label) != self.label]
+        return f"{self.text}  [{', '.join([self.label, *parts])}]"
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Dialogue:
 
     def __str__(self) -> str:
         width = max(len(u.speaker) for u in self)
-        lines = [f"{u.turn:>3}  {u.speaker:<{width}}  {u.text}  [{u.label}]" for u in self]
+        lines = [f"{u.turn:>3}  {u.speaker:<{width}}  {u}" for u in self]
         return "\n".join([f"Dialogue {self.id} ({self.split}, {len(self)} turns)", *lines])
 
 
@@ -192,7 +201,8 @@ class Corpus:
         rows = self.table.iloc[a:b]
         utterances = tuple(
             Utterance(int(row.turn), row.speaker, row.text, self.labels[row.label] if row.label != UNLABELLED else "",
-                      {m: x[a + j] for m, x in self.vectors.items()})
+                      {m: x[a + j] for m, x in self.vectors.items()},
+                      {m: getattr(row, f"{m}_shown") for m in MODALITIES if f"{m}_shown" in rows.columns})
             for j, row in enumerate(rows.itertuples())
         )
         return Dialogue(rows["dialogue"].iloc[0], rows["split"].iloc[0], utterances)

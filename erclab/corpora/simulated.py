@@ -1,200 +1,248 @@
-"""Simulated conversations: latent emotions with known dynamics, seen through text, audio and visual vectors.
+"""Simulated conversations: no download, no licence, deterministic from a seed, and the truth behind each utterance.
 
-No download and no licence, deterministic from a seed, and the truth behind every utterance is known. The dynamics
-are the two dependencies that the literature on emotion in conversation names (Poria et al. 2019, "Emotion
-recognition in conversation: research challenges, datasets, and recent advances"):
+`erclab.corpora.world` is the model that is drawn from here and inverted by `erclab.corpora.oracle`.
 
-    self-dependency            with probability `persistence` a speaker keeps the own last emotion,
-    inter-personal dependency  with probability `contagion` the other's last emotion pulls, through `pull`,
-    otherwise                  the emotion is drawn from a skewed prior.
-
-What is observed of an emotion e is a Gaussian vector per modality, x = strength * intensity * prototype[e] +
-speaker offset + noise, unless the modality is silent about it:
-
-    text   ambiguous ("Yeah."): a prototype that all emotions share. Referential ("My sandwich."): likewise, but the
-           turn before ended with an event ("I sold your sandwich.") that decides the emotion, and carries the
-           event's prototype beside its own. So its emotion can be read from the conversation only.
-    audio, visual  masked: noise alone. Incongruent: the prototype of a decoy of the opposite valence.
+The utterance vectors are matched filters over the frames: a frame holds the burst's profile times the mean, plus
+noise, and the vector is the sum of the frames weighted by the same profile (of unit norm), which leaves N(0, I). So
+both views carry the same evidence. The vectors are drawn first and the frames around them, with the noise that a
+matched filter would have left, so a corpus has the same vectors with and without its frames.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from erclab.corpora import lexicon
+from erclab.corpora.frames import Frames
 from erclab.corpora.schema import Corpus
 from erclab.corpora.vocabulary import MODALITIES, SPLITS
-from erclab.errors import UsageError, unknown
+from erclab.corpora.world import CODEBOOK_SEED, EMOTION4, INTENSITIES, KINDS, Settings, World
+from erclab.errors import unknown
 from erclab.settings import check
 
-LABELS = ("happy", "sad", "neutral", "angry", "excited", "frustrated")
-VALENCE = np.array([1, -1, 0, -1, 1, -1])
-# Shares of the six labels among IEMOCAP's 7,433 utterances: a skew that the field knows.
-PRIOR = np.array([648, 1084, 1708, 1103, 1041, 1849]) / 7433
-
-# The prototypes belong to the simulated language, not to one corpus: they stay when `seed` changes.
-CODEBOOK_SEED = 2310
-
-
-@dataclass(frozen=True)
-class Settings:
-    """All that a simulated corpus depends on.
-
-    Attributes:
-        seed: of everything but the prototypes. States, words, channels and noise have a stream of random numbers
-            each, so that making voices reliable, say, leaves the conversations as they were.
-        dialogues: how many for train, valid and test.
-        turns: fewest and most turns of a dialogue, uniform in between.
-        persistence: probability that a speaker's own last emotion goes on (self-dependency).
-        contagion: probability that the other's last emotion pulls (inter-personal dependency).
-        switch: probability that the other speaker takes the next turn.
-        ambiguous, referential: shares of utterances whose words do not tell.
-        masked, incongruent: shares of utterances, per modality, whose voice or face tells nothing or a lie.
-        dims: D_m per modality, in the order text, audio, visual.
-        strength: length of a prototype in units of the noise's deviation, per modality.
-        offset: deviation of a speaker's personal offset in audio and visual, in the same units.
-    """
-
-    seed: int = 0
-    dialogues: tuple[int, int, int] = (160, 40, 80)
-    turns: tuple[int, int] = (8, 24)
-    persistence: float = 0.3
-    contagion: float = 0.2
-    switch: float = 0.8
-    ambiguous: float = 0.15
-    referential: float = 0.25
-    masked: float = 0.25
-    incongruent: float = 0.05
-    dims: tuple[int, int, int] = (48, 32, 32)
-    strength: tuple[float, float, float] = (4.2, 3.6, 3.3)
-    offset: float = 0.3
-
-    def __post_init__(self) -> None:
-        shares = ("persistence", "contagion", "switch", "ambiguous", "referential", "masked", "incongruent")
-        for name in shares:
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"{name} = {getattr(self, name)} is not a probability")
-        for a, b in (("persistence", "contagion"), ("ambiguous", "referential"), ("masked", "incongruent")):
-            if getattr(self, a) + getattr(self, b) > 1:
-                raise UsageError(f"{a} + {b} is more than 1")
-        if min(self.dialogues) < 1 or not 1 <= self.turns[0] <= self.turns[1]:
-            raise UsageError(f"dialogues {self.dialogues} and turns {self.turns} must be positive and ordered")
-        if min(self.dims) < 1:
-            raise UsageError(f"dims {self.dims} must be positive")
-        if self.seed < 0 or self.offset < 0:
-            raise UsageError(f"seed {self.seed} and offset {self.offset} must not be negative")
+PRESETS = {
+    "small": Settings(),
+    "tiny": Settings(dialogues=(12, 4, 6), turns=(3, 5, 8), dims=(20, 18, 18)),
+    # Dialogues, turns and speakers per dialogue after the published corpora.
+    "iemocap": Settings(dialogues=(108, 12, 31), turns=(8, 46, 110), spread=0.38),
+    "meld": Settings(scheme="meld", dialogues=(1038, 114, 280), turns=(1, 8, 33), spread=0.62,
+                     speakers=(0.09, 0.40, 0.29, 0.14, 0.05, 0.02, 0.01)),
+}
+RATES = {"audio": 12.5, "visual": 15.0}  # frames per second
+WORD_SECONDS, EDGE_SECONDS = 0.35, 0.3
+BURST_SECONDS = 0.16  # deviation of the burst around the salient word
+LEAD_SECONDS = {"audio": 0.0, "visual": 0.12}  # the face moves before the voice
+MOST_LIVE = 4  # speakers whose last emotion still matters at once: the oracle's state is C to this power
 
 
-PRESETS = {"small": Settings(), "tiny": Settings(dialogues=(12, 4, 6), turns=(3, 8), dims=(12, 8, 8))}
-
-
-def pull() -> np.ndarray:
-    """(C, C): row e is how the other feels next when e pulls: half the same, the rest within e's valence."""
-    same = (VALENCE[:, None] == VALENCE[None, :]).astype(float)
-    return 0.5 * np.eye(len(LABELS)) + 0.5 * same / same.sum(1, keepdims=True)
-
-
-def generate(preset: str = "small", **changes) -> Corpus:
+def generate(preset: str = "small", *, frames: bool = False, **changes) -> Corpus:
     """A corpus with the columns of the schema and, for every utterance, the truth.
 
-    Extra columns: `intensity` in (0, 1]; `text_kind` plain, ambiguous or referential; `audio_shown` and
-    `visual_shown`, the emotion that voice and face express, or "masked".
+    Extra columns of the table: `intensity`; `text_kind` plain, ambiguous or referential; `event`, the emotion that
+    the event at the end of the words decides ("" without one); `audio_shown` and `visual_shown`, the emotion that
+    voice and face express, or "masked"; `salient_word` and `event_word`, positions among the words (-1: none);
+    `burst_start` and `burst_end`, seconds of the voice's burst (the face's is 0.12 s earlier).
 
     Args:
-        preset: "small" (the study's default, about 4,500 utterances) or "tiny" (tests).
+        preset: "small" (the study's default), "tiny" (tests), "iemocap" or "meld" (sizes and shares of those).
+        frames: also make word vectors, audio frames (12.5 Hz) and visual frames (15 Hz).
         changes: fields of `Settings` to set differently.
+
+    Raises:
+        UsageError: an unknown preset or setting, or one out of range.
+    """
+    world = world_of(preset, **changes)
+    settings = world.settings
+    rng = {what: np.random.default_rng([settings.seed, i]) for i, what in enumerate(("states", "words", "channels"))}
+    rows = [row for split, count in zip(SPLITS, settings.dialogues, strict=True)
+            for i in range(count) for row in _dialogue(world, rng, split, f"{split}-{i:03d}")]
+    table = pd.DataFrame(rows)
+    vectors, sequences = _observe(world, table, frames)
+    intensity = table["intensity"].to_numpy()[:, None]
+    affect = world.affect[table["label"]] * intensity
+    names = np.array(world.labels)[table["label"]]
+    name = "simulated" if preset == "small" else f"simulated-{preset}"
+    return Corpus(
+        name, table, world.labels, vectors, source=f"simulated, seed {settings.seed}", frames=sequences,
+        annotations={"sentiment": (3 * affect[:, :1]).astype(np.float32), "dimensional": affect.astype(np.float32),
+                     "emotion4": np.stack([np.isin(names, group) for group in EMOTION4], 1).astype(np.float32)})
+
+
+def world_of(preset: str = "small", **changes) -> World:
+    """The generative model of a preset, for the oracle.
 
     Raises:
         UsageError: an unknown preset or setting, or one out of range.
     """
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
-    settings = replace(PRESETS[preset], **check(Settings, changes))
-    rng = {what: np.random.default_rng([settings.seed, i]) for i, what in enumerate(("states", "words", "channels"))}
-    table = pd.concat(
-        [_dialogue(settings, rng, split, f"{split}-{i:03d}")
-         for split, count in zip(SPLITS, settings.dialogues, strict=True) for i in range(count)],
-        ignore_index=True)
-    vectors = _vectors(settings, table)
-    name = "simulated" if preset == "small" else f"simulated-{preset}"
-    return Corpus(name, table.drop(columns="event"), LABELS, vectors, source=f"simulated, seed {settings.seed}")
+    return World(replace(PRESETS[preset], **check(Settings, changes)))
 
 
-def _dialogue(s: Settings, rng: dict[str, np.random.Generator], split: str, name: str) -> pd.DataFrame:
-    """Latent states and words of one conversation between two speakers, A and B."""
-    states, words, channels = rng["states"], rng["words"], rng["channels"]
-    turns = int(states.integers(s.turns[0], s.turns[1] + 1))
-    pulled = pull()
-    last: list[int | None] = [None, None]
-    who, rows = int(states.integers(2)), []
-    for turn in range(turns):
-        before = who
-        if turn and states.random() < s.switch:
-            who = 1 - who
-        u = states.random()
-        if u < s.persistence and last[who] is not None:
-            emotion = last[who]
-        elif s.persistence <= u < s.persistence + s.contagion and last[1 - who] is not None:
-            emotion = int(states.choice(len(LABELS), p=pulled[last[1 - who]]))
-        else:
-            emotion = int(states.choice(len(LABELS), p=PRIOR))
-        last[who] = emotion
+def parents(speakers) -> list[tuple[int | None, int | None]]:
+    """For each turn: the same speaker's last turn and the last turn of anybody else."""
+    found = []
+    for t, who in enumerate(speakers):
+        own = next((j for j in range(t - 1, -1, -1) if speakers[j] == who), None)
+        other = next((j for j in range(t - 1, -1, -1) if speakers[j] != who), None)
+        found.append((own, other))
+    return found
 
-        kind = words.choice(["ambiguous", "referential", "plain"],
-                            p=[s.ambiguous, s.referential, 1 - s.ambiguous - s.referential])
-        if kind == "referential" and (turn == 0 or who == before or rows[-1]["text_kind"] == "referential"):
-            kind = "plain"  # there must be another's turn to point back to, with room for an event
-        intensity = float(states.uniform(0.5, 1.0))
-        thing = str(words.choice(lexicon.THINGS))
+
+def last_uses(links) -> list[int]:
+    """For each turn: the last turn whose emotion depends on it (itself if none does)."""
+    uses = list(range(len(links)))
+    for t, pair in enumerate(links):
+        for parent in pair:
+            if parent is not None:
+                uses[parent] = max(uses[parent], t)
+    return uses
+
+
+def most_live(links) -> int:
+    """The most turns whose emotions must be known together to go on from some turn."""
+    uses = last_uses(links)
+    return max(sum(use > t for use in uses[: t + 1]) for t in range(len(links)))
+
+
+def _speakers(s: Settings, rng: np.random.Generator, turns: int) -> list[int]:
+    """Who speaks at each turn: mostly somebody else than before, often the one before that one."""
+    people = min(int(rng.choice(len(s.speakers), p=np.array(s.speakers) / sum(s.speakers))) + 1, turns)
+    while True:
+        order = [0]
+        for _ in range(turns - 1):
+            others = [p for p in range(people) if p != order[-1]]
+            if not others or rng.random() >= s.switch:
+                order.append(order[-1])
+            elif len(order) > 1 and order[-2] in others and rng.random() < 0.5:
+                order.append(order[-2])
+            else:
+                order.append(int(rng.choice(others)))
+        if most_live(parents(order)) <= MOST_LIVE:
+            return order
+        people -= 1  # too many threads at once to be inverted exactly
+
+
+def _dialogue(world: World, rng: dict[str, np.random.Generator], split: str, name: str) -> list[dict]:
+    """States, words and what voice and face show, of one conversation."""
+    s, (states, words, channels) = world.settings, rng.values()
+    low, median, high = s.turns
+    turns = int(np.clip(round(median * np.exp(s.spread * states.normal())), low, high))
+    speakers = _speakers(s, states, turns)
+    links, shown = parents(speakers), world.shown()
+    emotions: list[int] = []
+    rows: list[dict] = []
+    for t, (own, other) in enumerate(links):
+        table = world.transition(own is not None, other is not None)
+        given = tuple(emotions[j] for j in (own, other) if j is not None)
+        e = int(states.choice(len(world.labels), p=table[given]))
+        emotions.append(e)
+        label, level = world.labels[e], int(states.integers(len(INTENSITIES)))
+        refers = t > 0 and speakers[t] != speakers[t - 1]
+        kind = KINDS[int(words.choice(len(KINDS), p=world.kinds(refers)))]
+        thing, silent = str(words.choice(lexicon.THINGS)), str(words.choice(lexicon.SILENT_WORDS))
+        template = str(words.choice({"plain": lexicon.PLAIN, "ambiguous": lexicon.AMBIGUOUS,
+                                     "referential": lexicon.REFERENTIAL}[kind]))
+        salient = next(i for i, word in enumerate(template.split())
+                       if any(slot in word for slot in ("{word}", "{silent}", "{mine}")))
+        text = template.format(word=lexicon.EMOTION_WORDS[lexicon.canonical(label)][level], thing=thing,
+                               silent=silent if salient == 0 else silent.lower(), mine=lexicon.MINE)
         if kind == "referential":
-            rows[-1]["event"] = emotion
-            rows[-1]["text"] += " " + lexicon.EVENTS[LABELS[emotion]].format(thing=thing)
-        choices = {"ambiguous": lexicon.AMBIGUOUS, "referential": lexicon.REFERENTIAL,
-                   "plain": lexicon.PLAIN[LABELS[emotion]]}[str(kind)]
-        very = lexicon.VERY[min(int((intensity - 0.5) * 2 * len(lexicon.VERY)), len(lexicon.VERY) - 1)]
-        sentence = str(words.choice(choices))
-        row = {"split": split, "dialogue": name, "turn": turn, "speaker": "AB"[who],
-               "text": sentence.format(thing=thing, very=very), "label": emotion, "intensity": intensity,
-               "text_kind": str(kind), "event": -1}
+            before = rows[-1]
+            clause = lexicon.EVENT.format(event=lexicon.EVENT_WORDS[lexicon.canonical(label)], thing=thing)
+            at = next(i for i, word in enumerate(lexicon.EVENT.split()) if "{event}" in word)
+            before.update(event=label, event_word=len(before["text"].split()) + at, text=f"{before['text']} {clause}")
+        row = {"split": split, "dialogue": name, "turn": t, "speaker": chr(ord("A") + speakers[t]), "text": text,
+               "label": e, "intensity": float(INTENSITIES[level]), "text_kind": kind, "event": "",
+               "salient_word": salient, "event_word": -1}
         for modality in ("audio", "visual"):
-            u, decoy = channels.random(2)
-            shown = LABELS[emotion]
-            if u < s.masked:
-                shown = "masked"
-            elif u < s.masked + s.incongruent:
-                # Politeness and sarcasm: the opposite valence; a neutral emotion may be overlaid with any.
-                opposite = np.flatnonzero((VALENCE[emotion] != VALENCE) & (VALENCE != 0))
-                shown = LABELS[opposite[int(decoy * len(opposite))]]
-            row[f"{modality}_shown"] = shown
+            index = int(np.searchsorted(np.cumsum(shown[e]), channels.random(), side="right"))
+            row[f"{modality}_shown"] = ("masked" if index >= len(world.labels) else world.labels[index])
+        middle = EDGE_SECONDS / 2 + (salient + 0.5) * WORD_SECONDS
+        row["burst_start"], row["burst_end"] = max(middle - 2 * BURST_SECONDS, 0.0), middle + 2 * BURST_SECONDS
         rows.append(row)
-    return pd.DataFrame(rows)
+    return rows
 
 
-def _vectors(s: Settings, table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """What is observed: prototypes, offsets and noise, (N, D_m) float32 per modality."""
-    C, n = len(LABELS), len(table)
-    index = {name: i for i, name in enumerate(LABELS)}
+def burst(modality: str, words: int, salient: int) -> np.ndarray:
+    """(L,) the profile of the burst over an utterance's frames, of unit norm."""
+    rate = RATES[modality]
+    seconds = EDGE_SECONDS + words * WORD_SECONDS
+    time = (np.arange(int(np.ceil(seconds * rate))) + 0.5) / rate
+    middle = EDGE_SECONDS / 2 + (salient + 0.5) * WORD_SECONDS - LEAD_SECONDS[modality]
+    profile = np.exp(-0.5 * ((time - middle) / BURST_SECONDS) ** 2)
+    return profile / np.linalg.norm(profile)
+
+
+def _observe(world: World, table: pd.DataFrame, frames: bool) -> tuple[dict[str, np.ndarray], dict[str, Frames]]:
+    """Vectors (N, D_m) of each modality and, on request, its frames."""
+    index = {name: i for i, name in enumerate(world.labels)}
+    intensity, label = table["intensity"].to_numpy()[:, None], table["label"].to_numpy()
+    lengths, salient = table["text"].str.split().str.len().to_numpy(), table["salient_word"].to_numpy()
     people = pd.factorize(table["dialogue"] + "/" + table["speaker"])[0]
-    vectors = {}
-    for modality, dim, strength in zip(MODALITIES, s.dims, s.strength, strict=True):
-        # Rows: the emotions, then (text) the events that decide one, then what all silent words share.
-        book = np.random.default_rng([CODEBOOK_SEED, MODALITIES.index(modality), dim]).normal(size=(2 * C + 2, dim))
-        book *= strength / np.linalg.norm(book, axis=1, keepdims=True)
-        noise = np.random.default_rng([s.seed, 3 + MODALITIES.index(modality)])
-        signal = np.zeros((n, dim))
+    vectors, sequences = {}, {}
+    for i, modality in enumerate(MODALITIES):
+        noise = np.random.default_rng([world.settings.seed, 3, i])
+        dim = world.settings.dims[i]
         if modality == "text":
-            kind, label = table["text_kind"].to_numpy(), table["label"].to_numpy()
-            row = np.where(kind == "plain", label, np.where(kind == "ambiguous", 2 * C, 2 * C + 1))
-            signal += book[row] * table["intensity"].to_numpy()[:, None]
-            event = table["event"].to_numpy()
-            signal[event >= 0] += book[C + event[event >= 0]]
+            kind = table["text_kind"].to_numpy()
+            mean = np.where((kind == "plain")[:, None], world.prototypes("text")[label] * intensity,
+                            world.silent()[(kind == "referential").astype(int)])
+            announced = table["event"].map(index)
+            there = announced.notna().to_numpy()
+            mean[there] += world.events()[announced[there].astype(int)]
+            offset = np.zeros((len(table), dim))
         else:
-            shown = table[f"{modality}_shown"].map(index)
-            there = shown.notna().to_numpy()
-            signal[there] = book[shown[there].astype(int)] * table["intensity"].to_numpy()[there, None]
-            signal += noise.normal(scale=s.offset, size=(people.max() + 1, dim))[people]
-        vectors[modality] = (signal + noise.normal(size=(n, dim))).astype(np.float32)
-    return vectors
+            seen = table[f"{modality}_shown"].map(index)
+            there = seen.notna().to_numpy()
+            mean = np.zeros((len(table), dim))
+            mean[there] = world.prototypes(modality)[seen[there].astype(int)] * intensity[there]
+            free = world.free(modality)
+            offset = (noise.normal(scale=world.settings.offset, size=(people.max() + 1, len(free))) @ free)[people]
+        left = noise.normal(size=(len(table), dim))  # what the matched filter leaves of the frames' noise
+        profiles = None if modality == "text" else [
+            burst(modality, n, k) for n, k in zip(lengths, salient, strict=True)]
+        weight = np.zeros(len(table)) if profiles is None else np.array([p.sum() for p in profiles])
+        vectors[modality] = (mean + weight[:, None] * offset + left).astype(np.float32)
+        if frames:
+            around = np.random.default_rng([world.settings.seed, 4, i])
+            parts = (_word_vectors(world, table, mean + left, around) if profiles is None else
+                     [np.outer(b, m + e) + o + _orthogonal(around, b, dim)
+                      for b, m, e, o in zip(profiles, mean, left, offset, strict=True)])
+            sequences[modality] = Frames.pack(parts, rate=RATES.get(modality, 0.0))
+    return vectors, sequences
+
+
+def _orthogonal(rng: np.random.Generator, profile: np.ndarray, dim: int) -> np.ndarray:
+    """(L, D) noise N(0, I) less its part along the profile, which the vector's own noise replaces."""
+    z = rng.normal(size=(len(profile), dim))
+    return z - np.outer(profile, profile @ z)
+
+
+def _word_vectors(world: World, table: pd.DataFrame, seen: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """One vector per word: the salient word carries the utterance's vector, but what an event word says of it.
+
+    Every other word has a vector of its own, the same wherever it occurs, in directions without evidence.
+    """
+    free, dim = world.free("text"), world.settings.dims[0]
+    basis = world.events() / np.maximum(np.linalg.norm(world.events(), axis=1, keepdims=True), 1e-12)
+    along = basis.T @ basis  # projector on the events' directions
+    book: dict[str, np.ndarray] = {}
+    parts = []
+    for text, x, salient, event in zip(table["text"], seen, table["salient_word"], table["event_word"], strict=True):
+        words = [word.strip(".,!?").lower() for word in text.split()]
+        for word in words:
+            if word not in book:
+                own = np.random.default_rng([CODEBOOK_SEED, *word.encode()])
+                book[word] = own.normal(size=len(free)) @ free
+        part = np.stack([book[word] for word in words]) + rng.normal(size=(len(words), dim))
+        part[salient] = x
+        if event >= 0:
+            other = rng.normal(size=(2, dim))
+            part[salient] = x - along @ x + along @ other[0]
+            part[event] = along @ x + other[1] - along @ other[1]
+        parts.append(part)
+    return parts

@@ -1,0 +1,71 @@
+"""The ceilings' tables and figures say what the oracle says."""
+
+import numpy as np
+import pytest
+
+from erclab.corpora import oracle, simulated
+from erclab.errors import UsageError
+from erclab.exhibits import ceilings
+
+
+@pytest.fixture(scope="module")
+def made():
+    changes = {"dialogues": (2, 2, 40), "turns": (6, 10, 14), "dims": (48, 32, 32), "incongruent": 0.2}
+    return simulated.generate("tiny", **changes), simulated.world_of("tiny", **changes)
+
+
+@pytest.fixture(scope="module")
+def table(made):
+    return ceilings.table(*made)
+
+
+def test_the_table_has_every_subset_and_context_with_the_oracles_scores(made, table):
+    corpus, world = made
+    assert len(table) == 21
+    found = oracle.posterior(corpus, world, ("text", "visual"), "causal", split="test")
+    truth = corpus.targets("test")
+    row = table.loc[("text+visual", "what was said before")]
+    assert row["accuracy"] == pytest.approx(100 * (found.emotion.argmax(1) == truth).mean())
+    sentiment = corpus.targets("test", "sentiment")[:, 0]
+    assert row["sentiment MAE"] == pytest.approx(np.abs(found.sentiment(world, "median") - sentiment).mean())
+    assert table["sentiment r"].between(0, 1).all()
+
+
+def test_bars_are_as_high_as_the_table(table):
+    axis = ceilings.bars(table).axes[0]
+    heights = sorted(p.get_height() for p in axis.patches)
+    assert heights == pytest.approx(sorted(table["accuracy"]))
+    gap = table.loc[("text", "what was said before"), "accuracy"] - table.loc[("text", "utterance alone"), "accuracy"]
+    assert f"worth {gap:.0f} points to text alone" in axis.get_title(loc="left")
+
+
+def test_context_gain_is_largest_for_words_that_point_back(made):
+    gains = ceilings.context_gain(*made)
+    assert gains["gain"].idxmax() == ("text", "referential")
+    assert (gains["with context"] - gains["alone"]).to_numpy() == pytest.approx(gains["gain"].to_numpy())
+    assert len(ceilings.context_gain_bars(gains).axes[0].patches) == 9
+
+
+def test_a_lie_is_believed_alone_and_found_out_together(made):
+    believed = ceilings.lies(*made)
+    assert (believed["alone: decoy"] > believed["alone: truth"]).all()
+    assert (believed["all: truth"] > believed["alone: truth"] + 10).all()
+    honest = {"dialogues": (2, 2, 4), "incongruent": 0.0}
+    with pytest.raises(UsageError, match="no audio lies"):
+        ceilings.lies(simulated.generate("tiny", **honest), simulated.world_of("tiny", **honest))
+
+
+def test_calibration_lies_on_the_diagonal(made):
+    lines = ceilings.calibration(*made).axes[0].lines
+    assert len(lines) == 4
+    for line in lines[:3]:
+        x, y = line.get_data()
+        assert np.nanmax(np.abs(np.asarray(x) - np.asarray(y))) < 0.25
+
+
+def test_models_stand_below_the_line_of_what_they_see(table):
+    figure = ceilings.against_models(table, {"a model": [0.5, 0.52]}, "text", "dialogue")
+    top = table.loc[("text", "whole dialogue"), "weighted F1"]
+    line, = (x for x in figure.axes[0].lines if x.get_linestyle() == "--")
+    assert line.get_xdata()[0] == pytest.approx(top, abs=0.05)
+    assert f"{top - 51:.0f} points are left" in figure.axes[0].get_title(loc="left")
