@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from erclab.corpora import avec2012, meld, mfn, mmsa, mult, recipes_table, simulated, table
+from erclab.corpora import (
+    avec2012,
+    cosmic,
+    dialoguernn,
+    meld,
+    mfn,
+    mmsa,
+    mult,
+    recipes_table,
+    sdt_pickles,
+    simulated,
+    table,
+)
 from erclab.corpora.frames import Frames
 from erclab.corpora.schema import Corpus, Dialogue, Utterance
 from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES, SPLITS, UNLABELLED
@@ -46,6 +58,10 @@ _CMU = "CMU's terms, research only"
 _IEMOCAP = "IEMOCAP's release form of the University of Southern California, research only"
 _VIDEOS = "MIT for the repository; the videos belong to their owners"
 _MULT = "the download links of the repository yaohungt/Multimodal-Transformer"
+_SIGN = "sign IEMOCAP's release form (USC SAIL, per institution); then "
+_MELD = "GPL-3.0 for the annotations; the dialogues belong to their owners"
+_COSMIC = "the file COSMIC/feature-extraction/{0}/{0}.pkl of the repository declare-lab/conv-emotion"
+_SDT, _RNN = (f"the download links of the repository {r}" for r in ("butterfliesss/SDT", "declare-lab/conv-emotion"))
 _MFN = "the folder new_data/{} of the repository pliang279/MFN; needs pip install \"erclab[h5]\""
 
 CORPORA = {
@@ -61,8 +77,26 @@ CORPORA = {
                    lambda: simulated.generate("meld"), licence="MIT, as the project", obtain="embedded"),
         CorpusInfo("meld", "MELD: dialogues of the series Friends, multi-party, seven emotions", meld.read,
                    needs_data=True, files=tuple(f"{s}_sent_emo.csv" for s in ("train", "dev", "test")),
-                   licence="GPL-3.0 for the annotations; the dialogues belong to their owners",
+                   licence=_MELD,
                    obtain="the folder data/MELD of the repository declare-lab/MELD; the clips are not needed"),
+        CorpusInfo("iemocap", "IEMOCAP as COSMIC has it: text, six emotions, its validation split",
+                   cosmic.read_iemocap, needs_data=True, files=("iemocap.pkl",), licence=_IEMOCAP,
+                   obtain=_SIGN + _COSMIC.format("iemocap")),
+        CorpusInfo("meld-cosmic", "MELD as COSMIC has it: text, seven emotions", cosmic.read_meld, needs_data=True,
+                   files=("meld.pkl",), licence=_MELD, obtain=_COSMIC.format("meld")),
+        CorpusInfo("iemocap-sdt", "IEMOCAP as SDT has it: RoBERTa, audio and visual vectors, six emotions",
+                   sdt_pickles.read_iemocap, needs_data=True, files=sdt_pickles.FILES["iemocap"], licence=_IEMOCAP,
+                   obtain=_SIGN + _SDT),
+        CorpusInfo("meld-sdt", "MELD as SDT has it: RoBERTa, audio and visual vectors, seven emotions",
+                   sdt_pickles.read_meld, needs_data=True, files=sdt_pickles.FILES["meld"], licence=_MELD, obtain=_SDT),
+        CorpusInfo("iemocap-dialoguernn", "IEMOCAP as DialogueRNN has it: text, audio and visual vectors, six emotions",
+                   dialoguernn.read_iemocap, needs_data=True, files=(" or ".join(dialoguernn.FILES["iemocap"]),),
+                   licence=_IEMOCAP, obtain=_SIGN + _RNN),
+        CorpusInfo("meld-dialoguernn", "MELD as DialogueRNN has it: text and audio vectors, seven emotions",
+                   dialoguernn.read_meld, needs_data=True, files=dialoguernn.FILES["meld"], licence=_MELD, obtain=_RNN),
+        CorpusInfo("avec-dialoguernn", "AVEC 2012 as DialogueRNN has it: three modalities, four affect dimensions",
+                   dialoguernn.read_avec, needs_data=True, files=(dialoguernn.AVEC_FILES,),
+                   licence="AVEC 2012 and SEMAINE, research only", obtain=_RNN),
         CorpusInfo("mosi-mult", "CMU-MOSI as MulT has it: word, audio and visual sequences, sentiment",
                    partial(mult.read, dataset="mosi"), needs_data=True, files=(" or ".join(mult.FILES["mosi"]),),
                    licence=_CMU, obtain=_MULT),

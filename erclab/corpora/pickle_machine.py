@@ -12,6 +12,7 @@ from erclab.corpora import pickle_values as values
 from erclab.corpora.pickle_values import FETCH, RESAVE, Dtype, Name, Refused, printable
 
 MOST_STEPS = 32_000_000  # one million takes about a second
+MOST_CONTAINERS = 4_000_000  # lists, tuples, dicts, sets and marks: a byte of the file can make 200 in memory
 # Keys that an attacker could choose to collide, which makes dicts slow: Python protects texts and bytes only.
 MOST_NUMBERS_AS_KEYS, MOST_NUMBERS_IN_ONE = 100_000, 20_000
 _NOTHING = object()  # in the memo
@@ -41,7 +42,7 @@ class Machine:
         self.marks: list[list] = []  # the stacks below each mark
         self.memo: list = []  # a list: indices are the file's, and in a dict they could be made to collide
         self.unfilled: dict[int, np.ndarray] = {}  # by id: arrays that BUILD must still fill
-        self.numbers_as_keys = 0
+        self.containers = self.numbers_as_keys = 0
         self.makers = {
             **values.MAKERS, "numpy.core.multiarray._reconstruct": self._make_array, "builtins.set": self._make_set,
             "builtins.frozenset": lambda items=(): frozenset(self._make_set(items))}
@@ -105,6 +106,7 @@ class Machine:
             raise Refused(f"it announces {length} bytes, but only {left} are left", FETCH)
 
     def _mark(self, _) -> None:
+        self._count()
         self.marks.append(self.stack)
         self.stack = []
 
@@ -140,43 +142,54 @@ class Machine:
 
     # Containers
 
+    def _count(self) -> None:
+        self.containers += 1
+        if self.containers > MOST_CONTAINERS:
+            raise Refused(f"it has more than {MOST_CONTAINERS} lists, tuples, dicts and sets", RESAVE)
+
+    def _new(self, container: object) -> None:
+        self._count()
+        self.stack.append(container)
+
     def _empty_list(self, _) -> None:
-        self.stack.append([])
+        self._new([])
 
     def _empty_tuple(self, _) -> None:
-        self.stack.append(())
+        self._new(())
 
     def _empty_dict(self, _) -> None:
-        self.stack.append({})
+        self._new({})
 
     def _empty_set(self, _) -> None:
-        self.stack.append(set())
+        self._new(set())
 
     def _list(self, _) -> None:
         items = self._pop_mark()
-        self.stack.append(items)
+        self._new(items)
 
     def _tuple(self, _) -> None:
         items = tuple(self._pop_mark())
-        self.stack.append(items)
+        self._new(items)
 
     def _tuple1(self, _) -> None:
-        self.stack[-1] = (self.stack[-1],)
+        self._new((self.stack.pop(),))
 
     def _tuple2(self, _) -> None:
-        self.stack[-2:] = [(self.stack[-2], self.stack[-1])]
+        b, a = self.stack.pop(), self.stack.pop()
+        self._new((a, b))
 
     def _tuple3(self, _) -> None:
-        self.stack[-3:] = [(self.stack[-3], self.stack[-2], self.stack[-1])]
+        c, b, a = self.stack.pop(), self.stack.pop(), self.stack.pop()
+        self._new((a, b, c))
 
     def _dict(self, _) -> None:
         items = self._pop_mark()
-        self.stack.append({})
+        self._new({})
         self._set_items(items)
 
     def _frozenset(self, _) -> None:
         items = self._pop_mark()
-        self.stack.append(frozenset(self._add(items, set())))
+        self._new(frozenset(self._add(items, set())))
 
     def _append(self, _) -> None:
         self._extend([self.stack.pop()])
