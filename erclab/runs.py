@@ -173,6 +173,12 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
     variant = variant or entry.variant
     if variant not in recipes.VARIANTS:
         raise unknown("variant", variant, recipes.VARIANTS)
+    if not set(info.tasks) & set(corpus.tasks):
+        raise UsageError(f"{info.title} predicts {', '.join(info.tasks)}, which {corpus.name} does not have",
+                         remedy=f"It has {', '.join(corpus.tasks) or 'no annotation'}.")
+    if not corpus.modalities:
+        raise UsageError(f"{corpus.name} has no utterance vectors, and {info.title} reads nothing else",
+                         remedy="Take a corpus with vectors (erclab corpora show NAME).")
     modalities = tuple(modalities or corpus.modalities)
     for m in modalities:
         if m not in corpus.modalities:

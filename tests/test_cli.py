@@ -115,3 +115,38 @@ def test_help_explains_every_command(call):
     for command in ("study", "run", "models", "corpora"):
         status, out, _ = call(command, "--help")
         assert status == 0 and "A mistake of yours" in out
+
+
+def test_a_corpus_is_shown(call, meld):
+    status, out, _ = call("corpora", "show", "simulated-tiny")
+    assert status == 0
+    for word in ("Splits", "Features", "Labels", "verbatim in training", "frustrated", "sentiment"):
+        assert word in out
+    status, out, _ = call("corpora", "show", "meld", "--data", str(meld), "--json")
+    facts = json.loads(out)
+    assert status == 0 and facts["Splits"]["train"]["utterances"] == 2 and facts["tasks"] == ["emotion"]
+    status, out, err = call("corpora", "show", "simulate")
+    assert status == 2 and "Did you mean" in one_line(err) and out == ""
+
+
+def test_a_corpus_is_imported_and_used(call, meld, tmp_path):
+    status, out, _ = call("corpora", "import", "simulated-tiny", "--out", str(tmp_path / "cache"))
+    assert status == 0 and str(tmp_path / "cache") in out
+    status, first, _ = call("run", "linear", "--corpus", "simulated-tiny", "--json")
+    status, second, _ = call("run", "linear", "--corpus", "imported", "--data", str(tmp_path / "cache"), "--json")
+    first, second = json.loads(first)[0], json.loads(second)[0]
+    assert status == 0 and first["spec"]["fingerprint"] == second["spec"]["fingerprint"]
+    assert first["protocols"] == second["protocols"]
+    status, _, err = call("corpora", "import", "simulated-tiny", "--out", str(meld))
+    assert status == 2 and "not empty" in one_line(err)
+
+
+def test_a_corpus_without_emotions_is_refused_by_a_model_of_emotions(call, tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    rows = "".join(f"{s},{s}-1,{t},A,Words {t},{t - 1}\n" for s in ("train", "valid", "test") for t in range(3))
+    (folder / "utterances.csv").write_text("split,dialogue,turn,speaker,text,sentiment\n" + rows)
+    np.savez(folder / "audio.npz", X=np.ones((9, 2), np.float32), ids=np.array(["x"] * 9)[:0])
+    np.savez(folder / "audio.npz", X=np.ones((9, 2), np.float32))
+    status, _, err = call("run", "constant", "--corpus", "table", "--data", str(folder))
+    assert status == 2 and "predicts emotion" in one_line(err) and "sentiment" in err

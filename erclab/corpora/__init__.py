@@ -9,6 +9,7 @@ from pathlib import Path
 
 from erclab.corpora import (
     avec2012,
+    cache,
     cosmic,
     dialoguernn,
     meld,
@@ -135,6 +136,8 @@ CORPORA = {
                    files=("dev_rows_aligned.csv", "text_base_val.npy", "audio_wav2vec2_val.npy"),
                    licence="as meld; none given for the vectors",
                    obtain="the repository iosonopersia/Multimodal-Emotion-Recognition, folder embeddings"),
+        CorpusInfo("imported", "any corpus that `erclab corpora import` has written", cache.open, needs_data=True,
+                   files=(cache.MANIFEST,), licence="that of what was imported", obtain="erclab corpora import"),
         CorpusInfo("table", "your own: a table of utterances, with arrays beside it", table.read, needs_data=True,
                    files=(" or ".join(table.FILES),), licence="yours",
                    obtain="write one row per utterance; erclab.corpora.table.read says which columns"),
@@ -142,7 +145,8 @@ CORPORA = {
 }
 
 
-def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", device="cpu") -> Corpus:
+def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", device="cpu",
+         labelled: bool = True) -> Corpus:
     """A corpus by name, ready for a model.
 
     Args:
@@ -151,6 +155,8 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         text_encoder: makes the text vectors of a corpus that has words but neither vectors nor frames of them
             (`erclab.features.text.encode`). They are computed once and cached.
         device: where the encoder runs.
+        labelled: leave out utterances without an emotion label where others have one, as the field's feature files
+            do. Their neighbours are then not always neighbours in the conversation.
 
     Raises:
         UsageError: an unknown name, or a folder where none is needed or none where one is.
@@ -169,6 +175,8 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         raise UsageError(f"the corpus '{name}' needs a folder", remedy=f"Give --data DIR (in a notebook: data) with "
                          f"{', '.join(info.files)}; to obtain them: {info.obtain}.")
     corpus = info.read(Path(data))
+    if labelled and corpus.labels and not corpus.labelled.all():
+        corpus = corpus.select(corpus.labelled)
     wordless = not corpus.table["text"].str.strip().any()
     if "text" not in corpus.vectors and "text" not in corpus.frames and not wordless:
         from erclab.features.text import encode, encoder_identity

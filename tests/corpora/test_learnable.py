@@ -56,7 +56,8 @@ def test_a_linear_probe_and_a_small_gru_fall_between_the_constant_and_the_oracle
     device = torch.device("cpu")
     with seeded(0, device):
         model = SmallGRU(sum(corpus.dims.values()), len(corpus.labels))
-        found = loop.train(model, views, Recipe(epochs=12, learning_rate=3e-3), protocol="sound", seed=0, progress=False)
+        recipe = Recipe(epochs=12, learning_rate=3e-3)
+        found = loop.train(model, views, recipe, protocol="sound", seed=0, progress=False)
     guess = found.choices["sound"].log_probabilities["test"].argmax(1)
     score["gru"] = f1_score(truth, guess, average="weighted")
     world = simulated.world_of("small")

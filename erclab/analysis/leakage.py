@@ -1,0 +1,70 @@
+"""What a test split shares with the data that a model is trained on. Nobody in the field reports it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from erclab.corpora import Corpus
+
+LONG = 4  # words: below that, two people say the same by chance
+NAMED = 20  # speakers in a corpus: fewer are roles or letters
+
+
+def normalised(text: str) -> str:
+    """Lower case, letters and digits only: what counts as the same words."""
+    return " ".join(re.findall(r"[^\W_]+", text.lower()))
+
+
+def leakage(corpus: Corpus) -> pd.DataFrame:
+    """What of the test split was there in training or validation.
+
+    Rows: all utterances, those of `LONG` words or more, and where the corpus knows, scripted and improvised ones
+    (IEMOCAP's scripted dialogues are the same three plays in every session). Columns: test utterances, and percent
+    of them whose words occur verbatim in train or valid, and whose speaker does, where speakers have names of their
+    own ("A", "F" or "user" mean somebody else in each dialogue).
+    """
+    table = corpus.table
+    test = (table["split"] == "test").to_numpy()
+    words = table["text"].map(normalised)
+    said, people = set(words[~test]), set(table["speaker"][~test])
+    seen = words.isin(said).to_numpy() & (words != "").to_numpy()
+    known = table["speaker"].isin(people).to_numpy() if table["speaker"].nunique() > NAMED else None
+    groups = {"all": np.ones(len(table), dtype=bool), f"{LONG} words or more": words.str.split().str.len().ge(LONG)}
+    scripted = scripts(corpus)
+    if scripted is not None:
+        groups |= {"scripted": scripted, "improvised": ~scripted}
+    rows = {}
+    for name, group in groups.items():
+        at = test & np.asarray(group)
+        if at.any():
+            rows[name] = {"test utterances": int(at.sum()), "verbatim in training (%)": round(100 * seen[at].mean(), 1)}
+            if known is not None:
+                rows[name]["speaker in training (%)"] = round(100 * known[at].mean(), 1)
+    return pd.DataFrame(rows).T.astype({"test utterances": int}) if rows else pd.DataFrame()
+
+
+def scripts(corpus: Corpus) -> np.ndarray | None:
+    """(N,) whether an utterance is from a scripted play, None where the corpus does not tell.
+
+    IEMOCAP says so in the names of its dialogues (Ses05F_script01_1) or in a column `kind`.
+    """
+    if "kind" in corpus.table:
+        return (corpus.table["kind"] == "scripted").to_numpy()
+    named = corpus.table["dialogue"].str.contains("script").to_numpy()
+    return named if named.any() else None
+
+
+def completeness(corpus: Corpus) -> pd.DataFrame:
+    """Per modality and split, the percent of utterances that have it, as a vector or as frames."""
+    split = corpus.table["split"]
+    modalities = [m for m in ("text", "audio", "visual") if m in corpus.vectors or m in corpus.frames]
+    rows = {}
+    for m in modalities:
+        sizes = [f"{corpus.vectors[m].shape[1]}"] if m in corpus.vectors else []
+        sizes += [f"frames of {corpus.frames[m].values.shape[1]}"] if m in corpus.frames else []
+        there = pd.Series(corpus.has(m)).groupby(split.to_numpy()).mean()
+        rows[m] = {"features": ", ".join(sizes), **{f"{s} (%)": round(100 * float(v), 1) for s, v in there.items()}}
+    return pd.DataFrame(rows).T
