@@ -311,6 +311,14 @@ def test_steps_are_limited(load, monkeypatch):
         load(b"N0" * 1000 + b"N.")
 
 
+@pytest.mark.parametrize("code", [b"]", b"}", b")", b"(", b"\x8f", b"N\x85"])
+def test_containers_are_limited(load, monkeypatch, code):
+    """A byte makes 200 in memory, so their number is limited and not only that of the steps."""
+    monkeypatch.setattr(pickle_machine, "MOST_CONTAINERS", 100)
+    with pytest.raises(CorpusError, match="more than 100 lists"):
+        load(b"\x80\x04" + code * 200 + b".")
+
+
 def test_a_crafted_dict_is_not_slow(load):
     """Numbers that fill the path on which a dict looks for one key, so that each look is as long as the dict."""
     size, at, path = 2**15, 0, []
