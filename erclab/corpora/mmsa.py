@@ -30,8 +30,8 @@ def read(path: Path, dataset: str = "mosi") -> Corpus:
     vision_lengths. The sequences are padded on the right. Their lengths are the given ones; for the text they are
     those of the attention mask (row 1 of `text_bert`), and without either the zeros at the end are padding. In an
     aligned file all modalities have the length of the text. A sequence of zeros alone means that the modality is
-    missing. Infinite and NaN values of audio and vision become 0, as upstream does it for those of the audio;
-    `Corpus.source` says how many there were.
+    missing. Infinite and NaN values of the audio become 0, as upstream does it for -inf; `Corpus.source` says how
+    many there were.
 
     Videos are the dialogues, clips the turns in order of their number. There are no emotion labels.
 
@@ -59,14 +59,13 @@ def read(path: Path, dataset: str = "mosi") -> Corpus:
         tables.append(_table(part, split, count, place))
         sentiment.append(labels)
     table, order = clips(pd.concat(tables, ignore_index=True), where)
-    notes, frames = [], {}
+    frames = {}
     for m, key in _KEYS.items():
         same_width(arrays[m], f"{where}, {key}")
         same_width(arrays[m], f"{where}, {key}", axis=1)
         frames[m] = _frames(np.concatenate(arrays[m])[order], np.concatenate(lengths[m])[order])
-        if m != "text":
-            _, replaced = without_infinite(frames[m].values)
-            notes += [f"{replaced} infinite or NaN values of {key} set to 0"] if replaced else []
+    _, replaced = without_infinite(frames["audio"].values)
+    notes = [f"{replaced} infinite or NaN values of audio set to 0"] if replaced else []
     labels = np.concatenate(sentiment).astype(np.float32)[order, None]
     return Corpus(f"{dataset}-mmsa", table, (), frames=frames, annotations={"sentiment": labels},
                   source="; ".join([where, *notes]))

@@ -30,7 +30,7 @@ def read(path: Path, dataset: str | None = None) -> Corpus:
     The file is a dict train, valid, test of dicts text, audio, vision (n, L, D), labels and, but for IEMOCAP, id.
     Zeros on the left are padding and are taken away; `Frames.length` and `side` remember them. In an aligned
     file (all modalities have L steps) a step is padding when it is zero in every modality, so that words,
-    sounds and faces stay in step. Infinite and NaN values become 0, as upstream does it for those of the audio;
+    sounds and faces stay in step. Infinite and NaN values of the audio become 0, as upstream does it for -inf;
     `Corpus.source` says how many there were.
 
     MOSI and MOSEI have sentiment, no emotion labels. Their videos are the dialogues, the clips the turns, ordered
@@ -48,7 +48,7 @@ def read(path: Path, dataset: str | None = None) -> Corpus:
     dataset = dataset or next((name for name in FILES if path.name.startswith(name)), "")
     where = str(path)
     data = parts(pickles.load(path), where, ("text", "audio", "vision", "labels"))
-    arrays, rows, notes = {m: [] for m in MODALITIES}, [], []
+    arrays, rows = {m: [] for m in MODALITIES}, []
     for split in SPLITS:
         part, count = data[split], None
         for m in MODALITIES:
@@ -72,10 +72,8 @@ def read(path: Path, dataset: str | None = None) -> Corpus:
     else:
         rates = dict(zip(("audio", "visual"), RATES.get(dataset, (0.0, 0.0)), strict=True))
         frames = {m: Frames.unpad(x, "left", rate=rates.get(m, 0.0)) for m, x in whole.items()}
-    for m in MODALITIES:
-        _, replaced = without_infinite(frames[m].values)
-        if replaced:
-            notes.append(f"{replaced} infinite or NaN values of {_KEYS[m]} set to 0")
+    _, replaced = without_infinite(frames["audio"].values)
+    notes = [f"{replaced} infinite or NaN values of audio set to 0"] if replaced else []
     return Corpus(f"{dataset}-mult" if dataset else "mult", table, (), frames=frames, annotations=annotations,
                   source="; ".join([where, *notes]))
 
