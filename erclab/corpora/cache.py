@@ -172,4 +172,5 @@ def _sha256(path: Path) -> str:
 def _array(path: Path, manifest: dict) -> np.ndarray:
     if path.name not in manifest["files"]:
         raise KeyError(f"no {path.name}")
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    # Not `np.load`, which would also open archives and, asked to, pickles; this maps an npy file of numbers only.
+    return np.asarray(np.lib.format.open_memmap(path, mode="r"))
