@@ -1,7 +1,10 @@
 """The registry of corpora, and `load`: from a name to something that a model can read."""
 
 import ast
+import hashlib
 import inspect
+import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -96,3 +99,21 @@ def test_text_vectors_that_the_corpus_brings_are_kept(meld_folder, encoded):
     np.savez(meld_folder / "text.npz", **{part: np.full((2, 3), 0.5) for part in ("train", "dev", "test")})
     corpus = load("meld", meld_folder)
     assert encoded == [] and corpus.dims == {"text": 3} and dict(corpus.encoders) == {}
+
+
+def test_the_manifest_in_data_says_what_the_registry_says():
+    """`data/manifest.json` is for people without a Python at hand; it must not grow old."""
+    path = Path(__file__).parents[2] / "data" / "manifest.json"
+    listed = {row["name"]: row for row in json.loads(path.read_text())["corpora"]}
+    assert list(listed) == list(CORPORA)
+    for name, info in CORPORA.items():
+        row = listed[name]
+        assert (row["title"], row["files"], row["licence"], row["obtain"]) == (
+            info.title, list(info.files), info.licence, info.obtain)
+
+
+def test_checksums_of_public_files_are_right(real_data):
+    path = Path(__file__).parents[2] / "data" / "manifest.json"
+    meld = next(row for row in json.loads(path.read_text())["corpora"] if row["name"] == "meld")
+    for name, digest in meld["sha256"].items():
+        assert hashlib.sha256((real_data / "meld" / name).read_bytes()).hexdigest() == digest
