@@ -96,11 +96,10 @@ def parts(value: object, where: str, needed: Sequence[str]) -> dict[str, Mapping
     return {split: value[split] for split in SPLITS}
 
 
-def same_width(arrays: Sequence[np.ndarray], where: str, axis: int = -1) -> None:
-    """Refuse parts of a corpus that differ in the length of an axis."""
-    widths = [x.shape[axis] for x in arrays]
-    if len(set(widths)) > 1:
-        raise CorpusError(f"the parts have {', '.join(map(str, widths))} features or steps", where=where,
+def same_layout(shapes: Sequence[tuple[int, ...]], where: str) -> None:
+    """Refuse parts of a corpus whose arrays differ in more than their number of samples."""
+    if len({shape[1:] for shape in shapes}) > 1:
+        raise CorpusError(f"the parts have the shapes {', '.join(map(str, shapes))}", where=where,
                           remedy="All parts need the same features and the same number of steps.")
 
 

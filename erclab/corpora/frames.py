@@ -56,6 +56,13 @@ class Frames:
         return cls(values, starts, **layout)
 
     @classmethod
+    def join(cls, parts: Sequence[Frames]) -> Frames:
+        """The utterances of several, one after the other; they need the same layout."""
+        lengths = np.concatenate([f.lengths for f in parts])
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return replace(parts[0], values=np.concatenate([f.values for f in parts]), starts=starts)
+
+    @classmethod
     def unpad(cls, padded: np.ndarray, side: str, **layout) -> Frames:
         """From (N, L, D) with rows of zeros as padding on one side, or on "both"; zeros in between stay.
 

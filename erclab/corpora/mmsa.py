@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.corpora import pickles
-from erclab.corpora.arrays import clips, find, parts, real, same_width, without_infinite, words
+from erclab.corpora.arrays import clips, find, parts, real, same_layout, without_infinite, words
 from erclab.corpora.frames import Frames
 from erclab.corpora.schema import Corpus
 from erclab.corpora.vocabulary import MODALITIES, SPLITS
@@ -45,25 +45,24 @@ def read(path: Path, dataset: str = "mosi") -> Corpus:
     path = find(path, FILES)
     where = str(path)
     data = parts(pickles.load(path), where, ("text", "audio", "vision", "id", "regression_labels"))
-    arrays = {m: [] for m in MODALITIES}
-    lengths, tables, sentiment = {m: [] for m in MODALITIES}, [], []
+    packed, shapes, tables, sentiment = {m: [] for m in MODALITIES}, {m: [] for m in MODALITIES}, [], []
     for split in SPLITS:
         part, place = data[split], f"{where}, {split}"
         labels = real(part["regression_labels"], "(n,)", f"{place}, regression_labels")
         count = len(labels)
         for m, key in _KEYS.items():
-            arrays[m].append(real(part[key], "(n, L, D)", f"{place}, {key}", count))
-        aligned = len({x[-1].shape[1] for x in arrays.values()}) == 1
+            part[key] = real(part[key], "(n, L, D)", f"{place}, {key}", count)
+            shapes[m].append(part[key].shape)
+            same_layout(shapes[m], f"{where}, {key}")
+        aligned = len({shape[-1][1] for shape in shapes.values()}) == 1
         for m, key in _KEYS.items():
-            lengths[m].append(_lengths(part, "text" if aligned else key, arrays[m][-1], place))
+            lengths = _lengths(part, "text" if aligned else key, shapes[m][-1], place)
+            # Taken out, so that the padded array is gone when the packed one is there: MOSEI has gigabytes of zeros.
+            packed[m].append(_frames(part.pop(key), lengths))
         tables.append(_table(part, split, count, place))
         sentiment.append(labels)
     table, order = clips(pd.concat(tables, ignore_index=True), where)
-    frames = {}
-    for m, key in _KEYS.items():
-        same_width(arrays[m], f"{where}, {key}")
-        same_width(arrays[m], f"{where}, {key}", axis=1)
-        frames[m] = _frames(np.concatenate(arrays[m])[order], np.concatenate(lengths[m])[order])
+    frames = {m: Frames.join(packed.pop(m)).take(order) for m in MODALITIES}
     _, replaced = without_infinite(frames["audio"].values)
     notes = [f"{replaced} infinite or NaN values of audio set to 0"] if replaced else []
     labels = np.concatenate(sentiment).astype(np.float32)[order, None]
@@ -71,9 +70,9 @@ def read(path: Path, dataset: str = "mosi") -> Corpus:
                   source="; ".join([where, *notes]))
 
 
-def _lengths(part, key: str, x: np.ndarray, place: str) -> np.ndarray:
+def _lengths(part, key: str, shape: tuple[int, ...], place: str) -> np.ndarray:
     """(n,) true lengths, or -1 where the file has none."""
-    count, longest = len(x), x.shape[1]
+    count, longest = shape[:2]
     if key == "text":
         if "text_bert" not in part:
             return np.full(count, -1)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.corpora import pickles
-from erclab.corpora.arrays import clips, find, parts, real, same_width, single, video_and_clip, without_infinite, words
+from erclab.corpora.arrays import clips, find, parts, real, same_layout, single, video_and_clip, without_infinite, words
 from erclab.corpora.frames import Frames
 from erclab.corpora.schema import Corpus
 from erclab.corpora.vocabulary import MODALITIES, SPLITS
@@ -48,30 +48,31 @@ def read(path: Path, dataset: str | None = None) -> Corpus:
     dataset = dataset or next((name for name in FILES if path.name.startswith(name)), "")
     where = str(path)
     data = parts(pickles.load(path), where, ("text", "audio", "vision", "labels"))
-    arrays, rows = {m: [] for m in MODALITIES}, []
+    packed, shapes, rows = {m: [] for m in MODALITIES}, {m: [] for m in MODALITIES}, []
+    rates = dict(zip(("audio", "visual"), RATES.get(dataset, (0.0, 0.0)), strict=True))
     for split in SPLITS:
-        part, count = data[split], None
+        padded, count = {}, None
         for m in MODALITIES:
             place = f"{where}, {split}, {_KEYS[m]}"
-            x = real(part[_KEYS[m]], "(n, L, D)", place, count)
+            # Taken out, so that the padded array is gone when the packed one is there: MOSEI has gigabytes of zeros.
+            x = padded[m] = real(data[split].pop(_KEYS[m]), "(n, L, D)", place, count)
             count = len(x)
+            shapes[m].append(x.shape)
+            same_layout(shapes[m], f"{where}, {_KEYS[m]}")
             if m == "text" and not np.isfinite(x).all():
                 i, t, d = np.argwhere(~np.isfinite(x))[0]
                 raise CorpusError(f"sample {i}, word {t}, feature {d} is {x[i, t, d]}", where=place,
                                   remedy="Fetch the file again; word vectors are finite.")
-            arrays[m].append(x)
+        del x
         rows.append((split, count))
-    for m, three in arrays.items():
-        same_width(three, f"{where}, {_KEYS[m]}")
-        same_width(three, f"{where}, {_KEYS[m]}", axis=1)
+        if len({shape[-1][1] for shape in shapes.values()}) == 1:
+            for m, f in Frames.unpad_aligned(padded, "left").items():
+                packed[m].append(f)
+        else:
+            for m in MODALITIES:
+                packed[m].append(Frames.unpad(padded.pop(m), "left", rate=rates.get(m, 0.0)))
     table, annotations, order = _annotate(data, rows, where, dataset)
-    whole = {m: np.concatenate(three)[order] for m, three in arrays.items()}
-    aligned = len({x.shape[1] for x in whole.values()}) == 1
-    if aligned:
-        frames = Frames.unpad_aligned(whole, "left")
-    else:
-        rates = dict(zip(("audio", "visual"), RATES.get(dataset, (0.0, 0.0)), strict=True))
-        frames = {m: Frames.unpad(x, "left", rate=rates.get(m, 0.0)) for m, x in whole.items()}
+    frames = {m: Frames.join(packed.pop(m)).take(order) for m in MODALITIES}
     _, replaced = without_infinite(frames["audio"].values)
     notes = [f"{replaced} infinite or NaN values of audio set to 0"] if replaced else []
     return Corpus(f"{dataset}-mult" if dataset else "mult", table, (), frames=frames, annotations=annotations,
@@ -80,9 +81,10 @@ def read(path: Path, dataset: str | None = None) -> Corpus:
 
 def _annotate(data, rows, where: str, dataset: str) -> tuple[pd.DataFrame, dict[str, np.ndarray], np.ndarray]:
     """The table, the annotations and the order of the samples in both."""
-    labels = [real(data[s]["labels"], "(n, 4, 2)" if dataset == "iemocap" else "(n, 1, 1)", f"{where}, {s}, labels", n)
-              if dataset else _labels_of_unknown(data[s]["labels"], f"{where}, {s}, labels", n) for s, n in rows]
-    if labels[0].shape[1:] == (4, 2):
+    four = dataset == "iemocap" or (not dataset and getattr(data["train"]["labels"], "shape", ())[1:] == (4, 2))
+    labels = [real(data[s]["labels"], "(n, 4, 2)" if four else "(n, 1, 1)", f"{where}, {s}, labels", n)
+              for s, n in rows]
+    if four:
         pairs = np.concatenate(labels)
         for s, x in zip(SPLITS, labels, strict=True):
             bad = ~(np.sort(x, axis=-1) == (0, 1)).all(-1)
@@ -98,12 +100,6 @@ def _annotate(data, rows, where: str, dataset: str) -> tuple[pd.DataFrame, dict[
         return table, {"sentiment": sentiment}, np.arange(len(table))
     table, order = clips(_ids(data, rows, where), where)
     return table, {"sentiment": sentiment[order]}, order
-
-
-def _labels_of_unknown(value: object, where: str, rows: int) -> np.ndarray:
-    """Labels in a file whose name says nothing."""
-    shape = "(n, 4, 2)" if isinstance(value, np.ndarray) and value.shape[1:] == (4, 2) else "(n, 1, 1)"
-    return real(value, shape, where, rows)
 
 
 def _ids(data, rows, where: str) -> pd.DataFrame:

@@ -143,8 +143,8 @@ BAD = {
     "vectors for sequences": (put("test", "text", lambda x: x[:, 0]), ", test, text:", "shape is (2, 6)", "(n, L, D)"),
     "no sample": (put("test", "text", lambda x: x[:0]), ", test, text:", "shape is (0, 5, 6)", "(n, L, D)"),
     "other sample count": (put("valid", "audio", lambda x: x[:1]), ", valid, audio:", "(1, 9, 4)", "n = 2"),
-    "other width": (put("test", "audio", lambda x: x[..., :2]), ", audio:", "4, 4, 2 features", "same features"),
-    "other length": (put("test", "audio", lambda x: x[:, 1:]), ", audio:", "9, 9, 8", "number of steps"),
+    "other width": (put("test", "audio", lambda x: x[..., :2]), ", audio:", "(2, 9, 2)", "same features"),
+    "other length": (put("test", "audio", lambda x: x[:, 1:]), ", audio:", "(2, 8, 4)", "number of steps"),
     "NaN in text": (put("valid", "text", replaced((1, 4, 2), np.nan)), ", valid, text:",
                     "sample 1, word 4, feature 2 is nan", "Fetch"),
     "label too large": (put("valid", "labels", lambda x: x * 2), "dialogue valid_0, turn", "sentiment is [",
@@ -212,3 +212,11 @@ def test_fixtures_that_the_upstream_loader_reads(real_data, name):
     total = sum((np.cumsum((data[s]["text"] != 0).any(-1), 1) > 0).sum() for s in data)
     if "noalign" in name:
         assert corpus.frames["text"].lengths.sum() == total
+
+
+@pytest.mark.parametrize("labels", ["sentiment", "emotions"])
+def test_a_file_of_another_name_says_what_it_is_by_its_labels(tmp_path, labels):
+    corpus = mult.read(write(tmp_path / "mine.pkl", made(labels, ids=None)[0]))
+    assert corpus.name == "mult" and corpus.tasks == ({"emotions": "emotion4"}.get(labels, labels),)
+    with pytest.raises(CorpusError, match=r"mine\.pkl, train, labels: the shape is"):
+        mult.read(tmp_path / "mine.pkl", "mosi" if labels == "emotions" else "iemocap")
