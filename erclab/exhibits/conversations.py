@@ -110,6 +110,9 @@ def separability(corpus: Corpus, split: str = "train") -> Figure:
     shown = np.random.default_rng(0).permutation(len(rows))[:800]  # more dots hide one another
     for axis, m in zip(axes[0], corpus.modalities, strict=True):
         x = LinearDiscriminantAnalysis(n_components=2).fit_transform(corpus.vectors[m][rows], target)
+        if x.shape[1] < 2:
+            raise UsageError(f"the {m} vectors of {corpus.name} separate the labels in one direction only",
+                             remedy="It takes more training utterances to draw them.")
         for c, name in enumerate(corpus.labels):
             at = shown[target[shown] == c]
             axis.scatter(x[at, 0], x[at, 1], s=12, alpha=0.7, color=viz.CYCLE[c % 7], marker=viz.MARKERS[c % 7],
