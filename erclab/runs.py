@@ -4,8 +4,8 @@
     runs/<id>.weights.safetensors      the chosen weights of a trained model
     runs/<id>.predictions.safetensors  log-probabilities per protocol and split
 
-The id is a hash of the configuration and of the corpus's content, so a change of either is another run. The JSON
-is written last and every file is put in place by a rename: a record that exists is whole, whatever was killed when.
+The id is a hash of the configuration, of the corpus's content and of the code, so a change of any is another run. The
+JSON is written last and every file is put in place by a rename: a record that exists is whole, whatever was killed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import os
 import platform
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,19 @@ from erclab.training.device import choose_device, seeded
 SCHEMA = 1
 
 
+@cache
+def code_digest() -> str:
+    """A hash of the source that decides what a run computes: models, training, batches, metrics.
+
+    It is part of a run's id. Otherwise a record from before a change of a model would be loaded as if it were its
+    result now; that a changed comment trains again is the smaller evil.
+    """
+    root = Path(erclab.__file__).parent
+    files = sorted([*root.glob("models/*.py"), *root.glob("training/*.py"), root / "batches.py", root / "metrics.py",
+                    root / "corpora" / "views.py"])
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """Everything that decides a run's metrics on a given machine.
@@ -54,6 +68,7 @@ class RunSpec:
         protocol: "sound" or "published".
         seed: of initialisation, dropout and the order of the data.
         version: erclab's.
+        code: see `code_digest`.
     """
 
     model: str
@@ -65,6 +80,7 @@ class RunSpec:
     protocol: str
     seed: int
     version: str = erclab.__version__
+    code: str = field(default_factory=code_digest)
 
     @property
     def id(self) -> str:

@@ -77,8 +77,9 @@ def test_whatever_changes_the_result_changes_the_id(tiny, change):
     assert base.id != other.id
 
 
-def test_the_id_depends_on_the_corpus_content_and_the_version(tiny):
+def test_the_id_depends_on_the_corpus_content_the_version_and_the_code(tiny):
     base, = runs.plan("sdt", tiny, **QUICK)
+    assert base.code == runs.code_digest() and base.id != dataclasses.replace(base, code="0").id
     other, = runs.plan("sdt", simulated.generate("tiny", seed=1), **QUICK)
     assert base.id != other.id and base.id != dataclasses.replace(base, version="0").id
     assert base.id == runs.plan("sdt", simulated.generate("tiny"), **QUICK)[0].id
