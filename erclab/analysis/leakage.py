@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from erclab.corpora import Corpus
+from erclab.corpora import MODALITIES, Corpus
 
 LONG = 4  # words: below that, two people say the same by chance
 NAMED = 20  # speakers in a corpus: fewer are roles or letters
@@ -60,7 +60,7 @@ def scripts(corpus: Corpus) -> np.ndarray | None:
 def completeness(corpus: Corpus) -> pd.DataFrame:
     """Per modality and split, the percent of utterances that have it, as a vector or as frames."""
     split = corpus.table["split"]
-    modalities = [m for m in ("text", "audio", "visual") if m in corpus.vectors or m in corpus.frames]
+    modalities = [m for m in MODALITIES if m in corpus.vectors or m in corpus.frames]
     rows = {}
     for m in modalities:
         sizes = [f"{corpus.vectors[m].shape[1]}"] if m in corpus.vectors else []

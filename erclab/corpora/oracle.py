@@ -93,37 +93,34 @@ class Evidence:
     """Likelihood ratios of what is seen, against noise alone, for all utterances at once.
 
     Attributes:
-        spoken: (N, 2, C, I) of the utterance itself times p(intensity); axis 1: without and with the chance of
-            pointing back, split so that the event of the turn before can be weighed in:
-            [0] sums over kinds that do not refer, [1] is the referential kind, both times p(kind).
+        spoken: (N, 2, C, I) of the utterance itself times p(intensity) and p(kind): [:, 0] sums over the kinds of
+            words that do not point back, [:, 1] is the kind that does, so that an event can be weighed in.
         event: (N, C) of an event in this turn's words, by the emotion that it decides in the next.
-        refers: (N,) whether the turn may point back.
+        referential: (N,) p(kind) of pointing back, 0 where nobody else spoke before.
+        sees_text: whether the words are seen, so that they can announce what comes.
     """
 
     def __init__(self, corpus: Corpus, world: World, modalities: Sequence[str]):
         n, C, levels = len(corpus), len(world.labels), len(INTENSITIES)
         speaker, first = corpus.table["speaker"].to_numpy(), np.zeros(n, dtype=bool)
         first[corpus.starts[:-1]] = True
-        self.refers = ~first & np.concatenate([[False], speaker[1:] != speaker[:-1]])
+        refers = ~first & np.concatenate([[False], speaker[1:] != speaker[:-1]])
         channel = np.full((n, C, levels), 1 / levels)
         for m in ("audio", "visual"):
             if m in modalities:
                 seen = _ratio(corpus.vectors[m], INTENSITIES[None, :, None] * world.prototypes(m)[:, None, :])
                 shown = world.shown()  # (C, C + 1)
                 channel = channel * (np.einsum("es,nsi->nei", shown[:, :-1], seen) + shown[None, :, -1:])
-        kinds = np.where(self.refers[:, None], world.kinds(True), world.kinds(False))  # (N, 3)
-        self.event = np.ones((n, C))
+        kinds = np.where(refers[:, None], world.kinds(True), world.kinds(False))  # (N, 3)
+        # What is not seen has the same likelihood whatever was said.
+        plain, silent, self.event = np.ones((n, C, levels)), np.ones((n, 2)), np.ones((n, C))
         self.sees_text = "text" in modalities
         if self.sees_text:
             x = corpus.vectors["text"]
             plain = _ratio(x, INTENSITIES[None, :, None] * world.prototypes("text")[:, None, :])
-            silent = _ratio(x, world.silent())  # (N, 2)
-            self.event = _ratio(x, world.events())
-            rest = kinds[:, 0, None, None] * plain + (kinds[:, 1] * silent[:, 0])[:, None, None]
-            points = (kinds[:, 2] * silent[:, 1])[:, None, None] * np.ones((1, C, levels))
-        else:
-            rest = (kinds[:, 0] + kinds[:, 1])[:, None, None] * np.ones((1, C, levels))
-            points = kinds[:, 2, None, None] * np.ones((1, C, levels))
+            silent, self.event = _ratio(x, world.silent()), _ratio(x, world.events())
+        rest = kinds[:, 0, None, None] * plain + (kinds[:, 1] * silent[:, 0])[:, None, None]
+        points = (kinds[:, 2] * silent[:, 1])[:, None, None]
         self.spoken = np.stack([rest * channel, points * channel], 1)
         self.referential = kinds[:, 2]
 

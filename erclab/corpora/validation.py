@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,19 @@ def check(corpus: Corpus) -> None:
     _annotations(corpus)
 
 
+def _place(corpus: Corpus, i: int) -> str:
+    """Where utterance i is, for a message."""
+    row = corpus.table.iloc[i]
+    return f"{corpus.source or corpus.name}, dialogue {row['dialogue']}, turn {row['turn']}"
+
+
+def _known(kind: str, name: str, names: Iterable[str], where: str) -> None:
+    """Refuse a name that is not one of ours, with the guess that `unknown` makes, as an error of this corpus."""
+    if name not in names:
+        error = unknown(kind, name, names)
+        raise CorpusError(error.problem, where=where, remedy=error.remedy)
+
+
 def _table(corpus: Corpus) -> None:
     table, where = corpus.table, corpus.source or corpus.name
     missing = [c for c in COLUMNS if c not in table.columns]
@@ -43,9 +57,8 @@ def _table(corpus: Corpus) -> None:
 
     def refuse(bad: np.ndarray, problem: str, remedy: str) -> None:
         if bad.any():
-            row = table.iloc[int(np.flatnonzero(bad)[0])]
-            raise CorpusError(problem.format(**row), remedy=remedy,
-                              where=f"{where}, dialogue {row['dialogue']}, turn {row['turn']}")
+            i = int(np.flatnonzero(bad)[0])
+            raise CorpusError(problem.format(**table.iloc[i]), where=_place(corpus, i), remedy=remedy)
 
     labels = table["label"]
     if not pd.api.types.is_integer_dtype(labels) or not pd.api.types.is_integer_dtype(table["turn"]):
@@ -83,9 +96,7 @@ def _table(corpus: Corpus) -> None:
 def _frames(corpus: Corpus) -> None:
     where = corpus.source or corpus.name
     for modality, frames in corpus.frames.items():
-        if modality not in MODALITIES:
-            error = unknown("modality", modality, MODALITIES)
-            raise CorpusError(error.problem, where=where, remedy=error.remedy)
+        _known("modality", modality, MODALITIES, where)
         values, starts = frames.values, frames.starts
         if values.ndim != 2 or values.shape[1] == 0 or values.dtype != np.float32:
             raise CorpusError(f"{modality} frames are {values.dtype} of shape {values.shape}", where=where,
@@ -97,18 +108,14 @@ def _frames(corpus: Corpus) -> None:
         if not np.isfinite(values).all():
             frame, column = np.argwhere(~np.isfinite(values))[0]
             i = int(np.searchsorted(starts, frame, side="right")) - 1
-            row = corpus.table.iloc[i]
             raise CorpusError(f"{modality} feature {column} of frame {frame - starts[i]} is {values[frame, column]}",
-                              where=f"{where}, dialogue {row['dialogue']}, turn {row['turn']}",
-                              remedy="Impute or remove the value; features must be finite.")
+                              where=_place(corpus, i), remedy="Impute or remove the value; features must be finite.")
 
 
 def _annotations(corpus: Corpus) -> None:
     where = corpus.source or corpus.name
     for task, array in corpus.annotations.items():
-        if task not in ANNOTATIONS:
-            error = unknown("task", task, ANNOTATIONS)
-            raise CorpusError(error.problem, where=where, remedy=error.remedy)
+        _known("task", task, ANNOTATIONS, where)
         if array.shape != (len(corpus.table), len(ANNOTATIONS[task])) or array.dtype != np.float32:
             raise CorpusError(f"the {task} annotations are {array.dtype} of shape {array.shape}", where=where,
                               remedy=f"They must be float32 of shape ({len(corpus.table)}, {len(ANNOTATIONS[task])}).")
@@ -119,18 +126,14 @@ def _annotations(corpus: Corpus) -> None:
             bad |= ~(np.isnan(array) | (array == 0) | (array == 1)).all(1)
         if bad.any():
             i = int(np.flatnonzero(bad)[0])
-            row = corpus.table.iloc[i]
-            raise CorpusError(f"{task} is {array[i].tolist()}",
-                              where=f"{where}, dialogue {row['dialogue']}, turn {row['turn']}",
+            raise CorpusError(f"{task} is {array[i].tolist()}", where=_place(corpus, i),
                               remedy="Sentiment lies in [-3, 3], emotion4 is 0 or 1, NaN means no annotation.")
 
 
 def _vectors(corpus: Corpus) -> None:
     where = corpus.source or corpus.name
     for modality, array in corpus.vectors.items():
-        if modality not in MODALITIES:
-            error = unknown("modality", modality, MODALITIES)
-            raise CorpusError(error.problem, where=where, remedy=error.remedy)
+        _known("modality", modality, MODALITIES, where)
         shape = array.shape if isinstance(array, np.ndarray) else ()
         if len(shape) != 2 or shape[0] != len(corpus.table) or shape[1] == 0:
             raise CorpusError(f"{modality} features have the shape {np.shape(array)}", where=where,
@@ -140,7 +143,5 @@ def _vectors(corpus: Corpus) -> None:
                               remedy="Convert them to float32.")
         if not np.isfinite(array).all():
             i, column = np.argwhere(~np.isfinite(array))[0]
-            row = corpus.table.iloc[i]
-            raise CorpusError(f"{modality} feature {column} is {array[i, column]}",
-                              where=f"{where}, dialogue {row['dialogue']}, turn {row['turn']}",
+            raise CorpusError(f"{modality} feature {column} is {array[i, column]}", where=_place(corpus, i),
                               remedy="Impute or remove the value; features must be finite.")

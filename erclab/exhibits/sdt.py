@@ -57,8 +57,10 @@ def gates_against_truth(records: Sequence[Record], corpus: Corpus) -> pd.DataFra
     """On a simulated corpus: each modality's mean weight where it expresses an emotion, and where it does not.
 
     Rows: modalities. `silent`: ambiguous or referential words, a masked voice or face; an incongruent voice speaks,
-    though it lies. A gate that "learns the
-    contribution of each modality" should give less to a silent one.
+    though it lies. A gate that "learns the contribution of each modality" should give less to a silent one.
+
+    Raises:
+        UsageError: the corpus is not simulated, so nobody knows what is silent.
     """
     if "text_kind" not in corpus.table:
         raise UsageError(f"{corpus.name} does not know what is silent", remedy="Use a simulated corpus.")
