@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from erclab import tasks
+
 
 @dataclass(frozen=True)
 class DialogueBatch:
@@ -18,8 +20,11 @@ class DialogueBatch:
         features: modality -> (B, T, D_m) float, 0 at padded turns.
         mask: (B, T) bool, True where there is an utterance. Every dialogue has at least one.
         speakers: (B, T) int64, index of the speaker, 0 at padded turns.
-        labels: (B, T) int64, index of the emotion, 0 at padded turns.
+        labels: (B, T) int64, index of the emotion, -1 for an utterance that is only context; or (B, T, K) float of
+            another task (`erclab.tasks`), NaN where there is none. 0 at padded turns.
         rows: (B, T) int64, the utterance's row in its corpus, -1 at padded turns.
+        tokens: (B, T, W) int64, the words of each utterance as an encoder's token ids without special tokens, -1
+            after the last; None where the model does not read words.
     """
 
     features: dict[str, Tensor]
@@ -27,12 +32,50 @@ class DialogueBatch:
     speakers: Tensor
     labels: Tensor
     rows: Tensor
+    tokens: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
         """(B, T)."""
         return tuple(self.mask.shape)
 
+    @property
+    def annotated(self) -> Tensor:
+        """(B, T) bool: the utterances that a loss or a score may count."""
+        return self.mask & tasks.annotated(self.labels)
+
     def __len__(self) -> int:
         """The number of dialogues."""
         return len(self.mask)
+
+
+@dataclass(frozen=True)
+class SequenceBatch:
+    """B utterances, each with a sequence of frames (or words) per modality, of its own length and rate.
+
+    Attributes:
+        features: modality -> (B, L_m, D_m) float, 0 at padded steps. L_m is at least 1.
+        masks: modality -> (B, L_m) bool, True at steps that exist, which come first. All False for an utterance
+            that lacks the modality; no utterance lacks all of them.
+        labels: (B,) int64, index of the emotion; or (B, K) float of another task, NaN where there is none.
+        rows: (B,) int64, the utterance's row in its corpus.
+    """
+
+    features: dict[str, Tensor]
+    masks: dict[str, Tensor]
+    labels: Tensor
+    rows: Tensor
+
+    @property
+    def shape(self) -> tuple[int]:
+        """(B,)."""
+        return tuple(self.rows.shape)
+
+    @property
+    def annotated(self) -> Tensor:
+        """(B,) bool: the utterances that a loss or a score may count."""
+        return tasks.annotated(self.labels)
+
+    def __len__(self) -> int:
+        """The number of utterances."""
+        return len(self.rows)

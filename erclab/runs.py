@@ -205,7 +205,7 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
 
     settings, recipe_changes = recipes.split_changes(changes, info.cls.Config)
     recipe = from_dict(recipes.Recipe, dataclasses.asdict(entry.recipe) | recipe_changes)
-    settings = {"classes": len(corpus.labels), **entry.settings, **info.fixed, **settings}
+    settings = {"outputs": len(corpus.labels), **entry.settings, **info.fixed, **settings}
     if info.kind == "trained":
         settings = {"dims": tuple((m, corpus.dims[m]) for m in modalities), "speakers": corpus.speaker_count,
                     **settings}

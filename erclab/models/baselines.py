@@ -20,16 +20,16 @@ class Constant:
 
     @dataclass(frozen=True)
     class Config:
-        """C classes; nothing to choose."""
+        """C outputs; nothing to choose."""
 
-        classes: int
+        outputs: int
 
     def __init__(self, config: Config):
         self.config = config
 
     def fit(self, features, labels: np.ndarray, valid_features=None, valid_labels=None) -> list[dict]:
         """Count the labels (N,). Returns an empty selection curve."""
-        counts = np.bincount(labels, minlength=self.config.classes)
+        counts = np.bincount(labels, minlength=self.config.outputs)
         with np.errstate(divide="ignore"):
             self.log_share = np.log(counts / counts.sum())
         return []
@@ -45,13 +45,13 @@ class LinearProbe:
     @dataclass(frozen=True)
     class Config:
         """Attributes:
-        classes: C, the number of labels.
+        outputs: C, the number of labels.
         balanced: weigh each label by its inverse share, as is often done against imbalance. It raises macro F1
             and lowers weighted F1, so a study that shows one of the two alone can look better than it is.
         penalties: inverse regularisation strengths C to choose from, by weighted F1 on the validation split.
         """
 
-        classes: int
+        outputs: int
         balanced: bool = False
         penalties: tuple[float, ...] = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
@@ -80,6 +80,6 @@ class LinearProbe:
 
     def log_probabilities(self, features: np.ndarray) -> np.ndarray:
         """(N, D) -> (N, C); a label that training never saw has -inf."""
-        out = np.full((len(features), self.config.classes), -np.inf)
+        out = np.full((len(features), self.config.outputs), -np.inf)
         out[:, self.model.classes_] = self.model.predict_log_proba(features)
         return out

@@ -21,12 +21,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from erclab import tasks
 from erclab.batches import DialogueBatch
 from erclab.errors import UsageError
-from erclab.models.interface import Output
+from erclab.models.blocks import split_heads
+from erclab.models.interface import Model, Output, check_sizes
 
 
-class SDT(nn.Module):
+class SDT(Model):
     """SDT over any non-empty subset of text, audio and visual.
 
     `forward` returns `Output` with the teacher's logits (B, T, C) and in `aux`
@@ -43,8 +45,9 @@ class SDT(nn.Module):
 
         Attributes:
             dims: (modality, D_m) pairs; their order is the order of fusion.
-            classes: C, the number of emotions.
+            outputs: C, the number of emotions, or what another task needs (`erclab.tasks`).
             speakers: S, the number of speaker indices.
+            task: what is predicted. Students of a regression are taught by the squared distance to the teacher.
             hidden: H, the common width; also that of the feed-forward layers.
             heads: attention heads of H / heads features.
             dropout: one rate for embeddings, attention, feed-forward and student heads, as the authors use it.
@@ -62,8 +65,9 @@ class SDT(nn.Module):
         """
 
         dims: tuple[tuple[str, int], ...]
-        classes: int
+        outputs: int
         speakers: int
+        task: str = "emotion"
         hidden: int = 1024
         heads: int = 8
         dropout: float = 0.5
@@ -76,16 +80,9 @@ class SDT(nn.Module):
         tau_squared: bool = True
 
         def __post_init__(self) -> None:
-            if not self.dims or len({m for m, _ in self.dims}) != len(self.dims):
-                raise UsageError(f"SDT needs one or more different modalities, not {self.dims}")
-            sizes = {"hidden": self.hidden, "heads": self.heads, "classes": self.classes, "speakers": self.speakers,
-                     "max_turns": self.max_turns, **{f"the width of {m}": d for m, d in self.dims}}
-            for name, size in sizes.items():
-                if size < 1:
-                    raise UsageError(f"SDT's {name} is {size}, it must be positive")
-            if not 0 <= self.dropout < 1 or not self.temperature > 0:
-                raise UsageError(f"SDT's dropout {self.dropout} must be in [0, 1) and its temperature "
-                                 f"{self.temperature} positive")
+            check_sizes("SDT", self, "speakers", "hidden", "heads", "max_turns")
+            if not self.temperature > 0:
+                raise UsageError(f"SDT's temperature {self.temperature} must be positive")
             if self.hidden % self.heads or self.hidden % 2:
                 raise UsageError(f"SDT's hidden {self.hidden} must be even and a multiple of its {self.heads} heads")
             if self.attention_norm not in ("pre", "dead"):
@@ -110,13 +107,13 @@ class SDT(nn.Module):
     @classmethod
     def tiny(cls, **changes) -> Config:
         """Small enough for a test: 12 features in all, width 16."""
-        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "classes": 5, "speakers": 2,
+        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "speakers": 2,
                              "hidden": 16, "heads": 2, **changes})
 
     def __init__(self, config: Config):
         super().__init__()
         self.config = config
-        modalities, H, C = config.modalities, config.hidden, config.classes
+        modalities, H, C = config.modalities, config.hidden, config.outputs
         self.project = nn.ModuleDict({m: nn.Conv1d(d, H, kernel_size=1, bias=False) for m, d in config.dims})
         self.speaker = nn.Embedding(config.speakers + 1, H, padding_idx=config.speakers)
         self.register_buffer("position", sinusoids(config.max_turns, H), persistent=False)
@@ -182,38 +179,44 @@ class SDT(nn.Module):
             class_weight: (C,) or None. The cross-entropies are divided by the sum of the weights of their
                 labels; the distillation term is a plain mean over utterances.
         """
-        config, valid = self.config, batch.mask
+        config, valid = self.config, batch.annotated
         labels, teacher = batch.labels[valid], output.logits[valid]
         students = [output.aux[f"student.{m}"][valid] for m in config.modalities]
-        task = F.cross_entropy(teacher, labels, weight=class_weight)
-        student = sum(F.cross_entropy(s, labels, weight=class_weight) for s in students)
-
-        tau = config.temperature
+        task = tasks.loss(config.task, teacher, labels, class_weight)
+        student = sum(tasks.loss(config.task, s, labels, class_weight) for s in students)
         soft = teacher.detach() if config.detach_teacher else teacher
-        target = F.log_softmax(soft / tau, dim=-1)
-        distillation = sum(F.kl_div(F.log_softmax(s / tau, dim=-1), target, reduction="batchmean", log_target=True)
-                           for s in students)
-        if config.tau_squared:
-            distillation = distillation * tau**2
+        distillation = sum(self._distance(soft, s) for s in students)
         g1, g2, g3 = config.loss_weights
         return Losses(g1 * task + g2 * student + g3 * distillation, task, student, distillation)
 
+    def _distance(self, teacher: Tensor, student: Tensor) -> Tensor:
+        """Mean over utterances of KL(teacher || student) at temperature tau, (N, C) each.
+
+        The four pairs of `emotion4` are four distributions. A regression has no soft labels: there the distance is
+        squared.
+        """
+        if self.config.task in ("sentiment", "dimensional"):
+            return (teacher - student).square().sum() / max(len(teacher), 1)
+        if self.config.task == "emotion4":
+            teacher, student = teacher.unflatten(-1, (-1, 2)), student.unflatten(-1, (-1, 2))
+        tau = self.config.temperature
+        divergence = F.kl_div(F.log_softmax(student / tau, dim=-1), F.log_softmax(teacher / tau, dim=-1),
+                              reduction="sum", log_target=True) / max(len(teacher), 1)
+        return divergence * tau**2 if self.config.tau_squared else divergence
+
     def _check(self, batch: DialogueBatch) -> None:
-        absent = [m for m in self.config.modalities if m not in batch.features]
-        if absent:
-            raise UsageError(f"this SDT was built for {', '.join(self.config.modalities)}; the batch lacks "
-                             f"{', '.join(absent)}", remedy="Build it for the modalities there are.")
+        self.require(batch)
         if batch.mask.shape[1] > self.config.max_turns:
             raise UsageError(f"a dialogue of {batch.mask.shape[1]} turns is longer than SDT's position table",
                              remedy=f"Raise max_turns (now {self.config.max_turns}).")
 
 
-# Utterance features, classes, speakers and temperature of the authors' runs. Text: RoBERTa-large; audio: openSMILE
+# Utterance features, outputs, speakers and temperature of the authors' runs. Text: RoBERTa-large; audio: openSMILE
 # IS10 (IEMOCAP) or 300 of its features (MELD); visual: DenseNet. Source: their loaders and training scripts.
 PUBLISHED = {
-    "iemocap": {"dims": (("text", 1024), ("audio", 1582), ("visual", 342)), "classes": 6, "speakers": 2,
+    "iemocap": {"dims": (("text", 1024), ("audio", 1582), ("visual", 342)), "outputs": 6, "speakers": 2,
                 "temperature": 1.0},
-    "meld": {"dims": (("text", 1024), ("audio", 300), ("visual", 342)), "classes": 7, "speakers": 9,
+    "meld": {"dims": (("text", 1024), ("audio", 300), ("visual", 342)), "outputs": 7, "speakers": 9,
              "temperature": 8.0},
 }
 
@@ -264,11 +267,6 @@ class CrossModalEncoder(nn.Module):
         weights = scores.softmax(dim=-1)
         context = self.dropout(weights) @ v  # (B, heads, T, H / heads)
         return self.out(context.transpose(1, 2).flatten(2)), weights
-
-
-def split_heads(x: Tensor, heads: int) -> Tensor:
-    """(B, T, H) -> (B, heads, T, H / heads)."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
 def sinusoids(length: int, width: int) -> Tensor:

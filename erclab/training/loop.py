@@ -60,7 +60,7 @@ def train(model: nn.Module, views: Mapping[str, DialogueView], recipe: Recipe, *
     optimiser = torch.optim.Adam(trainable, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     class_weight = None
     if recipe.class_weights:
-        class_weight = inverse_shares(views["train"].labels.cpu().numpy(), model.config.classes).to(device)
+        class_weight = inverse_shares(views["train"].labels.cpu().numpy(), model.config.outputs).to(device)
 
     # sound is always known; published only when the test split may be looked at after every epoch.
     leaders = {"sound": "valid"} | ({"published": "test"} if protocol == "published" else {})
@@ -119,7 +119,7 @@ def train_epoch(model: nn.Module, view: DialogueView, optimiser: torch.optim.Opt
 def log_probabilities(model: nn.Module, view: DialogueView, batch_size: int = 64) -> np.ndarray:
     """(N, C) float32 log-probabilities of a split in row order, in evaluation mode."""
     model.eval()
-    out = torch.empty(len(view.rows), model.config.classes, device=view.rows.device)
+    out = torch.empty(len(view.rows), model.config.outputs, device=view.rows.device)
     for batch in view.batches(batch_size):
         at = torch.searchsorted(view.rows, batch.rows[batch.mask])
         out[at] = model(batch).logits[batch.mask].float().log_softmax(-1)

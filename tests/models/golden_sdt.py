@@ -1,17 +1,12 @@
 """The authors' SDT on small random inputs (tests/golden/): their names, and their numbers as ours."""
 
-import json
 import re
-from functools import cache
-from pathlib import Path
 
-from safetensors import safe_open
-from safetensors.torch import load_file
+from golden import Golden
 
 from erclab.batches import DialogueBatch
 from erclab.models.sdt import SDT
 
-FILE = Path(__file__).parents[1] / "golden" / "sdt_iemocap.safetensors"
 LETTER = {"t": "text", "a": "audio", "v": "visual"}
 MODALITIES = ("text", "audio", "visual")
 PAIRS = [f"{m}_from_{n}" for m in MODALITIES for n in MODALITIES]
@@ -45,20 +40,8 @@ def our_name(theirs: str) -> str:
     return f"{module}.{parameter}"
 
 
-@cache
-def tensors() -> dict:
-    return load_file(FILE)
-
-
-@cache
-def meta() -> dict:
-    with safe_open(FILE, "pt") as file:
-        return json.loads(file.metadata()["meta"])
-
-
-def part(prefix: str) -> dict:
-    """All tensors under `prefix.`, without the prefix."""
-    return {name.removeprefix(f"{prefix}."): x for name, x in tensors().items() if name.startswith(f"{prefix}.")}
+GOLDEN = Golden("sdt_iemocap")
+tensors, meta, part = GOLDEN.tensors, GOLDEN.meta, GOLDEN.part
 
 
 def batch(dtype=None) -> DialogueBatch:

@@ -113,8 +113,8 @@ def test_balancing_raises_macro_recall_and_lowers_accuracy_on_skewed_labels():
 
 def test_the_registry_builds_the_balanced_probe_as_its_own_model():
     assert models.MODELS["linear-balanced"].fixed == {"balanced": True}
-    assert models.build("linear-balanced", {"classes": 3, "balanced": True}).config.balanced
-    assert not models.build("linear", {"classes": 3}).config.balanced
+    assert models.build("linear-balanced", {"outputs": 3, "balanced": True}).config.balanced
+    assert not models.build("linear", {"outputs": 3}).config.balanced
 
 
 @pytest.mark.parametrize("penalties", [(), (0.1, 0.0), (-1.0,)])

@@ -21,7 +21,7 @@ SUBSETS = [c for n in (1, 2, 3) for c in combinations(DIMS, n)]
 def sdt_case(variant, subset):
     dims, sizes = {m: DIMS[m] for m in subset}, {"hidden": 8, "heads": 2}
     def build(dropout):
-        config = getattr(SDT, variant)("iemocap", dims=tuple(dims.items()), classes=5, speakers=2, dropout=dropout,
+        config = getattr(SDT, variant)("iemocap", dims=tuple(dims.items()), outputs=5, speakers=2, dropout=dropout,
                                        **sizes)
         return SDT(config)
     dead = {r"encoder\.\w+\.k\.bias": "adds the same to every score of a query, which the softmax does not see"}

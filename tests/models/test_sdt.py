@@ -297,7 +297,7 @@ def test_refuses_a_dialogue_longer_than_its_table(batch):
     model(random_batch(DIMS, 5, 2, lengths=(4, 1)))  # the longest that fits
 
 
-@pytest.mark.parametrize("changes", [{"heads": 0}, {"hidden": 0}, {"heads": -2}, {"classes": 0}, {"speakers": 0},
+@pytest.mark.parametrize("changes", [{"heads": 0}, {"hidden": 0}, {"heads": -2}, {"outputs": 0}, {"speakers": 0},
                                      {"max_turns": 0}, {"dropout": 1.5}, {"dropout": -0.1}, {"temperature": 0.0},
                                      {"dims": (("text", 0),)}], ids=str)
 def test_refuses_sizes_and_rates_that_make_no_model(changes):

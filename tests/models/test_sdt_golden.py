@@ -52,7 +52,7 @@ def output():
 
 def test_every_name_of_theirs_is_one_of_ours():
     model = golden_sdt.model()
-    named = [golden_sdt.our_name(name) for name in golden_sdt.meta()["param_order"]]
+    named = [golden_sdt.our_name(name) for name in golden_sdt.meta["param_order"]]
     assert sorted(named) == sorted(name for name, _ in model.named_parameters())
     assert sorted(golden_sdt.state()) == sorted(model.state_dict())
 
@@ -151,9 +151,9 @@ def test_gradients(temperature, teacher):
 @pytest.mark.parametrize("teacher", ["joint", "detached"])
 def test_gradient_norms(temperature, teacher):
     ours = gradients(golden_sdt.batch(), temperature=temperature, detached=teacher == "detached")
-    norms = golden_sdt.tensors()[f"gradnorm.T{temperature}.{teacher}"]
+    norms = golden_sdt.tensors[f"gradnorm.T{temperature}.{teacher}"]
     unreached = 0
-    for theirs, want in zip(golden_sdt.meta()["param_order"], norms.tolist(), strict=True):
+    for theirs, want in zip(golden_sdt.meta["param_order"], norms.tolist(), strict=True):
         found = ours[golden_sdt.our_name(theirs)]
         if want == -1:
             unreached += 1

@@ -15,7 +15,7 @@ from erclab.models.sdt import SDT, sinusoids
 DIMS = {"text": 6, "audio": 4, "visual": 3}
 SUBSETS = [c for n in (1, 2, 3) for c in combinations(DIMS, n)]
 LENGTHS = (4, 2, 1)
-SIZES = {"classes": 5, "speakers": 3, "hidden": 8, "heads": 2}
+SIZES = {"outputs": 5, "speakers": 3, "hidden": 8, "heads": 2}
 CASES = {f"{variant}-{'+'.join(subset)}": (variant, "iemocap", subset)
          for variant in ("paper", "official") for subset in SUBSETS}
 CASES["official-frozen-gates"] = ("official", "meld", tuple(DIMS))

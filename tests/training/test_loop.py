@@ -51,7 +51,7 @@ class Linear(nn.Module):
 
     def __init__(self, classes=2, dropout=0.0):
         super().__init__()
-        self.config = SimpleNamespace(classes=classes)
+        self.config = SimpleNamespace(outputs=classes)
         self.layer, self.dropout = nn.Linear(3, classes), nn.Dropout(dropout)
         self.seen = []
 
@@ -74,7 +74,7 @@ class Scripted(nn.Module):
 
     def __init__(self, made, valid, test):
         super().__init__()
-        self.config = SimpleNamespace(classes=2)
+        self.config = SimpleNamespace(outputs=2)
         self.weight = nn.Parameter(torch.zeros(()))
         self.register_buffer("epoch", torch.zeros((), dtype=torch.int64))
         self.script = {"valid": valid, "test": test}
@@ -307,7 +307,7 @@ def test_class_weights_are_inverse_shares_of_the_training_split_and_0_for_what_i
     made = corpus((5, 4, 3), classes=4, labels=labels)
     for asked, expected in ((True, [5 / 3, 5, 0, 5]), (False, None)):
         model = Told()
-        model.config.classes, model.layer = 4, nn.Linear(3, 4)
+        model.config.outputs, model.layer = 4, nn.Linear(3, 4)
         loop.train(model, views(made), Recipe(epochs=1, class_weights=asked), protocol="sound", seed=0, progress=False)
         (weight,) = model.weights
         assert weight is None if expected is None else weight.tolist() == pytest.approx(expected)

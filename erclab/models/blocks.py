@@ -1,0 +1,26 @@
+"""The few blocks that three or more models share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(B, T, H) -> (B, heads, T, H / heads)."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def masked_softmax(scores: Tensor, keep: Tensor) -> Tensor:
+    """Softmax over the last axis where `keep` (broadcast to the scores), 0 elsewhere.
+
+    A row that keeps nothing gets zeros, so that what attends to an absent modality receives nothing, not NaN.
+    """
+    lowest = torch.finfo(scores.dtype).min
+    return scores.masked_fill(~keep, lowest).softmax(dim=-1) * keep
+
+
+def last_step(x: Tensor, mask: Tensor) -> Tensor:
+    """(B, L, H), (B, L) -> (B, H): each sequence at its last valid step, 0 where there is none."""
+    last = (mask.sum(1) - 1).clamp(min=0)
+    return x[torch.arange(len(x), device=x.device), last] * mask.any(1).unsqueeze(-1)
