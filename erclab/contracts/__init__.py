@@ -1,0 +1,1 @@
+"""Contracts: what every model of batches must keep, whatever it computes."""
