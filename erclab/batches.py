@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 from erclab import tasks
@@ -56,7 +57,7 @@ class SequenceBatch:
     Attributes:
         features: modality -> (B, L_m, D_m) float, 0 at padded steps. L_m is at least 1.
         masks: modality -> (B, L_m) bool, True at steps that exist, which come first. All False for an utterance
-            that lacks the modality; no utterance lacks all of them.
+            that lacks the modality.
         labels: (B,) int64, index of the emotion; or (B, K) float of another task, NaN where there is none.
         rows: (B,) int64, the utterance's row in its corpus.
     """
@@ -79,3 +80,23 @@ class SequenceBatch:
     def __len__(self) -> int:
         """The number of utterances."""
         return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Flat:
+    """N utterances of a split without their conversations, for the baselines that are fitted.
+
+    Attributes:
+        features: (N, D), all modalities side by side.
+        labels: (N,) int64, -1 where there is none, or (N, K) float, NaN where there is none.
+        previous: the same for the last annotated turn before, in the same dialogue.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    previous: np.ndarray
+
+    def annotated(self) -> Flat:
+        """The utterances that have a label, or some of its columns."""
+        at = self.labels >= 0 if self.labels.ndim == 1 else ~np.isnan(self.labels).all(1)
+        return Flat(self.features[at], self.labels[at], self.previous[at])

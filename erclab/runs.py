@@ -14,11 +14,9 @@ import dataclasses
 import hashlib
 import json
 import os
-import platform
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,29 +27,17 @@ import safetensors.torch
 import torch
 
 import erclab
-from erclab import metrics, models, paths
+from erclab import metrics, models, paths, tasks
 from erclab.corpora import SPLITS, Corpus
-from erclab.corpora.views import DialogueView, Standardiser
+from erclab.corpora.views import DialogueView, SequenceView, Standardiser, View, flat
 from erclab.errors import RunError, UsageError, unknown
+from erclab.provenance import code_digest, environment
 from erclab.settings import check, from_dict
 from erclab.storage import write_atomically
 from erclab.training import loop, recipes
 from erclab.training.device import choose_device, seeded
 
 SCHEMA = 1
-
-
-@cache
-def code_digest() -> str:
-    """A hash of the source that decides what a run computes: models, training, batches, metrics.
-
-    It is part of a run's id. Otherwise a record from before a change of a model would be loaded as if it were its
-    result now; that a changed comment trains again is the smaller evil.
-    """
-    root = Path(erclab.__file__).parent
-    files = sorted([*root.glob("models/*.py"), *root.glob("training/*.py"), root / "batches.py", root / "metrics.py",
-                    root / "corpora" / "views.py"])
-    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -62,6 +48,7 @@ class RunSpec:
         model: a key of `MODELS`.
         settings: the model's complete Config.
         recipe: how it is trained.
+        task: what is predicted.
         corpus: the corpus's name, for people; `fingerprint` is what counts.
         fingerprint: of the corpus's content.
         modalities: what the model sees.
@@ -69,18 +56,21 @@ class RunSpec:
         seed: of initialisation, dropout and the order of the data.
         version: erclab's.
         code: see `code_digest`.
+        words: what made token ids of the text, for a model that reads words.
     """
 
     model: str
     settings: dict[str, Any]
     recipe: recipes.Recipe
+    task: str
     corpus: str
     fingerprint: str
     modalities: tuple[str, ...]
     protocol: str
     seed: int
     version: str = erclab.__version__
-    code: str = field(default_factory=code_digest)
+    code: str = ""
+    words: str = ""
 
     @property
     def id(self) -> str:
@@ -139,11 +129,18 @@ class Record:
         return known[protocol][split]
 
     def confusion(self, protocol: str | None = None) -> np.ndarray:
-        """(C, C) counts on the test split."""
-        return np.array(self.data["protocols"][protocol or self.spec["protocol"]]["confusion"])
+        """(C, C) counts on the test split.
+
+        Raises:
+            UsageError: the run's task has no classes.
+        """
+        found = self.data["protocols"][protocol or self.spec["protocol"]]
+        if "confusion" not in found:
+            raise UsageError(f"{self.spec['task']} has no confusion matrix", where=self.id)
+        return np.array(found["confusion"])
 
     def predictions(self, split: str = "test", protocol: str | None = None) -> np.ndarray:
-        """(N, C) log-probabilities, in the corpus's row order.
+        """(N, C) predictions of the split in the corpus's row order, as `erclab.tasks.predictions` has them.
 
         Raises:
             RunError: the file beside the record is gone or damaged.
@@ -166,7 +163,7 @@ class Record:
 
 def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol: str = "sound",
          profile: str = "smoke", variant: str | None = None, modalities: Sequence[str] | None = None,
-         **changes) -> list[RunSpec]:
+         task: str | None = None, **changes) -> list[RunSpec]:
     """The runs that a question asks for, one per seed (a fitted baseline has no seed and gives one).
 
     Args:
@@ -177,6 +174,7 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
         profile: "smoke" or "full", chooses the recipe.
         variant: "paper" or "official", for a model that has both; the recipe's choice by default.
         modalities: a subset of the corpus's; all by default.
+        task: what is predicted; by default the first of the corpus's that the model can.
         changes: settings of the model or fields of the recipe to set differently.
 
     Raises:
@@ -189,34 +187,47 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
     variant = variant or entry.variant
     if variant not in recipes.VARIANTS:
         raise unknown("variant", variant, recipes.VARIANTS)
-    if not set(info.tasks) & set(corpus.tasks):
+    common = [t for t in corpus.tasks if t in info.tasks]
+    if not common:
         raise UsageError(f"{info.title} predicts {', '.join(info.tasks)}, which {corpus.name} does not have",
                          remedy=f"It has {', '.join(corpus.tasks) or 'no annotation'}.")
-    if not corpus.modalities:
-        raise UsageError(f"{corpus.name} has no utterance vectors, and {info.title} reads nothing else",
-                         remedy="Take a corpus with vectors (erclab corpora show NAME).")
-    modalities = tuple(modalities or corpus.modalities)
-    for m in modalities:
-        if m not in corpus.modalities:
-            raise unknown(f"modality of {corpus.name}", m, corpus.modalities)
+    task = task or common[0]
+    if task not in common:
+        raise unknown(f"task of {info.title} on {corpus.name}", task, common)
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not numbers or min(numbers) < 0:
         raise UsageError(f"seeds = {seeds} gives no run", remedy="Ask for one or more; they are numbered from 0.")
 
     settings, recipe_changes = recipes.split_changes(changes, info.cls.Config)
     recipe = from_dict(recipes.Recipe, dataclasses.asdict(entry.recipe) | recipe_changes)
-    settings = {"outputs": len(corpus.labels), **entry.settings, **info.fixed, **settings}
+    dims = _dims(info, corpus, modalities)
+    labels = len(corpus.labels) if task == "emotion" else corpus.annotations[task].shape[1]
+    settings = {"outputs": tasks.outputs(task, labels), "task": task, **entry.settings, **info.fixed, **settings}
     if info.kind == "trained":
-        settings = {"dims": tuple((m, corpus.dims[m]) for m in modalities), "speakers": corpus.speaker_count,
-                    **settings}
+        settings = {"dims": tuple(dims.items()), **settings}
+        if "speakers" in {f.name for f in dataclasses.fields(info.cls.Config)}:
+            settings.setdefault("speakers", corpus.speaker_count)
         config = getattr(info.cls, variant)(corpus.name, **check(info.cls.Config, settings))
     else:
         config, numbers = from_dict(info.cls.Config, settings), [0]
         # A fit is decided by its features alone, so the fields of gradient training must not name another run.
         recipe = recipes.Recipe(standardise=recipe.standardise)
         protocol = "sound"
-    return [RunSpec(model, dataclasses.asdict(config), recipe, corpus.name, corpus.fingerprint, modalities, protocol,
-                    seed) for seed in numbers]
+    return [RunSpec(model, dataclasses.asdict(config), recipe, task, corpus.name, corpus.fingerprint, tuple(dims),
+                    protocol, seed, code=code_digest(info.where.split(":")[0])) for seed in numbers]
+
+
+def _dims(info: models.ModelInfo, corpus: Corpus, modalities: Sequence[str] | None) -> dict[str, int]:
+    """Modality -> width of what the model reads of the corpus."""
+    sequences = info.view == "sequence" or (info.view == "any" and not corpus.modalities)
+    there, what = (corpus.frame_dims, "sequences") if sequences else (corpus.dims, "utterance vectors")
+    if not there:
+        raise UsageError(f"{corpus.name} has no {what}, and {info.title} reads nothing else",
+                         remedy=f"Take a corpus with {what} (erclab corpora show NAME).")
+    for m in modalities or ():
+        if m not in there:
+            raise unknown(f"modality of {corpus.name}", m, there)
+    return {m: there[m] for m in modalities or there}
 
 
 def run(model: str, corpus: Corpus, *, folder: Path | None = None, force: bool = False, progress: bool = True,
@@ -257,15 +268,15 @@ def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | None = None, force:
         "spec": dataclasses.asdict(spec),
         "corpus": {"name": corpus.name, "labels": list(corpus.labels),
                    "utterances": {s: len(corpus.rows(s)) for s in SPLITS}, "dims": corpus.dims,
-                   "encoders": dict(corpus.encoders)},
+                   "frame_dims": corpus.frame_dims, "encoders": dict(corpus.encoders)},
         "parameters": parameters,
         "curve": outcome.curve,
-        "protocols": {name: _protocol(choice, corpus) for name, choice in outcome.choices.items()},
+        "protocols": {name: _protocol(choice, corpus, spec.task) for name, choice in outcome.choices.items()},
         "environment": environment(where),
         "wall_time_s": round(time.perf_counter() - start, 3),
     }
     predictions = {f"{name}.{split}": x.astype(np.float32) for name, choice in outcome.choices.items()
-                   for split, x in choice.log_probabilities.items()}
+                   for split, x in choice.predictions.items()}
     try:
         write_atomically(path.with_suffix(".predictions.safetensors"), safetensors.numpy.save(predictions))
         if outcome.weights:
@@ -295,50 +306,47 @@ def load(path: Path) -> Record:
     return Record(data, path)
 
 
-def environment(device: torch.device) -> dict[str, Any]:
-    """What the numbers may depend on beyond the configuration."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
-            "system": platform.system(), "device": str(device), "hardware": name,
-            "threads": torch.get_num_threads()}
+def views(spec: RunSpec | dict[str, Any], corpus: Corpus, device="cpu") -> dict[str, View]:
+    """The splits of a corpus as a run's model reads them: train, valid and test.
 
+    Args:
+        spec: a `RunSpec`, or the `spec` of a record.
 
-def _processor() -> str:
-    """The processor's name where Linux tells it; Python's own answer is often empty or just the architecture."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    Raises:
+        CorpusError: a split is empty, or the corpus lacks a modality.
+    """
+    spec = spec if isinstance(spec, dict) else dataclasses.asdict(spec)
+    sequences = models.info(spec["model"]).view == "sequence"
+    fit = Standardiser.fit(corpus, spec["modalities"], frames=sequences) if spec["recipe"]["standardise"] else None
+    cls = SequenceView if sequences else DialogueView
+    return {s: cls(corpus, s, spec["modalities"], device, fit, spec["task"]) for s in SPLITS}
 
 
 def _train(spec: RunSpec, corpus: Corpus, device: torch.device, progress: bool) -> tuple[loop.Outcome, dict[str, int]]:
-    standardiser = Standardiser.fit(corpus, spec.modalities) if spec.recipe.standardise else None
-    views = {s: DialogueView(corpus, s, spec.modalities, device, standardiser) for s in SPLITS}
     model = models.build(spec.model, spec.settings).to(device)
-    outcome = loop.train(model, views, spec.recipe, protocol=spec.protocol, seed=spec.seed, progress=progress,
-                         title=spec.title)
+    outcome = loop.train(model, views(spec, corpus, device), spec.recipe, protocol=spec.protocol, seed=spec.seed,
+                         progress=progress, title=spec.title)
     return outcome, {"all": models.parameter_count(model),
                      "trainable": models.parameter_count(model, trainable=True)}
 
 
 def _fit(spec: RunSpec, corpus: Corpus) -> tuple[loop.Outcome, dict[str, int]]:
     """Fit a baseline on the modalities side by side; it is deterministic and looks at validation alone."""
-    standardiser = Standardiser.fit(corpus, spec.modalities) if spec.recipe.standardise else None
-    x = np.hstack([standardiser(m, corpus.vectors[m]) if standardiser else corpus.vectors[m]
-                   for m in spec.modalities])
-    part = {s: x[corpus.rows(s)] for s in SPLITS}
+    pooled = models.info(spec.model).view == "sequence" or not corpus.modalities
+    part = flat(corpus, spec.modalities, spec.task, pooled=pooled, standardise=spec.recipe.standardise)
     model = models.build(spec.model, spec.settings)
-    curve = model.fit(part["train"], corpus.targets("train"), part["valid"], corpus.targets("valid"))
-    choice = loop.Choice(0, {s: model.log_probabilities(part[s]) for s in ("valid", "test")})
+    curve = model.fit(part["train"], part["valid"])
+    choice = loop.Choice(0, {s: model.predict(part[s]) for s in ("valid", "test")})
     return loop.Outcome(curve, {"sound": choice}, {}), {"all": 0, "trainable": 0}
 
 
-def _protocol(choice: loop.Choice, corpus: Corpus) -> dict[str, Any]:
-    classes, guess = len(corpus.labels), {s: x.argmax(1) for s, x in choice.log_probabilities.items()}
-    scores = {s: metrics.classification_scores(corpus.targets(s), guess[s], classes) for s in guess}
-    return {"epoch": choice.epoch, **scores,
-            "confusion": metrics.confusion(corpus.targets("test"), guess["test"], classes).tolist()}
+def _protocol(choice: loop.Choice, corpus: Corpus, task: str) -> dict[str, Any]:
+    truth = {s: corpus.targets(s, task) for s in choice.predictions}
+    found = {"epoch": choice.epoch, **{s: metrics.scores(task, truth[s], x) for s, x in choice.predictions.items()}}
+    if task == "emotion":
+        at, x = truth["test"] >= 0, choice.predictions["test"]
+        found["confusion"] = metrics.confusion(truth["test"][at], x[at].argmax(1), x.shape[1]).tolist()
+    return found
 
 
 def _ensure_writable(folder: Path) -> None:

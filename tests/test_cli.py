@@ -148,5 +148,5 @@ def test_a_corpus_without_emotions_is_refused_by_a_model_of_emotions(call, tmp_p
     (folder / "utterances.csv").write_text("split,dialogue,turn,speaker,text,sentiment\n" + rows)
     np.savez(folder / "audio.npz", X=np.ones((9, 2), np.float32), ids=np.array(["x"] * 9)[:0])
     np.savez(folder / "audio.npz", X=np.ones((9, 2), np.float32))
-    status, _, err = call("run", "constant", "--corpus", "table", "--data", str(folder))
+    status, _, err = call("run", "linear-balanced", "--corpus", "table", "--data", str(folder))
     assert status == 2 and "predicts emotion" in one_line(err) and "sentiment" in err

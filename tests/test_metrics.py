@@ -8,10 +8,23 @@ import pytest
 from safetensors.numpy import load_file
 
 from erclab.errors import ErclabError
-from erclab.metrics import HEADLINE, classification_scores, confusion, per_class
+from erclab.metrics import (
+    EMOTION4,
+    HEADLINE,
+    HEADLINES,
+    SELECT,
+    classification_scores,
+    confusion,
+    dimensional_scores,
+    emotion4_scores,
+    per_class,
+    scores,
+    sentiment_scores,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
-EXPECTED = json.loads((GOLDEN / "metrics.json").read_text())["classification"]
+GIVEN = json.loads((GOLDEN / "metrics.json").read_text())
+EXPECTED = GIVEN["classification"]
 ARRAYS = load_file(GOLDEN / "metrics.safetensors")
 
 
@@ -91,3 +104,57 @@ def test_bad_input(score, truth, prediction, word):
     with pytest.raises(ErclabError, match=word) as caught:
         score(np.array(truth, dtype=int), np.array(prediction, dtype=int), 3)
     assert "\n" not in str(caught.value)
+
+
+# Other tasks
+
+@pytest.mark.parametrize("case", GIVEN["sentiment"])
+def test_sentiment(case):
+    want = GIVEN["sentiment"][case]
+    truth, prediction = ARRAYS[f"sent.{case}.label"], ARRAYS[f"sent.{case}.pred"]
+    names = {"correlation": "pearson", "f1_non0_swapped": "f1_non0_swapped_arguments"}
+    found = sentiment_scores(truth, prediction)
+    for name, value in found.items():
+        expected = want[names.get(name, name)]
+        assert value == (None if expected is None else pytest.approx(expected, rel=0, abs=1e-9)), name
+    assert scores("sentiment", np.append(truth, np.nan)[:, None], np.append(prediction, 1.0)[:, None]) == found
+
+
+@pytest.mark.parametrize("case", GIVEN["emotion4"])
+def test_emotion4(case):
+    want = GIVEN["emotion4"][case]
+    assert tuple(want["order"]) == EMOTION4
+    truth, logits = ARRAYS[f"emo4.{case}.label"], ARRAYS[f"emo4.{case}.logit"]
+    found = emotion4_scores(truth, logits.argmax(2))
+    for name, row in zip(EMOTION4, want["emotions"], strict=True):
+        for score in HEADLINES["emotion4"]:
+            assert found[f"{name}.{score}"] == pytest.approx(row[score], rel=0, abs=1e-12)
+    for score in HEADLINES["emotion4"]:
+        assert found[score] == pytest.approx(np.mean([row[score] for row in want["emotions"]]))
+    gap = np.full((1, 4), np.nan)
+    assert scores("emotion4", np.vstack([truth, gap]), np.vstack([logits.reshape(-1, 8), np.zeros((1, 8))])) == found
+
+
+def test_dimensions_are_scored_where_they_are_annotated():
+    truth = np.array([[0.0, 1.0, np.nan, 3.0], [1.0, 0.0, np.nan, np.nan], [2.0, 0.5, np.nan, 5.0]])
+    found = dimensional_scores(truth, np.array([[0.0, 2.0, 9.0, 1.0], [2.0, 2.0, 9.0, 7.0], [4.0, 2.0, 9.0, 2.0]]))
+    assert found == {"valence.correlation": pytest.approx(1), "valence.mae": 1.0, "arousal.correlation": None,
+                     "arousal.mae": 1.5, "power.correlation": pytest.approx(1), "power.mae": 2.5,
+                     "correlation": pytest.approx(2 / 3), "mae": pytest.approx(5 / 3)}
+
+
+def test_unlabelled_utterances_are_not_scored():
+    log_probability = np.log([[0.9, 0.1], [0.2, 0.8], [0.9, 0.1]])
+    assert scores("emotion", np.array([0, -1, 1]), log_probability)["accuracy"] == 0.5
+
+
+def test_every_task_has_its_headlines_and_a_score_that_chooses():
+    for task, (name, sign) in SELECT.items():
+        assert name in HEADLINES[task] and sign in (1, -1)
+    assert set(SELECT) == set(HEADLINES)
+
+
+@pytest.mark.parametrize("task", ["emotion4", "sentiment", "dimensional"])
+def test_nothing_annotated_is_an_error(task):
+    with pytest.raises(ErclabError, match="cannot be compared"):
+        scores(task, np.full((3, 4 if task == "emotion4" else 1), np.nan), np.zeros((3, 8 if task == "emotion4" else 1)))

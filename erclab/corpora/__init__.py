@@ -69,13 +69,13 @@ CORPORA = {
     info.name: info
     for info in (
         CorpusInfo("simulated", "simulated conversations, two speakers, six emotions, three modalities",
-                   lambda: simulated.generate("small"), licence="MIT, as the project", obtain="embedded"),
-        CorpusInfo("simulated-tiny", "the same in the size of a test", lambda: simulated.generate("tiny"),
+                   lambda: simulated.generate("small", frames=True), licence="MIT, as the project", obtain="embedded"),
+        CorpusInfo("simulated-tiny", "the same in the size of a test", lambda: simulated.generate("tiny", frames=True),
                    licence="MIT, as the project", obtain="embedded"),
         CorpusInfo("simulated-iemocap", "the same in the size of IEMOCAP, long dialogues",
-                   lambda: simulated.generate("iemocap"), licence="MIT, as the project", obtain="embedded"),
+                   lambda: simulated.generate("iemocap", frames=True), licence="MIT, as the project", obtain="embedded"),
         CorpusInfo("simulated-meld", "the same in the size of MELD, several speakers, seven emotions",
-                   lambda: simulated.generate("meld"), licence="MIT, as the project", obtain="embedded"),
+                   lambda: simulated.generate("meld", frames=True), licence="MIT, as the project", obtain="embedded"),
         CorpusInfo("meld", "MELD: dialogues of the series Friends, multi-party, seven emotions", meld.read,
                    needs_data=True, files=tuple(f"{s}_sent_emo.csv" for s in ("train", "dev", "test")),
                    licence=_MELD,

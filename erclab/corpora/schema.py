@@ -113,6 +113,11 @@ class Corpus:
         return {m: self.vectors[m].shape[1] for m in self.modalities}
 
     @property
+    def frame_dims(self) -> dict[str, int]:
+        """Modality -> width of its sequences, in canonical order; empty without sequences."""
+        return {m: self.frames[m].values.shape[1] for m in MODALITIES if m in self.frames}
+
+    @property
     def tasks(self) -> tuple[str, ...]:
         """What the corpus has annotations for: "emotion" and keys of `ANNOTATIONS`."""
         return (("emotion",) if self.labels else ()) + tuple(t for t in ANNOTATIONS if t in self.annotations)

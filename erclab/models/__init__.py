@@ -10,6 +10,7 @@ from typing import Any
 from erclab import settings
 from erclab.errors import unknown
 from erclab.models.interface import Output
+from erclab.tasks import TASKS
 
 __all__ = ["MODELS", "ModelInfo", "Output", "build", "parameter_count"]
 
@@ -24,7 +25,8 @@ class ModelInfo:
         where: "module:class".
         paper: the source.
         kind: "trained" by gradient on batches, or "fitted" on flat arrays.
-        view: the batches it reads.
+        view: what it reads: "dialogue" or "sequence" batches; when fitted, utterance vectors ("dialogue") or the mean
+            and deviation of each utterance's frames ("sequence"), or "any" of the two.
         tasks: what it predicts.
         fixed: configuration that belongs to this name.
     """
@@ -35,7 +37,7 @@ class ModelInfo:
     paper: str
     kind: str = "trained"
     view: str = "dialogue"
-    tasks: tuple[str, ...] = ("emotion",)
+    tasks: tuple[str, ...] = TASKS
     fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -49,13 +51,19 @@ MODELS = {
     info.name: info
     for info in (
         ModelInfo("constant", "Constant predictor", "erclab.models.baselines:Constant",
-                  "baseline: the most frequent label", kind="fitted", view="utterance"),
+                  "baseline: the most frequent label, or the best constant", kind="fitted", view="any"),
+        ModelInfo("persistence", "Persistence", "erclab.models.baselines:Persistence",
+                  "baseline: the true label of the turn before", kind="fitted", view="any"),
         ModelInfo("linear", "Linear probe", "erclab.models.baselines:LinearProbe",
-                  "baseline: logistic regression, one utterance alone", kind="fitted", view="utterance"),
+                  "baseline: logistic or ridge regression, one utterance alone", kind="fitted"),
         ModelInfo("linear-balanced", "Linear probe, class-balanced", "erclab.models.baselines:LinearProbe",
-                  "baseline: logistic regression with inverse label shares", kind="fitted", view="utterance",
-                  fixed={"balanced": True}),
+                  "baseline: logistic regression with inverse label shares", kind="fitted",
+                  tasks=("emotion", "emotion4"), fixed={"balanced": True}),
+        ModelInfo("linear-pooled", "Linear probe on pooled frames", "erclab.models.baselines:LinearProbe",
+                  "baseline: the same on mean and deviation of the frames", kind="fitted", view="sequence"),
         ModelInfo("sdt", "SDT", "erclab.models.sdt:SDT", "Ma et al. 2023, arXiv 2310.20494"),
+        ModelInfo("m2fnet", "M2FNet", "erclab.models.m2fnet:M2FNet", "Gao 2026, doi 10.65102/is2026859",
+                  tasks=("emotion", "emotion4", "sentiment", "dimensional")),
     )
 }
 

@@ -1,7 +1,7 @@
-"""The baselines that every result stands beside: they see one utterance at a time, or none.
+"""The baselines that every result stands beside: they see one utterance at a time, or none, or only past labels.
 
-They are fitted, not trained by gradient: `fit(features, labels, valid_features, valid_labels)` and
-`log_probabilities(features)` on flat (N, D) arrays, all modalities side by side.
+They are fitted, not trained by gradient: `fit(train, valid)` returns a selection curve, `predict(part)` gives
+(N, C) predictions as `erclab.tasks.predictions` does. Both read `Flat` utterances.
 """
 
 from __future__ import annotations
@@ -9,77 +9,171 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
+from sklearn.linear_model import LogisticRegression, Ridge
 
+from erclab import metrics, tasks
+from erclab.batches import Flat
 from erclab.errors import UsageError
 
 
+def rates(labels: np.ndarray, classes: int) -> np.ndarray:
+    """(C,) logarithm of each label's share; -inf for one that does not occur."""
+    counts = np.bincount(labels, minlength=classes)
+    with np.errstate(divide="ignore"):
+        return np.log(counts / counts.sum())
+
+
+def checked(model: str, task: str) -> None:
+    """Refuse a task that there is not.
+
+    Raises:
+        UsageError: names the tasks.
+    """
+    if task not in tasks.TASKS:
+        raise UsageError(f"{model}'s task '{task}' is none of {', '.join(tasks.TASKS)}")
+
+
 class Constant:
-    """Predicts the training set's label shares for everything: its argmax is always the most frequent label."""
+    """Predicts for everything what training has: label shares, or for a regression the best constant.
+
+    That is the median for `sentiment` (mean absolute error) and the mean for `dimensional` (squared error).
+    """
 
     @dataclass(frozen=True)
     class Config:
-        """C outputs; nothing to choose."""
+        """C outputs and the task; nothing to choose."""
 
         outputs: int
+        task: str = "emotion"
+
+        def __post_init__(self) -> None:
+            checked("Constant", self.task)
 
     def __init__(self, config: Config):
         self.config = config
 
-    def fit(self, features, labels: np.ndarray, valid_features=None, valid_labels=None) -> list[dict]:
-        """Count the labels (N,). Returns an empty selection curve."""
-        counts = np.bincount(labels, minlength=self.config.outputs)
-        with np.errstate(divide="ignore"):
-            self.log_share = np.log(counts / counts.sum())
+    def fit(self, train: Flat, valid: Flat | None = None) -> list[dict]:
+        """Count the labels of training. Returns an empty selection curve."""
+        labels, task = train.annotated().labels, self.config.task
+        if task == "emotion":
+            self.prediction = rates(labels, self.config.outputs)
+        elif task == "emotion4":
+            self.prediction = np.concatenate([rates(column.astype(int), 2) for column in labels.T])
+        else:
+            middle = np.nanmedian if task == "sentiment" else np.nanmean
+            self.prediction = np.array([middle(c) if not np.isnan(c).all() else 0.0 for c in labels.T])
         return []
 
-    def log_probabilities(self, features: np.ndarray) -> np.ndarray:
-        """(N, D) -> (N, C)."""
-        return np.tile(self.log_share, (len(features), 1))
+    def predict(self, part: Flat) -> np.ndarray:
+        """(N, C)."""
+        return np.tile(self.prediction, (len(part.labels), 1))
+
+
+class Persistence:
+    """Predicts the **true** label of the annotated turn before, in the same dialogue; for the first turn as `Constant`.
+
+    Not a model that one could use, as it is told the past: it says how much of a score slow labels explain.
+    """
+
+    Config = Constant.Config
+
+    def __init__(self, config: Constant.Config):
+        self.config = config
+        self.constant = Constant(config)
+
+    def fit(self, train: Flat, valid: Flat | None = None) -> list[dict]:
+        """Only the constant is fitted. Returns an empty selection curve."""
+        return self.constant.fit(train, valid)
+
+    def predict(self, part: Flat) -> np.ndarray:
+        """(N, C); a label that is known gets probability 1."""
+        out, last = self.constant.predict(part), part.previous
+        with np.errstate(divide="ignore"):
+            if self.config.task == "emotion":
+                known = last >= 0
+                out[known] = np.log(np.eye(self.config.outputs)[last[known]])
+            elif self.config.task == "emotion4":
+                known = ~np.isnan(last).any(1)
+                out[known] = np.log(np.eye(2)[last[known].astype(int)]).reshape(known.sum(), -1)
+            else:
+                out = np.where(np.isnan(last), out, last)
+        return out
 
 
 class LinearProbe:
-    """Multinomial logistic regression on the utterance vectors, its penalty chosen on the validation split."""
+    """Logistic regression (or ridge regression) on one utterance's features, its penalty chosen on validation.
+
+    `emotion` is multinomial, `emotion4` four separate ones.
+    """
 
     @dataclass(frozen=True)
     class Config:
         """Attributes:
-        outputs: C, the number of labels.
+        outputs: C, what the task needs.
+        task: what is predicted.
         balanced: weigh each label by its inverse share, as is often done against imbalance. It raises macro F1
             and lowers weighted F1, so a study that shows one of the two alone can look better than it is.
-        penalties: inverse regularisation strengths C to choose from, by weighted F1 on the validation split.
+        penalties: inverse regularisation strengths to choose from, by the task's score on the validation split.
         """
 
         outputs: int
+        task: str = "emotion"
         balanced: bool = False
         penalties: tuple[float, ...] = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
         def __post_init__(self) -> None:
+            checked("LinearProbe", self.task)
             if not self.penalties or min(self.penalties) <= 0:
                 raise UsageError(f"a linear probe needs positive penalties, not {self.penalties}")
+            if self.balanced and self.task in ("sentiment", "dimensional"):
+                raise UsageError(f"a balanced linear probe is for labels, not for {self.task}")
 
     def __init__(self, config: Config):
         self.config = config
 
-    def fit(self, features, labels, valid_features, valid_labels) -> list[dict]:
-        """Fit once per penalty and keep the best. Returns the selection curve, one row per penalty."""
-        if len(np.unique(labels)) < 2:
-            raise UsageError("a linear probe needs two labels in the training split",
-                             remedy="Check the corpus with `erclab study 01`.")
-        curve, best = [], -1.0
+    def fit(self, train: Flat, valid: Flat) -> list[dict]:
+        """Fit once per penalty and keep the best. Returns the selection curve, one row per penalty.
+
+        Raises:
+            UsageError: training has a single label.
+        """
+        train, valid = train.annotated(), valid.annotated()
+        select, sign = metrics.SELECT[self.config.task]
+        curve, best = [], -np.inf
         for penalty in self.config.penalties:
-            model = LogisticRegression(C=penalty, max_iter=1000,
-                                       class_weight="balanced" if self.config.balanced else None)
-            model.fit(features, labels)
-            score = f1_score(valid_labels, model.predict(valid_features), average="weighted", zero_division=0)
-            curve.append({"penalty": penalty, "valid": {"weighted_f1": float(score)}})
-            if score > best:
-                best, self.model = score, model
+            models = self._fitted(train, penalty)
+            score = metrics.scores(self.config.task, valid.labels, self._predict(models, valid.features))[select]
+            curve.append({"penalty": penalty, "valid": {select: score}})
+            if not curve[1:] or (score is not None and sign * score > best):
+                best, self.models = -np.inf if score is None else sign * score, models
         return curve
 
-    def log_probabilities(self, features: np.ndarray) -> np.ndarray:
-        """(N, D) -> (N, C); a label that training never saw has -inf."""
-        out = np.full((len(features), self.config.outputs), -np.inf)
-        out[:, self.model.classes_] = self.model.predict_log_proba(features)
-        return out
+    def predict(self, part: Flat) -> np.ndarray:
+        """(N, C); a label that training never saw has -inf."""
+        return self._predict(self.models, part.features)
+
+    def _fitted(self, train: Flat, penalty: float) -> list:
+        task, x, y = self.config.task, train.features, train.labels
+        if task == "emotion" and len(np.unique(y)) < 2:
+            raise UsageError("a linear probe needs two labels in the training split",
+                             remedy="Check the corpus with `erclab study 01`.")
+        if task in ("sentiment", "dimensional"):
+            # The same scale of penalties: ridge adds its own to squared errors, logistic regression divides by it.
+            return [Ridge(alpha=1 / penalty).fit(x[~np.isnan(c)], c[~np.isnan(c)]) if not np.isnan(c).all() else None
+                    for c in y.T]
+        def logistic(labels):
+            weight = "balanced" if self.config.balanced else None
+            return LogisticRegression(C=penalty, max_iter=1000, class_weight=weight).fit(x, labels)
+        return [logistic(y)] if task == "emotion" else [logistic(c) if np.ptp(c) else float(c[0]) for c in y.T]
+
+    def _predict(self, models: list, x: np.ndarray) -> np.ndarray:
+        task = self.config.task
+        if task in ("sentiment", "dimensional"):
+            return np.column_stack([np.zeros(len(x)) if m is None else m.predict(x) for m in models])
+        if task == "emotion":
+            out = np.full((len(x), self.config.outputs), -np.inf)
+            out[:, models[0].classes_] = models[0].predict_log_proba(x)
+            return out
+        with np.errstate(divide="ignore"):  # an emotion that training always or never has is certain
+            return np.hstack([np.tile(np.log([1 - m, m]), (len(x), 1)) if isinstance(m, float)
+                              else m.predict_log_proba(x) for m in models])

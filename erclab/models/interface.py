@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -57,6 +58,10 @@ class Model(nn.Module):
     def after_epoch(self) -> dict[str, Any]:
         """Called once after each epoch of training; what it returns joins the epoch's row of the curve."""
         return {}
+
+    def pretrained_parameters(self) -> Iterable[nn.Parameter]:
+        """The parameters that came trained, which a recipe may give a learning rate of their own."""
+        return ()
 
     def require(self, batch: DialogueBatch | SequenceBatch) -> None:
         """Refuse a batch without a modality of the model.

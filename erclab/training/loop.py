@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,22 +15,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from erclab.corpora.views import DialogueView
+from erclab import metrics, tasks
+from erclab.corpora.views import View
 from erclab.errors import RunError
-from erclab.metrics import classification_scores
+from erclab.models.interface import Model
 from erclab.progress import bar
+from erclab.training.optimisers import Schedule, optimiser_for
 from erclab.training.recipes import Recipe
 
 PROTOCOLS = ("sound", "published")
-SELECT = "weighted_f1"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What one protocol reports: its epoch (1-based; 0 for a fit), and per split the log-probabilities (N, C)."""
+    """What one protocol reports: its epoch (1-based; 0 for a fit), and per split the predictions (N, C)."""
 
     epoch: int
-    log_probabilities: dict[str, np.ndarray]
+    predictions: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ class Outcome:
     weights: dict[str, Tensor]
 
 
-def train(model: nn.Module, views: Mapping[str, DialogueView], recipe: Recipe, *, protocol: str, seed: int,
+def train(model: Model, views: Mapping[str, View], recipe: Recipe, *, protocol: str, seed: int,
           progress: bool = True, title: str = "") -> Outcome:
-    """Train a model that has `forward(batch) -> Output` and `loss(output, batch, class_weight) -> named tuple`.
+    """Train a model.
 
     Call it inside `seeded`, with the model built inside as well. The order of the data comes from `seed`.
 
@@ -54,34 +56,43 @@ def train(model: nn.Module, views: Mapping[str, DialogueView], recipe: Recipe, *
     Raises:
         RunError: the loss stops being finite.
     """
-    device = next(model.parameters()).device
+    device, task = next(model.parameters()).device, views["train"].task
     rng = np.random.default_rng(seed)
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.Adam(trainable, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    optimiser = optimiser_for(model, recipe)
+    steps = recipe.epochs * math.ceil(len(views["train"]) / recipe.batch_size)
+    schedule = Schedule(optimiser, recipe, steps)
     class_weight = None
     if recipe.class_weights:
-        class_weight = inverse_shares(views["train"].labels.cpu().numpy(), model.config.outputs).to(device)
+        labels = views["train"].labels
+        class_weight = inverse_shares(labels[labels >= 0].cpu().numpy(), model.config.outputs).to(device)
 
     # sound is always known; published only when the test split may be looked at after every epoch.
+    select, sign = metrics.SELECT[task]
     leaders = {"sound": "valid"} | ({"published": "test"} if protocol == "published" else {})
     best: dict[str, float] = {}
     kept: dict[str, tuple[int, dict[str, Tensor]]] = {}
     curve: list[dict] = []
     epochs = bar(range(1, recipe.epochs + 1), desc=title, unit="epoch", leave=False, progress=progress)
     for epoch in epochs:
-        row = {"epoch": epoch, "train": train_epoch(model, views["train"], optimiser, recipe, rng, class_weight)}
-        seen = {split: log_probabilities(model, views[split]) for split in leaders.values()}
+        row = {"epoch": epoch,
+               "train": train_epoch(model, views["train"], optimiser, recipe, rng, class_weight, schedule)}
+        seen = {split: predictions(model, views[split]) for split in leaders.values()}
         # The last step may break the weights after its loss was computed, so that only predictions show it.
         if not np.isfinite(row["train"]["total"]) or any(np.isnan(x).any() for x in seen.values()):
             raise RunError(f"the loss is {row['train']['total']} after epoch {epoch}", where=title,
                            remedy="Lower learning_rate, or set clip.")
         row |= {split: score(views[split], x) for split, x in seen.items()}
+        if said := model.after_epoch():
+            row["model"] = said
         curve.append(row)
         for name, split in leaders.items():
-            if row[split][SELECT] > best.get(name, -1.0):
-                best[name] = row[split][SELECT]
+            value = row[split][select]
+            rank = -math.inf if value is None else sign * value
+            if name not in best or rank > best[name]:
+                best[name] = rank
                 kept[name] = (epoch, {k: v.detach().clone() for k, v in model.state_dict().items()})
-        epochs.set_postfix(loss=f"{row['train']['total']:.3f}", valid=f"{row['valid'][SELECT]:.3f}")
+        schedule.after_epoch(row["valid"][select], sign)
+        epochs.set_postfix(loss=f"{row['train']['total']:.3f}", valid=f"{row['valid'][select] or 0:.3f}")
         if protocol == "sound" and recipe.patience and epoch - kept["sound"][0] >= recipe.patience:
             break
     epochs.close()
@@ -89,14 +100,14 @@ def train(model: nn.Module, views: Mapping[str, DialogueView], recipe: Recipe, *
     choices = {}
     for name, (epoch, state) in kept.items():
         model.load_state_dict(state)
-        choices[name] = Choice(epoch, {s: log_probabilities(model, views[s]) for s in ("valid", "test")})
+        choices[name] = Choice(epoch, {s: predictions(model, views[s]) for s in ("valid", "test")})
     weights = {k: v.cpu().contiguous() for k, v in kept[protocol][1].items()}
     return Outcome(curve, choices, weights)
 
 
-def train_epoch(model: nn.Module, view: DialogueView, optimiser: torch.optim.Optimizer, recipe: Recipe,
-                rng: np.random.Generator, class_weight: Tensor | None) -> dict[str, float]:
-    """One pass. Returns the means of the loss and its terms over utterances.
+def train_epoch(model: Model, view: View, optimiser: torch.optim.Optimizer, recipe: Recipe, rng: np.random.Generator,
+                class_weight: Tensor | None = None, schedule: Schedule | None = None) -> dict[str, float]:
+    """One pass. Returns the means of the loss and its terms over annotated utterances.
 
     They are summed on the device and read once at the end: reading each step would make a GPU wait.
     """
@@ -109,26 +120,29 @@ def train_epoch(model: nn.Module, view: DialogueView, optimiser: torch.optim.Opt
         if recipe.clip is not None:
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
         optimiser.step()
-        utterances = batch.mask.sum()
+        if schedule is not None:
+            schedule.after_step()
+        utterances = batch.annotated.sum()
         step = torch.stack([term.detach() for term in losses]) * utterances
         sums, count = (step, utterances) if sums is None else (sums + step, count + utterances)
     return dict(zip(losses._fields, (sums / count).tolist(), strict=True))
 
 
 @torch.inference_mode()
-def log_probabilities(model: nn.Module, view: DialogueView, batch_size: int = 64) -> np.ndarray:
-    """(N, C) float32 log-probabilities of a split in row order, in evaluation mode."""
+def predictions(model: Model, view: View, batch_size: int = 64) -> np.ndarray:
+    """(N, C) float32 predictions of a split in row order (`erclab.tasks.predictions`), in evaluation mode."""
     model.eval()
     out = torch.empty(len(view.rows), model.config.outputs, device=view.rows.device)
     for batch in view.batches(batch_size):
-        at = torch.searchsorted(view.rows, batch.rows[batch.mask])
-        out[at] = model(batch).logits[batch.mask].float().log_softmax(-1)
+        there = batch.rows >= 0
+        at = torch.searchsorted(view.rows, batch.rows[there])
+        out[at] = tasks.predictions(view.task, model(batch).logits[there])
     return out.cpu().numpy()
 
 
-def score(view: DialogueView, log_probability: np.ndarray) -> dict[str, float]:
-    """The headline scores of a split."""
-    return classification_scores(view.labels.cpu().numpy(), log_probability.argmax(1), log_probability.shape[1])
+def score(view: View, prediction: np.ndarray) -> dict[str, float | None]:
+    """The scores of a split."""
+    return metrics.scores(view.task, view.labels.cpu().numpy(), prediction)
 
 
 def inverse_shares(labels: np.ndarray, classes: int) -> Tensor:

@@ -17,6 +17,7 @@ from erclab.corpora.views import DialogueView
 from erclab.errors import RunError, UsageError
 from erclab.metrics import classification_scores
 from erclab.models import Output
+from erclab.models.interface import Model
 from erclab.training import loop
 from erclab.training.device import choose_device, seeded
 from erclab.training.recipes import Recipe
@@ -46,7 +47,7 @@ class Losses(NamedTuple):
     part: torch.Tensor
 
 
-class Linear(nn.Module):
+class Linear(Model):
     """One linear layer with dropout, so that training mode and evaluation mode differ."""
 
     def __init__(self, classes=2, dropout=0.0):
@@ -65,7 +66,7 @@ class Linear(nn.Module):
         return Losses(total, total / 2)
 
 
-class Scripted(nn.Module):
+class Scripted(Model):
     """Gets as many utterances right as the script says, by split and epoch.
 
     Its whole state is the number of epochs that it was trained, so weights tell which epoch they are of; it needs
@@ -133,7 +134,7 @@ def test_each_choice_predicts_with_the_weights_of_its_own_epoch(protocol):
     model, outcome = scripted([0, 4, 2, 0], [2, 0, 4, 0], protocol=protocol)
     for choice in outcome.choices.values():
         for split in ("valid", "test"):
-            right = (choice.log_probabilities[split].argmax(1) == [0, 1, 0, 1]).sum()
+            right = (choice.predictions[split].argmax(1) == [0, 1, 0, 1]).sum()
             assert right == model.script[split][choice.epoch - 1]
 
 
@@ -170,10 +171,10 @@ def test_the_returned_weights_give_the_returned_predictions():
     again = Linear()
     again.load_state_dict(outcome.weights)
     for split in ("valid", "test"):
-        np.testing.assert_array_equal(loop.log_probabilities(again, views(made)[split]),
-                                      outcome.choices["sound"].log_probabilities[split])
+        np.testing.assert_array_equal(loop.predictions(again, views(made)[split]),
+                                      outcome.choices["sound"].predictions[split])
     row = outcome.curve[outcome.choices["sound"].epoch - 1]
-    guess = outcome.choices["sound"].log_probabilities["valid"].argmax(1)
+    guess = outcome.choices["sound"].predictions["valid"].argmax(1)
     assert row["valid"] == classification_scores(made.targets("valid"), guess, 2)
 
 
@@ -193,7 +194,7 @@ def test_log_probabilities_come_in_row_order_and_without_dropout(size):
     weight, bias = (p.detach().numpy() for p in model.layer.parameters())
     for split in SPLITS:
         view = views(made)[split]
-        out = loop.log_probabilities(model, view, batch_size=size)
+        out = loop.predictions(model, view, batch_size=size)
         expected = []
         for row in made.rows(split):  # one utterance at a time
             logits = made.vectors["text"][row] @ weight.T + bias
@@ -208,7 +209,7 @@ def test_log_probabilities_keep_row_order_when_splits_alternate():
     rows = made.rows("train")
     assert (np.diff(rows) > 1).any()
     model = Linear()
-    wide = loop.log_probabilities(model, views(made)["train"])
+    wide = loop.predictions(model, views(made)["train"])
     for i, row in enumerate(rows):
         logits = model.layer(torch.from_numpy(made.vectors["text"][row]))
         np.testing.assert_allclose(wide[i], logits.log_softmax(-1).detach().numpy(), atol=1e-5)

@@ -1,7 +1,4 @@
-"""Recipes: how a model is trained on a corpus, and where each number comes from.
-
-Two profiles: `smoke` fits a CPU and a minute, its numbers are our choice; `full` is the authors' scale.
-"""
+"""What a recipe is."""
 
 from __future__ import annotations
 
@@ -13,14 +10,20 @@ from erclab.errors import UsageError, unknown
 
 PROFILES = ("smoke", "full")
 VARIANTS = ("paper", "official")
+OPTIMISERS = ("adam", "adamw")
+SCHEDULES = ("constant", "plateau", "linear")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Attributes:
     epochs: passes over the training split.
-    batch_size: dialogues per step.
-    learning_rate, weight_decay: of Adam, whose decay is an L2 term in the gradient as in the authors' code.
+    batch_size: dialogues, or utterances of a model of sequences, per step.
+    learning_rate, weight_decay: of the optimiser.
+    optimiser: "adam", whose decay is an L2 term in the gradient, or "adamw", whose decay is apart from it.
+    pretrained_learning_rate: of the weights that came trained (`pretrained_parameters` of the model); None: the same.
+    schedule: "constant"; "plateau": times `plateau_factor` after `plateau_patience` epochs without a better
+        validation score; "linear": up over `warmup_steps` steps, then down to 0 at the last epoch's end.
     class_weights: weigh the cross-entropies by the inverse share of each label in the training split.
     clip: largest norm of the gradient, None for no clipping.
     patience: stop after this many epochs without a better validation score; None trains all epochs. Protocols
@@ -32,6 +35,12 @@ class Recipe:
     batch_size: int = 16
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
+    optimiser: str = "adam"
+    pretrained_learning_rate: float | None = None
+    schedule: str = "constant"
+    warmup_steps: int = 0
+    plateau_factor: float = 0.1
+    plateau_patience: int = 10
     class_weights: bool = False
     clip: float | None = None
     patience: int | None = None
@@ -41,6 +50,15 @@ class Recipe:
         if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0 or not self.weight_decay >= 0:
             raise UsageError(f"epochs {self.epochs}, batch_size {self.batch_size} and learning_rate "
                              f"{self.learning_rate} must be positive, weight_decay {self.weight_decay} not negative")
+        if self.optimiser not in OPTIMISERS:
+            raise unknown("optimiser", self.optimiser, OPTIMISERS)
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES)
+        if self.warmup_steps < 0 or self.plateau_patience < 0 or not 0 < self.plateau_factor < 1:
+            raise UsageError(f"warmup_steps {self.warmup_steps} and plateau_patience {self.plateau_patience} must not be "
+                             f"negative, plateau_factor {self.plateau_factor} must be between 0 and 1")
+        if self.pretrained_learning_rate is not None and not self.pretrained_learning_rate > 0:
+            raise UsageError(f"pretrained_learning_rate {self.pretrained_learning_rate} must be positive, or None")
         if (self.clip is not None and not self.clip > 0) or (self.patience is not None and self.patience < 1):
             raise UsageError(f"clip {self.clip} and patience {self.patience} must be positive, or None for neither")
 
@@ -60,40 +78,6 @@ class Entry:
     settings: dict[str, Any] = field(default_factory=dict)
     source: str = "our choice"
     variant: str = "paper"
-
-
-# (model, corpus or "*", profile). A missing row falls back to the model's "*", then to the default Entry.
-RECIPES = {
-    ("sdt", "*", "smoke"): Entry(
-        Recipe(epochs=15, batch_size=16, learning_rate=2e-3, weight_decay=1e-5),
-        {"hidden": 64, "heads": 4, "dropout": 0.5}, "our choice, on the validation split of the simulated corpus"),
-    ("sdt", "meld", "smoke"): Entry(
-        Recipe(epochs=20, batch_size=16, learning_rate=3e-4, weight_decay=1e-5),
-        {"hidden": 256, "heads": 4, "dropout": 0.5},
-        "our choice: a width that fits a CPU; the best mean validation score of 17 configurations tried with MiniLM "
-        "text vectors, among them paper and official variants", variant="official"),
-    ("sdt", "*", "full"): Entry(
-        Recipe(epochs=150, batch_size=16, learning_rate=1e-4, weight_decay=1e-5, class_weights=True,
-               standardise=False),
-        {"temperature": 1.0}, "butterfliesss/SDT, its IEMOCAP script"),
-    ("sdt", "meld", "full"): Entry(
-        Recipe(epochs=50, batch_size=8, learning_rate=5e-6, weight_decay=1e-5, standardise=False),
-        {"temperature": 8.0}, "butterfliesss/SDT, its MELD script"),
-}
-
-
-def recipe_for(model: str, corpus: str, profile: str = "smoke") -> Entry:
-    """The most specific entry there is.
-
-    Raises:
-        UsageError: an unknown profile.
-    """
-    if profile not in PROFILES:
-        raise unknown("profile", profile, PROFILES)
-    for key in ((model, corpus, profile), (model, "*", profile)):
-        if key in RECIPES:
-            return RECIPES[key]
-    return Entry()
 
 
 def split_changes(changes: dict[str, Any], config_cls: type) -> tuple[dict[str, Any], dict[str, Any]]:

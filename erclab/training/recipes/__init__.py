@@ -1,0 +1,31 @@
+"""Recipes: how a model is trained on a corpus, and where each number comes from. One file per paper.
+
+Two profiles: `smoke` fits a CPU and a minute, its numbers are our choice; `full` is the authors' scale.
+"""
+
+from __future__ import annotations
+
+from erclab.errors import unknown
+from erclab.training.recipes import sdt
+from erclab.training.recipes.recipe import PROFILES, VARIANTS, Entry, Recipe, split_changes
+
+__all__ = ["PROFILES", "RECIPES", "VARIANTS", "Entry", "Recipe", "recipe_for", "split_changes"]
+
+# (model, corpus or "*", profile). A missing row falls back to the model's "*", then to the default Entry.
+RECIPES = {(model, *key): entry for model, rows in {
+    "sdt": sdt.ROWS,
+}.items() for key, entry in rows.items()}
+
+
+def recipe_for(model: str, corpus: str, profile: str = "smoke") -> Entry:
+    """The most specific entry there is.
+
+    Raises:
+        UsageError: an unknown profile.
+    """
+    if profile not in PROFILES:
+        raise unknown("profile", profile, PROFILES)
+    for key in ((model, corpus, profile), (model, "*", profile)):
+        if key in RECIPES:
+            return RECIPES[key]
+    return Entry()
