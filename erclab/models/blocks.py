@@ -24,3 +24,9 @@ def last_step(x: Tensor, mask: Tensor) -> Tensor:
     """(B, L, H), (B, L) -> (B, H): each sequence at its last valid step, 0 where there is none."""
     last = (mask.sum(1) - 1).clamp(min=0)
     return x[torch.arange(len(x), device=x.device), last] * mask.any(1).unsqueeze(-1)
+
+
+def rotate(x: Tensor, by: Tensor) -> Tensor:
+    """(B, L, ...), (B,) -> the same, where step i is step (i + by) mod L of x, for each sequence by its own number."""
+    step = torch.arange(x.shape[1], device=x.device) + by.unsqueeze(1)
+    return x[torch.arange(len(x), device=x.device).unsqueeze(1), step % x.shape[1]]

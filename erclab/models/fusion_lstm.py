@@ -1,0 +1,187 @@
+"""EF-LSTM and LF-LSTM: early and late fusion of sequences with LSTMs, the baselines of the unaligned papers' tables.
+
+Named and reported by Tsai, Bai, Liang, Kolter, Morency, Salakhutdinov (2019), "Multimodal Transformer for Unaligned
+Multimodal Language Sequences", ACL, Tables 1 to 3; the papers of HCT-MG and LMR-CBT repeat the rows. None states sizes
+and no code was released; 1.24 M parameters are published for LF-LSTM.
+
+    EF-LSTM   frames of all modalities side by side at each step --> one LSTM --> head
+    LF-LSTM   one LSTM per modality --> last states side by side --> head
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from erclab.batches import SequenceBatch
+from erclab.models.interface import Model, Output, check_sizes
+
+
+class FusionLSTM(Model):
+    """What the two have in common: their sizes."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Sizes. All are our choice.
+
+        Attributes:
+            dims: (modality, D_m) pairs in their order of concatenation. EF-LSTM keeps the time of the first.
+            outputs: C, the number of emotions, or what another task needs (`erclab.tasks`).
+            task: what is predicted.
+            hidden: H, features of an LSTM's state, per direction.
+            layers: of each LSTM.
+            bidirectional: read the sequence in both directions.
+            head_hidden: width of the head's hidden layer.
+            dropout: between the layers of an LSTM and in the head.
+        """
+
+        dims: tuple[tuple[str, int], ...]
+        outputs: int
+        task: str = "emotion"
+        hidden: int = 160
+        layers: int = 1
+        bidirectional: bool = True
+        head_hidden: int = 100
+        dropout: float = 0.3
+
+        def __post_init__(self) -> None:
+            check_sizes("A fusion LSTM", self, "hidden", "layers", "head_hidden")
+
+        @property
+        def modalities(self) -> tuple[str, ...]:
+            return tuple(m for m, _ in self.dims)
+
+    @classmethod
+    def paper(cls, corpus: str = "mosei", **changes) -> Config:
+        """Our sizes, which give LF-LSTM 1.24 M parameters on "mosei"; features of "iemocap", "mosi" or "mosei"."""
+        return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
+
+    official = paper  # there is no code
+
+    @classmethod
+    def tiny(cls, **changes) -> Config:
+        """Small enough for a test: 12 features in all, states of 6."""
+        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "hidden": 6,
+                             "head_hidden": 16, **changes})
+
+    def lstm(self, width: int) -> nn.LSTM:
+        """An LSTM over vectors of this width."""
+        c = self.config
+        return nn.LSTM(width, c.hidden, c.layers, batch_first=True, bidirectional=c.bidirectional,
+                       dropout=c.dropout if c.layers > 1 else 0.0)
+
+    def head(self, lstms: int) -> nn.Sequential:
+        """From the last states of so many LSTMs to C numbers."""
+        c = self.config
+        width = lstms * c.hidden * (2 if c.bidirectional else 1)
+        return nn.Sequential(nn.Linear(width, c.head_hidden), nn.ReLU(), nn.Dropout(c.dropout),
+                             nn.Linear(c.head_hidden, c.outputs))
+
+
+class EFLSTM(FusionLSTM):
+    """Early fusion.
+
+    The modalities need a common time: that of the first modality (text, as a rule), or where an utterance lacks it
+    that of the first it has. The others are mean-pooled to it (`resample`), which leaves sequences of the same length,
+    aligned ones, exactly as they are. The papers trained a CTC module to align; that is not rebuilt here. Modalities
+    that an utterance lacks are 0.
+
+    `aux` and `attention` are empty.
+    """
+
+    def __init__(self, config: FusionLSTM.Config):
+        super().__init__()
+        self.config = config
+        self.encoder = self.lstm(sum(d for _, d in config.dims))
+        self.classify = self.head(1)
+
+    def forward(self, batch: SequenceBatch, *, attention: bool = False) -> Output:
+        """Classify every utterance.
+
+        Raises:
+            UsageError: a modality is missing from the batch.
+        """
+        self.require(batch)
+        modalities = self.config.modalities
+        lengths = torch.stack([batch.masks[m].sum(1) for m in modalities])  # (M, B)
+        steps = lengths[0]
+        for n in lengths[1:]:
+            steps = torch.where(steps > 0, steps, n)
+        length = max(int(steps.max()), 1)
+        x = torch.cat([resample(batch.features[m], batch.masks[m], steps, length) for m in modalities], dim=-1)
+        mask = torch.arange(length, device=x.device) < steps.unsqueeze(1)
+        return Output(self.classify(read(self.encoder, x, mask)[1]), {} if attention else None)
+
+
+class LFLSTM(FusionLSTM):
+    """Late fusion: each modality in its own time; the state of one that an utterance lacks is 0.
+
+    `aux` and `attention` are empty.
+    """
+
+    def __init__(self, config: FusionLSTM.Config):
+        super().__init__()
+        self.config = config
+        self.encoder = nn.ModuleDict({m: self.lstm(d) for m, d in config.dims})
+        self.classify = self.head(len(config.dims))
+
+    def forward(self, batch: SequenceBatch, *, attention: bool = False) -> Output:
+        """Classify every utterance.
+
+        Raises:
+            UsageError: a modality is missing from the batch.
+        """
+        self.require(batch)
+        last = [read(self.encoder[m], batch.features[m], batch.masks[m])[1] for m in self.config.modalities]
+        return Output(self.classify(torch.cat(last, dim=-1)), {} if attention else None)
+
+
+# Features and tasks of the unaligned corpora: GloVe, COVAREP, Facet. Sizes are nowhere published.
+PUBLISHED = {
+    "iemocap": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 8, "task": "emotion4"},
+    "mosi": {"dims": (("text", 300), ("audio", 5), ("visual", 20)), "outputs": 1, "task": "sentiment"},
+    "mosei": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 1, "task": "sentiment"},
+}
+
+
+def read(lstm: nn.LSTM, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Run an LSTM (`batch_first`) over the valid steps of each sequence alone; steps that exist come first.
+
+    Returns:
+        (B, L, H) its states, 0 where no step exists; and (B, H) the last layer's last ones, of the forward direction
+        after the last step and of the backward direction after the first, 0 for a sequence without steps.
+    """
+    directions = 2 if lstm.bidirectional else 1
+    x = x.masked_fill(~mask.unsqueeze(-1), 0)
+    lengths = mask.sum(1).clamp(min=1).cpu()  # a sequence without steps is read as one zero vector, and blanked below
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    states, (last, _) = lstm(packed)
+    states, _ = pad_packed_sequence(states, batch_first=True, total_length=x.shape[1])
+    last = last[-directions:].transpose(0, 1).flatten(1)
+    return states.masked_fill(~mask.unsqueeze(-1), 0), last.masked_fill(~mask.any(1, keepdim=True), 0)
+
+
+def resample(x: Tensor, mask: Tensor, steps: Tensor, length: int) -> Tensor:
+    """Mean-pool each sequence to a number of steps of its own.
+
+    Step i of n is the mean of frames floor(i L / n) to ceil((i + 1) L / n) - 1 of the sequence's L valid ones: every
+    frame counts, a sequence of n frames stays as it is, a shorter one repeats frames.
+
+    Args:
+        x, mask: (B, L, D), (B, L); frames that exist come first.
+        steps: (B,) n.
+        length: of the result, at least the largest n.
+
+    Returns:
+        (B, length, D), 0 from step n on and for a sequence without frames.
+    """
+    frames, n = mask.sum(1)[:, None, None], steps.clamp(min=1)[:, None, None]
+    i = torch.arange(length, device=x.device)[None, :, None]
+    j = torch.arange(x.shape[1], device=x.device)[None, None, :]
+    first, end = i * frames // n, -(-(i + 1) * frames // n)
+    window = (j >= first) & (j < end) & mask.unsqueeze(1) & (i < steps[:, None, None])  # (B, length, L)
+    weights = window / window.sum(-1, keepdim=True).clamp(min=1)
+    return weights.to(x.dtype) @ x.masked_fill(~mask.unsqueeze(-1), 0)
