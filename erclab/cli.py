@@ -67,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
 
     models = _command(commands, "models", _models, "list the models")
     models.add_argument("--json", action="store_true", help="as JSON")
+    contracts = _command(commands, "contracts", _contracts, "hold models to what each must keep, and print the matrix")
+    contracts.add_argument("models", nargs="*", metavar="MODEL", help="names from `erclab models` (default: all)")
+    contracts.add_argument("--contract", action="append", metavar="NAME", help="this one only; may be repeated")
+    contracts.add_argument("--all", action="store_true", help="also those that train whole runs, which takes minutes")
+    contracts.add_argument("--json", action="store_true", help="as JSON")
     corpora = _command(commands, "corpora", _corpora, "list the corpora and what each needs; show or import one")
     corpora.add_argument("--json", action="store_true", help="as JSON")
     actions = corpora.add_subparsers(metavar="ACTION", help="without one: list them")
@@ -164,6 +169,28 @@ def _models(options) -> int:
              "paper": m.paper} for m in MODELS.values()]
     _print(rows, ("name", "title", "kind", "view", "paper"), options.json)
     return 0
+
+
+def _contracts(options) -> int:
+    from erclab import contracts
+
+    names = options.contract or (list(contracts.CONTRACTS) if options.all else None)
+    results = contracts.verify(options.models or None, names, progress=not options.json)
+    table = contracts.matrix(results=results)
+    failed = [r for r in results if r.status == contracts.FAILS]
+    if options.json:
+        print(json.dumps({"matrix": table.to_dict("index"), "findings": [
+            {"model": r.case.row.model, "variant": r.case.row.variant, "modalities": r.case.subset,
+             "contract": r.contract, "status": r.status, "says": r.says, "reason": r.reason}
+            for r in results if r.status in (contracts.BREAKS, contracts.FAILS)]}))
+        return 1 if failed else 0
+    print(contracts.text(table))
+    for title, lines in contracts.explained(results).items():
+        print(f"\n{title}\n" + "\n".join(f"  {line}" for line in lines))
+    left_out = [n for n in contracts.SLOW if n not in table.columns]
+    if left_out and not options.contract:
+        print(f"\nNot tried, it trains whole runs: {', '.join(left_out)} (--all).")
+    return 1 if failed else 0
 
 
 def _corpora(options) -> int:

@@ -112,7 +112,7 @@ def test_a_nan_feature_names_file_and_utterance(call, meld):
 
 
 def test_help_explains_every_command(call):
-    for command in ("study", "run", "models", "corpora"):
+    for command in ("study", "run", "models", "contracts", "corpora"):
         status, out, _ = call(command, "--help")
         assert status == 0 and "A mistake of yours" in out
 
@@ -150,3 +150,35 @@ def test_a_corpus_without_emotions_is_refused_by_a_model_of_emotions(call, tmp_p
     np.savez(folder / "audio.npz", X=np.ones((9, 2), np.float32))
     status, _, err = call("run", "linear-balanced", "--corpus", "table", "--data", str(folder))
     assert status == 2 and "predicts emotion" in one_line(err) and "sentiment" in err
+
+
+def test_contracts_are_a_matrix_with_reasons(call):
+    status, out, _ = call("contracts", "sdt", "--contract", "no_dead_parameter", "--contract", "causality")
+    assert status == 0 and "no dead parameter" in out and "sdt, official" in out and " ok" in out and "–" in out
+    assert "Parameters without a gradient" in out and "never uses this layer" in out and "Not tried" not in out
+    status, out, _ = call("contracts", "sdt", "--contract", "export_and_reload", "--json")
+    found = json.loads(out)
+    assert status == 0 and found["findings"] == [] and found["matrix"]["sdt, paper"] == {"export_and_reload": "ok"}
+
+
+def test_a_broken_contract_is_status_1_and_a_quirk_is_not(call, monkeypatch):
+    from erclab.contracts import checks, rows
+
+    def broken(case):
+        raise AssertionError("sample 0 changed the others")
+    monkeypatch.setitem(checks.CONTRACTS, "causality", broken)
+    arguments = ("contracts", "sdt", "--contract", "causality")
+    status, out, _ = call(*arguments)
+    assert status == 1 and "FAILS" in out and "sdt-paper-text, causality: sample 0 changed the others" in out
+    assert call(*arguments, "--json")[0] == 1
+    quirk = rows.Row("sdt", "official", breaks={"causality": ("sample 0", "the authors read the whole batch")})
+    monkeypatch.setattr(rows, "ROWS", (quirk,))
+    status, out, _ = call(*arguments)
+    assert status == 0 and "breaks (quirk)" in out and out.count("the authors read the whole batch") == 1
+
+
+def test_contracts_of_what_does_not_exist(call):
+    for arguments, said in ((("stt",), "Did you mean 'sdt'"), (("constant",), "fitted to flat arrays"),
+                            (("sdt", "--contract", "x"), "unknown contract")):
+        status, out, err = call("contracts", *arguments)
+        assert status == 2 and out == "" and said in one_line(err)
