@@ -1,0 +1,108 @@
+"""bc-LSTM: a bidirectional LSTM over the utterances of a dialogue; its unidirectional form is sc-LSTM.
+
+Poria, Cambria, Hazarika, Majumder, Zadeh, Morency (2017), "Context-Dependent Sentiment Analysis in User-Generated
+Videos", ACL. Authors' later code, with attention: declare-lab/conv-emotion, folder bc-LSTM-pytorch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from erclab.batches import DialogueBatch
+from erclab.models.blocks import masked_softmax
+from erclab.models.fusion_lstm import read
+from erclab.models.interface import Model, Output, check_sizes
+
+
+class BCLSTM(Model):
+    """bc-LSTM over any non-empty subset of text, audio and visual, put side by side.
+
+    `forward` returns logits (B, T, C). `attention` holds `dialogue` (B, T, T), or nothing without the attention.
+    """
+
+    @dataclass(frozen=True)
+    class Config:
+        """Sizes and switches.
+
+        Attributes:
+            dims: (modality, D_m) pairs, put side by side in this order.
+            outputs: C, the number of emotions, or what another task needs (`erclab.tasks`).
+            speakers: accepted and not used: the model does not know who speaks.
+            task: what is predicted.
+            hidden: H, of the LSTM per direction.
+            layers: of the LSTM.
+            head_hidden: width of the head's hidden layer.
+            dropout: between the layers of the LSTM and in the head.
+            attention: every turn attends to its dialogue, tanh of the scores as in the authors' code.
+            bidirectional: False is sc-LSTM; without attention it is causal.
+            read_padding: the authors' batches are not packed, so that the backward direction reads the padding before
+                the dialogue and a result depends on the longest dialogue of its batch.
+        """
+
+        dims: tuple[tuple[str, int], ...]
+        outputs: int
+        speakers: int = 1
+        task: str = "emotion"
+        hidden: int = 100
+        layers: int = 2
+        head_hidden: int = 100
+        dropout: float = 0.5
+        attention: bool = True
+        bidirectional: bool = True
+        read_padding: bool = False
+
+        def __post_init__(self) -> None:
+            check_sizes("bc-LSTM", self, "speakers", "hidden", "layers", "head_hidden")
+
+    @classmethod
+    def paper(cls, corpus: str = "iemocap", **changes) -> Config:
+        """The authors' sizes, each dialogue by itself."""
+        return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
+
+    @classmethod
+    def official(cls, corpus: str = "iemocap", **changes) -> Config:
+        """What the authors' code computes: padding is read."""
+        return cls.paper(corpus, **{"read_padding": True, **changes})
+
+    @classmethod
+    def tiny(cls, **changes) -> Config:
+        """Small enough for a test: 12 features in all, states of 6."""
+        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "speakers": 2,
+                             "hidden": 6, "head_hidden": 8, **changes})
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = config
+        width = config.hidden * (1 + config.bidirectional)
+        self.lstm = nn.LSTM(sum(d for _, d in config.dims), config.hidden, config.layers, batch_first=True,
+                            bidirectional=config.bidirectional, dropout=config.dropout if config.layers > 1 else 0.0)
+        self.match = nn.Linear(width, width) if config.attention else None
+        self.head = nn.Sequential(nn.Linear(width, config.head_hidden), nn.ReLU(), nn.Dropout(config.dropout),
+                                  nn.Linear(config.head_hidden, config.outputs))
+
+    def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
+        """Classify every utterance. See the class for what comes back.
+
+        Raises:
+            UsageError: a modality is missing from the batch.
+        """
+        self.require(batch)
+        mask, weights = batch.mask, {}
+        u = torch.cat([batch.features[m] for m, _ in self.config.dims], dim=-1)
+        u = u.masked_fill(~mask.unsqueeze(-1), 0)
+        h = self.lstm(u)[0] if self.config.read_padding else read(self.lstm, u, mask)[0]
+        if self.match is not None:
+            scores = torch.tanh(self.match(h) @ h.transpose(1, 2))
+            weights["dialogue"] = masked_softmax(scores, mask[:, None, :])
+            h = weights["dialogue"] @ h
+        return Output(self.head(h), weights if attention else None)
+
+
+# The authors' text vectors (100 from a CNN on IEMOCAP, 600 from GloVe and a CNN on MELD).
+PUBLISHED = {
+    "iemocap": {"dims": (("text", 100),), "outputs": 6, "speakers": 2},
+    "meld": {"dims": (("text", 600),), "outputs": 7, "speakers": 9},
+}
