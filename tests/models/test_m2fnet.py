@@ -211,7 +211,8 @@ def test_context_none_has_neither_gru_nor_speakers(batch):
 def test_padding_changes_nothing(changes, batch):
     model = made(**changes)
     base, want = model(batch).logits[batch.mask], gradients(model, batch)
-    for other in (with_garbage(batch, 5, 3), with_garbage(widen(batch, 3), 5, 3)):
+    nobody = replace(batch, speakers=torch.where(batch.mask, batch.speakers, 99))
+    for other in (nobody, with_garbage(batch, 5, 3), with_garbage(widen(batch, 3), 5, 3)):
         torch.testing.assert_close(model(other).logits[:, :5][batch.mask], base, rtol=0, atol=1e-9)
         for name, grad in gradients(model, other).items():
             torch.testing.assert_close(grad, want[name], rtol=1e-7, atol=1e-9, msg=name)
