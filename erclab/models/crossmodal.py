@@ -10,9 +10,10 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erclab.models.blocks import masked_softmax, split_heads
+from erclab.models.blocks import split_heads
 
 
 @dataclass(frozen=True)
@@ -47,27 +48,30 @@ class CrossmodalTransformer(nn.Module):
         self.layers = nn.ModuleList(CrossmodalLayer(width, heads, dropouts) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, target: Tensor, source: Tensor | None, target_mask: Tensor,
-                source_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, target: Tensor, source: Tensor | None, target_mask: Tensor, source_mask: Tensor | None = None,
+                *, attention: bool = True) -> tuple[Tensor, Tensor | None]:
         """(B, Lt, d), (B, Ls, d) or None for the target itself, masks (B, L) -> (B, Lt, d) and the attention
-        (B, layers, heads, Lt, Ls)."""
-        x = self.embed(target, target_mask)
-        memory = None if source is None else self.embed(source, source_mask)
-        source_mask = target_mask if source is None else source_mask
-        keep = source_mask[:, None, :].expand(-1, target.shape[1], -1)  # (B, Lt, Ls)
+        (B, layers, heads, Lt, Ls), which is None (and costs nothing) without `attention`."""
+        x = self.dropout(self.embed(target, target_mask))
+        memory, seen = None, target_mask
+        if source is not None:
+            # Keys and values are dropped out separately, as in the authors' code.
+            memory, seen = self.embed(source, source_mask), source_mask
+            memory = (self.dropout(memory), self.dropout(memory))
+        keep = seen[:, None, :].expand(-1, target.shape[1], -1)  # (B, Lt, Ls)
         if self.future_mask:
-            keep = keep & not_future(target_mask, source_mask)
+            keep = keep & not_future(target_mask, seen)
         weights = []
         for layer in self.layers:
-            x, attended = layer(x, memory, keep)
+            x, attended = layer(x, memory, keep, attention=attention)
             weights.append(attended)
-        return self.norm(x), torch.stack(weights, dim=1)
+        return self.norm(x), torch.stack(weights, dim=1) if attention else None
 
     def embed(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Scale by the root of the width, add positions, drop out (Eq. 2)."""
+        """Scale by the root of the width and add positions (Eq. 2)."""
         exists = x[..., 0] != 0 if self.zeros_have_no_position else mask
-        position = positions(x.shape[1], self.width).to(x) * exists.unsqueeze(-1)
-        return self.dropout(math.sqrt(self.width) * x + position)
+        position = positions(x.shape[1], self.width, x.device).to(x.dtype) * exists.unsqueeze(-1)
+        return math.sqrt(self.width) * x + position
 
 
 class CrossmodalLayer(nn.Module):
@@ -83,17 +87,24 @@ class CrossmodalLayer(nn.Module):
             nn.init.zeros_(linear.bias)
         self.relu_dropout, self.residual_dropout = nn.Dropout(dropouts.relu), nn.Dropout(dropouts.residual)
 
-    def forward(self, x: Tensor, memory: Tensor | None, keep: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, Lt, d), (B, Ls, d) or None for x itself, (B, Lt, Ls) -> the same as x, and (B, heads, Lt, Ls)."""
+    def forward(self, x: Tensor, memory: tuple[Tensor, Tensor] | None, keep: Tensor, *,
+                attention: bool = True) -> tuple[Tensor, Tensor | None]:
+        """(B, Lt, d), keys and values (B, Ls, d) or None for x itself, (B, Lt, Ls) -> the same as x, and the weights
+        (B, heads, Lt, Ls)."""
         query = self.norm(x)
-        attended, weights = self.attention(query, query if memory is None else self.norm(memory), keep)
+        keys, values = (query, query) if memory is None else map(self.norm, memory)
+        attended, weights = self.attention(query, keys, keep, values, attention=attention)
         x = x + self.residual_dropout(attended)
         inner = self.relu_dropout(torch.relu(self.w1(self.feed_forward_norm(x))))
         return x + self.residual_dropout(self.w2(inner)), weights
 
 
 class Attention(nn.Module):
-    """Scaled dot-product attention over several heads; the projections are initialised as one matrix (Xavier)."""
+    """Scaled dot-product attention over several heads; the projections are initialised as one matrix (Xavier).
+
+    Without dropout PyTorch's fused kernel computes what the weights would give, and keeps none of them for the
+    backward pass. Weights that are asked for are then computed beside it, so that asking changes nothing.
+    """
 
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
@@ -105,15 +116,22 @@ class Attention(nn.Module):
             nn.init.zeros_(linear.bias)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, query: Tensor, memory: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, Lt, d), (B, Ls, d), (B, Lt, Ls) -> (B, Lt, d) and (B, heads, Lt, Ls)."""
+    def forward(self, query: Tensor, keys: Tensor, keep: Tensor, values: Tensor | None = None, *,
+                attention: bool = True) -> tuple[Tensor, Tensor | None]:
+        """(B, Lt, d), (B, Ls, d), (B, Lt or 1, Ls), (B, Ls, d) or None for the keys -> (B, Lt, d) and the weights
+        (B, heads, Lt, Ls), None without `attention`. A query that keeps nothing gets nothing."""
         (wq, wk, wv), (bq, bk, bv) = self.project.weight.chunk(3), self.project.bias.chunk(3)
-        q, k, v = (split_heads(nn.functional.linear(x, w, b), self.heads)
-                   for x, w, b in ((query, wq, bq), (memory, wk, bk), (memory, wv, bv)))
-        scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
-        weights = masked_softmax(scores, keep[:, None])
-        context = self.dropout(weights) @ v
-        return self.out(context.transpose(1, 2).flatten(2)), weights
+        q, k, v = (split_heads(F.linear(x, w, b), self.heads)
+                   for x, w, b in ((query, wq, bq), (keys, wk, bk), (keys if values is None else values, wv, bv)))
+        some = keep.any(-1, keepdim=True)[:, None]  # a query without keys sees all of them, and that times 0
+        keep, weights = keep[:, None] | ~some, None
+        dropped = self.training and self.dropout.p > 0
+        if attention or dropped:
+            scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
+            weights = scores.masked_fill_(~keep, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls), most of the memory
+        context = self.dropout(weights) @ v if dropped else F.scaled_dot_product_attention(q, k, v, attn_mask=keep)
+        context = (context * some).transpose(1, 2).flatten(2)
+        return self.out(context), weights * some if attention else None
 
 
 def not_future(target_mask: Tensor, source_mask: Tensor) -> Tensor:
@@ -124,9 +142,10 @@ def not_future(target_mask: Tensor, source_mask: Tensor) -> Tensor:
     return j <= i + ahead[:, None, None]
 
 
-def positions(length: int, width: int) -> Tensor:
+def positions(length: int, width: int, device: torch.device | None = None) -> Tensor:
     """(length, width) table of positions from 1: a block of sines, a block of cosines, a 0 if the width is odd."""
     half = width // 2
-    rate = torch.exp(torch.arange(half, dtype=torch.float32) * -(math.log(10000.0) / max(half - 1, 1)))
-    angle = torch.arange(1, length + 1, dtype=torch.float32)[:, None] * rate
-    return torch.cat([angle.sin(), angle.cos(), torch.zeros(length, width % 2)], dim=1)
+    rate = torch.exp(torch.arange(half, dtype=torch.float32, device=device)
+                     * -(math.log(10000.0) / max(half - 1, 1)))
+    angle = torch.arange(1, length + 1, dtype=torch.float32, device=device)[:, None] * rate
+    return torch.cat([angle.sin(), angle.cos(), torch.zeros(length, width % 2, device=device)], dim=1)
