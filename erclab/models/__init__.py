@@ -61,9 +61,17 @@ MODELS = {
                   tasks=("emotion", "emotion4"), fixed={"balanced": True}),
         ModelInfo("linear-pooled", "Linear probe on pooled frames", "erclab.models.baselines:LinearProbe",
                   "baseline: the same on mean and deviation of the frames", kind="fitted", view="sequence"),
+        ModelInfo("ef-lstm", "EF-LSTM", "erclab.models.fusion_lstm:EFLSTM", "Tsai et al. 2019, ACL, its tables",
+                  view="sequence"),
+        ModelInfo("lf-lstm", "LF-LSTM", "erclab.models.fusion_lstm:LFLSTM", "Tsai et al. 2019, ACL, its tables",
+                  view="sequence"),
+        ModelInfo("mult", "MulT", "erclab.models.mult:MulT", "Tsai et al. 2019, ACL", view="sequence"),
+        ModelInfo("bc-lstm", "bc-LSTM", "erclab.models.bclstm:BCLSTM", "Poria et al. 2017, ACL"),
+        ModelInfo("dialoguernn", "DialogueRNN", "erclab.models.dialoguernn:DialogueRNN", "Majumder et al. 2019, AAAI"),
         ModelInfo("sdt", "SDT", "erclab.models.sdt:SDT", "Ma et al. 2023, arXiv 2310.20494"),
-        ModelInfo("m2fnet", "M2FNet", "erclab.models.m2fnet:M2FNet", "Gao 2026, doi 10.65102/is2026859",
-                  tasks=("emotion", "emotion4", "sentiment", "dimensional")),
+        ModelInfo("m2fnet", "M2FNet", "erclab.models.m2fnet:M2FNet", "Gao 2026, doi 10.65102/is2026859"),
+        ModelInfo("lmr-cbt", "LMR-CBT", "erclab.models.lmr_cbt:LMRCBT", "Fu et al. 2021, arXiv 2112.01697",
+                  view="sequence"),
     )
 }
 

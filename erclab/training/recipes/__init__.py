@@ -6,14 +6,21 @@ Two profiles: `smoke` fits a CPU and a minute, its numbers are our choice; `full
 from __future__ import annotations
 
 from erclab.errors import unknown
-from erclab.training.recipes import sdt
+from erclab.training.recipes import dialogues, sdt, sequences
 from erclab.training.recipes.recipe import PROFILES, VARIANTS, Entry, Recipe, split_changes
 
 __all__ = ["PROFILES", "RECIPES", "VARIANTS", "Entry", "Recipe", "recipe_for", "split_changes"]
 
 # (model, corpus or "*", profile). A missing row falls back to the model's "*", then to the default Entry.
 RECIPES = {(model, *key): entry for model, rows in {
+    "ef-lstm": sequences.FUSION_LSTM,
+    "lf-lstm": sequences.FUSION_LSTM,
+    "mult": sequences.MULT,
+    "lmr-cbt": sequences.LMR_CBT,
+    "bc-lstm": dialogues.BCLSTM,
+    "dialoguernn": dialogues.DIALOGUERNN,
     "sdt": sdt.ROWS,
+    "m2fnet": dialogues.M2FNET,
 }.items() for key, entry in rows.items()}
 
 

@@ -1,0 +1,35 @@
+"""Recipes of the models of sequences. Their authors' numbers where there are any."""
+
+from erclab.training.recipes.recipe import Entry, Recipe
+
+OURS = "our choice: the validation split of the simulated corpus"
+
+MULT = {
+    ("*", "smoke"): Entry(
+        Recipe(epochs=10, batch_size=32, learning_rate=2e-3, clip=0.8),
+        {"hidden": 30, "heads": 5, "layers": 1, "memory_layers": 1}, OURS),
+    ("*", "full"): Entry(
+        Recipe(epochs=40, batch_size=24, learning_rate=1e-3, clip=0.8, schedule="plateau", plateau_patience=20,
+               standardise=False), source="yaohungt/Multimodal-Transformer, its defaults"),
+}
+
+LMR_CBT = {
+    ("*", "smoke"): Entry(
+        Recipe(epochs=10, batch_size=32, learning_rate=2e-3, clip=1.0),
+        {"hidden": 40, "heads": 4, "layers": 1}, OURS),
+    ("*", "full"): Entry(
+        Recipe(epochs=120, batch_size=32, learning_rate=1e-3, clip=1.0, standardise=False),
+        source="Table 1 (MOSEI); clipping of skeletonNN/LMR-CBT"),
+    ("mosi-mult", "full"): Entry(
+        Recipe(epochs=100, batch_size=8, learning_rate=2e-3, clip=1.0, standardise=False), source="Table 1 (MOSI)"),
+    ("iemocap-mult", "full"): Entry(
+        Recipe(epochs=60, batch_size=32, learning_rate=1e-3, clip=1.0, standardise=False), source="Table 1 (IEMOCAP)"),
+}
+
+FUSION_LSTM = {
+    ("*", "smoke"): Entry(
+        Recipe(epochs=10, batch_size=32, learning_rate=2e-3, clip=1.0),
+        {"hidden": 48, "head_hidden": 64, "dropout": 0.3}, OURS),
+    ("*", "full"): Entry(Recipe(epochs=40, batch_size=24, learning_rate=1e-3, clip=0.8, standardise=False),
+                         source="our choice: MulT's; no paper gives the numbers"),
+}
