@@ -183,5 +183,5 @@ def resample(x: Tensor, mask: Tensor, steps: Tensor, length: int) -> Tensor:
     j = torch.arange(x.shape[1], device=x.device)[None, None, :]
     first, end = i * frames // n, -(-(i + 1) * frames // n)
     window = (j >= first) & (j < end) & mask.unsqueeze(1) & (i < steps[:, None, None])  # (B, length, L)
-    weights = window / window.sum(-1, keepdim=True).clamp(min=1)
-    return weights.to(x.dtype) @ x.masked_fill(~mask.unsqueeze(-1), 0)
+    weights = window.to(x.dtype) / window.sum(-1, keepdim=True).clamp(min=1)
+    return weights @ x.masked_fill(~mask.unsqueeze(-1), 0)

@@ -186,7 +186,7 @@ class LMRCBT(Model):
         # Local temporal learning (Eqs. 3, 4).
         last = {}
         for m in config.sources:
-            h, weights[m] = self.encoder[m](x[m], None, masks[m])
+            h, weights[m] = self.encoder[m](x[m], None, masks[m], attention=attention)
             last[m] = last_step(h, masks[m])  # F_m: (B, d)
 
         # Residual-based cross-modal fusion (Eqs. 5, 11), one source after the other.
@@ -196,7 +196,7 @@ class LMRCBT(Model):
         fused = fused + x[target]
 
         # Global self-attention (Eq. 6), splice, prediction (Eq. 7).
-        h, weights[target] = self.encoder[target](fused, None, masks[target])
+        h, weights[target] = self.encoder[target](fused, None, masks[target], attention=attention)
         last[target] = last_step(h, masks[target])  # F_F: (B, d)
         logits = self.out(self.head(torch.cat([last[m] for m in config.modalities], dim=-1)))
         return Output(logits, self._attention(weights, batch) if attention else None)
@@ -292,7 +292,7 @@ class MaskedBatchNorm(nn.BatchNorm1d):
             mean = (x * here).sum((0, 1)) / count
             variance = ((x - mean).square() * here).sum((0, 1)) / count
             with torch.no_grad():
-                rate = self.momentum * (steps > 1)
+                rate = self.momentum * (steps > 1).to(x.dtype)
                 self.num_batches_tracked += steps > 1
                 self.running_mean += rate * (mean - self.running_mean)
                 self.running_var += rate * (variance * count / (count - 1).clamp(min=1) - self.running_var)
