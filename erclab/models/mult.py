@@ -43,41 +43,46 @@ class MulT(Model):
             heads: attention heads of d / heads features.
             layers: of each crossmodal transformer.
             memory_layers: of the self-attention transformers. The authors' code has max(layers, 3).
-            kernel: of the convolutions, without padding of the sequence's ends in time if it is 1.
+            kernel_text, kernel_audio, kernel_visual: steps that a convolution sees, odd; the length stays.
             attention_dropout: where the source is text, and in the self-attention transformers.
             attention_dropout_audio, attention_dropout_visual: where the source is audio or visual.
-            relu_dropout, residual_dropout, embedding_dropout, output_dropout: as the authors name them;
-                `embedding_dropout` also falls on the text's input.
+            relu_dropout, residual_dropout: inside the feed-forward layer, and after each sublayer.
+            embedding_dropout: on what enters a transformer, and on the text's features themselves.
+            output_dropout: inside the head.
             future_mask: a step sees no later one (`crossmodal.not_future`). The authors' code does this unless a
                 flag is given; the paper does not mention it.
             attend_padding: the authors' code has no masks. Its sequences begin with their padding, whose zeros are
-                attended to, and the last step is read. Batches are brought into that form.
+                attended to, and the last step is read. Batches are brought into that form, but their length is that
+                of their longest sequence; the authors cut and fill to one length per corpus.
         """
 
         dims: tuple[tuple[str, int], ...]
         outputs: int
         task: str = "emotion"
         hidden: int = 40
-        heads: int = 10
+        heads: int = 8
         layers: int = 4
         memory_layers: int = 4
-        kernel: int = 1
+        kernel_text: int = 1
+        kernel_audio: int = 1
+        kernel_visual: int = 1
         attention_dropout: float = 0.1
-        attention_dropout_audio: float = 0.0
-        attention_dropout_visual: float = 0.0
+        attention_dropout_audio: float = 0.1
+        attention_dropout_visual: float = 0.1
         relu_dropout: float = 0.1
         residual_dropout: float = 0.1
-        embedding_dropout: float = 0.25
-        output_dropout: float = 0.0
+        embedding_dropout: float = 0.3
+        output_dropout: float = 0.1
         future_mask: bool = False
         attend_padding: bool = False
 
         def __post_init__(self) -> None:
-            check_sizes("MulT", self, "hidden", "heads", "layers", "memory_layers", "kernel")
+            kernels = ("kernel_text", "kernel_audio", "kernel_visual")
+            check_sizes("MulT", self, "hidden", "heads", "layers", "memory_layers", *kernels)
             if self.hidden % self.heads:
                 raise UsageError(f"MulT's hidden {self.hidden} must be a multiple of its {self.heads} heads")
-            if self.kernel % 2 == 0:
-                raise UsageError(f"MulT's kernel {self.kernel} must be odd, so that a sequence keeps its length")
+            if even := [name for name in kernels if getattr(self, name) % 2 == 0]:
+                raise UsageError(f"MulT's {', '.join(even)} must be odd, so that a sequence keeps its length")
 
         @property
         def modalities(self) -> tuple[str, ...]:
@@ -85,15 +90,15 @@ class MulT(Model):
 
     @classmethod
     def paper(cls, corpus: str = "mosei", **changes) -> Config:
-        """The paper's equations in the sizes of its table: d 40, four layers."""
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
+        """The paper's equations in the sizes of its Table 5, and its dropouts."""
+        return cls.Config(**{**PUBLISHED.get(corpus, {}), **TABLE_5.get(corpus, {}), **changes})
 
     @classmethod
     def official(cls, corpus: str = "mosei", **changes) -> Config:
-        """What the authors' code computes with its defaults: d 30, five layers, five heads, and its quirks."""
-        sizes = {"hidden": 30, "heads": 5, "layers": 5, "memory_layers": max(changes.get("layers", 5), 3)}
+        """What the authors' code computes, with its defaults and its quirks."""
+        depth = {"memory_layers": max(changes.get("layers", DEFAULTS["layers"]), 3)}
         quirks = {"future_mask": True, "attend_padding": True}
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **sizes, **quirks, **changes})
+        return cls.Config(**{**PUBLISHED.get(corpus, {}), **DEFAULTS, **depth, **quirks, **changes})
 
     @classmethod
     def tiny(cls, **changes) -> Config:
@@ -113,8 +118,10 @@ class MulT(Model):
             return CrossmodalTransformer(width, config.heads, layers, dropouts, future_mask=config.future_mask,
                                          zeros_have_no_position=config.attend_padding)
 
-        self.project = nn.ModuleDict({
-            m: nn.Conv1d(width, d, config.kernel, padding=config.kernel // 2, bias=False) for m, width in config.dims})
+        self.project = nn.ModuleDict()
+        for m, features in config.dims:
+            k = getattr(config, f"kernel_{m}")
+            self.project[m] = nn.Conv1d(features, d, k, padding=k // 2, bias=False)
         self.text_dropout = nn.Dropout(config.embedding_dropout)
         self.crossmodal = nn.ModuleDict({
             f"{m}_from_{n}": transformer(d, config.layers, attention[n])
@@ -150,10 +157,11 @@ class MulT(Model):
             for n in config.modalities:
                 if n != m:
                     pair = f"{m}_from_{n}"
-                    stream, weights[pair] = self.crossmodal[pair](x[m], x[n], masks[m], masks[n])
+                    stream, weights[pair] = self.crossmodal[pair](x[m], x[n], masks[m], masks[n],
+                                                                  attention=attention)
                     streams.append(stream)
             h = torch.cat(streams, dim=-1) if streams else x[m]
-            h, weights[f"{m}_from_{m}"] = self.memory[m](h, None, masks[m])
+            h, weights[f"{m}_from_{m}"] = self.memory[m](h, None, masks[m], attention=attention)
             last.append(last_step(h, masks[m]))
         hidden = torch.cat(last, dim=-1)
         logits = self.out(hidden + self.proj2(self.output_dropout(torch.relu(self.proj1(hidden)))))
@@ -172,9 +180,32 @@ class MulT(Model):
         return moved
 
 
-# Features of the unaligned corpora (GloVe, COVAREP, Facet) and heads of the paper's table of hyper-parameters.
+# Features of the unaligned corpora (GloVe, COVAREP, Facet) and what is predicted.
 PUBLISHED = {
-    "iemocap": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 8, "task": "emotion4", "heads": 10},
-    "mosi": {"dims": (("text", 300), ("audio", 5), ("visual", 20)), "outputs": 1, "task": "sentiment", "heads": 10},
-    "mosei": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 1, "task": "sentiment", "heads": 8},
+    "iemocap": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 8, "task": "emotion4"},
+    "mosi": {"dims": (("text", 300), ("audio", 5), ("visual", 20)), "outputs": 1, "task": "sentiment"},
+    "mosei": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 1, "task": "sentiment"},
 }
+
+
+def _table_5(heads: int, kernels: tuple[int, int, int], text: float, block: float) -> dict:
+    rates = dict.fromkeys(("attention_dropout", "attention_dropout_audio", "attention_dropout_visual",
+                           "relu_dropout", "residual_dropout"), block)
+    return {"hidden": 40, "heads": heads, "layers": 4, "memory_layers": 4, **rates, "embedding_dropout": text,
+            "output_dropout": 0.1,
+            **dict(zip(("kernel_text", "kernel_visual", "kernel_audio"), kernels, strict=True))}
+
+
+# The paper's hyper-parameters (Table 5). It gives the kernel of the text as "1 or 3" but for IEMOCAP: ours is 1. Its
+# one rate for a "crossmodal attention block" is here that of all dropouts in a block, its "textual embedding dropout"
+# the code's `embedding_dropout`. The depth of the self-attention transformers is not given: it is what the authors'
+# code makes of four layers.
+TABLE_5 = {
+    "iemocap": _table_5(10, (3, 3, 5), text=0.3, block=0.25),
+    "mosi": _table_5(10, (1, 3, 3), text=0.2, block=0.2),
+    "mosei": _table_5(8, (1, 3, 3), text=0.3, block=0.1),
+}
+# The defaults of the authors' code; the width is fixed in it, and kernels are 1.
+DEFAULTS = {"hidden": 30, "heads": 5, "layers": 5, "attention_dropout": 0.1, "attention_dropout_audio": 0.0,
+            "attention_dropout_visual": 0.0, "relu_dropout": 0.1, "residual_dropout": 0.1, "embedding_dropout": 0.25,
+            "output_dropout": 0.0}

@@ -1,14 +1,17 @@
 """MulT against the numbers of the authors' own class, its sizes, and its switches."""
 
+import itertools
 import re
 
+import numpy as np
 import pytest
 import torch
 from golden import Golden
+from reference_mult import ReferenceMulT
 
 from erclab import models
 from erclab.batches import SequenceBatch
-from erclab.contracts.batches import random_sequences
+from erclab.contracts.batches import random_sequences, shake, with_garbage
 from erclab.errors import UsageError
 from erclab.models.mult import MulT
 
@@ -66,10 +69,14 @@ def test_outputs_are_the_authors(switch, given, where):
 
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_outputs_in_float64(switch):
-    exact = {name: x for name, x in GOLDEN.part(switch).items() if name.startswith("out64.")}
-    with torch.no_grad():
-        output = model(switch, torch.float64)(batch(dtype=torch.float64))
-    torch.testing.assert_close(output.logits, exact["out64.logit"], rtol=0, atol=1e-7)
+    made = model(switch, torch.float64)
+    for given, where in (("in", ""), ("in_leftpad", "leftpad."), ("in_aligned", "aligned.")):
+        output = made(batch(given, dtype=torch.float64))
+        want = GOLDEN.tensors[f"{switch}.{where}out64.logit"]
+        torch.testing.assert_close(output.logits, want, rtol=0, atol=1e-7)
+        if given == "in":
+            loss = made.loss(output, batch(dtype=torch.float64)).total.detach()
+            torch.testing.assert_close(loss, GOLDEN.tensors[f"{switch}.loss64"], rtol=0, atol=1e-7)
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
@@ -114,8 +121,115 @@ def test_parameters_of_the_code_with_its_defaults(corpus, count):
                                                      ("iemocap", 1_542_288, 1_072_128)])
 def test_parameters_of_the_papers_table_and_of_hct_mgs_settings(corpus, four, two):
     with torch.device("meta"):
-        assert models.parameter_count(MulT(MulT.paper(corpus))) == four
-        assert models.parameter_count(MulT(MulT.paper(corpus, layers=2, memory_layers=3, heads=5))) == two
+        sizes = {"kernel_text": 1, "kernel_audio": 1, "kernel_visual": 1}
+        assert models.parameter_count(MulT(MulT.paper(corpus, **sizes))) == four
+        assert models.parameter_count(MulT(MulT.paper(corpus, layers=2, memory_layers=3, heads=5, **sizes))) == two
+
+
+# Kernels of 1/3/3, and 3/5/3 on IEMOCAP (text, audio, visual), over the widths of the features.
+@pytest.mark.parametrize(("corpus", "more"), [("mosi", 40 * 2 * (5 + 20)), ("mosei", 40 * 2 * (74 + 35)),
+                                              ("iemocap", 40 * (2 * 300 + 4 * 74 + 2 * 35))])
+def test_parameters_with_the_kernels_of_the_papers_table(corpus, more):
+    four = {"mosi": 1_537_241, "mosei": 1_540_601, "iemocap": 1_542_288}[corpus]
+    with torch.device("meta"):
+        assert models.parameter_count(MulT(MulT.paper(corpus))) == four + more
+
+
+def test_depth_of_the_self_attention_follows_in_the_code_only():
+    assert [MulT.official("mosi", layers=n).memory_layers for n in (1, 3, 4, 7)] == [3, 3, 4, 7]
+    assert MulT.official("mosi", layers=7, memory_layers=2).memory_layers == 2
+    assert MulT.paper("mosi", layers=7).memory_layers == 4
+
+
+def test_presets_have_the_dropouts_of_the_table_and_of_the_code():
+    names = [name for name in vars(MulT.paper("mosi")) if "dropout" in name]
+    found = {preset: [getattr(config, n) for n in names] for preset, config in
+             {"mosi": MulT.paper("mosi"), "iemocap": MulT.paper("iemocap"), "code": MulT.official("mosi")}.items()}
+    assert found == {"mosi": [0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.1], "iemocap": [0.25, 0.25, 0.25, 0.25, 0.25, 0.3, 0.1],
+                     "code": [0.1, 0.0, 0.0, 0.1, 0.1, 0.25, 0.0]}
+
+
+def test_every_dropout_is_where_its_name_says():
+    made = MulT(MulT.tiny(attention_dropout=0.11, attention_dropout_audio=0.12, attention_dropout_visual=0.13,
+                          relu_dropout=0.14, residual_dropout=0.15, embedding_dropout=0.16, output_dropout=0.17))
+    by_source = {"text": 0.11, "audio": 0.12, "visual": 0.13}
+    for name, module in made.named_modules():
+        if isinstance(module, torch.nn.Dropout):
+            if name.endswith("attention.dropout"):
+                cross = re.match(r"crossmodal\.\w+_from_(\w+)\.", name)
+                want = by_source[cross[1]] if cross else 0.11
+            elif name.endswith(("relu_dropout", "residual_dropout")):
+                want = 0.14 if "relu" in name else 0.15
+            else:
+                want = 0.17 if name == "output_dropout" else 0.16
+            assert module.p == want, name
+
+
+@pytest.mark.parametrize("rates", [{"embedding_dropout": 0.5}, {"output_dropout": 0.5}, {}], ids=str)
+def test_dropout_only_in_training(rates):
+    off = {name: 0.0 for name in vars(MulT.tiny()) if "dropout" in name}
+    given = random_sequences(dict(MulT.tiny().dims), 5)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = MulT(MulT.tiny(**{**off, **rates})).double()
+        assert torch.equal(made.train()(given).logits, made(given).logits) == (not rates)
+        assert torch.equal(made.eval()(given).logits, made(given).logits)
+
+
+def test_text_alone_is_dropped_out_on_its_way_in():
+    made, seen = MulT(MulT.tiny(embedding_dropout=0.5)).double().train(), {}
+    for m, module in made.project.items():
+        module.register_forward_pre_hook(lambda _, inputs, m=m: seen.update({m: inputs[0]}))
+    given = random_sequences(dict(MulT.tiny().dims), 5)
+    made(given)
+    for m, x in seen.items():
+        assert torch.equal(x.transpose(1, 2), given.features[m]) == (m != "text"), m
+
+
+# Against the naive reference
+
+
+SUBSETS = [c for n in (1, 2, 3) for c in itertools.combinations(MODALITIES, n)]
+LENGTHS = {"text": (5, 2, 0), "audio": (4, 7, 1), "visual": (6, 1, 3)}
+
+
+@pytest.mark.parametrize("official", [False, True])
+@pytest.mark.parametrize("subset", SUBSETS, ids="+".join)
+def test_equals_the_reference(subset, official):
+    """Also a sample without text, and kernels of 3 and 5; the authors' form has its padding first."""
+    preset = MulT.official if official else MulT.paper
+    dims, sizes = dict(MulT.tiny().dims), {"hidden": 6, "heads": 2, "layers": 1, "memory_layers": 2}
+    config = preset("simulated", dims=tuple((m, dims[m]) for m in subset), outputs=5, kernel_audio=3, kernel_visual=5,
+                    **sizes)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = shake(MulT(config), seed=1).double().eval()
+    given = random_sequences(dims, 5, LENGTHS)
+    with torch.no_grad():
+        found = made(with_garbage(given), attention=True)
+    reference = ReferenceMulT({n: p.numpy() for n, p in made.state_dict().items()}, config)
+    for i in range(3):
+        steps = {m: LENGTHS[m][i] for m in subset}
+        features = {m: given.features[m][i, :n].numpy() for m, n in steps.items()}
+        empty = {m: given.features[m].shape[1] - n if official else 0 for m, n in steps.items()}
+        features = {m: np.concatenate([np.zeros((empty[m], dims[m])), x]) for m, x in features.items()}
+        logits, weights = reference.sample(features)
+        np.testing.assert_allclose(found.logits[i].numpy(), logits, rtol=0, atol=1e-5)
+        assert set(found.attention) == set(weights)
+        for pair, w in weights.items():
+            target, source = pair.split("_from_")
+            w = w[..., empty[target]:, empty[source]:]  # at the frames; what padding gets is not compared
+            ours = found.attention[pair][i, ..., :steps[target], :steps[source]].numpy()
+            np.testing.assert_allclose(ours, w.reshape(ours.shape), rtol=0, atol=1e-5)
+
+
+def test_a_modality_that_nobody_has_leaves_the_rest_to_decide():
+    made = MulT(MulT.tiny()).double().eval()
+    given = random_sequences(dict(MulT.tiny().dims), 5, {"text": (0, 3), "audio": (4, 2), "visual": (2, 5)})
+    output = made(given, attention=True)
+    assert not output.aux["last_hidden"][0, :16].any() and output.aux["last_hidden"][0, 16:].any()
+    assert not output.attention["audio_from_text"][0].any()
+    assert output.logits.isfinite().all()
 
 
 @pytest.mark.parametrize("official", [False, True])
@@ -134,7 +248,7 @@ def test_padding_matters_in_the_authors_code_only(official):
     assert gap > 1e-3 if official else gap < 1e-12
 
 
-@pytest.mark.parametrize("changes", [{"heads": 3}, {"kernel": 2}, {"layers": 0}, {"dims": ()}, {"task": "mood"},
+@pytest.mark.parametrize("changes", [{"heads": 3}, {"kernel_audio": 2}, {"layers": 0}, {"dims": ()}, {"task": "mood"},
                                      {"relu_dropout": 1.0}])
 def test_refuses_what_makes_no_model(changes):
     with pytest.raises(UsageError, match="MulT"):
