@@ -22,7 +22,8 @@ def clouds(counts, *, centres=2.0, width=6, seed=0):
 
 def flat(x, y):
     y = np.asarray(y)
-    return Flat(np.zeros((len(y), 1)) if x is None else np.asarray(x), y, np.full_like(y, -1 if y.ndim == 1 else np.nan))
+    features = np.zeros((len(y), 1)) if x is None else np.asarray(x)
+    return Flat(features, y, np.full_like(y, -1 if y.ndim == 1 else np.nan))
 
 
 def probe(outputs, x, y, vx, vy, **settings):
@@ -194,5 +195,5 @@ def test_unlabelled_utterances_are_left_out_of_a_fit():
 
 @pytest.mark.parametrize("changes", [{"task": "mood"}, {"task": "sentiment", "balanced": True}])
 def test_what_a_probe_cannot_do_is_said(changes):
-    with pytest.raises(UsageError, match="task 'mood' is none of|balanced linear probe is for labels"):
+    with pytest.raises(UsageError, match=r"task 'mood' is none of|balanced linear probe is for labels"):
         LinearProbe.Config(3, **changes)
