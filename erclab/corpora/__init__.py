@@ -69,9 +69,10 @@ CORPORA = {
     info.name: info
     for info in (
         CorpusInfo("simulated", "simulated conversations, two speakers, six emotions, three modalities",
-                   lambda: simulated.generate("small", frames=True), licence="MIT, as the project", obtain="embedded"),
-        CorpusInfo("simulated-tiny", "the same in the size of a test", lambda: simulated.generate("tiny", frames=True),
-                   licence="MIT, as the project", obtain="embedded"),
+                   lambda: simulated.generate("small", frames=True), licence="MIT, as the project",
+                   obtain="embedded"),
+        CorpusInfo("simulated-tiny", "the same in the size of a test",
+                   lambda: simulated.generate("tiny", frames=True), licence="MIT, as the project", obtain="embedded"),
         CorpusInfo("simulated-iemocap", "the same in the size of IEMOCAP, long dialogues",
                    lambda: simulated.generate("iemocap", frames=True), licence="MIT, as the project", obtain="embedded"),
         CorpusInfo("simulated-meld", "the same in the size of MELD, several speakers, seven emotions",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -220,7 +221,7 @@ def flat(corpus: Corpus, modalities: Sequence[str], task: str = "emotion", *, po
 def previous(labels: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """For each utterance the last annotated label before it in its dialogue (`starts`); -1 or NaN without one."""
     out = np.full_like(labels, -1 if labels.ndim == 1 else np.nan)
-    for a, b in zip(starts[:-1], starts[1:], strict=True):
+    for a, b in pairwise(starts):
         for i in range(a + 1, b):
             known = labels[i - 1] >= 0 if labels.ndim == 1 else ~np.isnan(labels[i - 1])
             out[i] = np.where(known, labels[i - 1], out[i - 1])

@@ -55,8 +55,8 @@ class Recipe:
         if self.schedule not in SCHEDULES:
             raise unknown("schedule", self.schedule, SCHEDULES)
         if self.warmup_steps < 0 or self.plateau_patience < 0 or not 0 < self.plateau_factor < 1:
-            raise UsageError(f"warmup_steps {self.warmup_steps} and plateau_patience {self.plateau_patience} must not be "
-                             f"negative, plateau_factor {self.plateau_factor} must be between 0 and 1")
+            raise UsageError(f"warmup_steps {self.warmup_steps} and plateau_patience {self.plateau_patience} must not "
+                             f"be negative, plateau_factor {self.plateau_factor} must be between 0 and 1")
         if self.pretrained_learning_rate is not None and not self.pretrained_learning_rate > 0:
             raise UsageError(f"pretrained_learning_rate {self.pretrained_learning_rate} must be positive, or None")
         if (self.clip is not None and not self.clip > 0) or (self.patience is not None and self.patience < 1):
