@@ -8,24 +8,26 @@ Recognition in Conversations", IEEE Transactions on Multimedia, arXiv 2310.20494
         --> unimodal gated fusion --> multimodal gated fusion --> teacher and one student per modality
 
 The class follows the paper's section "Methodology" in its order. Where paper and authors' code part, or the paper
-is silent, a switch in `SDT.Config` decides; `SDT.paper` and `SDT.official` set all of them.
+is silent, a switch in `SDT.Config` decides; `SDT.paper` and `SDT.official` set all of them. `ABLATIONS` names what
+the ablations leave out or replace.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erclab import tasks
 from erclab.batches import DialogueBatch
 from erclab.errors import UsageError
+from erclab.models import sdt_distillation
 from erclab.models.blocks import split_heads
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.sdt_distillation import Losses
 
 
 class SDT(Model):
@@ -35,7 +37,8 @@ class SDT(Model):
         `student.<m>`      (B, T, C) logits of the student that sees modality m alone at the end,
         `unimodal_gate.<m>_from_<n>`  (B, T, H) in (0, 1): what the unimodal gate lets through,
         `multimodal_gate`  (B, T, M, H), sums to 1 over the M modalities **for every feature**; average over H
-                           for "the weight of a modality". Absent with one modality, which has nothing to weigh.
+                           for "the weight of a modality". Absent with one modality, which has nothing to weigh,
+        `offline`          (B, T, C) logits of the frozen teacher, once `distil_from` was called.
     `attention` holds `<m>_from_<n>` (B, heads, T query, T key): m attends to n.
     """
 
@@ -58,10 +61,23 @@ class SDT(Model):
                 its own. "dead" is the authors' code: the layer exists, is never used and never learns.
             frozen_identity_gates: the authors' MELD code sets the unimodal gates' W to the identity and
                 freezes it, so the gate is SiLU. The paper learns W.
-            detach_teacher: soft labels are targets and the distillation term teaches the students only. False
-                is the authors' code: its gradient also reaches the teacher.
+            detach_teacher: soft labels are targets and the distillation term teaches the students only (or, "online",
+                whoever learns from them). False is the authors' code: its gradient also reaches the teacher.
             tau_squared: multiply the distillation term by tau^2 (Hinton et al. 2015), so that its gradient
                 keeps its size when tau grows. The authors' code does not.
+            intra, inter: whether there are transformers in which a modality attends to itself, and to others.
+                Without them, their streams do not exist and the reduction is so much narrower.
+            unimodal_fusion: how the N streams h of a modality m become its one vector H'_m.
+                "gated": z = sigmoid(W h), then Linear(N H -> H) of the joined z * h;
+                "concat": the same Linear of the joined h, ungated; "add": the sum of the h;
+                "none": there is no such level. All streams of all modalities go to the multimodal level at once, and
+                the student of m reads the mean of its streams. `multimodal_gate` in `aux` is then the sum over
+                the streams of a modality.
+            multimodal_fusion: how the M vectors H'_m become one for the teacher's head (nothing to do if M = 1).
+                "gated": softmax over modalities of W H'_m, the weighted sum; "concat": Linear(M H -> H);
+                "add": their sum; "none": they do not. There is no such head; the teacher is the mean of the students'
+                logits.
+            distillation: who teaches whom, "self", "online" or "offline"; see `erclab.models.sdt_distillation`.
         """
 
         dims: tuple[tuple[str, int], ...]
@@ -78,6 +94,11 @@ class SDT(Model):
         frozen_identity_gates: bool = False
         detach_teacher: bool = True
         tau_squared: bool = True
+        intra: bool = True
+        inter: bool = True
+        unimodal_fusion: str = "gated"
+        multimodal_fusion: str = "gated"
+        distillation: str = "self"
 
         def __post_init__(self) -> None:
             check_sizes("SDT", self, "speakers", "hidden", "heads", "max_turns")
@@ -85,12 +106,24 @@ class SDT(Model):
                 raise UsageError(f"SDT's temperature {self.temperature} must be positive")
             if self.hidden % self.heads or self.hidden % 2:
                 raise UsageError(f"SDT's hidden {self.hidden} must be even and a multiple of its {self.heads} heads")
-            if self.attention_norm not in ("pre", "dead"):
-                raise UsageError(f"SDT's attention_norm is 'pre' or 'dead', not '{self.attention_norm}'")
+            for field, known in CHOICES.items():
+                if getattr(self, field) not in known:
+                    raise UsageError(f"SDT's {field} is {' or '.join(map(repr, known))}, "
+                                     f"not '{getattr(self, field)}'")
+            if min(self.loss_weights) < 0 or not any(self.loss_weights):
+                raise UsageError(f"SDT's loss_weights {self.loss_weights} must be 0 or more, and one above 0")
+            if not self.intra and (not self.inter or len(self.dims) == 1):
+                raise UsageError("SDT's inter-modal transformers need two modalities" if self.inter else
+                                 "SDT needs intra-modal transformers, inter-modal ones, or both",
+                                 remedy="Set intra=True.")
 
         @property
         def modalities(self) -> tuple[str, ...]:
             return tuple(m for m, _ in self.dims)
+
+        def sources(self, m: str) -> tuple[str, ...]:
+            """The modalities that m attends to, itself first."""
+            return (m,) * self.intra + tuple(n for n in self.modalities if n != m) * self.inter
 
     @classmethod
     def paper(cls, corpus: str = "iemocap", **changes) -> Config:
@@ -117,17 +150,22 @@ class SDT(Model):
         self.project = nn.ModuleDict({m: nn.Conv1d(d, H, kernel_size=1, bias=False) for m, d in config.dims})
         self.speaker = nn.Embedding(config.speakers + 1, H, padding_idx=config.speakers)
         self.register_buffer("position", sinusoids(config.max_turns, H), persistent=False)
-        pairs = [f"{m}_from_{n}" for m in modalities for n in modalities]
+        pairs = [f"{m}_from_{n}" for m in modalities for n in modalities if n in config.sources(m)]
         self.encoder = nn.ModuleDict({pair: CrossModalEncoder(config) for pair in pairs})
-        self.unimodal_gate = nn.ModuleDict({pair: nn.Linear(H, H, bias=False) for pair in pairs})
+        gates, reduced = config.unimodal_fusion == "gated", config.unimodal_fusion in ("gated", "concat")
+        self.unimodal_gate = nn.ModuleDict({pair: nn.Linear(H, H, bias=False) for pair in pairs if gates})
         if config.frozen_identity_gates:
             for gate in self.unimodal_gate.values():
                 nn.init.eye_(gate.weight).requires_grad_(False)
-        self.reduce = nn.ModuleDict({m: nn.Linear(len(modalities) * H, H) for m in modalities})
-        self.multimodal_gate = nn.Linear(H, H, bias=False) if len(modalities) > 1 else None
-        self.teacher = nn.Linear(H, C)
+        self.reduce = nn.ModuleDict({m: nn.Linear(len(config.sources(m)) * H, H) for m in modalities if reduced})
+        parts = len(pairs) if config.unimodal_fusion == "none" else len(modalities)
+        multimodal = config.multimodal_fusion
+        self.multimodal_gate = nn.Linear(H, H, bias=False) if multimodal == "gated" and parts > 1 else None
+        self.join = nn.Linear(parts * H, H) if multimodal == "concat" and parts > 1 else None
+        self.teacher = nn.Linear(H, C) if multimodal != "none" else None
         self.student = nn.ModuleDict({
             m: nn.Sequential(nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(H, C)) for m in modalities})
+        self._frozen: tuple[SDT, ...] = ()  # in a tuple a module is not a part: not trained, not stored
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
         """Classify every utterance. See the class for what comes back.
@@ -145,32 +183,82 @@ class SDT(Model):
              for m in self.config.modalities}  # H_m: (B, T, H)
 
         # Intra- and inter-modal transformers, each followed by its unimodal gate: z = sigmoid(W h), z * h.
-        enhanced = {}
+        streams, enhanced = [], {}
         for m in self.config.modalities:
-            streams = []
-            for n in (m, *(other for other in self.config.modalities if other != m)):
+            own = []
+            for n in self.config.sources(m):
                 pair = f"{m}_from_{n}"
                 h, attended = self.encoder[pair](x[m], x[n], batch.mask)
-                z = torch.sigmoid(self.unimodal_gate[pair](h))
-                streams.append(z * h)
-                aux[f"unimodal_gate.{pair}"] = z
+                if pair in self.unimodal_gate:
+                    z = torch.sigmoid(self.unimodal_gate[pair](h))
+                    h, aux[f"unimodal_gate.{pair}"] = z * h, z
                 if attention:
                     weights[pair] = attended
-            enhanced[m] = self.reduce[m](torch.cat(streams, dim=-1))  # H'_m: (B, T, H)
-
-        # Multimodal gated fusion: softmax over modalities, separately for every feature.
-        stacked = torch.stack(list(enhanced.values()), dim=2)  # (B, T, M, H)
-        if self.multimodal_gate is not None:
-            gate = self.multimodal_gate(stacked).softmax(dim=2)
-            aux["multimodal_gate"] = gate
-            stacked = gate * stacked
-        fused = stacked.sum(dim=2)  # (B, T, H)
-
+                own.append(h)
+            enhanced[m] = self._one_of(m, own)  # H'_m: (B, T, H)
+            streams += own
         aux |= {f"student.{m}": self.student[m](h) for m, h in enhanced.items()}
-        return Output(self.teacher(fused), weights, aux)
+
+        # Multimodal gated fusion.
+        if self.teacher is None:
+            logits = torch.stack([aux[f"student.{m}"] for m in self.config.modalities]).mean(dim=0)
+        else:
+            parts = streams if self.config.unimodal_fusion == "none" else list(enhanced.values())
+            logits = self.teacher(self._fused(torch.stack(parts, dim=2), aux))
+        for teacher in self._frozen:
+            with torch.no_grad():
+                aux["offline"] = teacher(batch).logits
+        return Output(logits, weights, aux)
+
+    def _one_of(self, m: str, streams: list[Tensor]) -> Tensor:
+        """The unimodal level after its gates: N streams (B, T, H) -> (B, T, H)."""
+        if m in self.reduce:
+            return self.reduce[m](torch.cat(streams, dim=-1))
+        together = torch.stack(streams)
+        return together.sum(dim=0) if self.config.unimodal_fusion == "add" else together.mean(dim=0)
+
+    def _fused(self, parts: Tensor, aux: dict[str, Tensor]) -> Tensor:
+        """The multimodal level: (B, T, M, H), or of all streams (B, T, M N, H), -> (B, T, H)."""
+        if self.join is not None:
+            return self.join(parts.flatten(2))
+        if self.multimodal_gate is not None:
+            gate = self.multimodal_gate(parts).softmax(dim=2)  # separately for every feature
+            aux["multimodal_gate"] = gate.unflatten(2, (len(self.config.dims), -1)).sum(dim=3)
+            parts = gate * parts
+        return parts.sum(dim=2)
+
+    def distil_from(self, teacher: SDT | None) -> None:
+        """Take the soft labels of `distillation="offline"` from a trained SDT; None lets go of it.
+
+        A frozen copy of the teacher in evaluation mode goes where this model goes (`to`, `double`, ...). It is no part
+        of `parameters()` nor of `state_dict()`: after loading weights, call this again before `loss`. To predict,
+        no teacher is needed, and without one `forward` does not run it.
+
+        Raises:
+            UsageError: this SDT does not distil offline, or the teacher predicts something else.
+        """
+        if teacher is None:
+            self._frozen = ()
+            return
+        if self.config.distillation != "offline":
+            raise UsageError(f"this SDT's distillation is '{self.config.distillation}', which takes no teacher",
+                             remedy="Build it with distillation='offline'.")
+        ours, theirs = ((c.task, c.outputs) for c in (self.config, teacher.config))
+        if ours != theirs:
+            raise UsageError(f"the teacher predicts {theirs[0]} with {theirs[1]} outputs, this SDT {ours[0]} with "
+                             f"{ours[1]}")
+        frozen = copy.deepcopy(teacher).requires_grad_(False).eval()
+        frozen._frozen = ()  # its own teacher, if it had one, has done its work
+        self._frozen = (frozen.to(next(self.parameters())),)
+
+    def _apply(self, fn, recurse=True):
+        """`to`, `double` and the like: the frozen teacher moves along."""
+        for teacher in self._frozen:
+            teacher._apply(fn, recurse)
+        return super()._apply(fn, recurse)
 
     def loss(self, output: Output, batch: DialogueBatch, class_weight: Tensor | None = None) -> Losses:
-        """gamma_1 L_task + gamma_2 sum_m L_CE(student m) + gamma_3 sum_m KL(teacher || student m).
+        """gamma_1 L_task + gamma_2 sum_m L_CE(student m) + gamma_3 L_KL; see `erclab.models.sdt_distillation`.
 
         Valid utterances are picked out before any logarithm. The authors multiply by the mask instead, which
         since PyTorch 1.13 gives 0 * -inf = NaN gradients on every padded batch (pytorch issue 89558).
@@ -178,31 +266,17 @@ class SDT(Model):
         Args:
             class_weight: (C,) or None. The cross-entropies are divided by the sum of the weights of their
                 labels; the distillation term is a plain mean over utterances.
+
+        Raises:
+            UsageError: offline distillation without a teacher.
         """
         config, valid = self.config, batch.annotated
-        labels, teacher = batch.labels[valid], output.logits[valid]
+        offline = config.distillation == "offline"
+        if offline and "offline" not in output.aux:
+            raise UsageError("offline distillation needs a trained SDT as teacher", remedy="Call distil_from(teacher).")
         students = [output.aux[f"student.{m}"][valid] for m in config.modalities]
-        task = tasks.loss(config.task, teacher, labels, class_weight)
-        student = sum(tasks.loss(config.task, s, labels, class_weight) for s in students)
-        soft = teacher.detach() if config.detach_teacher else teacher
-        distillation = sum(self._distance(soft, s) for s in students)
-        g1, g2, g3 = config.loss_weights
-        return Losses(g1 * task + g2 * student + g3 * distillation, task, student, distillation)
-
-    def _distance(self, teacher: Tensor, student: Tensor) -> Tensor:
-        """Mean over utterances of KL(teacher || student) at temperature tau, (N, C) each.
-
-        The four pairs of `emotion4` are four distributions. A regression has no soft labels: there the distance is
-        squared.
-        """
-        if self.config.task in ("sentiment", "dimensional"):
-            return (teacher - student).square().sum() / max(len(teacher), 1)
-        if self.config.task == "emotion4":
-            teacher, student = teacher.unflatten(-1, (-1, 2)), student.unflatten(-1, (-1, 2))
-        tau = self.config.temperature
-        divergence = F.kl_div(F.log_softmax(student / tau, dim=-1), F.log_softmax(teacher / tau, dim=-1),
-                              reduction="sum", log_target=True) / max(len(teacher), 1)
-        return divergence * tau**2 if self.config.tau_squared else divergence
+        return sdt_distillation.losses(config, output.logits[valid], students, batch.labels[valid], class_weight,
+                                       output.aux["offline"][valid] if offline else None)
 
     def _check(self, batch: DialogueBatch) -> None:
         self.require(batch)
@@ -210,6 +284,33 @@ class SDT(Model):
             raise UsageError(f"a dialogue of {batch.mask.shape[1]} turns is longer than SDT's position table",
                              remedy=f"Raise max_turns (now {self.config.max_turns}).")
 
+
+CHOICES = {
+    "attention_norm": ("pre", "dead"),
+    "unimodal_fusion": ("gated", "concat", "add", "none"),
+    "multimodal_fusion": ("gated", "concat", "add", "none"),
+    "distillation": sdt_distillation.KINDS,
+}
+
+# Exhibit -> row -> what to change: SDT.paper(corpus, **ABLATIONS["S4"]["without inter-modal transformers"]).
+ABLATIONS = {
+    "S2": {
+        "without self-distillation": {"loss_weights": (1.0, 0.0, 0.0)},
+        "without student cross-entropy": {"loss_weights": (1.0, 0.0, 1.0)},
+        "without KL": {"loss_weights": (1.0, 1.0, 0.0)},
+    },
+    "S3": {
+        "concatenation": {"unimodal_fusion": "concat", "multimodal_fusion": "concat"},
+        "addition": {"unimodal_fusion": "add", "multimodal_fusion": "add"},
+        "without unimodal level": {"unimodal_fusion": "none"},
+        "without multimodal level": {"multimodal_fusion": "none"},
+    },
+    "S4": {
+        "without intra-modal transformers": {"intra": False},
+        "without inter-modal transformers": {"inter": False},
+    },
+    "S5": {kind: {"distillation": kind} for kind in sdt_distillation.KINDS},
+}
 
 # Utterance features, outputs, speakers and temperature of the authors' runs. Text: RoBERTa-large; audio: openSMILE
 # IS10 (IEMOCAP) or 300 of its features (MELD); visual: DenseNet. Source: their loaders and training scripts.
@@ -219,15 +320,6 @@ PUBLISHED = {
     "meld": {"dims": (("text", 1024), ("audio", 300), ("visual", 342)), "outputs": 7, "speakers": 9,
              "temperature": 8.0},
 }
-
-
-class Losses(NamedTuple):
-    """The total and its three terms before weighting, each a scalar."""
-
-    total: Tensor
-    task: Tensor
-    student: Tensor
-    distillation: Tensor
 
 
 class CrossModalEncoder(nn.Module):
