@@ -16,12 +16,13 @@ STEPS = {"text": (5, 3, 1, 2), "audio": (4, 7, 2, 1), "visual": (6, 1, 3, 4)}
 
 
 def random_dialogues(dims, classes: int, speakers: int, lengths: Sequence[int] = (5, 3, 1), seed: int = 0,
-                     dtype=torch.float64, task: str = "emotion") -> DialogueBatch:
+                     dtype=torch.float64, task: str = "emotion", words: int = 0) -> DialogueBatch:
     """Dialogues of these lengths, zeros at padded turns as `DialogueBatch` says.
 
     Args:
         dims: modality -> width, or pairs.
         classes: number of emotions or of label columns, see `labels`.
+        words: size of a vocabulary; utterances then have one to four of its words. Its first three are special.
     """
     rng = torch.Generator().manual_seed(seed)
     shape = (len(lengths), max(lengths))
@@ -29,8 +30,12 @@ def random_dialogues(dims, classes: int, speakers: int, lengths: Sequence[int] =
     features = {m: torch.randn(*shape, d, generator=rng, dtype=dtype) * mask[..., None] for m, d in dict(dims).items()}
     who = torch.randint(speakers, shape, generator=rng) * mask
     target = labels(task, classes, shape, rng, dtype)
+    said = None
+    if words:
+        count = torch.randint(1, 5, shape, generator=rng) * mask
+        said = torch.where(torch.arange(4) < count[..., None], torch.randint(3, words, (*shape, 4), generator=rng), -1)
     return DialogueBatch(features, mask, who, target * (mask if target.dim() == 2 else mask[..., None]),
-                         rows=torch.where(mask, mask.flatten().cumsum(0).view(shape) - 1, -1))
+                         rows=torch.where(mask, mask.flatten().cumsum(0).view(shape) - 1, -1), tokens=said)
 
 
 def random_sequences(dims, classes: int, lengths: Mapping[str, Sequence[int]] | None = None, seed: int = 0,
@@ -108,7 +113,11 @@ def with_garbage(batch: Batch, classes: int = 1, speakers: int = 1, seed: int = 
                                        for m, x in batch.features.items()})
     if not dialogue:
         return changed
-    return replace(changed,
+    said = batch.tokens
+    if said is not None:
+        said = torch.where(batch.mask[..., None], said, said.flatten()[torch.randperm(said.numel(), generator=rng)]
+                           .view(said.shape))
+    return replace(changed, tokens=said,
                    speakers=fouled(batch.speakers, batch.mask, torch.randint(speakers, batch.shape, generator=rng)),
                    labels=fouled(batch.labels, batch.mask, torch.randint(classes, batch.labels.shape, generator=rng)))
 
@@ -119,22 +128,34 @@ def with_features(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
 
 
 def with_sample_changed(batch: Batch, sample: int, classes: int, speakers: int) -> Batch:
-    """Another content of one sample, of the same length: features, speakers and labels."""
+    """Another content of one sample, of the same length: features, words, speakers and labels."""
     it = torch.arange(len(batch)) == sample
     changed = with_features(batch, lambda x: torch.where(it[:, None, None] & (x != 0), 5 - 3 * x, x))
     if isinstance(batch, SequenceBatch):
         return replace(changed, labels=torch.where(it, (batch.labels + 1) % classes, batch.labels))
     here = it[:, None] & batch.mask
     return replace(changed, speakers=torch.where(here, (batch.speakers + 1) % speakers, batch.speakers),
+                   tokens=_other_words(batch.tokens, here),
                    labels=torch.where(here, (batch.labels + 1) % classes, batch.labels))
 
 
+def with_turns_changed(batch: DialogueBatch, first: int, speakers: int) -> DialogueBatch:
+    """Another content of all turns from `first` on: features, words and speakers."""
+    here = batch.mask & (torch.arange(batch.shape[1]) >= first)
+    changed = with_features(batch, lambda x: torch.where(here[..., None], 5 - 3 * x, x))
+    return replace(changed, speakers=torch.where(here, (batch.speakers + 1) % speakers, batch.speakers),
+                   tokens=_other_words(batch.tokens, here))
+
+
 def without(batch: Batch, sample: int, modality: str) -> Batch:
-    """One sample lacks a modality: no step of a sequence exists; the vectors of a dialogue are 0."""
+    """One sample lacks a modality: no step of a sequence exists; a dialogue's vectors are 0, it has no words."""
     it = torch.arange(len(batch)) == sample
     x = batch.features[modality].masked_fill(it[:, None, None], 0)
     changed = replace(batch, features=batch.features | {modality: x})
     if isinstance(batch, DialogueBatch):
+        said = batch.tokens
+        if said is not None and modality == "text":
+            changed = replace(changed, tokens=said.masked_fill(it[:, None, None], -1))
         return changed
     return replace(changed, masks=batch.masks | {modality: batch.masks[modality] & ~it[:, None]})
 
@@ -153,6 +174,15 @@ def shake(model: nn.Module, seed: int = 0, size: float = 0.3) -> nn.Module:
             if p.requires_grad:
                 p += size * torch.randn(p.shape, generator=rng).to(p.dtype)
     return model
+
+
+def _other_words(tokens: Tensor | None, here: Tensor) -> Tensor | None:
+    """Every word of these turns replaced by another; as many words as before."""
+    if tokens is None:
+        return None
+    lowest, highest = tokens[tokens >= 0].min(), tokens.max()
+    other = torch.where(tokens < highest, tokens + 1, lowest)
+    return torch.where(here[..., None] & (tokens >= 0), other, tokens)
 
 
 def _every(batch: DialogueBatch, change: Callable[[Tensor], Tensor]) -> DialogueBatch:
