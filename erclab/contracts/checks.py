@@ -172,9 +172,9 @@ def causality(case: Case) -> str | None:
     model, batch = case.model(), case.batch()
     if case.view == "sequence":
         with torch.no_grad():
-            weights = model.eval()(batch, attention=True).attention
-        for name, x in weights.items():
-            target, source = ends(name, case, batch)
+            asked = model.eval()(batch, attention=True)
+        for name, x in asked.attention.items():
+            target, source = ends(name, x, batch, asked.aux)
             ahead = (target.sum(1) - source.sum(1)).abs()
             later = (torch.arange(x.shape[-1]) - torch.arange(x.shape[-2])[:, None]) > ahead[:, None, None]
             assert not x.flatten(1, -3).transpose(0, 1)[:, later & target[..., None]].any(), f"{name} looks ahead"
@@ -307,7 +307,7 @@ def attention_only_looked_at(case: Case) -> None:
     assert plain.attention is None, "weights that nobody asked for"
     assert bool(asked.attention) == case.row.attends, "weights" if asked.attention else "no weights"
     for name, weights in (asked.attention or {}).items():
-        target, source = ends(name, case, batch)
+        target, source = ends(name, weights, batch, asked.aux)
         shape = (len(batch), target.shape[1], source.shape[1])
         assert (len(weights), *weights.shape[-2:]) == shape, f"{name}: {tuple(weights.shape)}"
         weights = weights.reshape(len(batch), -1, *shape[1:])
@@ -321,13 +321,19 @@ def attention_only_looked_at(case: Case) -> None:
         assert not (weights * beyond).any(), f"{name}: weight at padded keys"
 
 
-def ends(name: str, case: Case, batch: Batch) -> tuple[Tensor, Tensor]:
-    """The masks (B, L) of the queries and keys of weights that are called `<target>_from_<source>`."""
+def ends(name: str, weights: Tensor, batch: Batch, aux: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """The masks (B, L) of the queries and keys of weights that are called `<target>_from_<source>`.
+
+    Either is a modality, or a sequence that the model itself made and of which `aux` has `<name>_steps` (B,).
+    """
     if isinstance(batch, DialogueBatch):
         return batch.mask, batch.mask
-    target, _, source = name.partition("_from_")
-    assert target in batch.masks and source in batch.masks, f"attention '{name}' is not TARGET_from_SOURCE"
-    return batch.masks[target], batch.masks[source]
+    masks = []
+    for end, length in zip(name.partition("_from_")[::2], weights.shape[-2:], strict=True):
+        made = f"{end}_steps" in aux
+        assert made or end in batch.masks, f"attention '{name}' is not TARGET_from_SOURCE"
+        masks.append(torch.arange(length) < aux[f"{end}_steps"][:, None] if made else batch.masks[end])
+    return masks[0], masks[1]
 
 
 def absent_modality(case: Case) -> None:

@@ -66,6 +66,8 @@ MODELS = {
         ModelInfo("lf-lstm", "LF-LSTM", "erclab.models.fusion_lstm:LFLSTM", "Tsai et al. 2019, ACL, its tables",
                   view="sequence"),
         ModelInfo("mult", "MulT", "erclab.models.mult:MulT", "Tsai et al. 2019, ACL", view="sequence"),
+        ModelInfo("lmf-mult", "LMF-MulT", "erclab.models.lmf_mult:LMFMulT", "Sahay et al. 2020, arXiv 2007.02038",
+                  view="sequence"),
         ModelInfo("bc-lstm", "bc-LSTM", "erclab.models.bclstm:BCLSTM", "Poria et al. 2017, ACL"),
         ModelInfo("dialoguernn", "DialogueRNN", "erclab.models.dialoguernn:DialogueRNN", "Majumder et al. 2019, AAAI"),
         ModelInfo("sdt", "SDT", "erclab.models.sdt:SDT", "Ma et al. 2023, arXiv 2310.20494"),

@@ -16,6 +16,7 @@ RECIPES = {(model, *key): entry for model, rows in {
     "ef-lstm": sequences.FUSION_LSTM,
     "lf-lstm": sequences.FUSION_LSTM,
     "mult": sequences.MULT,
+    "lmf-mult": sequences.MULT,
     "lmr-cbt": sequences.LMR_CBT,
     "bc-lstm": dialogues.BCLSTM,
     "dialoguernn": dialogues.DIALOGUERNN,
