@@ -175,3 +175,45 @@ def pooled(frames, steps):
         first, last = (i * count) // steps, -((-(i + 1) * count) // steps)
         out.append(sum(frames[j] for j in range(first, last)) / (last - first))
     return np.array(out)
+
+
+class ReferenceLMFMulT(Weights):
+    """The model for one set of weights and an `LMFMulT.Config`, read by name."""
+
+    def __init__(self, weights, config):
+        super().__init__(weights)
+        self.config = config
+
+    def transformer(self, prefix, width, layers):
+        return ReferenceCrossmodal(self.weights, prefix, width=width, heads=self.config.heads, layers=layers,
+                                   future_mask=self.config.future_mask)
+
+    def fused(self, x):
+        """modality -> steps, to the fused steps: as many as the shortest modality that there is."""
+        steps = min([len(s) for s in x.values() if len(s)] + [self.config.fused_steps])
+        if not any(len(s) for s in x.values()):
+            return []
+        parts = {m: pooled(s, steps) if len(s) else np.zeros((steps, self.config.hidden)) for m, s in x.items()}
+        factors = [self.weights[f"fuse.factors.{m}"] for m in x]
+        return [tensor_fusion([parts[m][i] for m in x], factors) for i in range(steps)]
+
+    def sample(self, features):
+        """modality -> (L, D), as long as it is: logits, attention and the number of fused steps."""
+        config, weights, last = self.config, {}, []
+        names = [m for m, _ in config.dims]
+        x = {m: self.convolve(f"project.{m}", features[m]) for m in names}
+        x["fused"] = self.fused(x)
+        pairs = [("fused", m) if config.fused == "target" else (m, "fused") for m in names]
+        streams = {}
+        for target, source in pairs:
+            cross = self.transformer(f"crossmodal.{target}_from_{source}.", config.hidden, config.layers)
+            stream, weights[f"{target}_from_{source}"] = cross(x[target], x[source])
+            streams.setdefault(target, []).append(stream)
+        for target, received in streams.items():
+            h, width = np.concatenate(received, axis=1), config.hidden * len(received)
+            memory = self.transformer(f"memory.{target}.", width, config.memory_layers)
+            h, weights[f"{target}_from_{target}"] = memory(h)
+            last.append(h[-1] if len(h) else np.zeros(width))
+        hidden = np.concatenate(last)
+        hidden = hidden + self.linear("proj2", np.maximum(self.linear("proj1", hidden), 0))
+        return self.linear("out", hidden), weights, len(x["fused"])
