@@ -385,7 +385,7 @@ def every_task(case: Case) -> None:
         model, batch = case.model(task=task, shaken=False).train(), case.batch(task=task)
         shape = (*batch.shape, tasks.outputs(task, LABELS[task]))
         assert model(batch).logits.shape == shape, f"{task}: logits {tuple(model(batch).logits.shape)}, not {shape}"
-        curve = list(itertools.islice(descend(model, batch, 0.01), 6))
+        curve = list(itertools.islice(descend(model, batch, 0.001), 12))
         assert torch.tensor(curve).isfinite().all(), f"{task}: the loss is not finite"
         assert min(curve[1:]) < curve[0], f"{task}: the loss does not fall, {curve[0]:.3f} to {curve[-1]:.3f}"
         bad = not_finite(model, backward(model, unannotated(batch)))

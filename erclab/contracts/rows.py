@@ -179,6 +179,8 @@ ROWS = (
         idle=FIRST_TURN),
     Row("dialoguernn", "listener", "paper", {"listener": True}, subsets=SUBSETS[:1], idle=FIRST_TURN),
     Row("dialoguetrm", causal=True, dead={r"branch\.bert\.shared\..*\.key\.bias": KEY_BIAS}),
+    Row("dialoguetrm", "reads words", "paper", {"text_from": "tokens"}, subsets=SUBSETS[2:], causal=True, words=30,
+        dead={r"branch\.bert\.shared\..*\.key\.bias": KEY_BIAS}),
     Row("sdt", dead=SDT_KEYS),
     Row("sdt", "official", dead=SDT_OFFICIAL),
     Row("sdt", "official, MELD", "official", {"frozen_identity_gates": True}, subsets=SUBSETS[:1], dead=SDT_OFFICIAL),

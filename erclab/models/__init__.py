@@ -70,8 +70,12 @@ MODELS = {
                   view="sequence"),
         ModelInfo("bc-lstm", "bc-LSTM", "erclab.models.bclstm:BCLSTM", "Poria et al. 2017, ACL"),
         ModelInfo("dialoguernn", "DialogueRNN", "erclab.models.dialoguernn:DialogueRNN", "Majumder et al. 2019, AAAI"),
+        ModelInfo("dialoguetrm", "DialogueTRM", "erclab.models.dialoguetrm:DialogueTRM",
+                  "Mao et al. 2020, arXiv 2010.07637"),
         ModelInfo("sdt", "SDT", "erclab.models.sdt:SDT", "Ma et al. 2023, arXiv 2310.20494"),
         ModelInfo("m2fnet", "M2FNet", "erclab.models.m2fnet:M2FNet", "Gao 2026, doi 10.65102/is2026859"),
+        ModelInfo("hct-mg", "HCT-MG", "erclab.models.hct_mg:HCTMG", "Wang et al. 2023, arXiv 2305.13583",
+                  view="sequence"),
         ModelInfo("lmr-cbt", "LMR-CBT", "erclab.models.lmr_cbt:LMRCBT", "Fu et al. 2021, arXiv 2112.01697",
                   view="sequence"),
     )

@@ -17,9 +17,11 @@ RECIPES = {(model, *key): entry for model, rows in {
     "lf-lstm": sequences.FUSION_LSTM,
     "mult": sequences.MULT,
     "lmf-mult": sequences.MULT,
+    "hct-mg": sequences.HCT_MG,
     "lmr-cbt": sequences.LMR_CBT,
     "bc-lstm": dialogues.BCLSTM,
     "dialoguernn": dialogues.DIALOGUERNN,
+    "dialoguetrm": dialogues.DIALOGUETRM,
     "sdt": sdt.ROWS,
     "m2fnet": dialogues.M2FNET,
 }.items() for key, entry in rows.items()}

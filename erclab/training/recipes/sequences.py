@@ -33,3 +33,17 @@ FUSION_LSTM = {
     ("*", "full"): Entry(Recipe(epochs=40, batch_size=24, learning_rate=1e-3, clip=0.8, standardise=False),
                          source="our choice: MulT's; no paper gives the numbers"),
 }
+
+HCT_MG = {
+    ("*", "smoke"): Entry(
+        Recipe(epochs=10, batch_size=32, learning_rate=2e-3, clip=1.0), {"hidden": 40, "heads": 5, "layers": 1}, OURS),
+    ("*", "full"): Entry(
+        Recipe(epochs=30, batch_size=64, learning_rate=1e-3, clip=0.8, schedule="plateau", plateau_patience=20,
+               standardise=False), {"layers": 4}, "Table 8 (MOSEI); clipping is MulT's"),
+    ("mosi-mult", "full"): Entry(
+        Recipe(epochs=30, batch_size=36, learning_rate=1e-3, clip=0.8, schedule="plateau", plateau_patience=20,
+               standardise=False), {"layers": 2}, "Table 8 (MOSI); clipping is MulT's"),
+    ("iemocap-mult", "full"): Entry(
+        Recipe(epochs=60, batch_size=16, learning_rate=1e-5, clip=0.8, schedule="plateau", plateau_patience=20,
+               standardise=False), {"layers": 2}, "Table 8 (IEMOCAP); clipping is MulT's"),
+}
