@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "erclab").rglob("*.py"))
 
 # What everybody may import, and which therefore imports nothing of ours but its like.
-FOUNDATION = ("errors", "paths", "storage", "batches", "metrics", "settings", "progress", "tasks")
+FOUNDATION = ("errors", "paths", "storage", "batches", "metrics", "settings", "progress", "tasks", "degrade")
 # importer -> what it must not import (both as prefixes, inside erclab). "*" is everything of erclab.
 FORBIDDEN = {
     "features": ("corpora", "models", "training", "runs", "sweep", "analysis", "exhibits", "viz", "notebooks"),
