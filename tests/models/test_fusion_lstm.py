@@ -120,7 +120,7 @@ def test_equals_the_reference_in_another_order(cls):
 # Resampling
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 5, 7, 12])
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 7, 12])
 def test_resample(steps):
     """Fewer, as many, and more steps than frames."""
     frames = torch.tensor([7, 3, 1, 0])
@@ -128,7 +128,8 @@ def test_resample(steps):
     x = torch.randn(4, 7, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     found = resample(x, mask, torch.full((4,), steps), 12)
     for row, own, n in zip(found, x, frames.tolist(), strict=True):
-        np.testing.assert_allclose(row[:steps], pooled_by_hand([*own[:n].numpy()], steps, 2), rtol=0, atol=1e-12)
+        want = np.reshape(pooled_by_hand([*own[:n].numpy()], steps, 2), (steps, 2))
+        np.testing.assert_allclose(row[:steps], want, rtol=0, atol=1e-12)
         assert not row[steps:].any()
 
 
@@ -164,6 +165,20 @@ def test_padding_and_neighbours_change_nothing(cls, batch):
     torch.testing.assert_close(model(take(batch, [3, 1, 0])).logits, base[[3, 1, 0]], rtol=0, atol=1e-12)
     for i in range(len(batch)):
         torch.testing.assert_close(model(alone(batch, i)).logits[0], base[i], rtol=0, atol=1e-12)
+
+
+@both
+def test_not_even_nan_comes_through_the_padding(cls, batch):
+    model, results = made(cls), []
+    fouled = replace(batch, features={m: x.masked_fill(~batch.masks[m][..., None], torch.nan)
+                                      for m, x in batch.features.items()})
+    for b in (batch, fouled):
+        model.zero_grad()
+        logits = model(b).logits
+        logits.square().sum().backward()
+        results.append([logits, *(p.grad.clone() for p in model.parameters())])
+    for clean, found in zip(*results, strict=True):
+        torch.testing.assert_close(found, clean, rtol=0, atol=1e-12)
 
 
 @both
@@ -223,6 +238,13 @@ def test_dropout_only_in_training(cls, layers, batch):
     model = made(cls, dropout=0.5, layers=layers)
     assert torch.equal(model(batch).logits, model(batch).logits)
     model.train()
+    assert not torch.equal(model(batch).logits, model(batch).logits)
+
+
+@both
+def test_dropout_between_the_layers_of_an_lstm(cls, batch):
+    model = made(cls, dropout=0.5, layers=2).train()
+    model.classify[2].p = 0.0
     assert not torch.equal(model(batch).logits, model(batch).logits)
 
 

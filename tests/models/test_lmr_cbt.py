@@ -260,6 +260,15 @@ def test_attention_is_over_valid_steps(batch):
         assert not w.masked_fill(mask[:, None, None, None, :], 0).any()
 
 
+def test_no_encoder_keeps_weights_that_nobody_asked_for(batch):
+    model, kept = made(), []
+    for encoder in model.encoder.values():
+        encoder.register_forward_hook(lambda _, __, out: kept.append(out[1] is not None))
+    model(batch)
+    model(batch, attention=True)
+    assert kept == 3 * [False] + 3 * [True]
+
+
 def test_rotate():
     x = torch.arange(8).view(2, 4)
     assert rotate(x, torch.tensor([1, 4])).tolist() == [[1, 2, 3, 0], [4, 5, 6, 7]]
