@@ -151,6 +151,8 @@ NOT_PACKED = "the authors' batches are not packed: the backward LSTM reads the p
 SDT_KEYS = {r"encoder\.\w+\.k\.bias": KEY_BIAS}
 SDT_OFFICIAL = SDT_KEYS | {r"encoder\.\w+\.norm\.(weight|bias)": "the authors' code never uses this layer"}
 WIDER = {"hidden": 16, "head_hidden": 16}  # its attention is nearly a mean: in the tiny sizes Adam finds no way down
+PRIMARY = dict.fromkeys(SUBSETS[0], "a primary modality needs an auxiliary one")
+AT_FIRST = "the first modality is the primary at first, and nothing attends to it then"
 FIRST_TURN = {r"context_\w+": "a dialogue's first turn has no past"}
 
 
@@ -180,15 +182,19 @@ ROWS = (
     Row("dialoguernn", "listener", "paper", {"listener": True}, subsets=SUBSETS[:1], idle=FIRST_TURN),
     Row("dialoguetrm", causal=True, dead={r"branch\.bert\.shared\..*\.key\.bias": KEY_BIAS}),
     Row("dialoguetrm", "reads words", "paper", {"text_from": "tokens"}, subsets=SUBSETS[2:], causal=True, words=30,
-        dead={r"branch\.bert\.shared\..*\.key\.bias": KEY_BIAS}),
+        dead={r"branch\.bert\.shared\..*\.key\.bias": KEY_BIAS}, overfit=(300, 0.003)),
     Row("sdt", dead=SDT_KEYS),
     Row("sdt", "official", dead=SDT_OFFICIAL),
     Row("sdt", "official, MELD", "official", {"frozen_identity_gates": True}, subsets=SUBSETS[:1], dead=SDT_OFFICIAL),
     Row("m2fnet", causal=True, attends=False),
     Row("m2fnet", "two GRUs, both ways", "paper", {"speaker": "both", "bidirectional": True}, subsets=SUBSETS[:1],
         attends=False),
-    Row("hct-mg", subsets=SUBSETS[:1], refuses={m: "a hierarchy needs two" for m in SUBSETS[0]}, dead={
-        r"crossmodal\.(audio|visual)_from_text\..*": "text is the primary at first, and nothing attends to it then"}),
+    Row("hct-mg", subsets=SUBSETS[:1], refuses=PRIMARY, dead={r"crossmodal\.(audio|visual)_from_text\..*": AT_FIRST}),
+    Row("hct-mg", "two modalities", "paper", subsets=SUBSETS[1:2], refuses=PRIMARY,
+        dead={r"crossmodal\.visual_from_audio\..*": AT_FIRST}),
+    Row("hct-mg", "by role", "paper", {"transformers": "role"}, subsets=SUBSETS[:1], refuses=PRIMARY),
+    Row("hct-mg", "visual first", "paper", {"primary": "visual"}, subsets=SUBSETS[:1],
+        refuses=PRIMARY | {"text+audio": "visual is the primary"}),
     Row("lmr-cbt", subsets=(SUBSETS[0], ("text", "audio")), refuses=alone_or_without("text")),
     Row("lmr-cbt", "into audio", "paper", {"target": "audio", "text_front": "conv1d"},
         subsets=(SUBSETS[0], ("text", "audio")), refuses=alone_or_without("audio")),

@@ -1,7 +1,12 @@
 """bc-LSTM: a bidirectional LSTM over the utterances of a dialogue; its unidirectional form is sc-LSTM.
 
 Poria, Cambria, Hazarika, Majumder, Zadeh, Morency (2017), "Context-Dependent Sentiment Analysis in User-Generated
-Videos", ACL. Authors' later code, with attention: declare-lab/conv-emotion, folder bc-LSTM-pytorch.
+Videos", ACL, section "Contextual LSTM architecture" with its variants. Authors' later code, with two layers and an
+attention that the paper does not have: declare-lab/conv-emotion, folder bc-LSTM-pytorch.
+
+    h_1 .. h_T = BiLSTM(u_1 .. u_T)        modalities side by side
+    h_t = sum_j a_tj h_j                   a_t = softmax_j tanh(h_j (W h_t + b)), the attention
+    y_t = W_2 ReLU(W_1 h_t + b_1) + b_2
 """
 
 from __future__ import annotations
@@ -12,7 +17,8 @@ import torch
 from torch import nn
 
 from erclab.batches import DialogueBatch
-from erclab.models.blocks import masked_softmax
+from erclab.errors import UsageError
+from erclab.models.dialoguernn import over_dialogue
 from erclab.models.fusion_lstm import read
 from erclab.models.interface import Model, Output, check_sizes
 
@@ -20,7 +26,7 @@ from erclab.models.interface import Model, Output, check_sizes
 class BCLSTM(Model):
     """bc-LSTM over any non-empty subset of text, audio and visual, put side by side.
 
-    `forward` returns logits (B, T, C). `attention` holds `dialogue` (B, T, T), or nothing without the attention.
+    `forward` returns logits (B, T, C). `attention` holds `dialogue` (B, 1, T, T), or nothing without the attention.
     """
 
     @dataclass(frozen=True)
@@ -36,8 +42,10 @@ class BCLSTM(Model):
             layers: of the LSTM.
             head_hidden: width of the head's hidden layer.
             dropout: between the layers of the LSTM and in the head.
-            attention: every turn attends to its dialogue, tanh of the scores as in the authors' code.
+            attention: every turn attends to its dialogue, tanh of the scores as in the authors' code. False is the
+                paper's model.
             bidirectional: False is sc-LSTM; without attention it is causal.
+            causal: the attention sees no later turn, for models that must not. Needs one direction.
             read_padding: the authors' batches are not packed, so that the backward direction reads the padding before
                 the dialogue and a result depends on the longest dialogue of its batch.
         """
@@ -52,10 +60,14 @@ class BCLSTM(Model):
         dropout: float = 0.5
         attention: bool = True
         bidirectional: bool = True
+        causal: bool = False
         read_padding: bool = False
 
         def __post_init__(self) -> None:
             check_sizes("bc-LSTM", self, "speakers", "hidden", "layers", "head_hidden")
+            if self.causal and self.bidirectional:
+                raise UsageError("bc-LSTM reads a dialogue from its end, too, so it cannot be causal",
+                                 remedy="Set bidirectional=False, which makes it sc-LSTM.")
 
     @classmethod
     def paper(cls, corpus: str = "iemocap", **changes) -> Config:
@@ -96,8 +108,7 @@ class BCLSTM(Model):
         h = self.lstm(u)[0] if self.config.read_padding else read(self.lstm, u, mask)[0]
         if self.match is not None:
             scores = torch.tanh(self.match(h) @ h.transpose(1, 2))
-            weights["dialogue"] = masked_softmax(scores, mask[:, None, :])
-            h = weights["dialogue"] @ h
+            h, weights["dialogue"] = over_dialogue(scores, h, mask, self.config.causal)
         return Output(self.head(h), weights if attention else None)
 
 

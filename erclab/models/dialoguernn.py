@@ -1,11 +1,12 @@
 """DialogueRNN: who speaks, what was said before, and how each speaker feels, in three recurrent cells.
 
 Majumder, Poria, Hazarika, Mihalcea, Gelbukh, Cambria (2019), "DialogueRNN: An Attentive RNN for Emotion Detection in
-Conversations", AAAI. Authors' code: declare-lab/conv-emotion, folder DialogueRNN.
+Conversations", AAAI, section "Methodology". Authors' code: declare-lab/conv-emotion, folder DialogueRNN.
 
     g_t = GRU_G(g_t-1, [u_t; q_s])         what the conversation is about: utterance and its speaker's state
     c_t = attention of u_t over g_1 .. g_t-1
     q_s = GRU_P(q_s, [u_t; c_t])           the speaker's state
+    q_i = q_i                              those who listen, or GRU_L(q_i, [u_t; q_s]) with an active listener
     e_t = GRU_E(e_t-1, q_s)                the emotion
 
 in both directions, then every emotion attends to all of its dialogue. Modalities are put side by side.
@@ -14,12 +15,14 @@ in both directions, then every emotion attends to all of its dialogue. Modalitie
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erclab.batches import DialogueBatch
+from erclab.errors import UsageError
 from erclab.models.blocks import masked_softmax
 from erclab.models.interface import Model, Output, check_sizes
 
@@ -27,9 +30,9 @@ from erclab.models.interface import Model, Output, check_sizes
 class DialogueRNN(Model):
     """DialogueRNN over any non-empty subset of text, audio and visual.
 
-    `forward` returns logits (B, T, C). `attention` holds `context_forward` (and `context_backward`) (B, T, T): the
-    attention over past global states, which has a row of zeros at a dialogue's first turn; and `dialogue` (B, T, T),
-    the last attention, where there is one. `aux` has `emotion` (B, T, D_e per direction).
+    `forward` returns logits (B, T, C). `attention` holds `context_forward` (and `context_backward`) (B, 1, T, T): the
+    attention over past global states, which has a row of zeros at a direction's first turn; and `dialogue`
+    (B, 1, T, T), the last attention, where there is one. `aux` has `emotion` (B, T, D_e per direction).
     """
 
     @dataclass(frozen=True)
@@ -41,13 +44,20 @@ class DialogueRNN(Model):
             outputs: C, the number of emotions, or what another task needs (`erclab.tasks`).
             speakers: S, the number of speaker indices: one party state each.
             task: what is predicted.
-            global_width, party_width, emotion_width, head_width: D_g, D_p, D_e, 2 D_h.
-            dropout: after each cell and before the classifier.
-            output_dropout: on the emotions of a direction.
-            listener: a fourth cell updates the states of those who listen.
+            global_width: D_g.
+            party_width: D_p.
+            emotion_width: D_e, of a direction.
+            head_width: of the head's hidden layer. The authors' 2 D_h.
+            dropout: on every new state, which the next turn then reads, and before the classifier.
+            output_dropout: once more on the emotions of a direction.
+            context: what the attention over past global states compares: "general", u W g; or "simple", w g, which
+                does not look at the utterance (the authors' choice for AVEC).
+            listener: a fourth cell updates the states of those who listen (the paper's DialogueRNN_l).
             bidirectional: a second pass from a dialogue's end, each dialogue reversed by its own length.
-            dialogue_attention: the last attention, over the whole dialogue. With it, or with the second direction,
-                the model sees what comes later; with neither it is causal.
+            dialogue_attention: the last attention, over the whole dialogue; its map has a bias, as in the authors'
+                code. With it, or with the second direction, the model sees what comes later; with neither it is
+                causal.
+            causal: the last attention sees no later turn, for models that must not. Needs one direction.
         """
 
         dims: tuple[tuple[str, int], ...]
@@ -59,13 +69,20 @@ class DialogueRNN(Model):
         emotion_width: int = 300
         head_width: int = 600
         dropout: float = 0.1
-        output_dropout: float = 0.1
+        output_dropout: float = 0.25
+        context: str = "general"
         listener: bool = False
         bidirectional: bool = True
         dialogue_attention: bool = True
+        causal: bool = False
 
         def __post_init__(self) -> None:
             check_sizes("DialogueRNN", self, "speakers", "global_width", "party_width", "emotion_width", "head_width")
+            if self.context not in ("general", "simple"):
+                raise UsageError(f"DialogueRNN's context is 'general' or 'simple', not '{self.context}'")
+            if self.causal and self.bidirectional:
+                raise UsageError("DialogueRNN reads a dialogue from its end, too, so it cannot be causal",
+                                 remedy="Set bidirectional=False.")
 
     @classmethod
     def paper(cls, corpus: str = "iemocap", **changes) -> Config:
@@ -76,7 +93,7 @@ class DialogueRNN(Model):
 
     @classmethod
     def tiny(cls, **changes) -> Config:
-        """Small enough for a test: 12 features in all, widths 5 to 8."""
+        """Small enough for a test: 12 features in all, widths 6 to 8."""
         return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "speakers": 2,
                              "global_width": 7, "party_width": 8, "emotion_width": 6, "head_width": 8, **changes})
 
@@ -97,29 +114,76 @@ class DialogueRNN(Model):
             UsageError: a modality is missing from the batch.
         """
         self.require(batch)
-        mask, weights = batch.mask, {}
-        u = torch.cat([batch.features[m] for m, _ in self.config.dims], dim=-1).masked_fill(~mask.unsqueeze(-1), 0)
-        who = batch.speakers.masked_fill(~mask, 0)
-        mirror = reversal(mask)
+        u = torch.cat([batch.features[m] for m, _ in self.config.dims], dim=-1)
+        turns = pack(batch.mask, len(self.directions))
+        e, context = self.recur(turns.take(u), turns.take(batch.speakers), turns.sizes)
+        emotion = self.output_dropout(turns.put(e)).permute(1, 2, 0, 3).flatten(2)  # (B, T, D_e per direction)
 
-        emotions = []
-        for name, direction in self.directions.items():
-            if name == "ahead":
-                e, weights["context_forward"] = direction(u, who)
-            else:
-                e, w = direction(along(u, mirror), who.gather(1, mirror))
-                e = along(e, mirror)
-                weights["context_backward"] = along(along(w, mirror).transpose(1, 2), mirror).transpose(1, 2)
-            emotions.append(self.output_dropout(e))
-        emotion = torch.cat(emotions, dim=-1)  # (B, T, D_e per direction)
-
-        h = emotion
+        h, weights = emotion, {}
         if self.match is not None:
-            scores = self.match(h) @ h.transpose(1, 2)
-            weights["dialogue"] = masked_softmax(scores, mask[:, None, :])
-            h = weights["dialogue"] @ h
+            h, weights["dialogue"] = over_dialogue(self.match(h) @ h.transpose(1, 2), h, batch.mask, self.config.causal)
         logits = self.classifier(self.dropout(torch.relu(self.linear(h))))
+        if attention:
+            names = ("context_forward", "context_backward")
+            weights |= zip(names, turns.matrices(context).unsqueeze(2), strict=False)
         return Output(logits, weights if attention else None, {"emotion": emotion})
+
+    def recur(self, u: Tensor, who: Tensor, sizes: list[int]) -> tuple[Tensor, list[Tensor]]:
+        """Packed turns (D, N, inputs), their speakers (D, N) -> emotions (D, N, D_e), and context attention
+        (D, n, t) for every step t, of the n dialogues that have it.
+
+        One loop serves all D directions. What waits for no turn before is outside of it: whatever is multiplied with
+        utterances, and the emotions' input. GRU_P runs for the speaker alone, whose old state enters GRU_G and GRU_P
+        in one product.
+        """
+        inputs, G, P, S = u.shape[-1], self.config.global_width, self.config.party_width, self.config.speakers
+        to_g, to_p, to_e = (self._cell(f"{name}_cell") for name in ("global", "party", "emotion"))
+        g_in = affine(u, to_g.input[..., :inputs], to_g.input_bias).split(sizes, 1)
+        p_in = affine(u, to_p.input[..., :inputs], to_p.input_bias).split(sizes, 1)
+        from_own = torch.cat([to_g.input[..., inputs:], to_p.state], dim=1)
+        own_bias = torch.cat([torch.zeros_like(to_g.input_bias), to_p.state_bias], dim=1)
+        if self.config.listener:
+            to_l = self._cell("listener_cell")
+            l_in = affine(u, to_l.input[..., :inputs], to_l.input_bias).split(sizes, 1)
+        attend = self._stack("attend.weight")
+        asks = (affine(u, attend) if self.config.context == "general" else attend.expand(-1, u.shape[1], -1))
+        asks, who, party = asks.split(sizes, 1), who.split(sizes, 1), torch.arange(S, device=u.device)
+
+        g, parties = u.new_zeros(len(u), sizes[0], G), u.new_zeros(len(u), sizes[0], S, P)
+        past, states, weights = u.new_zeros(len(u), sizes[0], 0, G), [], []
+        for t, n in enumerate(sizes):
+            if n < g.shape[1]:  # the shortest dialogues are over
+                g, parties, past = g[:, :n], parties[:, :n], past[:, :n]
+            here = who[t][..., None, None]  # (D, n, 1, 1)
+            own = parties.gather(2, here.expand(-1, -1, 1, P)).squeeze(2)  # the speaker's state so far, (D, n, D_p)
+            own_g, own_p = affine(own, from_own, own_bias).split((3 * G, 3 * P), dim=-1)
+            alpha = (past @ asks[t].unsqueeze(-1)).squeeze(-1).softmax(dim=-1)  # (D, n, t), nothing at turn 0
+            x = p_in[t] + affine((alpha.unsqueeze(2) @ past).squeeze(2), to_p.input[..., inputs:])
+            g = self.dropout(gru(g_in[t] + own_g, affine(g, to_g.state, to_g.state_bias), g))
+            state = self.dropout(gru(x, own_p, own))
+            others = parties
+            if self.config.listener:
+                heard = l_in[t] + affine(state, to_l.input[..., inputs:])
+                before = affine(parties.flatten(1, 2), to_l.state, to_l.state_bias).unflatten(1, (n, S))
+                others = self.dropout(gru(heard.unsqueeze(2), before, parties))
+            parties = torch.where(here == party[:, None], state.unsqueeze(2), others)
+            past = torch.cat([past, g.unsqueeze(2)], dim=2)
+            states.append(state)
+            weights.append(alpha)
+
+        e, emotions = u.new_zeros(len(u), sizes[0], self.config.emotion_width), []
+        for x in affine(torch.cat(states, dim=1), to_e.input, to_e.input_bias).split(sizes, 1):
+            e = e if x.shape[1] == e.shape[1] else e[:, :x.shape[1]]
+            e = self.dropout(gru(x, affine(e, to_e.state, to_e.state_bias), e))
+            emotions.append(e)
+        return torch.cat(emotions, dim=1), weights
+
+    def _stack(self, name: str) -> Tensor:
+        """A parameter of all directions, (D, ...)."""
+        return torch.stack([d.get_parameter(name) for d in self.directions.values()])
+
+    def _cell(self, name: str) -> Cell:
+        return Cell(*(self._stack(f"{name}.{p}") for p in ("weight_ih", "bias_ih", "weight_hh", "bias_hh")))
 
 
 # Widths of the authors' runs. IEMOCAP: text only (100). MELD: text (600) and audio (300) side by side.
@@ -132,74 +196,94 @@ PUBLISHED = {
 
 
 class Direction(nn.Module):
-    """The three cells (four with a listener) over the turns of a dialogue, first to last."""
+    """What a direction has of its own: three cells (four with a listener) and the attention over past states."""
 
     def __init__(self, config: DialogueRNN.Config):
         super().__init__()
         inputs, g, p, e = (sum(d for _, d in config.dims), config.global_width, config.party_width,
                            config.emotion_width)
-        self.speakers = config.speakers
         self.global_cell, self.party_cell = nn.GRUCell(inputs + p, g), nn.GRUCell(inputs + g, p)
         self.emotion_cell = nn.GRUCell(p, e)
         self.listener_cell = nn.GRUCell(inputs + p, p) if config.listener else None
-        self.attend = nn.Linear(inputs, g, bias=False)
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(self, u: Tensor, who: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, D), (B, T) -> emotions (B, T, D_e) and attention (B, T, T) over past global states.
-
-        What does not wait for the turn before, the utterances' part of every product, is computed for all turns at
-        once.
-        """
-        B, T, D = u.shape
-        seen = {name: F.linear(u, cell.weight_ih[:, :D], cell.bias_ih)
-                for name, cell in (("global", self.global_cell), ("party", self.party_cell))}
-        asks = self.attend(u)  # (B, T, D_g)
-        g = u.new_zeros(B, self.global_cell.hidden_size)
-        e = u.new_zeros(B, self.emotion_cell.hidden_size)
-        parties = u.new_zeros(B, self.speakers, self.party_cell.hidden_size)
-        speaks = F.one_hot(who, self.speakers).bool()  # (B, T, S)
-        past, emotions, attended = [], [], []
-        for t in range(T):
-            at = who[:, t, None, None].expand(-1, 1, parties.shape[-1])
-            own = parties.gather(1, at).squeeze(1)  # the speaker's state
-            if past:
-                history = torch.stack(past, dim=1)  # (B, t, D_g)
-                alpha = (history @ asks[:, t].unsqueeze(-1)).squeeze(-1).softmax(dim=-1)
-                context = (alpha.unsqueeze(1) @ history).squeeze(1)
-                attended.append(F.pad(alpha, (0, T - t)))
-            else:
-                context = torch.zeros_like(g)
-                attended.append(u.new_zeros(B, T))
-            new = gru(self.global_cell, seen["global"][:, t], own, g)
-            state = gru(self.party_cell, seen["party"][:, t], context, own)
-            g, state = self.dropout(new), self.dropout(state)
-            others = parties
-            if self.listener_cell is not None:
-                heard = torch.cat([u[:, t], state], dim=-1).unsqueeze(1).expand(-1, self.speakers, -1)
-                others = self.dropout(self.listener_cell(heard.flatten(0, 1), parties.flatten(0, 1)).view_as(parties))
-            parties = torch.where(speaks[:, t, :, None], state.unsqueeze(1), others)
-            e = self.dropout(self.emotion_cell(state, e))
-            past.append(g)
-            emotions.append(e)
-        return torch.stack(emotions, dim=1), torch.stack(attended, dim=1)
+        self.attend = nn.Linear(inputs, g, bias=False) if config.context == "general" else nn.Linear(g, 1, bias=False)
 
 
-def gru(cell: nn.GRUCell, seen: Tensor, other: Tensor, state: Tensor) -> Tensor:
-    """A GRU cell whose input has two parts: the first already multiplied, with the bias; the last still to be."""
-    x = seen + F.linear(other, cell.weight_ih[:, -other.shape[-1]:])
-    h = F.linear(state, cell.weight_hh, cell.bias_hh)
+class Cell(NamedTuple):
+    """The weights of a GRU cell in all D directions: (D, 3 H, inputs), (D, 3 H), (D, 3 H, H), (D, 3 H)."""
+
+    input: Tensor
+    input_bias: Tensor
+    state: Tensor
+    state_bias: Tensor
+
+
+def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """(D, N, H), (D, K, H), (D, K) -> (D, N, K): each direction with its own weights."""
+    weight = weight.transpose(1, 2)
+    return x @ weight if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight)
+
+
+def gru(x: Tensor, h: Tensor, state: Tensor) -> Tensor:
+    """The new state of a GRU from what its input gives (..., 3 H), what its state gives (..., 3 H), and the state."""
     (xr, xz, xn), (hr, hz, hn) = x.chunk(3, -1), h.chunk(3, -1)
     r, z = torch.sigmoid(xr + hr), torch.sigmoid(xz + hz)
-    return (1 - z) * torch.tanh(xn + r * hn) + z * state
+    new = torch.tanh(xn + r * hn)
+    return new + z * (state - new)
 
 
-def reversal(mask: Tensor) -> Tensor:
-    """(B, T) with the valid turns first -> (B, T) index that reverses each dialogue in its own length."""
-    step, length = torch.arange(mask.shape[1], device=mask.device), mask.sum(1, keepdim=True)
-    return torch.where(step < length, length - 1 - step, step)
+def over_dialogue(scores: Tensor, values: Tensor, mask: Tensor, causal: bool) -> tuple[Tensor, Tensor]:
+    """Scores (B, T, T), values (B, T, H), mask (B, T) -> what every turn attends to (B, T, H), weights (B, 1, T, T).
+
+    Args:
+        causal: a turn sees none after it.
+    """
+    keep = mask[:, None, :].expand_as(scores)
+    weights = masked_softmax(scores, keep.tril() if causal else keep)
+    return weights @ values, weights.unsqueeze(1)
 
 
-def along(x: Tensor, index: Tensor) -> Tensor:
-    """(B, T, H), (B, T) -> (B, T, H): turn index[b, t] of x[b]."""
-    return x.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
+class Turns(NamedTuple):
+    """Where the N turns of a batch are when they are packed, as a direction reads them.
+
+    Turn 0 of every dialogue comes first, longest dialogue first, then turn 1 of those that have one, and so on.
+
+    Attributes:
+        sizes: how many dialogues have turn 0, 1, ...
+        dialogue: (N,) index.
+        step: (N,) how many turns the direction has read before.
+        turn: (D, N) index: the step, and the last turn less the step for the direction that reads backwards.
+        mask: (B, T).
+    """
+
+    sizes: list[int]
+    dialogue: Tensor
+    step: Tensor
+    turn: Tensor
+    mask: Tensor
+
+    def take(self, x: Tensor) -> Tensor:
+        """(B, T, ...) -> (D, N, ...)."""
+        return x[self.dialogue, self.turn]
+
+    def put(self, x: Tensor) -> Tensor:
+        """(D, N, ...) -> (D, B, T, ...), 0 at padded turns."""
+        direction = torch.arange(len(x), device=x.device)[:, None]
+        out = x.new_zeros(len(x), *self.mask.shape, *x.shape[2:])
+        return out.index_put((direction, self.dialogue.expand_as(self.turn), self.turn), x)
+
+    def matrices(self, rows: list[Tensor]) -> Tensor:
+        """Weights (D, n, t) of step t over the steps before, for every t -> (D, B, T, T) of a turn over turns."""
+        T = self.mask.shape[1]
+        rows = self.put(torch.cat([F.pad(r, (0, T - r.shape[-1])) for r in rows], dim=1))  # its last axis: steps
+        step = self.put(self.step.expand_as(self.turn))[:, :, None]  # (D, B, 1, T)
+        return rows.gather(-1, step.expand_as(rows)) * self.mask[:, None, :]
+
+
+def pack(mask: Tensor, directions: int) -> Turns:
+    """Pack dialogues whose valid turns come first, (B, T), to be read ahead or, by a second direction, backwards."""
+    lengths, order = mask.sum(1).sort(descending=True, stable=True)
+    exists = torch.arange(mask.shape[1], device=mask.device)[:, None] < lengths  # (T, B)
+    step, rank = exists.nonzero(as_tuple=True)
+    sizes = [n for n in exists.sum(1).tolist() if n]
+    turn = torch.stack([step, lengths[rank] - 1 - step][:directions])
+    return Turns(sizes, order[rank], step, turn, mask)

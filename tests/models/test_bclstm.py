@@ -1,93 +1,117 @@
 """bc-LSTM against one dialogue at a time, step by step, and what padding does to the authors' batches."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from reference_bclstm import ReferenceBCLSTM
 
 from erclab import models
-from erclab.batches import DialogueBatch
-from erclab.contracts.batches import random_dialogues
+from erclab.contracts.batches import random_dialogues, shake, take, widen, with_garbage
+from erclab.errors import UsageError
 from erclab.models.bclstm import BCLSTM
 
-LENGTHS = (7, 4, 1)
+DIMS = {"text": 6, "audio": 4, "visual": 2}
+LENGTHS = (4, 7, 1)
 
 
 def made(seed=0, **changes):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return BCLSTM(BCLSTM.tiny(dims=(("text", 6),), **changes)).double().eval()
+        return shake(BCLSTM(BCLSTM.tiny(**{"dropout": 0.0, **changes})), seed).double().eval()
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def lstm_by_hand(x, state, layer, suffix):
-    """One direction of one layer over (T, D), step by step; gates in the order i, f, g, o."""
-    w, u, b, c = (state[f"lstm.{name}_l{layer}{suffix}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-    H = u.shape[1]
-    h, cell, out = np.zeros(H), np.zeros(H), []
-    for step in x:
-        i, f, g, o = np.split(w @ step + b + u @ h + c, 4)
-        cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(cell)
-        out.append(h)
-    return np.array(out)
-
-
-def by_hand(model, x, length):
-    """Logits of one dialogue (T, D), of which `length` turns are real; the LSTM reads all T of them."""
-    state = {name: p.detach().numpy() for name, p in model.state_dict().items()}
-    for layer in range(model.config.layers):
-        parts = [lstm_by_hand(x, state, layer, "")]
-        if model.config.bidirectional:
-            parts.append(lstm_by_hand(x[::-1], state, layer, "_reverse")[::-1])
-        x = np.hstack(parts)
-    x = x[:length]
-    if model.config.attention:
-        attended = []
-        for query in x:
-            scores = np.tanh([(state["match.weight"] @ query + state["match.bias"]) @ key for key in x])
-            weights = np.exp(scores) / np.exp(scores).sum()
-            attended.append(sum(w * key for w, key in zip(weights, x, strict=True)))
-        x = np.array(attended)
-    hidden = np.maximum(x @ state["head.0.weight"].T + state["head.0.bias"], 0)
-    return hidden @ state["head.3.weight"].T + state["head.3.bias"]
-
-
-@pytest.mark.parametrize("read_padding", [False, True])
-@pytest.mark.parametrize("attention", [False, True])
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_equals_the_loop_by_hand(bidirectional, attention, read_padding):
-    model = made(bidirectional=bidirectional, attention=attention, read_padding=read_padding)
-    batch = random_dialogues({"text": 6}, 5, 2, LENGTHS)
+def logits(model, batch):
     with torch.no_grad():
-        logits = model(batch).logits.numpy()
-    for b, length in enumerate(LENGTHS):
-        x = batch.features["text"][b].numpy()
-        expected = by_hand(model, x if read_padding else x[:length], length)
-        np.testing.assert_allclose(logits[b, :length], expected, rtol=0, atol=1e-12)
+        return model(batch).logits
 
 
-@pytest.mark.parametrize(("changes", "depends"), [({}, False), ({"read_padding": True}, True)])
-def test_the_longest_dialogue_of_a_batch_matters_in_the_authors_code_only(changes, depends):
-    model, batch = made(**changes), random_dialogues({"text": 6}, 5, 2, LENGTHS)
-    one = DialogueBatch({"text": batch.features["text"][1:2, :4]}, *(x[1:2, :4] for x in (
-        batch.mask, batch.speakers, batch.labels, batch.rows)))
+@pytest.mark.parametrize("dims", [tuple(DIMS.items()), (("visual", 2), ("text", 6))], ids=["three", "two"])
+@pytest.mark.parametrize("read_padding", [False, True], ids=["alone", "padded"])
+@pytest.mark.parametrize("changes", [
+    {}, {"attention": False}, {"bidirectional": False}, {"bidirectional": False, "attention": False},
+    {"bidirectional": False, "causal": True}, {"layers": 1}, {"layers": 3, "speakers": 9}], ids=str)
+def test_equals_the_loop_by_hand(changes, read_padding, dims):
+    model, batch = made(dims=dims, read_padding=read_padding, **changes), random_dialogues(DIMS, 5, 2, LENGTHS)
+    reference = ReferenceBCLSTM({name: p.numpy() for name, p in model.state_dict().items()},
+                                causal=model.config.causal)
     with torch.no_grad():
-        gap = (model(batch).logits[1, :4] - model(one).logits[0]).abs().max().item()
-    assert gap > 1e-4 if depends else gap < 1e-12
+        output = model(batch, attention=True)
+    assert set(output.attention) == ({"dialogue"} if model.config.attention else set())
+    for b, n in enumerate(LENGTHS):
+        turns = np.hstack([batch.features[m][b, :None if read_padding else n].numpy() for m, _ in dims])
+        expected, weights = reference.dialogue(list(turns), n)
+        np.testing.assert_allclose(output.logits[b, :n], expected, rtol=0, atol=1e-12)
+        if model.config.attention:
+            found = output.attention["dialogue"]
+            assert found.shape == (3, 1, 7, 7)
+            np.testing.assert_allclose(found[b, 0, :n, :n], weights, rtol=0, atol=1e-12)
+            assert not found[b, :, :, n:].any()
 
 
-def test_sc_lstm_is_causal():
-    model, batch = made(bidirectional=False, attention=False), random_dialogues({"text": 6}, 5, 2, (6, 6))
-    later = batch.features["text"].clone()
-    later[:, 4:] += 1
-    with torch.no_grad():
-        after = model(DialogueBatch({"text": later}, batch.mask, batch.speakers, batch.labels, batch.rows)).logits
-        assert torch.equal(model(batch).logits[:, :4], after[:, :4])
+# What depends on padding
 
 
-def test_parameters_of_the_authors_configuration():
+def test_a_dialogue_is_read_by_itself():
+    model, batch = made(), random_dialogues(DIMS, 5, 2, LENGTHS)
+    for other in (with_garbage(batch, 5, 2), widen(batch, 3), with_garbage(widen(batch, 3), 5, 2)):
+        torch.testing.assert_close(logits(model, other)[:, :7][batch.mask], logits(model, batch)[batch.mask], rtol=0,
+                                   atol=1e-12)
+
+
+def test_the_authors_batches_are_read_with_their_padding():
+    """Forward and backward: the longest dialogue keeps its result, all turns of the others change."""
+    packed, padded = (made(read_padding=p) for p in (False, True))
+    batch = random_dialogues(DIMS, 5, 2, LENGTHS)
+    gap = (logits(padded, batch) - logits(packed, batch)).abs().amax(-1)
+    assert gap[1].max() < 1e-12
+    assert gap[0, :4].min() > 1e-6 and gap[2, 0] > 1e-6
+    alone = logits(padded, take(batch, [0], 4))
+    torch.testing.assert_close(alone[0], logits(packed, batch)[0, :4], rtol=0, atol=1e-12)
+    # How much padding there is matters, not what stands in it.
+    assert torch.equal(logits(padded, with_garbage(batch, 5, 2))[batch.mask], logits(padded, batch)[batch.mask])
+
+
+def test_padding_does_not_matter_where_nothing_is_read_backwards():
+    packed, padded = (made(read_padding=p, bidirectional=False) for p in (False, True))
+    batch = random_dialogues(DIMS, 5, 2, LENGTHS)
+    torch.testing.assert_close(logits(packed, batch)[batch.mask], logits(padded, batch)[batch.mask], rtol=0, atol=1e-12)
+
+
+# Switches
+
+
+@pytest.mark.parametrize(("changes", "sees_later"), [
+    ({}, True), ({"attention": False}, True), ({"bidirectional": False}, True),
+    ({"bidirectional": False, "attention": False}, False), ({"bidirectional": False, "causal": True}, False)])
+def test_who_sees_what_comes_later(changes, sees_later):
+    model, batch = made(**changes), random_dialogues(DIMS, 5, 2, (6, 6))
+    later = {m: x + (torch.arange(6) >= 4)[:, None] for m, x in batch.features.items()}
+    gap = (logits(model, replace(batch, features=later)) - logits(model, batch))[:, :4].abs().max().item()
+    assert gap > 1e-6 if sees_later else gap == 0
+
+
+def test_it_does_not_know_who_speaks():
+    model, batch = made(), random_dialogues(DIMS, 5, 2, LENGTHS)
+    assert torch.equal(logits(model, replace(batch, speakers=1 - batch.speakers)), logits(model, batch))
+
+
+def test_official_reads_padding_and_paper_does_not():
+    for corpus in ("iemocap", "meld"):
+        assert BCLSTM.official(corpus) == replace(BCLSTM.paper(corpus), read_padding=True)
+        assert not BCLSTM.paper(corpus).read_padding
+
+
+@pytest.mark.parametrize(("attention", "count"), [(True, 464_106), (False, 464_106 - 200 * 200 - 200)])
+def test_parameters_of_the_authors_configuration(attention, count):
     with torch.device("meta"):
-        assert models.parameter_count(BCLSTM(BCLSTM.official("iemocap"))) == 464_106
+        assert models.parameter_count(BCLSTM(BCLSTM.official("iemocap", attention=attention))) == count
+
+
+@pytest.mark.parametrize(("changes", "says"), [
+    ({"hidden": 0}, "hidden is 0"), ({"layers": 0}, "layers is 0"), ({"dropout": -0.1}, "dropout is -0.1"),
+    ({"dims": ()}, "modalities"), ({"task": "mood"}, "mood"), ({"causal": True}, "cannot be causal")])
+def test_refuses_what_makes_no_model(changes, says):
+    with pytest.raises(UsageError, match=f"bc-LSTM.*{says}"):
+        BCLSTM.tiny(**changes)

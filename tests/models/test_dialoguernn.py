@@ -1,18 +1,23 @@
-"""DialogueRNN against the numbers of the authors' own class, and what its switches do."""
+"""DialogueRNN against the numbers of the authors' own class and a loop by hand, and what its switches do."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from golden import Golden
+from reference_dialoguernn import ReferenceDialogueRNN
 
 from erclab import models
 from erclab.batches import DialogueBatch
-from erclab.contracts.batches import random_dialogues
+from erclab.contracts.batches import random_dialogues, shake
 from erclab.errors import UsageError
 from erclab.models.dialoguernn import DialogueRNN
 
 GOLDEN = Golden("dialoguernn_p2")
 PLAIN = {"matchatt.transform": "match", "linear": "linear", "smax_fc": "classifier"}
 CELLS = {"g_cell": "global_cell", "p_cell": "party_cell", "e_cell": "emotion_cell", "attention.transform": "attend"}
+DIMS = {"text": 6, "audio": 4, "visual": 3}
 
 
 def our_name(theirs):
@@ -38,51 +43,66 @@ def model(dtype=torch.float32, **changes):
     return made.to(dtype).eval()
 
 
+def made(seed=0, **changes):
+    """A small model in float64, off its initial values; widths differ so that no two can be confused."""
+    sizes = {"dims": tuple(DIMS.items()), "dropout": 0.0, "output_dropout": 0.0, **changes}
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return shake(DialogueRNN(DialogueRNN.tiny(**sizes)), seed).double().eval()
+
+
+def close(ours, theirs, bar=1e-5):
+    torch.testing.assert_close(ours, theirs.to(ours.dtype), rtol=0, atol=bar)
+
+
+# The authors' numbers
+
+
 @pytest.mark.parametrize("mode", ["padded", "alone"])
 def test_outputs_are_the_authors_padded_or_alone(mode):
-    given = batch()
+    given, theirs = batch(), GOLDEN.part(mode)
     with torch.no_grad():
         output = model()(given, attention=True)
         plain = model(dialogue_attention=False)(given)
     at = given.mask
-    torch.testing.assert_close(output.logits[at], GOLDEN.tensors[f"{mode}.out.logit"][at], rtol=0, atol=1e-5)
-    torch.testing.assert_close(output.logits.log_softmax(-1)[at], GOLDEN.tensors[f"{mode}.out.logprob"][at], rtol=0,
-                               atol=1e-5)
-    torch.testing.assert_close(output.attention["dialogue"][at], GOLDEN.tensors[f"{mode}.out.attention"][at], rtol=0,
-                               atol=1e-5)
-    torch.testing.assert_close(output.aux["emotion"][..., :8][at], GOLDEN.tensors[f"{mode}.mid.forward"][at], rtol=0,
-                               atol=1e-5)
-    torch.testing.assert_close(plain.logits[at], GOLDEN.tensors[f"{mode}.noatt2.out.logit"][at], rtol=0, atol=1e-5)
+    close(output.logits[at], theirs["out.logit"][at])
+    close(output.logits.log_softmax(-1)[at], theirs["out.logprob"][at])
+    close(output.attention["dialogue"][:, 0][at], theirs["out.attention"][at])
+    close(output.aux["emotion"][..., :8][at], theirs["mid.forward"][at])
+    close(plain.logits[at], theirs["noatt2.out.logit"][at])
+    close(plain.logits.log_softmax(-1)[at], theirs["noatt2.out.logprob"][at])
 
 
-def test_outputs_in_float64():
-    given = batch(torch.float64)
+@pytest.mark.parametrize("mode", ["padded", "alone"])
+def test_outputs_and_losses_in_float64(mode):
+    given, theirs, net = batch(torch.float64), GOLDEN.part(mode), model(torch.float64)
     with torch.no_grad():
-        logits = model(torch.float64)(given).logits
-    torch.testing.assert_close(logits[given.mask], GOLDEN.tensors["padded.out64.logit"][given.mask], rtol=0, atol=1e-9)
+        output = net(given)
+        plain = model(torch.float64, dialogue_attention=False)(given)
+    close(output.logits[given.mask], theirs["out64.logit"][given.mask], 1e-9)
+    close(plain.logits[given.mask], theirs["noatt2.out64.logit"][given.mask], 1e-9)
+    weight = GOLDEN.part("in")["class_weight"].double()
+    close(net.loss(output, given).total, theirs["loss64.unweighted"], 1e-9)
+    close(net.loss(output, given, weight).total, theirs["loss64.weighted"], 1e-9)
 
 
-def test_loss_and_gradients_are_the_authors():
-    made, given = model().train(), batch()
-    weight = GOLDEN.part("in")["class_weight"]
-    torch.testing.assert_close(made.loss(made(given), given).task.detach(),
-                               GOLDEN.tensors["padded.loss.unweighted"].float(), rtol=0, atol=1e-5)
-    weighted = made.loss(made(given), given, weight).total
-    torch.testing.assert_close(weighted.detach(), GOLDEN.tensors["padded.loss.weighted"].float(), rtol=0, atol=1e-5)
-    found = {}
-    for name, loss in (("weighted", weighted), ("unweighted", made.loss(made(given), given).total)):
-        made.zero_grad(set_to_none=True)
-        loss.backward()
-        found[name] = {n: p.grad.clone() for n, p in made.named_parameters()}
+@pytest.mark.parametrize("mode", ["padded", "alone"])
+def test_losses_and_gradients_are_the_authors(mode):
+    net, given, theirs = model().train(), batch(), GOLDEN.part(mode)
+    output = net(given)
+    close(net.loss(output, given, GOLDEN.part("in")["class_weight"]).total, theirs["loss.weighted"])
+    loss = net.loss(output, given).total
+    close(loss, theirs["loss.unweighted"])
+    loss.backward()
+    found = {name: p.grad for name, p in net.named_parameters()}
     order = [our_name(name) for name in GOLDEN.meta["param_order"]]
-    assert sorted(order) == sorted(found["weighted"])
-    norms = {kind: torch.stack([g[n].norm() for n in order]).double() for kind, g in found.items()}
-    wanted = GOLDEN.tensors["padded.gradnorm"].double()
-    kind = min(norms, key=lambda k: (norms[k] - wanted).abs().max())
-    torch.testing.assert_close(norms[kind], wanted, rtol=1e-4, atol=1e-6)
-    grads = {our_name(n.removeprefix("grad.")): x for n, x in GOLDEN.part("padded").items() if n.startswith("grad.")}
-    for name, x in grads.items():
-        torch.testing.assert_close(found[kind][name], x, rtol=1e-4, atol=1e-6, msg=name)
+    assert sorted(order) == sorted(found)
+    norms = torch.stack([found[name].norm() for name in order]).double()
+    torch.testing.assert_close(norms, theirs["gradnorm"], rtol=1e-4, atol=1e-6)
+    stored = {name.removeprefix("grad."): x for name, x in theirs.items() if name.startswith("grad.")}
+    assert len(stored) == 7
+    for name, want in stored.items():
+        torch.testing.assert_close(found[our_name(name)], want, rtol=1e-4, atol=1e-6, msg=name)
 
 
 @pytest.mark.parametrize(("corpus", "count"), [("iemocap", 8_880_406), ("meld", 2_666_607)])
@@ -91,38 +111,122 @@ def test_parameters_of_the_authors_configurations(corpus, count):
         assert models.parameter_count(DialogueRNN(DialogueRNN.official(corpus))) == count
 
 
-def test_one_direction_without_the_last_attention_is_causal():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        made = {causal: DialogueRNN(DialogueRNN.tiny(bidirectional=not causal, dialogue_attention=not causal)).double()
-                for causal in (True, False)}
-    given = random_dialogues({"text": 6, "audio": 4, "visual": 2}, 5, 2, (6, 6))
-    changed = {m: x.clone() for m, x in given.features.items()}
-    changed["text"][:, 4:] += 1.0
-    other = DialogueBatch(changed, given.mask, given.speakers, given.labels, given.rows)
-    for causal, net in made.items():
-        with torch.no_grad():
-            gap = (net.eval()(given).logits - net(other).logits)[:, :4].abs().max().item()
-        assert (gap == 0) == causal
+# One loop over packed turns, against a dialogue at a time
+
+
+def by_hand(net, given):
+    reference = ReferenceDialogueRNN({name: p.numpy() for name, p in net.state_dict().items()}, net.config.speakers,
+                                     causal=net.config.causal)
+    return [reference.dialogue(np.hstack([given.features[m][b, :n].numpy() for m, _ in net.config.dims]),
+                               given.speakers[b, :n].tolist()) for b, n in enumerate(given.mask.sum(1).tolist())]
+
+
+CASES = {
+    "plain": {},
+    "one modality": {"dims": (("audio", 4),)},
+    "other order": {"dims": (("visual", 3), ("text", 6))},
+    "one speaker": {"speakers": 1},
+    "nine speakers": {"speakers": 9},
+    "listener": {"listener": True, "speakers": 3},
+    "one listener": {"listener": True, "speakers": 1},
+    "simple": {"context": "simple"},
+    "no last attention": {"dialogue_attention": False},
+    "one direction": {"bidirectional": False},
+    "causal": {"bidirectional": False, "causal": True, "listener": True, "speakers": 4},
+}
+
+
+@pytest.mark.parametrize("lengths", [(3, 6, 1, 6, 2), (1, 1), (4,)], ids=str)
+@pytest.mark.parametrize("case", CASES)
+def test_equals_the_loop_by_hand(case, lengths):
+    net = made(**CASES[case])
+    given = random_dialogues(DIMS, 5, net.config.speakers, lengths, seed=1)
+    with torch.no_grad():
+        output = net(given, attention=True)
+    for b, (n, want) in enumerate(zip(lengths, by_hand(net, given), strict=True)):
+        np.testing.assert_allclose(output.logits[b, :n], want["logits"], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(output.aux["emotion"][b, :n], want["emotion"], rtol=0, atol=1e-12)
+        assert set(output.attention) == set(want["attention"])
+        for name, weights in want["attention"].items():
+            found = output.attention[name]
+            assert found.shape == (len(lengths), 1, max(lengths), max(lengths))
+            np.testing.assert_allclose(found[b, 0, :n, :n], weights, rtol=0, atol=1e-12)
+            assert not found[b, :, :, n:].any()
+
+
+def test_the_loop_by_hand_gives_the_authors_numbers():
+    given, net = batch(torch.float64), model(torch.float64)
+    for b, found in enumerate(by_hand(net, given)):
+        n = len(found["logits"])
+        np.testing.assert_allclose(found["logits"], GOLDEN.tensors["padded.out64.logit"][b, :n], rtol=0, atol=1e-12)
+
+
+def test_gradients_are_those_of_each_dialogue_alone():
+    """Packing must not let a dialogue's gradient reach another, nor lose one."""
+    net, lengths = made(listener=True, speakers=3), (3, 6, 1, 6, 2)
+    given = random_dialogues(DIMS, 5, 3, lengths, seed=2)
+    def summed(part):
+        net.zero_grad(set_to_none=True)
+        (net(part).logits[part.mask] ** 2).sum().backward()
+        return {name: 0 * p if p.grad is None else p.grad for name, p in net.named_parameters()}
+    together, apart = summed(given), {}
+    for b, n in enumerate(lengths):
+        alone = DialogueBatch({m: x[b:b + 1, :n] for m, x in given.features.items()},
+                              *(x[b:b + 1, :n] for x in (given.mask, given.speakers, given.labels, given.rows)))
+        apart = {name: g + apart.get(name, 0) for name, g in summed(alone).items()}
+    for name, want in apart.items():
+        torch.testing.assert_close(together[name], want, rtol=1e-9, atol=1e-12, msg=name)
+
+
+# Switches
+
+
+@pytest.mark.parametrize(("changes", "sees_later"), [
+    ({}, True), ({"dialogue_attention": False}, True), ({"bidirectional": False}, True),
+    ({"bidirectional": False, "dialogue_attention": False}, False), ({"bidirectional": False, "causal": True}, False)])
+def test_who_sees_what_comes_later(changes, sees_later):
+    net, given = made(**changes), random_dialogues(DIMS, 5, 2, (6, 6))
+    here = torch.arange(6) >= 4
+    other = replace(given, features={m: x + here[:, None] for m, x in given.features.items()},
+                    speakers=torch.where(here, 1 - given.speakers, given.speakers))
+    with torch.no_grad():
+        gap = (net(given).logits - net(other).logits)[:, :4].abs().max().item()
+    assert gap > 1e-6 if sees_later else gap == 0
 
 
 def test_the_listener_changes_those_who_listen():
-    given = random_dialogues({"text": 6}, 5, 3, (7, 5))
-    logits = []
+    given, logits = random_dialogues(DIMS, 5, 3, (7, 5)), []
     for listener in (False, True):
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            made = DialogueRNN(DialogueRNN.tiny(dims=(("text", 6),), speakers=3, listener=listener)).double().eval()
-        cells = [p for name, p in made.named_parameters() if "listener" in name]
+        net = made(speakers=3, listener=listener)
+        cells = {name: p for name, p in net.named_parameters() if "listener" in name}
         assert len(cells) == (8 if listener else 0)
-        loss = made.loss(made(given), given).total
-        loss.backward()
-        assert all(p.grad is not None and p.grad.abs().max() > 0 for p in cells)
-        logits.append(made(given).logits)
+        net.loss(net(given), given).total.backward()
+        assert all(p.grad.abs().max() > 0 for p in cells.values())
+        logits.append(net(given).logits)
     assert not torch.allclose(*logits)
 
 
-@pytest.mark.parametrize("changes", [{"party_width": 0}, {"speakers": 0}, {"dropout": 1.0}, {"dims": ()}])
-def test_refuses_what_makes_no_model(changes):
-    with pytest.raises(UsageError, match="DialogueRNN"):
+def test_states_are_dropped_where_the_next_turn_reads_them():
+    """`dropout` disturbs later turns through the states alone, `output_dropout` only what it is applied to."""
+    given = random_dialogues(DIMS, 5, 2, (6, 4))
+    for rate, spread in (("dropout", True), ("output_dropout", False)):
+        net = made(bidirectional=False, dialogue_attention=False, **{rate: 0.5}).train()
+        seen = []
+        hook = net.output_dropout.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
+        net(given), net(given)
+        hook.remove()
+        assert torch.equal(*seen) != spread
+
+
+@pytest.mark.parametrize(("changes", "says"), [
+    ({"party_width": 0}, "party_width is 0"), ({"speakers": 0}, "speakers is 0"), ({"dropout": 1.0}, "dropout is 1"),
+    ({"dims": ()}, "modalities"), ({"context": "concat"}, "'general' or 'simple', not 'concat'"),
+    ({"causal": True}, "cannot be causal")])
+def test_refuses_what_makes_no_model(changes, says):
+    with pytest.raises(UsageError, match=f"DialogueRNN.*{says}"):
         DialogueRNN.tiny(**changes)
+
+
+def test_refuses_a_batch_without_its_modality():
+    with pytest.raises(UsageError, match="lacks visual"):
+        made()(random_dialogues({"text": 6, "audio": 4}, 5, 2))
