@@ -2,7 +2,7 @@
 
 import json
 import math
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
@@ -185,24 +185,36 @@ def planted(modality, utterances, rng):
     return SequenceBatch(features, masks, labels, torch.arange(utterances))
 
 
-@pytest.mark.parametrize("behind", [False, True], ids=["equal-start", "another-ahead"])
+def trained(modality, seed, steps, start=None):
+    """What a gate says after some steps on `planted`, from equal weights or from given logits."""
+    model = made(shaken=False, seed=seed, outputs=2).float().train()
+    set_gate(model, start or {})
+    rng = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(steps):
+        batch = planted(modality, 32, rng)
+        optimiser.zero_grad()
+        model.loss(model(batch), batch).total.backward()
+        optimiser.step()
+    return model.after_epoch()
+
+
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_the_gate_finds_the_modality_that_has_the_label(modality, behind):
+def test_the_gate_finds_the_modality_that_has_the_label(modality):
     for seed in range(3):
-        model = made(shaken=False, seed=seed, outputs=2).float().train()
-        if behind:
-            set_gate(model, {MODALITIES[(MODALITIES.index(modality) + 1 + seed) % 3 - 3]: 0.02}
-                     if seed != 2 else {MODALITIES[MODALITIES.index(modality) - 1]: 0.05})
-        rng = torch.Generator().manual_seed(seed)
-        optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
-        for _ in range(20):
-            batch = planted(modality, 32, rng)
-            optimiser.zero_grad()
-            model.loss(model(batch), batch).total.backward()
-            optimiser.step()
-        said = model.after_epoch()
+        said = trained(modality, seed, 20)
         assert said["primary"] == modality, (seed, said["gate"])
         assert said["gate"][modality] > 0.5, (seed, said["gate"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("modality", "ahead"), permutations(MODALITIES, 2))
+def test_the_gate_finds_it_when_another_is_slightly_ahead(modality, ahead):
+    """From 0.38 against 0.31. Longer than from equal weights: what is learnt early through the wrong hierarchy leaves
+    the gate less to gain. From 0.45 against 0.27 one in thirty stays with the wrong modality."""
+    for seed in range(3):
+        said = trained(modality, seed, 80, {ahead: 0.02})
+        assert said["primary"] == modality, (seed, said["gate"])
 
 
 # After an epoch
