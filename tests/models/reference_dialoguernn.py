@@ -23,24 +23,26 @@ class ReferenceDialogueRNN:
         weights: name in `erclab.models.dialoguernn.DialogueRNN` -> array.
         speakers: S.
         causal: whether the last attention looks back only.
+        dropout, output_dropout: what stands for dropout, functions of a vector.
     """
 
-    def __init__(self, weights, speakers, *, causal=False):
+    def __init__(self, weights, speakers, *, causal=False, dropout=lambda x: x, output_dropout=lambda x: x):
         self.weights = {name: np.asarray(w, dtype=np.float64) for name, w in weights.items()}
         self.speakers, self.causal = speakers, causal
+        self.dropout, self.output_dropout = dropout, output_dropout
 
     def linear(self, name, x):
         out = self.weights[f"{name}.weight"] @ x
         return out + self.weights[f"{name}.bias"] if f"{name}.bias" in self.weights else out
 
     def cell(self, name, x, state):
-        """A GRU cell; the gates stand in the order reset, update, new."""
+        """A GRU cell and the dropout after it; the gates stand in the order reset, update, new."""
         a = self.weights[f"{name}.weight_ih"] @ x + self.weights[f"{name}.bias_ih"]
         b = self.weights[f"{name}.weight_hh"] @ state + self.weights[f"{name}.bias_hh"]
         H = len(state)
         reset, update = sigmoid(a[:H] + b[:H]), sigmoid(a[H:2 * H] + b[H:2 * H])
         new = np.tanh(a[2 * H:] + reset * b[2 * H:])
-        return (1 - update) * new + update * state
+        return self.dropout((1 - update) * new + update * state)
 
     def direction(self, name, utterances, speakers):
         """The emotions of one direction, and for each turn its attention over the turns before."""
@@ -85,7 +87,7 @@ class ReferenceDialogueRNN:
                 emotion[turn].append(e)
                 for earlier, weight in enumerate(alpha):
                     attention["context_backward"][turn, turns - 1 - earlier] = weight
-        emotion = [np.concatenate(e) for e in emotion]
+        emotion = [self.output_dropout(np.concatenate(e)) for e in emotion]
 
         attended = emotion
         if "match.weight" in self.weights:
@@ -95,6 +97,6 @@ class ReferenceDialogueRNN:
                 beta = softmax([self.linear("match", query) @ key for key in seen])
                 attention["dialogue"][t, :len(seen)] = beta
                 attended.append(sum(weight * key for weight, key in zip(beta, seen, strict=True)))
-        hidden = [np.maximum(self.linear("linear", x), 0) for x in attended]
+        hidden = [self.dropout(np.maximum(self.linear("linear", x), 0)) for x in attended]
         return {"logits": np.array([self.linear("classifier", x) for x in hidden]), "emotion": np.array(emotion),
                 "attention": attention}

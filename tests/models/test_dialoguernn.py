@@ -114,9 +114,9 @@ def test_parameters_of_the_authors_configurations(corpus, count):
 # One loop over packed turns, against a dialogue at a time
 
 
-def by_hand(net, given):
+def by_hand(net, given, **dropouts):
     reference = ReferenceDialogueRNN({name: p.numpy() for name, p in net.state_dict().items()}, net.config.speakers,
-                                     causal=net.config.causal)
+                                     causal=net.config.causal, **dropouts)
     return [reference.dialogue(np.hstack([given.features[m][b, :n].numpy() for m, _ in net.config.dims]),
                                given.speakers[b, :n].tolist()) for b, n in enumerate(given.mask.sum(1).tolist())]
 
@@ -206,16 +206,33 @@ def test_the_listener_changes_those_who_listen():
     assert not torch.allclose(*logits)
 
 
-def test_states_are_dropped_where_the_next_turn_reads_them():
-    """`dropout` disturbs later turns through the states alone, `output_dropout` only what it is applied to."""
-    given = random_dialogues(DIMS, 5, 2, (6, 4))
-    for rate, spread in (("dropout", True), ("output_dropout", False)):
-        net = made(bidirectional=False, dialogue_attention=False, **{rate: 0.5}).train()
-        seen = []
-        hook = net.output_dropout.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
-        net(given), net(given)
-        hook.remove()
-        assert torch.equal(*seen) != spread
+class Scaled(torch.nn.Module):
+    """Stands for dropout: what goes through it is multiplied with a number."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
+@pytest.mark.parametrize("inside", [0.6, 1.0])
+@pytest.mark.parametrize("outside", [0.7, 1.0])
+def test_every_new_state_is_dropped_out_and_the_emotions_once_more(inside, outside):
+    net = made(listener=True, speakers=3)
+    net.dropout, net.output_dropout = Scaled(inside), Scaled(outside)
+    given = random_dialogues(DIMS, 5, 3, (5, 2), seed=3)
+    found = net(given).logits.detach()
+    for b, want in enumerate(by_hand(net, given, dropout=net.dropout, output_dropout=net.output_dropout)):
+        np.testing.assert_allclose(found[b, :len(want["logits"])], want["logits"], rtol=0, atol=1e-12)
+
+
+def test_dropout_rates():
+    config = DialogueRNN.tiny(dropout=0.2, output_dropout=0.4)
+    net = DialogueRNN(config)
+    assert (net.dropout.p, net.output_dropout.p) == (0.2, 0.4)
+    assert (DialogueRNN.official().dropout, DialogueRNN.official().output_dropout) == (0.1, 0.25)
 
 
 @pytest.mark.parametrize(("changes", "says"), [
