@@ -169,7 +169,7 @@ ROWS = (
     Row("mult", "future mask", "paper", {"future_mask": True}, subsets=SUBSETS[1:2], causal=True),
     Row("mult", "official", subsets=SUBSETS[:2], breaks=UNMASKED),
     Row("lmf-mult"),
-    Row("lmf-mult", "fused as source", "paper", {"fused": "source"}),
+    Row("lmf-mult", "fused as source", "paper", {"fused": "source"}, subsets=SUBSETS[:1]),
     Row("lmf-mult", "future mask", "paper", {"future_mask": True}, subsets=SUBSETS[1:2], causal=True),
     Row("bc-lstm", settings=WIDER),
     Row("bc-lstm", "sc-LSTM", "paper", {"attention": False, "bidirectional": False}, causal=True, attends=False),
