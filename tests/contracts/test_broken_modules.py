@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from broken_modules import BROKEN, GOOD, IgnoresTheSeed, both
+from broken_modules import IgnoresTheSeed
 from good_modules import GoodDialogue, GoodSequence, case
+from what_breaks import BROKEN, GOOD, both
 
 from erclab import contracts, models
 from erclab.contracts import CONTRACTS
