@@ -49,7 +49,7 @@ class DialogueRNN(Model):
             emotion_width: D_e, of a direction.
             head_width: of the head's hidden layer. The authors' 2 D_h.
             dropout: on every new state, which the next turn then reads, and before the classifier.
-            output_dropout: once more on the emotions of a direction.
+            output_dropout: once more on the emotions of a direction; the authors' code adds 0.15 to the other rate.
             context: what the attention over past global states compares: "general", u W g; or "simple", w g, which
                 does not look at the utterance (the authors' choice for AVEC).
             listener: a fourth cell updates the states of those who listen (the paper's DialogueRNN_l).

@@ -11,8 +11,10 @@ What the paper left out, what we chose:
 - How the gate learns. The largest weight makes its modality the primary, and a choice has no gradient. Eqs. 1 to 6
   contain no gate, and frozen it is "obsolete": it selects and does not scale. So the weights are straight-through
   factors of the projected sequences: 1 in the forward pass, dL/dw_m = M <dL/dx_m, x_m> in the backward pass. A weight
-  grows if more of its modality would lower the loss, and one hierarchy runs per pass. Of four ways tried on planted
-  data (factors before the hierarchy or in Eq. 6, real or straight-through) this one found the modality most surely.
+  grows if more of its modality would lower the loss, and one hierarchy runs per pass. On planted data, where one
+  modality has the label or most of it, this found it in 75 of 75 trainings; real factors in 73; real factors in Eq. 6
+  in 54. It can fail: what a wrong hierarchy has learnt early leaves the gate little to gain (from a start of 0.45
+  against 0.27, on an easier task, 1 training in 30 kept the wrong primary).
 - Its start: all weights equal. Ties go to the order of `dims`, which also says which auxiliary is A1.
 - Its convergence: see `Config.freeze_tolerance`.
 - Which weights are shared over hierarchies. With one transformer per ordered pair of modalities, as in MulT, of which

@@ -199,7 +199,7 @@ def shared_steps(masks: list[Tensor], longest: int) -> Tensor:
     """[(B, L_m)] -> (B, L) bool: as many steps as the shortest sequence of a sample that exists, at most `longest`."""
     counts = torch.stack([mask.sum(1) for mask in masks])  # (M, B)
     width = min(longest, max(mask.shape[1] for mask in masks))
-    steps = counts.masked_fill(counts == 0, width).amin(0).clamp(max=width) * (counts > 0).any(0)
+    steps = counts.masked_fill(counts == 0, width).amin(0) * (counts > 0).any(0)
     return torch.arange(width, device=steps.device) < steps.unsqueeze(1)
 
 
@@ -209,6 +209,6 @@ def pool(x: Tensor, mask: Tensor, steps: Tensor) -> Tensor:
     count, target = mask.sum(1)[:, None, None], steps.sum(1).clamp(min=1)[:, None, None]
     i = torch.arange(steps.shape[1], device=x.device)[None, :, None]
     j = torch.arange(mask.shape[1], device=x.device)[None, None, :]
-    chosen = (j >= i * count // target) & (j * target < (i + 1) * count) & mask[:, None] & steps[..., None]
+    chosen = (j >= i * count // target) & (j * target < (i + 1) * count) & steps[..., None]
     share = chosen.to(x.dtype) / chosen.sum(-1, keepdim=True).clamp(min=1)  # (B, L', L)
     return share @ x

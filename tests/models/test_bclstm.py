@@ -79,6 +79,16 @@ def test_padding_does_not_matter_where_nothing_is_read_backwards():
     torch.testing.assert_close(logits(packed, batch)[batch.mask], logits(padded, batch)[batch.mask], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("read_padding", [False, True])
+def test_not_even_nan_in_padding_matters(read_padding):
+    model, batch = made(read_padding=read_padding), random_dialogues(DIMS, 5, 2, LENGTHS)
+    fouled = replace(batch, features={m: x.masked_fill(~batch.mask[..., None], torch.nan)
+                                      for m, x in batch.features.items()})
+    assert torch.equal(logits(model, fouled)[batch.mask], logits(model, batch)[batch.mask])
+    model.loss(model(fouled), fouled).total.backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
 # Switches
 
 

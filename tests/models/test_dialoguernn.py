@@ -178,6 +178,15 @@ def test_gradients_are_those_of_each_dialogue_alone():
         torch.testing.assert_close(together[name], want, rtol=1e-9, atol=1e-12, msg=name)
 
 
+def test_nothing_at_padded_turns_matters_not_even_nan():
+    net, given = made(), random_dialogues(DIMS, 5, 2, (2, 5, 1))
+    fouled = replace(given, features={m: x.masked_fill(~given.mask[..., None], torch.nan)
+                                      for m, x in given.features.items()})
+    assert torch.equal(net(fouled).logits[given.mask], net(given).logits[given.mask])
+    net.loss(net(fouled), fouled).total.backward()
+    assert all(p.grad.isfinite().all() for p in net.parameters())
+
+
 # Switches
 
 

@@ -1,6 +1,7 @@
 """LMF-MulT: its fusion is a tensor fusion, its pooling an average of frames, the whole equals a naive reference."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_aligned_sequences_are_fused_step_by_step():
 
 # The whole model
 
-LENGTHS = {"text": (5, 2, 0, 3), "audio": (4, 7, 1, 6), "visual": (6, 1, 3, 5)}
+LENGTHS = {"text": (5, 2, 0, 3, 0), "audio": (4, 7, 1, 6, 0), "visual": (6, 1, 3, 5, 0)}  # the last has nothing
 
 
 @pytest.mark.parametrize("fused", ["target", "source"])
@@ -107,7 +108,7 @@ def test_equals_the_reference(subset, fused):
     with torch.no_grad():
         found = model(with_garbage(given), attention=True)
     reference = ReferenceLMFMulT({n: p.numpy() for n, p in model.state_dict().items()}, model.config)
-    for i in range(4):
+    for i in range(5):
         steps = {m: LENGTHS[m][i] for m in subset}
         logits, weights, steps["fused"] = reference.sample({m: given.features[m][i, :steps[m]].numpy() for m in subset})
         assert found.aux["fused_steps"][i] == steps["fused"]
@@ -119,6 +120,15 @@ def test_equals_the_reference(subset, fused):
             assert not ours[..., steps[source]:].any(), pair
             ours = ours[..., :steps[target], :steps[source]].numpy()
             np.testing.assert_allclose(ours, w.reshape(ours.shape), rtol=0, atol=1e-5)
+
+
+def test_not_even_nan_in_the_padding_is_read():
+    given = random_sequences(DIMS, 5)
+    fouled = replace(given, features={m: x.masked_fill(~given.masks[m][..., None], float("nan"))
+                                      for m, x in given.features.items()})
+    for fused in ("target", "source"):
+        model = made(fused=fused)
+        assert torch.equal(model(fouled).logits, model(given).logits)
 
 
 def test_three_transformers_instead_of_six():

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -246,6 +247,17 @@ def test_padding_matters_in_the_authors_code_only(official):
                               given.labels[1:], given.rows[1:])
         gap = (made(short).logits[0] - together).abs().max().item()
     assert gap > 1e-3 if official else gap < 1e-12
+
+
+@pytest.mark.parametrize("official", [False, True])
+def test_not_even_nan_in_the_padding_is_read(official):
+    preset, sizes = MulT.official if official else MulT.paper, vars(MulT.tiny())
+    made = MulT(preset("simulated", **{n: sizes[n] for n in ("dims", "outputs", "hidden", "heads", "layers")},
+                       kernel_audio=3)).double().eval()
+    given = random_sequences(dict(sizes["dims"]), 5)
+    fouled = replace(given, features={m: x.masked_fill(~given.masks[m][..., None], float("nan"))
+                                      for m, x in given.features.items()})
+    assert torch.equal(made(fouled).logits, made(given).logits)
 
 
 @pytest.mark.parametrize("changes", [{"heads": 3}, {"kernel_audio": 2}, {"layers": 0}, {"dims": ()}, {"task": "mood"},
