@@ -204,8 +204,8 @@ class BertBranch(nn.Module):
     def load(self, source: str | Path) -> None:
         """The weights of a saved BERT into each of ours. See `DialogueTRM.load_pretrained`."""
         sizes = settings_of(source)
-        other = [f"{name} {getattr(self.config, name)} instead of {sizes[name]}" for name in ARCHITECTURE
-                 if getattr(self.config, name) != sizes[name]]
+        other = [f"{name} {getattr(self.config, name)} instead of {sizes[name]}"
+                 for name in (*ARCHITECTURE, "cls_token", "sep_token") if getattr(self.config, name) != sizes[name]]
         if other:
             raise UsageError(f"the model was built with {', '.join(other)}", where=str(source),
                              remedy="Build it with the changes that DialogueTRM.with_bert gives.")
@@ -213,7 +213,7 @@ class BertBranch(nn.Module):
             loaded, report = transformers.BertModel.from_pretrained(
                 source, add_pooling_layer=False, use_safetensors=True, output_loading_info=True)
             if report["missing_keys"]:
-                raise UsageError(f"{len(report['missing_keys'])} weights are missing, such as "
+                raise UsageError(f"it lacks {len(report['missing_keys'])} of a BERT's weights, such as "
                                  f"{min(report['missing_keys'])}", where=str(source), remedy="Give a whole BERT.")
         for bert in self.bert.values():
             bert.load_state_dict(loaded.state_dict())
@@ -254,8 +254,10 @@ def settings_of(source: str | Path) -> dict[str, Any]:
                              remedy="DialogueTRM's branch is a BERT with absolute positions and two segments.")
         tokenizer = transformers.AutoTokenizer.from_pretrained(source)
         special = {"cls_token": tokenizer.cls_token_id, "sep_token": tokenizer.sep_token_id}
-        if None in special.values():
-            raise UsageError("its tokenizer has no [CLS] or [SEP]", where=str(source),
+        # Without its files transformers silently makes up a tokenizer of special tokens alone.
+        if None in special.values() or not len(tokenizer.all_special_tokens) < len(tokenizer) <= config.vocab_size:
+            raise UsageError(f"the tokenizer has {len(tokenizer)} words ([CLS] is {special['cls_token']}, [SEP] "
+                             f"{special['sep_token']}), the BERT {config.vocab_size}", where=str(source),
                              remedy="Save the BERT's own tokenizer beside it (save_pretrained).")
     found = {ours: getattr(config, theirs) for ours, theirs in ARCHITECTURE.items()}
     return {**found, "bert_dropout": config.hidden_dropout_prob, **special}

@@ -62,7 +62,7 @@ class DialogueTRM(Model):
             task: what is predicted; `dimensional` has the paper's squared error (Eq. 15).
             context_turns: K. Both contexts are taken from the last K turns.
             context: (modality, "dependent" or "free") pairs: whether a modality sees its context, in BERT and
-                in the Transformer. It changes masks only, never the parameters.
+                in the Transformer. With `summary="transformer"` it changes masks only, never the parameters.
             text_from: "tokens" reads words and fine-tunes BERT on them; "vectors" reads utterance vectors, as
                 the other modalities do.
             hidden: H, the width of everything.
