@@ -78,7 +78,7 @@ def test_whatever_changes_the_result_changes_the_id(tiny, change):
 
 def test_the_id_depends_on_the_corpus_content_the_version_and_the_code(tiny):
     base, = runs.plan("sdt", tiny, **QUICK)
-    assert base.code == runs.code_digest("erclab.models.sdt") and base.id != dataclasses.replace(base, code="0").id
+    assert base.code == runs.spec.code_digest("erclab.models.sdt") and base.id != dataclasses.replace(base, code="0").id
     other, = runs.plan("sdt", simulated.generate("tiny", frames=True, seed=1), **QUICK)
     assert base.id != other.id and base.id != dataclasses.replace(base, version="0").id
     assert base.id == runs.plan("sdt", simulated.generate("tiny", frames=True), **QUICK)[0].id
@@ -122,24 +122,24 @@ def test_a_wrong_question_is_one_clear_line(ask, question, message):
 
 
 def test_a_record_is_written_last_and_nothing_else_counts(ask, tmp_path, monkeypatch):
-    real = runs.write_atomically
+    real = runs.engine.write_atomically
 
     def full_disk(path, data):
         if path.suffix == ".json":
             raise OSError(28, "No space left on device")
         real(path, data)
 
-    monkeypatch.setattr(runs, "write_atomically", full_disk)
+    monkeypatch.setattr(runs.engine, "write_atomically", full_disk)
     with pytest.raises(RunError, match=r"No space left on device.*Free some space"):
         ask()
     assert not list((tmp_path / "runs").glob("*.json"))
-    monkeypatch.setattr(runs, "write_atomically", real)
+    monkeypatch.setattr(runs.engine, "write_atomically", real)
     assert ask()[0].path.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_said_before_training(tiny, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(runs, "_train", lambda *_: pytest.fail("trained for nothing"))
+    monkeypatch.setattr(runs.engine, "_train", lambda *_: pytest.fail("trained for nothing"))
     with pytest.raises(RunError, match=r"cannot be stored here.*ERCLAB_RUNS"):
         runs.run("sdt", tiny, folder=tmp_path / "file" / "runs")
 

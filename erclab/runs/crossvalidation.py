@@ -1,0 +1,55 @@
+"""Cross-validation: one run per fold and seed, and scores over the test predictions of all folds together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from erclab import metrics
+from erclab.corpora import Corpus
+from erclab.corpora.folds import folds
+from erclab.runs.engine import run
+from erclab.runs.records import Record
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """The folds of one seed.
+
+    Attributes:
+        records: one per fold.
+        truth: (N,) or (N, columns) labels, fold after fold.
+        predictions: (N, C) of the model that had not seen the utterance, in the same order.
+    """
+
+    records: tuple[Record, ...]
+    truth: np.ndarray
+    predictions: np.ndarray
+
+    def scores(self) -> dict[str, float]:
+        """The headline scores over all utterances, which small folds alone cannot give: a correlation needs many."""
+        return metrics.scores(self.records[0].spec["task"], self.truth, self.predictions)
+
+
+def cross_validate(model: str, corpus: Corpus, *, by: int | str = 10, fold_seed: int = 0,
+                   seeds: int | Iterable[int] = 1, **question) -> list[Pooled]:
+    """Train a model once per fold, for each seed.
+
+    Args:
+        by, fold_seed: see `erclab.corpora.folds.folds`.
+        question: as for `run`.
+
+    Raises:
+        UsageError, RunError, CorpusError: see `folds` and `run`.
+    """
+    parts = folds(corpus, by, fold_seed)
+    runs = [run(model, part, seeds=seeds, **question) for part in parts]  # (folds, seeds)
+    return [_pool(parts, records) for records in zip(*runs, strict=True)]
+
+
+def _pool(parts: Sequence[Corpus], records: Sequence[Record]) -> Pooled:
+    task = records[0].spec["task"]
+    return Pooled(tuple(records), np.concatenate([part.targets("test", task) for part in parts]),
+                  np.concatenate([r.predictions("test", "sound") for r in records]))

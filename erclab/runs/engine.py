@@ -1,0 +1,129 @@
+"""Runs are loaded, or trained and stored."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+import safetensors.torch
+import torch
+
+from erclab import metrics, models, paths
+from erclab.corpora import SPLITS, Corpus
+from erclab.corpora.views import flat
+from erclab.errors import RunError
+from erclab.features.encoders import source
+from erclab.provenance import environment
+from erclab.runs.records import SCHEMA, Record, load
+from erclab.runs.spec import RunSpec, plan, views
+from erclab.storage import write_atomically
+from erclab.training import loop
+from erclab.training.device import choose_device, seeded
+
+
+def run(model: str, corpus: Corpus, *, folder: Path | None = None, force: bool = False, progress: bool = True,
+        device: str | None = None, **question) -> list[Record]:
+    """Answer a question (see `plan`): load the runs that exist, train the others.
+
+    Args:
+        folder: where runs are kept; `paths.runs_dir()` by default.
+        force: train again even if the run exists.
+
+    Raises:
+        UsageError, RunError, CorpusError: see `plan` and `execute`.
+    """
+    return [execute(spec, corpus, folder=folder, force=force, progress=progress, device=device)
+            for spec in plan(model, corpus, **question)]
+
+
+def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | None = None, force: bool = False,
+            progress: bool = True, device: str | None = None) -> Record:
+    """Load one run, or train and store it.
+
+    Raises:
+        RunError: the loss is not finite, or the folder cannot be written.
+    """
+    folder = folder or paths.runs_dir()
+    path = folder / f"{spec.id}.json"
+    if path.exists() and not force:
+        return load(path)
+    _ensure_writable(folder)  # before an hour of training, not after
+    where = choose_device(device)
+    teacher = load(folder / f"{spec.teacher}.json") if spec.teacher else None
+    start = time.perf_counter()
+    with seeded(spec.seed, where):
+        outcome, parameters = _fit(spec, corpus) if models.info(spec.model).kind == "fitted" else _train(
+            spec, corpus, where, progress, teacher)
+    data = {
+        "schema": SCHEMA,
+        "id": spec.id,
+        "spec": dataclasses.asdict(spec),
+        "corpus": {"name": corpus.name, "labels": list(corpus.labels),
+                   "utterances": {s: len(corpus.rows(s)) for s in SPLITS}, "dims": corpus.dims,
+                   "frame_dims": corpus.frame_dims, "encoders": dict(corpus.encoders)},
+        "parameters": parameters,
+        "curve": outcome.curve,
+        "protocols": {name: _protocol(choice, corpus, spec.task) for name, choice in outcome.choices.items()},
+        "environment": environment(where),
+        "wall_time_s": round(time.perf_counter() - start, 3),
+    }
+    predictions = {f"{name}.{split}": x.astype(np.float32) for name, choice in outcome.choices.items()
+                   for split, x in choice.predictions.items()}
+    try:
+        write_atomically(path.with_suffix(".predictions.safetensors"), safetensors.numpy.save(predictions))
+        if outcome.weights:
+            write_atomically(path.with_suffix(".weights.safetensors"), safetensors.torch.save(outcome.weights))
+        write_atomically(path, json.dumps(data, indent=1, allow_nan=False).encode())
+    except OSError as error:
+        raise RunError(f"the run cannot be stored: {error.strerror or error}", where=path,
+                       remedy="Free some space or choose another folder (--out, ERCLAB_RUNS).") from error
+    return Record(json.loads(json.dumps(data)), path)
+
+
+def _train(spec: RunSpec, corpus: Corpus, device: torch.device, progress: bool, teacher: Record | None
+           ) -> tuple[loop.Outcome, dict[str, int]]:
+    model = models.build(spec.model, spec.settings)
+    if spec.settings.get("bert"):
+        model.load_pretrained(source(spec.words))
+    if teacher is not None:
+        model.distil_from(teacher.model())
+    model.to(device)
+    outcome = loop.train(model, views(spec, corpus, device), spec.recipe, protocol=spec.protocol, seed=spec.seed,
+                         progress=progress, title=spec.title)
+    return outcome, {"all": models.parameter_count(model),
+                     "trainable": models.parameter_count(model, trainable=True)}
+
+
+def _fit(spec: RunSpec, corpus: Corpus) -> tuple[loop.Outcome, dict[str, int]]:
+    """Fit a baseline on the modalities side by side; it is deterministic and looks at validation alone."""
+    pooled = models.info(spec.model).view == "sequence" or not corpus.modalities
+    part = flat(corpus, spec.modalities, spec.task, pooled=pooled, standardise=spec.recipe.standardise)
+    model = models.build(spec.model, spec.settings)
+    curve = model.fit(part["train"], part["valid"])
+    choice = loop.Choice(0, {s: model.predict(part[s]) for s in ("valid", "test")})
+    return loop.Outcome(curve, {"sound": choice}, {}), {"all": 0, "trainable": 0}
+
+
+def _protocol(choice: loop.Choice, corpus: Corpus, task: str) -> dict[str, Any]:
+    truth = {s: corpus.targets(s, task) for s in choice.predictions}
+    found = {"epoch": choice.epoch, **{s: metrics.scores(task, truth[s], x) for s, x in choice.predictions.items()}}
+    if task == "emotion":
+        at, x = truth["test"] >= 0, choice.predictions["test"]
+        found["confusion"] = metrics.confusion(truth["test"][at], x[at].argmax(1), x.shape[1]).tolist()
+    return found
+
+
+def _ensure_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        raise RunError(f"runs cannot be stored here: {error.strerror}", where=folder,
+                       remedy="Choose another folder (--out, ERCLAB_RUNS).") from None

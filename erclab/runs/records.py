@@ -1,0 +1,122 @@
+"""Records of finished runs, as read back from their files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import safetensors.numpy
+import safetensors.torch
+import torch
+
+from erclab import models
+from erclab.errors import RunError, UsageError, unknown
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished run, as read back from its JSON."""
+
+    data: dict[str, Any]
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The run's id, also its file name."""
+        return self.data["id"]
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The fields of `RunSpec`."""
+        return self.data["spec"]
+
+    @property
+    def title(self) -> str:
+        """The model's name for tables."""
+        return models.MODELS[self.spec["model"]].title
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """One row per epoch (or per penalty of a fit), columns such as `train.total`, `valid.weighted_f1`."""
+        return pd.json_normalize(self.data["curve"])
+
+    @property
+    def labels(self) -> list[str]:
+        """The corpus's emotions, by index."""
+        return self.data["corpus"]["labels"]
+
+    def scores(self, split: str = "test", protocol: str | None = None) -> dict[str, float]:
+        """The headline scores of the run's protocol, or of another that it also knows.
+
+        Raises:
+            UsageError: the run does not know that protocol's score.
+        """
+        known = self.data["protocols"]
+        protocol = protocol or self.spec["protocol"]
+        if protocol not in known:
+            raise unknown(f"protocol of run {self.id}", protocol, known)
+        return known[protocol][split]
+
+    def confusion(self, protocol: str | None = None) -> np.ndarray:
+        """(C, C) counts on the test split.
+
+        Raises:
+            UsageError: the run's task has no classes.
+        """
+        found = self.data["protocols"][protocol or self.spec["protocol"]]
+        if "confusion" not in found:
+            raise UsageError(f"{self.spec['task']} has no confusion matrix", where=self.id)
+        return np.array(found["confusion"])
+
+    def predictions(self, split: str = "test", protocol: str | None = None) -> np.ndarray:
+        """(N, C) predictions of the split in the corpus's row order, as `erclab.tasks.predictions` has them.
+
+        Raises:
+            RunError: the file beside the record is gone or damaged.
+        """
+        path = self.path.with_suffix(".predictions.safetensors")
+        return _tensors(path, safetensors.numpy.load_file)[f"{protocol or self.spec['protocol']}.{split}"]
+
+    def model(self, device="cpu") -> torch.nn.Module:
+        """The trained model with its chosen weights, in evaluation mode.
+
+        Raises:
+            RunError: the run was fitted, not trained, or its weights are gone.
+        """
+        if models.MODELS[self.spec["model"]].kind != "trained":
+            raise RunError(f"{self.title} is fitted and keeps no weights", where=self.id)
+        model = models.build(self.spec["model"], self.spec["settings"])
+        model.load_state_dict(_tensors(self.path.with_suffix(".weights.safetensors"), safetensors.torch.load_file))
+        return model.to(device).eval()
+
+
+def load(path: Path) -> Record:
+    """Read a record.
+
+    Raises:
+        RunError: the file is not a record of this schema.
+    """
+    try:
+        data = json.loads(path.read_text())
+        schema = data["schema"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"not a run record ({error})", where=path,
+                       remedy="Delete it; the run is then trained again.") from None
+    if schema != SCHEMA:
+        raise RunError(f"a record of schema {schema}, this erclab reads {SCHEMA}", where=path,
+                       remedy="Use the erclab that wrote it, or delete it.")
+    return Record(data, path)
+
+
+def _tensors(path: Path, read):
+    try:
+        return read(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise RunError(f"cannot be read ({error})", where=path,
+                       remedy="Train the run again with --force (in a notebook: force=True).") from None
