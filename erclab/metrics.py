@@ -22,6 +22,7 @@ HEADLINES = {
     "dimensional": ("correlation", "mae"),
 }
 HEADLINE = HEADLINES["emotion"]
+PLAIN = ("mae", "correlation")  # shown as they are, all others in percent
 # Task -> (the score that chooses an epoch, 1 if the largest is best and -1 if the smallest).
 SELECT = {"emotion": ("weighted_f1", 1), "emotion4": ("weighted_f1", 1), "sentiment": ("mae", -1),
           "dimensional": ("correlation", 1)}

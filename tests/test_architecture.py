@@ -27,8 +27,10 @@ FORBIDDEN = {
                   "notebooks"),
     "sweep": ("analysis", "exhibits", "viz", "notebooks"),
     "viz": ("corpora", "models", "training", "runs", "sweep", "analysis", "exhibits", "notebooks"),
-    "analysis": ("exhibits", "viz", "notebooks", "sweep", "training.loop.train", "runs.run", "runs.execute"),
-    "exhibits": ("notebooks", "sweep", "training.loop.train", "runs.run", "runs.execute"),
+    "analysis": ("exhibits", "viz", "notebooks", "sweep", "training.loop.train", "runs.run", "runs.execute",
+                 "runs.cross_validate", "runs.engine", "runs.crossvalidation"),
+    "exhibits": ("notebooks", "sweep", "training.loop.train", "runs.run", "runs.execute", "runs.cross_validate",
+                 "runs.engine", "runs.crossvalidation"),
     "contracts": ("features", "sweep", "analysis", "exhibits", "viz", "notebooks"),
 }
 # Contracts look at models from outside: only the command line and exhibits show what they found.

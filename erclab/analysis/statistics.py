@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from erclab.runs import Record
+from erclab.runs import Pooled, Record
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,17 @@ class Summary:
 
     def __str__(self) -> str:
         """In percent, as the field prints scores."""
-        return f"{100 * self.mean:.1f} ± {100 * self.deviation:.1f}" if self.n > 1 else f"{100 * self.mean:.1f}"
+        return self.text()
+
+    def text(self, percent: bool = True) -> str:
+        """In percent, or as it is with three decimals."""
+        parts = [f"{100 * x:.1f}" if percent else f"{x:.3f}" for x in (self.mean, self.deviation)]
+        return " ± ".join(parts) if self.n > 1 else parts[0]
 
 
-def values(records: Sequence[Record], metric: str = "weighted_f1", split: str = "test") -> np.ndarray:
+def values(records: Sequence[Record | Pooled], metric: str = "weighted_f1", split: str = "test") -> np.ndarray:
     """(seeds,) one score per run."""
-    return np.array([r.scores(split)[metric] for r in records])
+    return np.array([np.nan if (x := r.scores(split)[metric]) is None else x for r in records])
 
 
 def summarise(x: Sequence[float]) -> Summary:

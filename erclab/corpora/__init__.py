@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from erclab.corpora import (
     avec2012,
@@ -28,7 +30,7 @@ from erclab.errors import UsageError, unknown
 
 __all__ = [
     "ANNOTATIONS", "CORPORA", "MODALITIES", "SPLITS", "UNLABELLED", "Corpus", "CorpusInfo", "Dialogue", "Frames",
-    "Utterance", "load",
+    "Utterance", "complete", "load",
 ]
 
 
@@ -193,3 +195,20 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         return replace(corpus, frames={**corpus.frames, "text": Frames(values, starts)},
                        encoders={**corpus.encoders, "text frames": made_by})
     return corpus.with_vectors("text", text.encode(words, text_encoder, device=device), made_by)
+
+
+def complete(corpus: Corpus, modalities: Sequence[str] | None = None) -> Corpus:
+    """Only the utterances that have every one of these modalities (default: all of the corpus's).
+
+    Raises:
+        UsageError: there is none, or the corpus has no such modality.
+    """
+    known = [m for m in MODALITIES if m in corpus.vectors or m in corpus.frames]
+    for m in modalities or ():
+        if m not in known:
+            raise unknown(f"modality of {corpus.name}", m, known)
+    keep = np.logical_and.reduce([corpus.has(m) for m in modalities or known])
+    if not keep.any():
+        raise UsageError(f"no utterance of {corpus.name} has {', '.join(modalities or known)} at once",
+                         remedy="Ask for fewer modalities.")
+    return corpus.select(keep)

@@ -10,17 +10,30 @@ from matplotlib.figure import Figure
 
 from erclab import metrics, viz
 from erclab.analysis import statistics
-from erclab.runs import Record
+from erclab.errors import UsageError
+from erclab.runs import Pooled, Record
 
 TITLES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1",
-          "balanced_accuracy": "balanced accuracy"}
+          "balanced_accuracy": "balanced accuracy", "positive_f1": "F1 of the positive", "acc7": "7-class accuracy",
+          "acc2_non0": "binary accuracy, without 0", "f1_non0": "binary F1, without 0", "mae": "mean absolute error",
+          "correlation": "correlation"}
 
 
-def table(groups: Mapping[str, Sequence[Record]], split: str = "test") -> pd.DataFrame:
-    """One row per group: mean ± deviation over seeds in percent for each headline metric, and the seeds."""
+def table(groups: Mapping[str, Sequence[Record | Pooled]], split: str = "test") -> pd.DataFrame:
+    """One row per group: mean ± deviation over seeds for each headline metric of the groups' task, and the seeds.
+
+    Shares are in percent; an error or a correlation is not.
+
+    Raises:
+        UsageError: the groups are of different tasks.
+    """
+    tasks = {r.task for records in groups.values() for r in records}
+    if len(tasks) != 1:
+        raise UsageError(f"one table cannot show scores of {' and '.join(sorted(tasks))}")
+    headline = metrics.HEADLINES[tasks.pop()]
     return pd.DataFrame({
-        name: {TITLES[m]: str(statistics.summarise(statistics.values(records, m, split))) for m in metrics.HEADLINE}
-        | {"runs": len(records)}
+        name: {TITLES[m]: statistics.summarise(statistics.values(records, m, split)).text(m not in metrics.PLAIN)
+               for m in headline} | {"runs": len(records)}
         for name, records in groups.items()
     }).T
 

@@ -10,6 +10,7 @@ import numpy as np
 from erclab import metrics
 from erclab.corpora import Corpus
 from erclab.corpora.folds import folds
+from erclab.errors import UsageError
 from erclab.runs.engine import run
 from erclab.runs.records import Record
 
@@ -28,9 +29,21 @@ class Pooled:
     truth: np.ndarray
     predictions: np.ndarray
 
-    def scores(self) -> dict[str, float]:
-        """The headline scores over all utterances, which small folds alone cannot give: a correlation needs many."""
-        return metrics.scores(self.records[0].spec["task"], self.truth, self.predictions)
+    @property
+    def task(self) -> str:
+        """What the runs predict."""
+        return self.records[0].task
+
+    def scores(self, split: str = "test") -> dict[str, float | None]:
+        """The headline scores over all utterances, which small folds alone cannot give: a correlation needs many.
+
+        Raises:
+            UsageError: another split, which folds have but do not share.
+        """
+        if split != "test":
+            raise UsageError(f"the folds' predictions of {split} overlap and are not pooled",
+                             remedy="Look at the records of the folds.")
+        return metrics.scores(self.task, self.truth, self.predictions)
 
 
 def cross_validate(model: str, corpus: Corpus, *, by: int | str = 10, fold_seed: int = 0,

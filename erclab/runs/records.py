@@ -42,6 +42,11 @@ class Record:
         return models.MODELS[self.spec["model"]].title
 
     @property
+    def task(self) -> str:
+        """What the run predicts, a key of `erclab.tasks.TASKS`."""
+        return self.spec["task"]
+
+    @property
     def curve(self) -> pd.DataFrame:
         """One row per epoch (or per penalty of a fit), columns such as `train.total`, `valid.weighted_f1`."""
         return pd.json_normalize(self.data["curve"])

@@ -159,7 +159,7 @@ def _dims(info: models.ModelInfo, corpus: Corpus, modalities: Sequence[str] | No
     sequences = info.view == "sequence" or (info.view == "any" and not corpus.modalities)
     there, what = (corpus.frame_dims, "sequences") if sequences else (corpus.dims, "utterance vectors")
     if words:
-        there = {"text": 1} | there
+        there = {"text": 1} | {m: d for m, d in there.items() if m != "text"}
     if not there:
         raise UsageError(f"{corpus.name} has no {what}, and {info.title} reads nothing else",
                          remedy=f"Take a corpus with {what} (erclab corpora show NAME).")

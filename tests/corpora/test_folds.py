@@ -1,0 +1,71 @@
+"""Folds: every dialogue is tested once, whole, and never seen before."""
+
+import numpy as np
+import pytest
+
+from erclab import corpora
+from erclab.corpora.folds import folds
+from erclab.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return corpora.load("simulated-tiny")
+
+
+def split_of(corpus):
+    return corpus.table.groupby("dialogue")["split"].unique()
+
+
+def test_every_dialogue_is_tested_once_as_a_whole(tiny):
+    parts = folds(tiny, 5)
+    tested = [d for part in parts for d, splits in split_of(part).items() if list(splits) == ["test"]]
+    assert sorted(tested) == sorted(tiny.table["dialogue"].unique())
+    for part in parts:
+        assert all(len(splits) == 1 for splits in split_of(part))
+        sizes = split_of(part).map(lambda s: s[0]).value_counts()
+        assert set(sizes.index) == {"train", "valid", "test"} and sizes["train"] > sizes["valid"] + sizes["test"]
+
+
+def test_only_the_splits_differ_and_each_fold_is_a_corpus_of_its_own(tiny):
+    parts = folds(tiny, 4)
+    assert len({part.fingerprint for part in parts}) == 4
+    for part in parts:
+        assert part.table.drop(columns="split").equals(tiny.table.drop(columns="split"))
+        assert part.vectors["text"] is tiny.vectors["text"]
+
+
+def test_the_seed_deals_the_dialogues(tiny):
+    def dealt(seed):
+        return [tuple(part.table["split"]) for part in folds(tiny, 4, seed)]
+
+    assert dealt(0) == dealt(0) != dealt(1)
+
+
+def test_a_column_gives_the_folds(tiny):
+    number = tiny.table["dialogue"].factorize()[0]
+    grouped = corpora.Corpus("grouped", tiny.table.assign(session=number % 3), tiny.labels, tiny.vectors)
+    parts = folds(grouped, "session")
+    assert [set(part.table.loc[part.table["split"] == "test", "session"]) for part in parts] == [{0}, {1}, {2}]
+    assert [set(part.table.loc[part.table["split"] == "valid", "session"]) for part in parts] == [{1}, {2}, {0}]
+
+
+@pytest.mark.parametrize(("by", "says"), [(2, "too few"), (0, "too few"), (-1, "too few"), (10_000, "cannot be dealt"),
+                                          ("sesion", "sesion"), ("speaker", "several folds")])
+def test_what_gives_no_folds_is_refused(tiny, by, says):
+    with pytest.raises(UsageError, match=says):
+        folds(tiny, by)
+
+
+def test_complete_keeps_what_has_every_modality(tiny):
+    text = tiny.vectors["text"].copy()
+    text[::2] = 0
+    lacking = corpora.Corpus("lacking", tiny.table, tiny.labels, {**tiny.vectors, "text": text})
+    assert len(corpora.complete(lacking)) == len(tiny) // 2
+    assert len(corpora.complete(lacking, ["audio"])) == len(tiny)
+    np.testing.assert_array_equal(corpora.complete(lacking, ["text"]).vectors["text"], text[1::2])
+    with pytest.raises(UsageError, match="touch"):
+        corpora.complete(lacking, ["touch"])
+    text[:] = 0
+    with pytest.raises(UsageError, match="at once"):
+        corpora.complete(corpora.Corpus("empty", tiny.table, tiny.labels, {**tiny.vectors, "text": text}))
