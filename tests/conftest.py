@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+from one_line import WORDS
 
 
 @pytest.fixture(scope="session")
@@ -16,4 +18,20 @@ def real_data() -> Path:
     folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder} is not a folder (set ERCLAB_TEST_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_source(tmp_path_factory):
+    """A BERT with random weights and nine words: 8 dimensions, 16 positions."""
+    transformers = pytest.importorskip("transformers", reason="text features are an optional extra")
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(WORDS))
+    config = transformers.BertConfig(vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=1,
+                                     num_attention_heads=2, intermediate_size=8, max_position_embeddings=16)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        transformers.BertModel(config).save_pretrained(folder)
+    transformers.BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
     return folder

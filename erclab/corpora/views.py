@@ -114,7 +114,8 @@ class DialogueView(View):
         device: where the tensors live.
         standardiser: applied once, here; None leaves the features as they are.
         task: which annotation is the label. Utterances without one are context.
-        words: (values, starts): every utterance of the **corpus** as token ids, for models that read words.
+        words: (values, starts): every utterance of the **corpus** as token ids, for models that read words. Then
+            there are no vectors of the text.
 
     Raises:
         CorpusError: the corpus lacks a modality, or the split has no dialogue.
@@ -123,7 +124,8 @@ class DialogueView(View):
     def __init__(self, corpus: Corpus, split: str, modalities: Sequence[str], device="cpu",
                  standardiser: Standardiser | None = None, task: str = "emotion",
                  words: tuple[np.ndarray, np.ndarray] | None = None):
-        absent = [m for m in modalities if m not in corpus.vectors and not (m == "text" and words is not None)]
+        vectors = [m for m in modalities if m != "text" or words is None]
+        absent = [m for m in vectors if m not in corpus.vectors]
         if absent or not modalities:
             raise CorpusError(f"no features for {', '.join(absent) or 'any modality'}", where=corpus.name,
                               remedy=f"It has {', '.join(corpus.modalities) or 'none'}; choose among these.")
@@ -132,7 +134,7 @@ class DialogueView(View):
         self.lengths = np.diff(corpus.starts)[corpus.dialogue_splits == split]
         self._first = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
         self.features = {m: _on_device(corpus.vectors[m][rows], m, standardiser, device)
-                         for m in modalities if m in corpus.vectors}
+                         for m in vectors}
         self.speakers = torch.from_numpy(corpus.speaker_index[rows]).to(device)
         self.tokens = None if words is None else _padded_ids(*words, rows).to(device)
 

@@ -4,8 +4,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from one_line import WORDS
 
 from erclab.errors import FeatureError
 from erclab.features import encoders
@@ -20,22 +18,6 @@ def minilm():
         if "not installed" in str(error):
             pytest.skip(str(error))
         raise
-
-
-@pytest.fixture(scope="session")
-def tiny_source(tmp_path_factory):
-    """A BERT with random weights and nine words: 8 dimensions, 16 positions."""
-    transformers = pytest.importorskip("transformers", reason="text features are an optional extra")
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    folder.mkdir()
-    (folder / "vocab.txt").write_text("\n".join(WORDS))
-    config = transformers.BertConfig(vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=1,
-                                     num_attention_heads=2, intermediate_size=8, max_position_embeddings=16)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        transformers.BertModel(config).save_pretrained(folder)
-    transformers.BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture
