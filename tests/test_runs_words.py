@@ -59,6 +59,11 @@ def test_words_need_no_vectors_of_the_text(ask, tiny, tiny_source):
     assert ask(corpus=wordy, words=tiny_source).spec["modalities"] == ["text", "audio", "visual"]
 
 
+def test_without_a_bert_it_reads_vectors(tiny):
+    plan, = runs.plan("dialoguetrm", tiny)
+    assert plan.settings["text_from"] == "vectors" and dict(plan.settings["dims"])["text"] == tiny.dims["text"]
+
+
 def test_a_model_of_vectors_reads_no_words(ask):
     with pytest.raises(UsageError, match="dialoguetrm"):
         ask("sdt", words="minilm")

@@ -12,7 +12,11 @@ from erclab.errors import unknown
 from erclab.models.interface import Output
 from erclab.tasks import TASKS
 
-__all__ = ["MODELS", "ModelInfo", "Output", "build", "parameter_count"]
+__all__ = ["FAMILIES", "MODELS", "ModelInfo", "Output", "build", "parameter_count"]
+
+# A model belongs where its main mechanism does: "crossmodal", the steps of one modality attend to those of another;
+# "transformer", turns of a dialogue or modalities of a turn attend to each other; "recurrent", it has neither.
+FAMILIES = ("baseline", "recurrent", "crossmodal", "transformer")
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class ModelInfo:
         title: what figures and tables show.
         where: "module:class".
         paper: the source.
+        family: what kind of network it is, one of `FAMILIES`.
         kind: "trained" by gradient on batches, or "fitted" on flat arrays.
         view: what it reads: "dialogue" or "sequence" batches; when fitted, utterance vectors ("dialogue") or the mean
             and deviation of each utterance's frames ("sequence"), or "any" of the two.
@@ -35,6 +40,7 @@ class ModelInfo:
     title: str
     where: str
     paper: str
+    family: str = "baseline"
     kind: str = "trained"
     view: str = "dialogue"
     tasks: tuple[str, ...] = TASKS
@@ -62,22 +68,25 @@ MODELS = {
         ModelInfo("linear-pooled", "Linear probe on pooled frames", "erclab.models.baselines:LinearProbe",
                   "baseline: the same on mean and deviation of the frames", kind="fitted", view="sequence"),
         ModelInfo("ef-lstm", "EF-LSTM", "erclab.models.fusion_lstm:EFLSTM", "Tsai et al. 2019, ACL, its tables",
-                  view="sequence"),
+                  family="recurrent", view="sequence"),
         ModelInfo("lf-lstm", "LF-LSTM", "erclab.models.fusion_lstm:LFLSTM", "Tsai et al. 2019, ACL, its tables",
+                  family="recurrent", view="sequence"),
+        ModelInfo("mult", "MulT", "erclab.models.mult:MulT", "Tsai et al. 2019, ACL", family="crossmodal",
                   view="sequence"),
-        ModelInfo("mult", "MulT", "erclab.models.mult:MulT", "Tsai et al. 2019, ACL", view="sequence"),
         ModelInfo("lmf-mult", "LMF-MulT", "erclab.models.lmf_mult:LMFMulT", "Sahay et al. 2020, arXiv 2007.02038",
-                  view="sequence"),
-        ModelInfo("bc-lstm", "bc-LSTM", "erclab.models.bclstm:BCLSTM", "Poria et al. 2017, ACL"),
-        ModelInfo("dialoguernn", "DialogueRNN", "erclab.models.dialoguernn:DialogueRNN", "Majumder et al. 2019, AAAI"),
+                  family="crossmodal", view="sequence"),
+        ModelInfo("bc-lstm", "bc-LSTM", "erclab.models.bclstm:BCLSTM", "Poria et al. 2017, ACL", family="recurrent"),
+        ModelInfo("dialoguernn", "DialogueRNN", "erclab.models.dialoguernn:DialogueRNN", "Majumder et al. 2019, AAAI",
+                  family="recurrent"),
         ModelInfo("dialoguetrm", "DialogueTRM", "erclab.models.dialoguetrm:DialogueTRM",
-                  "Mao et al. 2020, arXiv 2010.07637"),
-        ModelInfo("sdt", "SDT", "erclab.models.sdt:SDT", "Ma et al. 2023, arXiv 2310.20494"),
-        ModelInfo("m2fnet", "M2FNet", "erclab.models.m2fnet:M2FNet", "Gao 2026, doi 10.65102/is2026859"),
+                  "Mao et al. 2020, arXiv 2010.07637", family="transformer"),
+        ModelInfo("sdt", "SDT", "erclab.models.sdt:SDT", "Ma et al. 2023, arXiv 2310.20494", family="transformer"),
+        ModelInfo("m2fnet", "M2FNet", "erclab.models.m2fnet:M2FNet", "Gao 2026, doi 10.65102/is2026859",
+                  family="transformer"),
         ModelInfo("hct-mg", "HCT-MG", "erclab.models.hct_mg:HCTMG", "Wang et al. 2023, arXiv 2305.13583",
-                  view="sequence"),
+                  family="crossmodal", view="sequence"),
         ModelInfo("lmr-cbt", "LMR-CBT", "erclab.models.lmr_cbt:LMRCBT", "Fu et al. 2021, arXiv 2112.01697",
-                  view="sequence"),
+                  family="crossmodal", view="sequence"),
     )
 }
 

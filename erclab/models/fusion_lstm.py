@@ -36,6 +36,7 @@ class FusionLSTM(Model):
             bidirectional: read the sequence in both directions.
             head_hidden: width of the head's hidden layer.
             dropout: between the layers of an LSTM and in the head.
+            input_dropout: on the features of each step.
         """
 
         dims: tuple[tuple[str, int], ...]
@@ -46,6 +47,7 @@ class FusionLSTM(Model):
         bidirectional: bool = True
         head_hidden: int = 100
         dropout: float = 0.3
+        input_dropout: float = 0.0
 
         def __post_init__(self) -> None:
             check_sizes("A fusion LSTM", self, "hidden", "layers", "head_hidden")
@@ -95,6 +97,7 @@ class EFLSTM(FusionLSTM):
     def __init__(self, config: FusionLSTM.Config):
         super().__init__()
         self.config = config
+        self.input_dropout = nn.Dropout(config.input_dropout)
         self.encoder = self.lstm(sum(d for _, d in config.dims))
         self.classify = self.head(1)
 
@@ -113,7 +116,8 @@ class EFLSTM(FusionLSTM):
         length = max(int(steps.max()), 1)
         x = torch.cat([resample(batch.features[m], batch.masks[m], steps, length) for m in modalities], dim=-1)
         mask = torch.arange(length, device=x.device) < steps.unsqueeze(1)
-        return Output(self.classify(read(self.encoder, x, mask)[1]), {} if attention else None)
+        last = read(self.encoder, self.input_dropout(x), mask)[1]
+        return Output(self.classify(last), {} if attention else None)
 
 
 class LFLSTM(FusionLSTM):
@@ -125,6 +129,7 @@ class LFLSTM(FusionLSTM):
     def __init__(self, config: FusionLSTM.Config):
         super().__init__()
         self.config = config
+        self.input_dropout = nn.Dropout(config.input_dropout)
         self.encoder = nn.ModuleDict({m: self.lstm(d) for m, d in config.dims})
         self.classify = self.head(len(config.dims))
 
@@ -135,7 +140,8 @@ class LFLSTM(FusionLSTM):
             UsageError: a modality is missing from the batch.
         """
         self.require(batch)
-        last = [read(self.encoder[m], batch.features[m], batch.masks[m])[1] for m in self.config.modalities]
+        last = [read(self.encoder[m], self.input_dropout(batch.features[m]), batch.masks[m])[1]
+                for m in self.config.modalities]
         return Output(self.classify(torch.cat(last, dim=-1)), {} if attention else None)
 
 

@@ -132,10 +132,11 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
 
 
 def _words(info: models.ModelInfo, words: str | Path | None) -> dict[str, Any]:
-    """The settings of a model that reads words."""
+    """The settings that say whether a model which can read words does so here."""
+    reads = hasattr(info.cls, "with_bert")
     if words is None:
-        return {}
-    if not hasattr(info.cls, "with_bert"):
+        return {"text_from": "vectors"} if reads else {}
+    if not reads:
         readers = [name for name, row in models.MODELS.items() if hasattr(row.cls, "with_bert")]
         raise UsageError(f"{info.title} reads vectors, not words", remedy=f"Leave words out, or take "
                          f"{' or '.join(readers)}.")
