@@ -44,7 +44,8 @@ DIALOGUETRM = {
         Recipe(epochs=10, batch_size=8, learning_rate=1e-3, weight_decay=0.01, optimiser="adamw", clip=1.0,
                schedule="linear", warmup_steps=20),
         {"hidden": 48, "heads": 4, "layers": 1, "feed_forward": 96, "fusion_layers": 1, "context_turns": 8,
-         "bert_layers": 1, "bert_heads": 4, "bert_inner": 96, "bert_positions": 64, "vocabulary": 30, "max_length": 32},
+         "bert_layers": 1, "bert_heads": 4, "bert_inner": 96, "bert_positions": 64, "vocabulary": 30, "cls_token": 1,
+         "sep_token": 2, "max_length": 32},
         OURS),
     ("*", "full"): Entry(
         Recipe(epochs=20, batch_size=4, learning_rate=6e-6, weight_decay=0.01, optimiser="adamw", schedule="linear",
