@@ -11,7 +11,7 @@ from random_batches import alone, random_sequences, shake, take, widen, with_fea
 
 from erclab.errors import UsageError
 from erclab.models import parameter_count
-from erclab.models.fusion_lstm import EFLSTM, LFLSTM, read, resample
+from erclab.models.fusion_lstm import EFLSTM, LFLSTM, read, read_dense, read_packed, resample
 
 DIMS = {"text": 5, "audio": 4, "visual": 3}
 # Each modality is longest and shortest once; utterance 3 has no audio, utterance 4 no text.
@@ -146,11 +146,9 @@ def test_aligned_sequences_stay_exactly_as_they_are():
     for m in DIMS:
         mask = batch.masks[m]
         assert torch.equal(resample(batch.features[m], mask, mask.sum(1), 4), batch.features[m])
-    model.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].data))
+    model.input_dropout.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     model(batch)
-    joined = torch.cat([batch.features[m] for m in DIMS], -1)[batch.masks["text"]]
-    assert seen[0].shape == joined.shape  # packed: no padded step is read
-    assert sorted(map(tuple, seen[0].tolist())) == sorted(map(tuple, joined.tolist()))
+    assert torch.equal(seen[0], torch.cat([batch.features[m] for m in DIMS], -1))
 
 
 # Padding and absence
@@ -210,6 +208,33 @@ def test_read_gives_states_of_valid_steps(batch):
     assert not states[~batch.masks["text"]].any() and not last[4].any()
     torch.testing.assert_close(last[0], torch.cat([states[0, 3, :4], states[0, 0, 4:]]))
     torch.testing.assert_close(last[2], torch.cat([states[2, 1, :4], states[2, 0, 4:]]))
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_both_ways_to_read_are_one(batch, layers, bidirectional):
+    """The packed one serves GPUs, the dense one CPUs: the same states and gradients at the steps that exist."""
+    lstm = torch.nn.LSTM(5, 4, layers, batch_first=True, bidirectional=bidirectional).double()
+    x, mask, results = batch.features["text"], batch.masks["text"], []
+    for way in (read_packed, read_dense):
+        lstm.zero_grad()
+        states = way(lstm, x, mask).masked_fill(~mask.unsqueeze(-1), 0)
+        states.square().sum().backward()
+        results.append([states, *(p.grad.clone() for p in lstm.parameters())])
+    for packed, dense in zip(*results, strict=True):
+        torch.testing.assert_close(dense, packed, rtol=0, atol=1e-12)
+
+
+@both
+def test_input_dropout_takes_features_away_in_training_alone(cls, batch):
+    seen = []
+    model = made(cls, input_dropout=0.5)
+    assert torch.equal(model(batch).logits, made(cls)(batch).logits)
+    model.train().input_dropout.register_forward_hook(lambda _, inputs, out: seen.append((inputs[0], out)))
+    model(batch)
+    assert len(seen) == (1 if cls is EFLSTM else 3)
+    for before, after in seen:
+        assert ((after == 0) | torch.isclose(after, 2 * before)).all() and not torch.equal(after, 2 * before)
 
 
 @both
