@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from erclab import models, runs
 from erclab.corpora import Corpus
 from erclab.runs import Record
 
+PROBES = {"dialogue": ("linear", "linear-balanced", "constant"), "sequence": ("linear-pooled", "constant")}
 
-def comparison(corpus: Corpus, model: str = "sdt", *, seeds: int = 3, profile: str = "smoke",
-               protocol: str = "sound", progress: bool = True) -> dict[str, list[Record]]:
+
+def comparison(corpus: Corpus, model: str = "sdt", *, seeds: int = 3, profile: str = "smoke", alone: bool = True,
+               protocol: str = "sound", progress: bool = True, **changes) -> dict[str, list[Record]]:
     """A model beside what it must beat: title -> runs, in the order of a table.
 
     All modalities, then each alone (where there are several), then the linear probes and the constant predictor,
-    which see the same vectors.
+    which see the same vectors, or the means and deviations of the same sequences.
+
+    Args:
+        alone: train on each modality alone, too.
+        changes: settings of the model or its recipe, and its task.
     """
-    question = {"seeds": seeds, "profile": profile, "protocol": protocol, "progress": progress}
-    name = models.info(model).title
+    question = {"seeds": seeds, "profile": profile, "protocol": protocol, "progress": progress, **changes}
+    info = models.info(model)
+    modalities = tuple(corpus.frame_dims) if info.view == "sequence" else corpus.modalities
     table = {}
-    if len(corpus.modalities) > 1:
-        table[f"{name}, all modalities"] = runs.run(model, corpus, **question)
-    for m in corpus.modalities:
-        table[f"{name}, {m} alone"] = runs.run(model, corpus, modalities=[m], **question)
-    for baseline in ("linear", "linear-balanced", "constant"):
-        records = runs.run(baseline, corpus, profile=profile)
-        table[records[0].title] = records
+    if len(modalities) > 1 or not alone:
+        table[f"{info.title}, all modalities"] = runs.run(model, corpus, **question)
+    for m in modalities if alone else ():
+        table[f"{info.title}, {m} alone"] = runs.run(model, corpus, modalities=[m], **question)
+    return table | probes(corpus, info.view, profile=profile, task=changes.get("task"))
+
+
+def probes(corpus: Corpus, view: str = "dialogue", *, profile: str = "smoke", task: str | None = None
+           ) -> dict[str, list[Record]]:
+    """Title -> runs of the fitted baselines that see what a model of this view sees."""
+    task = task or corpus.tasks[0]
+    table = {}
+    for name in PROBES[view]:
+        if task in models.info(name).tasks:
+            records = runs.run(name, corpus, profile=profile, task=task)
+            table[records[0].title] = records
     return table
+
+
+def variants(corpus: Corpus, model: str, settings: Mapping[str, Mapping[str, Any]], *, seeds: int = 3,
+             profile: str = "smoke", progress: bool = True) -> dict[str, list[Record]]:
+    """A model in several settings: legend -> runs. `settings` maps a legend to what is set differently."""
+    return {name: runs.run(model, corpus, seeds=seeds, profile=profile, progress=progress, **changes)
+            for name, changes in settings.items()}

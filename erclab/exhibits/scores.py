@@ -49,6 +49,20 @@ def bars(groups: Mapping[str, Sequence[Record]], metric: str = "weighted_f1", *,
                          reference=reference)
 
 
+def learning(groups: Mapping[str, Sequence[Record]], *, title: str = "") -> Figure:
+    """Left the loss that is minimised, right the validation score that chooses the epoch; one line per group."""
+    metric = metrics.SELECT[next(iter(groups.values()))[0].task][0]
+    def columns(name: str) -> dict[str, pd.DataFrame]:
+        return {group: pd.concat([r.curve.set_index("epoch")[name] for r in records], axis=1)
+                for group, records in groups.items()}
+
+    made, axes = viz.figure(1, 2, figsize=(12, 4.5))
+    viz.curves(columns("train.total"), title="Loss, training split", ylabel="loss per utterance", axis=axes[0, 0])
+    viz.curves(columns(f"valid.{metric}"), title=title or "The epoch is chosen here", ylabel=TITLES[metric],
+               axis=axes[0, 1])
+    return made
+
+
 def per_class(records: Sequence[Record]) -> pd.DataFrame:
     """F1 of each class: one row per class, one column per seed, and the support."""
     tables = [metrics.per_class(r.confusion(), r.labels) for r in records]

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from erclab import viz
-from erclab.analysis.gates import gate_weights
+from erclab.analysis.inside import gate_weights
 from erclab.corpora import Corpus
 from erclab.errors import UsageError
 from erclab.runs import Record

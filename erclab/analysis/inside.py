@@ -1,0 +1,135 @@
+"""What a trained model does inside, per utterance, from its one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from erclab import runs
+from erclab.batches import DialogueBatch, SequenceBatch
+from erclab.corpora import Corpus
+from erclab.corpora.simulated import LEAD_SECONDS
+from erclab.errors import UsageError
+from erclab.models.interface import Output
+from erclab.runs import Record
+
+Read = Callable[[Output, DialogueBatch | SequenceBatch], Mapping[str, Tensor]]
+
+
+@torch.inference_mode()
+def per_utterance(record: Record, corpus: Corpus, read: Read, split: str = "test", *, attention: bool = False,
+                  batch_size: int = 32) -> pd.DataFrame:
+    """A table of one row per utterance of a split (index: corpus rows), in row order.
+
+    Args:
+        read: (output, batch) -> column -> (B, T) for dialogues or (B,) for sequences.
+        attention: ask the model for its attention weights.
+
+    Raises:
+        UsageError: the run was trained on another corpus.
+    """
+    if record.spec["fingerprint"] != corpus.fingerprint:
+        raise UsageError("the run was trained on another corpus", where=record.id,
+                         remedy=f"Load {record.spec['corpus']} with the features that it was trained on.")
+    model, parts = record.model(), []
+    for batch in runs.views(record.spec, corpus)[split].batches(batch_size):
+        there = batch.rows >= 0
+        columns = {name: x[there].numpy() for name, x in read(model(batch, attention=attention), batch).items()}
+        parts.append(pd.DataFrame(columns, index=batch.rows[there].numpy()))
+    return pd.concat(parts).sort_index()
+
+
+def gate_weights(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFrame:
+    """SDT: the weight of each modality in the multimodal gate, columns modalities.
+
+    The gate is a softmax over modalities for every feature; this is its mean over features, so a row sums to 1.
+
+    Raises:
+        UsageError: the run saw one modality only, so there is no gate, or another corpus.
+    """
+    modalities = record.spec["modalities"]
+    if len(modalities) < 2:
+        raise UsageError("one modality has no multimodal gate", where=record.id)
+    return per_utterance(record, corpus, lambda output, _: {
+        m: output.aux["multimodal_gate"][..., i, :].mean(-1) for i, m in enumerate(modalities)}, split)
+
+
+def pair_gates(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFrame:
+    """DialogueTRM: z of Eq. 6, the share of the first of each pair, mean over features; columns such as text_audio.
+
+    Raises:
+        UsageError: the run has no such gates, or another corpus.
+    """
+    if record.spec["settings"].get("fusion") not in ("mgif", "gate_concat") or len(record.spec["modalities"]) < 2:
+        raise UsageError("this run has no gates of pairs", where=record.id,
+                         remedy="Take a DialogueTRM of two or more modalities with fusion 'mgif' or 'gate_concat'.")
+    return per_utterance(record, corpus, lambda output, _: {
+        name.removeprefix("gate."): x.mean(-1) for name, x in output.aux.items() if name.startswith("gate.")}, split)
+
+
+def focus(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFrame:
+    """Of a model of sequences on a simulated corpus: does its attention find what was planted?
+
+    Every utterance has a salient word, and its voice and face have a burst; where they are is known. Per stream of
+    attention (rows, such as "text_from_audio"): `attention`, the share of the attention that goes to the planted
+    steps, mean over layers, heads, queries and utterances; `uniform`, what attention to all steps alike would give;
+    `ratio` of the two.
+
+    Raises:
+        UsageError: the corpus is not simulated, or the model has no attention over the steps of its input.
+    """
+    if "burst_start" not in corpus.table:
+        raise UsageError(f"nobody knows where the emotion is in {corpus.name}", remedy="Use a simulated corpus.")
+    table = per_utterance(record, corpus, lambda output, batch: _shares(output, batch, corpus), split, attention=True)
+    streams = sorted({c.rpartition(".")[0] for c in table.columns})
+    means = pd.DataFrame({s: {"attention": table[f"{s}.attention"].mean(), "uniform": table[f"{s}.uniform"].mean()}
+                          for s in streams}).T
+    return means.assign(ratio=means["attention"] / means["uniform"])
+
+
+def _shares(output: Output, batch: SequenceBatch, corpus: Corpus) -> dict[str, Tensor]:
+    columns = {}
+    for name, weights in output.attention.items():
+        target, _, source = name.partition("_from_")
+        if source not in batch.masks or weights.shape[-1] != batch.masks[source].shape[1]:
+            continue
+        planted = torch.from_numpy(_planted(corpus, source, batch.rows.numpy(), weights.shape[-1]))
+        planted &= batch.masks[source]
+        share = (weights * planted[:, *[None] * (weights.dim() - 2), :]).sum(-1)  # (B, ..., Lq)
+        share = share.flatten(1, -2).mean(1)  # (B, Lq)
+        asks = batch.masks[target][:, -share.shape[1]:] if target in batch.masks else torch.ones_like(share)
+        columns[f"{name}.attention"] = (share * asks).sum(1) / asks.sum(1).clamp(min=1)
+        columns[f"{name}.uniform"] = planted.sum(1) / batch.masks[source].sum(1).clamp(min=1)
+    if not columns:
+        raise UsageError("this model's attention is not over the steps of its input", remedy="Take MulT or HCT-MG.")
+    return columns
+
+
+def _planted(corpus: Corpus, modality: str, rows: np.ndarray, length: int) -> np.ndarray:
+    """(B, L) bool: the steps of these utterances that show the emotion."""
+    table, step = corpus.table.iloc[rows], np.arange(length)
+    if modality == "text":
+        return table["salient_word"].to_numpy()[:, None] == step
+    seconds = (step + 0.5) / corpus.frames[modality].rate + LEAD_SECONDS[modality]
+    return ((table["burst_start"].to_numpy()[:, None] <= seconds) & (seconds <= table["burst_end"].to_numpy()[:, None]))
+
+
+def depends_on_batch(record: Record, corpus: Corpus, sizes: tuple[int, int] = (1, 32), split: str = "test"
+                     ) -> pd.DataFrame:
+    """How a model's predictions for the same utterances differ with the size of the batch that they stand in.
+
+    Returns:
+        Per utterance the emotion predicted (`small`, `large` batch) and `distance`, half the sum of the absolute
+        differences between the two distributions: 0 for the same, 1 for nothing in common.
+    """
+    def probabilities(output: Output, _) -> dict[str, Tensor]:
+        p = output.logits.softmax(-1)
+        return {str(i): p[..., i] for i in range(p.shape[-1])}
+
+    small, large = (per_utterance(record, corpus, probabilities, split, batch_size=size) for size in sizes)
+    return pd.DataFrame({"small": small.to_numpy().argmax(1), "large": large.to_numpy().argmax(1),
+                         "distance": (small - large).abs().sum(axis=1) / 2})
