@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--force", action="store_true", help="train again even if the run exists")
     run.add_argument("--json", action="store_true", help="print the records as JSON")
 
-    models = _command(commands, "models", _models, "list the models")
+    models = _command(commands, "models", _models, "list the models with their sizes, beside those that papers print")
     models.add_argument("--json", action="store_true", help="as JSON")
     contracts = _command(commands, "contracts", _contracts, "hold models to what each must keep, and print the matrix")
     contracts.add_argument("models", nargs="*", metavar="MODEL", help="names from `erclab models` (default: all)")
@@ -193,11 +193,10 @@ def _cross_validate(options, corpus, question) -> int:
 
 
 def _models(options) -> int:
-    from erclab.models import MODELS
+    from erclab.exhibits import sizes
 
-    rows = [{"name": m.name, "title": m.title, "kind": m.kind, "view": m.view, "tasks": list(m.tasks),
-             "paper": m.paper} for m in MODELS.values()]
-    _print(rows, ("name", "title", "kind", "view", "paper"), options.json)
+    found = sizes.describe()
+    print(json.dumps(found) if options.json else sizes.text(found))
     return 0
 
 

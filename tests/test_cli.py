@@ -44,6 +44,18 @@ def test_models_and_corpora_are_listed(call):
         assert status == 0 and name in [row["name"] for row in json.loads(out)]
 
 
+def test_models_have_their_sizes_beside_published_ones(call):
+    """HCT-MG on MOSI: 0.54 M (Wang et al. 2023, Table 2); LMF-MulT there: 0.84 M, which ours does not have."""
+    status, out, _ = call("models")
+    assert status == 0 and "542,444   = 0.54 M (HCT-MG, Table 2)" in out and "no parameters by gradient" in out
+    assert "697,441   ≠ 0.84 M" in out and "the 0.14 M that are" in out
+    found = {m["name"]: m for m in json.loads(call("models", "--json")[1])}
+    assert list(found["sdt"]) == ["name", "title", "paper", "family", "kind", "view", "tasks", "sizes", "note"]
+    official, = (r for r in found["sdt"]["sizes"] if r["corpus"] == "iemocap" and r["variants"] == ["official"])
+    assert official["parameters"] == official["published"][0]["value"] == 79_687_704
+    assert found["constant"]["sizes"] == [] and found["constant"]["family"] == "baseline"
+
+
 def test_a_run_prints_its_scores_and_where_it_is(call):
     arguments = ("run", "sdt", "--corpus", "simulated-tiny", "--seeds", "2", "--set", "epochs=1", "--set", "hidden=16")
     status, out, _ = call(*arguments)

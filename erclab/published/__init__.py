@@ -15,6 +15,7 @@ One file per paper, named after its model:
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -49,7 +50,7 @@ def scores(model: str, corpus: str | None = None) -> pd.DataFrame:
     Raises:
         UsageError: no published numbers are kept for this model.
     """
-    return _rows([model], "scores", corpus)
+    return _rows([model], "scores", corpus).drop(columns="paper")
 
 
 def reported(model: str, corpus: str | None = None) -> pd.DataFrame:
@@ -91,7 +92,7 @@ COLUMNS = {"scores": ("exhibit", "corpus", "model", "setting", "metric", "value"
            "parameters": ("exhibit", "corpus", "model", "variant", "value", "unit", "source")}
 
 
-def _rows(models, section: str, corpus: str | None) -> pd.DataFrame:
+def _rows(models: Sequence[str], section: str, corpus: str | None) -> pd.DataFrame:
     rows = [{**dict.fromkeys(COLUMNS[section], ""), **row, "paper": m} for m in models for row in _read(m)[section]]
     table = pd.DataFrame(rows, columns=[*COLUMNS[section], "paper"])
     return table if corpus is None else table[table["corpus"] == corpus].reset_index(drop=True)
