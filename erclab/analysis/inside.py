@@ -95,13 +95,13 @@ def _shares(output: Output, batch: SequenceBatch, corpus: Corpus) -> dict[str, T
     columns = {}
     for name, weights in output.attention.items():
         target, _, source = name.partition("_from_")
-        if source not in batch.masks or weights.shape[-1] != batch.masks[source].shape[1]:
+        if not {target, source} <= set(batch.masks) or weights.shape[-1] != batch.masks[source].shape[1]:
             continue
         planted = torch.from_numpy(_planted(corpus, source, batch.rows.numpy(), weights.shape[-1]))
         planted &= batch.masks[source]
         share = (weights * planted[:, *[None] * (weights.dim() - 2), :]).sum(-1)  # (B, ..., Lq)
         share = share.flatten(1, -2).mean(1)  # (B, Lq)
-        asks = batch.masks[target][:, -share.shape[1]:] if target in batch.masks else torch.ones_like(share)
+        asks = batch.masks[target] if batch.masks[target].shape == share.shape else torch.ones_like(share)
         columns[f"{name}.attention"] = (share * asks).sum(1) / asks.sum(1).clamp(min=1)
         columns[f"{name}.uniform"] = planted.sum(1) / batch.masks[source].sum(1).clamp(min=1)
     if not columns:

@@ -31,6 +31,7 @@ PRESETS = {
     "meld": Settings(scheme="meld", dialogues=(1038, 114, 280), turns=(1, 8, 33), spread=0.62,
                      speakers=(0.09, 0.40, 0.29, 0.14, 0.05, 0.02, 0.01)),
 }
+NAMES = {"simulated" if preset == "small" else f"simulated-{preset}": preset for preset in PRESETS}
 RATES = {"audio": 12.5, "visual": 15.0}  # frames per second
 WORD_SECONDS, EDGE_SECONDS = 0.35, 0.3
 BURST_SECONDS = 0.16  # deviation of the burst around the salient word
@@ -64,7 +65,7 @@ def generate(preset: str = "small", *, frames: bool = False, **changes) -> Corpu
     intensity = table["intensity"].to_numpy()[:, None]
     affect = world.affect[table["label"]] * intensity
     names = np.array(world.labels)[table["label"]]
-    name = "simulated" if preset == "small" else f"simulated-{preset}"
+    name = next(name for name, known in NAMES.items() if known == preset)
     return Corpus(
         name, table, world.labels, vectors, source=f"simulated, seed {settings.seed}", frames=sequences,
         annotations={"sentiment": (3 * affect[:, :1]).astype(np.float32), "dimensional": affect.astype(np.float32),

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from erclab import metrics, viz
-from erclab.corpora import MODALITIES, Corpus
+from erclab.corpora import MODALITIES, Corpus, simulated
 from erclab.corpora.oracle import posterior
 from erclab.corpora.world import World
 from erclab.errors import UsageError
@@ -39,6 +39,18 @@ def table(corpus: Corpus, world: World, split: str = "test",
                 "sentiment MAE": float(np.abs(found.sentiment(world, "median") - sentiment).mean()),
                 "sentiment r": float(np.corrcoef(found.sentiment(world), sentiment)[0, 1])}
     return pd.DataFrame(rows).T.rename_axis(["modalities", "context"])
+
+
+def limits(corpus: Corpus, metric: str = "weighted F1") -> dict[str, float]:
+    """Legend -> percent, for a figure: the oracle's score from all modalities, without and with the conversation.
+
+    Empty for a corpus that is not simulated, of which nobody knows it.
+    """
+    if corpus.name not in simulated.NAMES:
+        return {}
+    found = table(corpus, simulated.world_of(simulated.NAMES[corpus.name]), subsets=[MODALITIES])[metric]
+    return {f"oracle, {context}": round(float(found[("+".join(MODALITIES), context)]), 1)
+            for context in (CONTEXTS["utterance"], CONTEXTS["dialogue"])}
 
 
 def bars(ceilings: pd.DataFrame, metric: str = "accuracy") -> Figure:

@@ -82,6 +82,26 @@ def per_class_bars(records: Sequence[Record]) -> Figure:
     return viz.seed_bars(groups, title=title, xlabel="F1 on the test split (%)", colours=colours)
 
 
+def per_class_difference(first: Sequence[Record], second: Sequence[Record], name: str, other: str) -> Figure:
+    """Recall, precision and F1 of each class, `first` minus `second`, means over seeds, from rare to frequent."""
+    parts = ("recall", "precision", "f1")
+    def mean(records: Sequence[Record]) -> pd.DataFrame:
+        return sum(metrics.per_class(r.confusion(), r.labels)[[*parts, "support"]] for r in records) / len(records)
+
+    a, b = mean(first), mean(second)
+    table = (100 * (a - b)).assign(support=a["support"]).sort_values("support")
+    made, ((axis,),) = viz.figure(figsize=(10, 4.8))
+    for i, (part, colour, hatch) in enumerate(zip(parts, (viz.SKY, viz.ORANGE, viz.BLUE), ("", "//", ".."),
+                                                  strict=True)):
+        axis.bar(np.arange(len(table)) + (i - 1) * 0.27, table[part], 0.27, color=colour, hatch=hatch,
+                 edgecolor="white", label="F1" if part == "f1" else part)
+    axis.axhline(0, color="black", lw=1)
+    axis.set(xticks=range(len(table)), ylabel="difference (points)", title=f"By class: {name} minus {other}",
+             xticklabels=[f"{label}\n({support:.0f})" for label, support in table["support"].items()])
+    axis.legend(ncols=3)
+    return made
+
+
 def confusions(groups: Mapping[str, Sequence[Record]]) -> Figure:
     """One confusion matrix per group, counts averaged over its seeds."""
     width = 1.0 * len(next(iter(groups.values()))[0].labels)
