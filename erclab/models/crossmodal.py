@@ -49,9 +49,12 @@ class CrossmodalTransformer(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, target: Tensor, source: Tensor | None, target_mask: Tensor, source_mask: Tensor | None = None,
-                *, attention: bool = True) -> tuple[Tensor, Tensor | None]:
+                *, attention: bool = True, last: bool = False) -> tuple[Tensor, Tensor | None]:
         """(B, Lt, d), (B, Ls, d) or None for the target itself, masks (B, L) -> (B, Lt, d) and the attention
-        (B, layers, heads, Lt, Ls), which is None (and costs nothing) without `attention`."""
+        (B, layers, heads, Lt, Ls), which is None (and costs nothing) without `attention`.
+
+        With `last` the result is (B, d), the last step of each target that exists, 0 for a target without steps, and
+        the last layer computes no other."""
         x = self.dropout(self.embed(target, target_mask))
         memory, seen = None, target_mask
         if source is not None:
@@ -61,11 +64,15 @@ class CrossmodalTransformer(nn.Module):
         keep = seen[:, None, :].expand(-1, target.shape[1], -1)  # (B, Lt, Ls)
         if self.future_mask:
             keep = keep & not_future(target_mask, seen)
-        weights = []
+        weights, read = [], None
         for layer in self.layers:
-            x, attended = layer(x, memory, keep, attention=attention)
+            if last and layer is self.layers[-1]:
+                read = (target_mask.sum(1, keepdim=True) - 1).clamp(min=0)
+            x, attended = layer(x, memory, keep, attention=attention, read=read)
             weights.append(attended)
-        return self.norm(x), torch.stack(weights, dim=1) if attention else None
+        x = self.norm(x)
+        return x[:, 0] * target_mask.any(1, keepdim=True) if last else x, (
+            torch.stack(weights, dim=1) if attention else None)
 
     def embed(self, x: Tensor, mask: Tensor) -> Tensor:
         """Scale by the root of the width and add positions (Eq. 2)."""
@@ -87,13 +94,19 @@ class CrossmodalLayer(nn.Module):
             nn.init.zeros_(linear.bias)
         self.relu_dropout, self.residual_dropout = nn.Dropout(dropouts.relu), nn.Dropout(dropouts.residual)
 
-    def forward(self, x: Tensor, memory: tuple[Tensor, Tensor] | None, keep: Tensor, *,
-                attention: bool = True) -> tuple[Tensor, Tensor | None]:
+    def forward(self, x: Tensor, memory: tuple[Tensor, Tensor] | None, keep: Tensor, *, attention: bool = True,
+                read: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """(B, Lt, d), keys and values (B, Ls, d) or None for x itself, (B, Lt, Ls) -> the same as x, and the weights
-        (B, heads, Lt, Ls)."""
+        (B, heads, Lt, Ls). With `read` (B, 1), an index per target, the first is (B, 1, d), that step alone."""
         query = self.norm(x)
         keys, values = (query, query) if memory is None else map(self.norm, memory)
-        attended, weights = self.attention(query, keys, keep, values, attention=attention)
+        weights = None
+        if read is not None:
+            if attention:
+                weights = self.attention(query, keys, keep, values)[1]
+            x, query, keep = (y.take_along_dim(read.unsqueeze(-1), dim=1) for y in (x, query, keep))
+        attended, seen = self.attention(query, keys, keep, values, attention=attention and read is None)
+        weights = seen if read is None else weights
         x = x + self.residual_dropout(attended)
         inner = self.relu_dropout(torch.relu(self.w1(self.feed_forward_norm(x))))
         return x + self.residual_dropout(self.w2(inner)), weights

@@ -199,11 +199,12 @@ class HCTMG(Model):
         streams = [cross(f"p_from_a{i}", primary, m, a) for i, (m, a) in enumerate(auxiliary.items(), 1)]  # Eqs. 3, 4
 
         # Eq. 5, over the two streams of P side by side.
-        p, attended = self.self_attention(torch.cat(streams, dim=-1), None, masks[primary], attention=attention)
+        p, attended = self.self_attention(torch.cat(streams, dim=-1), None, masks[primary], attention=attention,
+                                          last=True)
         if attention:
             weights[f"{primary}_from_{primary}"] = attended
         z = torch.cat([*(w(last_step(a, masks[m])) for w, (m, a) in zip(self.w, auxiliary.items(), strict=True)),
-                       last_step(p, masks[primary])], dim=-1)  # Eq. 6: (B, 2 d or 4 d)
+                       p], dim=-1)  # Eq. 6: (B, 2 d or 4 d)
         return Output(self.head(z), weights, aux)
 
     def gate(self) -> Tensor:

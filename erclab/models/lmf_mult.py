@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 from erclab.batches import SequenceBatch
 from erclab.errors import UsageError
-from erclab.models.blocks import last_step
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.interface import Model, Output, check_sizes
 
@@ -149,8 +148,8 @@ class LMFMulT(Model):
             streams.setdefault(target, []).append(stream)
         for target, received in streams.items():
             h, weights[f"{target}_from_{target}"] = self.memory[target](
-                torch.cat(received, dim=-1), None, masks[target], attention=attention)
-            last.append(last_step(h, masks[target]))
+                torch.cat(received, dim=-1), None, masks[target], attention=attention, last=True)
+            last.append(h)
         hidden = torch.cat(last, dim=-1)  # (B, M d)
         logits = self.out(hidden + self.proj2(self.output_dropout(torch.relu(self.proj1(hidden)))))
         aux = {"fused_steps": masks["fused"].sum(1), "last_hidden": hidden}

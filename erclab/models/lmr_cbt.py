@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from erclab.batches import SequenceBatch
 from erclab.errors import UsageError, unknown
-from erclab.models.blocks import last_step, rotate
+from erclab.models.blocks import rotate
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.fusion_lstm import read
 from erclab.models.interface import Model, Output, check_sizes
@@ -186,8 +186,7 @@ class LMRCBT(Model):
         # Local temporal learning (Eqs. 3, 4).
         last = {}
         for m in config.sources:
-            h, weights[m] = self.encoder[m](x[m], None, masks[m], attention=attention)
-            last[m] = last_step(h, masks[m])  # F_m: (B, d)
+            last[m], weights[m] = self.encoder[m](x[m], None, masks[m], attention=attention, last=True)  # F_m: (B, d)
 
         # Residual-based cross-modal fusion (Eqs. 5, 11), one source after the other.
         fused = x[target]
@@ -196,8 +195,8 @@ class LMRCBT(Model):
         fused = fused + x[target]
 
         # Global self-attention (Eq. 6), splice, prediction (Eq. 7).
-        h, weights[target] = self.encoder[target](fused, None, masks[target], attention=attention)
-        last[target] = last_step(h, masks[target])  # F_F: (B, d)
+        last[target], weights[target] = self.encoder[target](fused, None, masks[target], attention=attention,
+                                                             last=True)  # F_F: (B, d)
         logits = self.out(self.head(torch.cat([last[m] for m in config.modalities], dim=-1)))
         return Output(logits, self._attention(weights, batch) if attention else None)
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from erclab.batches import SequenceBatch
 from erclab.errors import UsageError
-from erclab.models.blocks import last_step, rotate
+from erclab.models.blocks import rotate
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.interface import Model, Output, check_sizes
 
@@ -161,8 +161,8 @@ class MulT(Model):
                                                                   attention=attention)
                     streams.append(stream)
             h = torch.cat(streams, dim=-1) if streams else x[m]
-            h, weights[f"{m}_from_{m}"] = self.memory[m](h, None, masks[m], attention=attention)
-            last.append(last_step(h, masks[m]))
+            h, weights[f"{m}_from_{m}"] = self.memory[m](h, None, masks[m], attention=attention, last=True)
+            last.append(h)
         hidden = torch.cat(last, dim=-1)
         logits = self.out(hidden + self.proj2(self.output_dropout(torch.relu(self.proj1(hidden)))))
         return Output(logits, self._attention(weights, batch) if attention else None, {"last_hidden": hidden})

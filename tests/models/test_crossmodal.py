@@ -9,6 +9,7 @@ from reference_mult import ReferenceCrossmodal, position_vector
 from torch import nn
 
 from erclab.contracts.batches import shake
+from erclab.models.blocks import last_step
 from erclab.models.crossmodal import Attention, CrossmodalTransformer, Dropouts, positions
 
 NONE = Dropouts(0.0, 0.0, 0.0, 0.0)
@@ -168,6 +169,35 @@ def test_bfloat16_is_near():
         gap = (coarse.float() - exact)[target_mask].abs().max()
         assert 0 < gap < 0.02 * exact[target_mask].abs().max()
         assert (rough.float() - weights).isfinite().all()
+
+
+# The last step alone
+
+
+@pytest.mark.parametrize(("future_mask", "self_attention", "attention"), [*product(*3 * [(False, True)])])
+def test_the_last_step_alone_is_that_of_all_steps(future_mask, self_attention, attention):
+    """Also its gradients, and the attention of all steps; a target without steps gives 0."""
+    model, results = made(future_mask=future_mask), []
+    (target, mask), (source, source_mask) = sequences((5, 3, 1, 0)), sequences((3, 7, 2, 4), seed=1)
+    inputs = (target, None, mask) if self_attention else (target, source, mask, source_mask)
+    for last in (False, True):
+        model.zero_grad()
+        x, weights = model(*inputs, attention=attention, last=last)
+        x = x if last else last_step(x, mask)
+        x.square().sum().backward()
+        results.append([x, *(p.grad.clone() for p in model.parameters()), *([weights] if attention else [])])
+    for every, one in zip(*results, strict=True):
+        torch.testing.assert_close(one, every, rtol=0, atol=1e-12)
+    assert x.shape == (4, WIDTH) and not x[3].any() and (weights is not None) == attention
+
+
+def test_the_last_layer_computes_the_last_step_alone():
+    model, shapes = made().train(), []
+    for layer in model.layers:
+        layer.w1.register_forward_hook(lambda _, __, out: shapes.append(tuple(out.shape)))
+    target, mask = sequences((5, 3))
+    model(target, None, mask, last=True)
+    assert shapes == (LAYERS - 1) * [(2, 5, 4 * WIDTH)] + [(2, 1, 4 * WIDTH)]
 
 
 # Dropouts
