@@ -113,6 +113,14 @@ def test_a_recipe_of_a_corpus_has_the_papers_widths(described):
     assert row["parameters"] == 542_444 and [p["value"] for p in row["published"]] == [0.54]
 
 
+def test_a_recipe_of_another_simulated_corpus_has_its_widths(monkeypatch):
+    monkeypatch.setitem(RECIPES, ("bc-lstm", "simulated-tiny", "smoke"), RECIPES["bc-lstm", "*", "smoke"])
+    found = {r["corpus"]: r for r in sizes.describe(["bc-lstm"])[0]["sizes"] if r["recipe"] == "smoke"}
+    small, tiny = (found[name]["parameters"] for name in ("simulated", "simulated-tiny"))
+    hidden = RECIPES["bc-lstm", "*", "smoke"].settings["hidden"]
+    assert small - tiny == 2 * 4 * hidden * (48 + 32 + 32 - 20 - 18 - 18) and not found["simulated-tiny"]["published"]
+
+
 def test_what_is_fitted_has_no_parameters_by_gradient(described):
     for name in ("constant", "persistence", "linear", "linear-balanced", "linear-pooled"):
         assert described[name]["sizes"] == [] and described[name]["kind"] == "fitted"
