@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="print the records as JSON")
 
     models = _command(commands, "models", _models, "list the models with their sizes, beside those that papers print")
+    models.add_argument("models", nargs="*", metavar="MODEL", help="these only (default: all)")
     models.add_argument("--json", action="store_true", help="as JSON")
     contracts = _command(commands, "contracts", _contracts, "hold models to what each must keep, and print the matrix")
     contracts.add_argument("models", nargs="*", metavar="MODEL", help="names from `erclab models` (default: all)")
@@ -195,7 +196,7 @@ def _cross_validate(options, corpus, question) -> int:
 def _models(options) -> int:
     from erclab.exhibits import sizes
 
-    found = sizes.describe()
+    found = sizes.describe(options.models or None)
     print(json.dumps(found) if options.json else sizes.text(found))
     return 0
 

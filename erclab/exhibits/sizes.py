@@ -64,7 +64,7 @@ def _sizes(info: ModelInfo) -> list[dict[str, Any]]:
             found = _outline(info, corpus)
             made = {v: runs.plan(model, found, profile=profile, variant=v)[0].settings for v in recipes.VARIANTS}
             settings = made[recipes.recipe_for(model, found.name, profile).variant]  # what `erclab run` would build
-            rows.append(_row(info, from_dict(info.cls.Config, settings), found.name, _in_papers(found.name), profile,
+            rows.append(_row(info, from_dict(info.cls.Config, settings), found.name, recipes.family(found.name), profile,
                              [v for v in made if made[v] == settings]))
     return rows
 
@@ -94,17 +94,12 @@ def _presets(info: ModelInfo) -> dict[str, dict[str, Any]]:
     return importlib.import_module(info.cls.__module__).PUBLISHED
 
 
-def _in_papers(corpus: str) -> str:
-    """What papers call a corpus of the registry: "mosi-mult" is MOSI."""
-    return corpus.split("-")[0]
-
-
 def _outline(info: ModelInfo, corpus: str) -> Corpus:
     """A corpus with hardly any utterances: a simulated one, also for "*", else with the widths of the model's paper."""
-    if corpus == "*" or _in_papers(corpus) == "simulated":
+    if corpus == "*" or recipes.family(corpus) == "simulated":
         size = corpus.partition("-")[2] or "small"
         return simulated.generate(size, frames=True, dialogues=(1, 1, 1))
-    preset = _presets(info)[_in_papers(corpus)]
+    preset = _presets(info)[recipes.family(corpus)]
     task, speakers = preset.get("task", "emotion"), preset.get("speakers", 1)
     table = pd.DataFrame([{"split": s, "dialogue": s, "turn": t, "speaker": f"{t}", "text": "", "label": 0}
                           for s in SPLITS for t in range(speakers)])

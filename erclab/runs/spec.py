@@ -120,7 +120,7 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
         settings = {"dims": tuple(dims.items()), **settings}
         if "speakers" in {f.name for f in dataclasses.fields(info.cls.Config)}:
             settings.setdefault("speakers", corpus.speaker_count)
-        config = getattr(info.cls, variant)(corpus.name, **check(info.cls.Config, settings))
+        config = getattr(info.cls, variant)(recipes.family(corpus.name), **check(info.cls.Config, settings))
     else:
         config, numbers = from_dict(info.cls.Config, settings), [0]
         # A fit is decided by its features alone, so the fields of gradient training must not name another run.

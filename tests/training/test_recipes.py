@@ -29,6 +29,7 @@ def rows(monkeypatch):
 @pytest.mark.parametrize(("model", "corpus", "profile", "source"), [
     ("m", "c", "smoke", "this corpus"), ("m", "other", "smoke", "any corpus"),
     ("m", "c", "full", "this corpus at full scale"), ("m", "other", "full", "our choice"),
+    ("m", "c-sdt", "smoke", "this corpus"), ("m", "other-c", "smoke", "any corpus"),
     ("n", "c", "smoke", "our choice")])
 def test_the_most_specific_recipe_is_found(rows, model, corpus, profile, source):
     assert recipe_for(model, corpus, profile).source == source

@@ -9,9 +9,9 @@ from erclab.errors import unknown
 from erclab.training.recipes import dialogues, sdt, sequences
 from erclab.training.recipes.recipe import PROFILES, VARIANTS, Entry, Recipe, split_changes
 
-__all__ = ["PROFILES", "RECIPES", "VARIANTS", "Entry", "Recipe", "recipe_for", "split_changes"]
+__all__ = ["PROFILES", "RECIPES", "VARIANTS", "Entry", "Recipe", "family", "recipe_for", "split_changes"]
 
-# (model, corpus or "*", profile). A missing row falls back to the model's "*", then to the default Entry.
+# (model, corpus or "*", profile). A missing row falls back to the corpus's family, to "*", then to the default Entry.
 RECIPES = {(model, *key): entry for model, rows in {
     "ef-lstm": sequences.FUSION_LSTM,
     "lf-lstm": sequences.FUSION_LSTM,
@@ -35,7 +35,12 @@ def recipe_for(model: str, corpus: str, profile: str = "smoke") -> Entry:
     """
     if profile not in PROFILES:
         raise unknown("profile", profile, PROFILES)
-    for key in ((model, corpus, profile), (model, "*", profile)):
+    for key in ((model, corpus, profile), (model, family(corpus), profile), (model, "*", profile)):
         if key in RECIPES:
             return RECIPES[key]
     return Entry()
+
+
+def family(corpus: str) -> str:
+    """What papers call a corpus, whoever made its features: "meld-sdt" is MELD."""
+    return corpus.split("-")[0]
