@@ -160,7 +160,8 @@ class MulTFusion(nn.Module):
     """MulT over the window that ends at each target, read out at the target (MulT† of Table 4).
 
     Every modality attends to every other one over the turns, then to itself, in the width of MulT; the modalities
-    stand side by side in the end. Its input is the window of representations, so it sees back 2 K turns.
+    stand side by side in the end. Its input is the window of representations, so it reaches back 2 K turns, and BERT
+    another K.
 
     Args:
         config: of `DialogueTRM`. With one modality nothing is fused.

@@ -142,6 +142,18 @@ def test_chunks_decide_speed_only(chunk):
     torch.testing.assert_close(found, made(("text",), text_from="tokens")(batch).logits, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(("width", "spread"), [(768, 0.02), (48, 0.08), (12, 0.16)])
+def test_narrow_bert_is_drawn_wider(width, spread):
+    """As at its own width [CLS] hears of the other positions: the spread of a sum over the width stays."""
+    config = DialogueTRM.tiny(hidden=width, bert_layers=1, vocabulary=300)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        bert = bert_branch.build(config)
+    drawn = torch.cat([bert.embeddings.word_embeddings.weight[1:].flatten(),
+                       bert.encoder.layer[0].attention.self.query.weight.flatten()])
+    assert float(drawn.detach().std()) == pytest.approx(spread, rel=0.05)
+
+
 # A pretrained BERT
 
 

@@ -314,16 +314,25 @@ def test_finite_in_training(changes):
             assert all(g is None or g.isfinite().all() for g in grads.values())
 
 
-def test_dropout_only_in_training_and_two_rates(batch):
-    plain = made()
-    for changes in ({"dropout": 0.4}, {"bert_dropout": 0.3}):
-        model = made(**changes)
-        rates = {p for n, d in model.named_modules() if isinstance(d, nn.Dropout) and not n.startswith("branch")
-                 for p in [d.p]}
-        bert = {d.p for d in model.branch.modules() if isinstance(d, nn.Dropout)}
-        assert rates == {changes.get("dropout", 0.0)} and bert == {changes.get("bert_dropout", 0.0)}
+@few
+def test_dropout_only_in_training_and_two_rates(changes, batch):
+    plain = made(**changes)
+    for rates in ({"dropout": 0.4}, {"bert_dropout": 0.3}):
+        model = made(**{**changes, **rates})
+        bert = {id(part) for part in model.branch.modules()}
+        found = [(id(d) in bert, d.p) for d in model.modules() if isinstance(d, nn.Dropout)]
+        assert {p for below, p in found if not below} <= {rates.get("dropout", 0.0)}
+        assert {p for below, p in found if below} == {rates.get("bert_dropout", 0.0)}
         assert torch.equal(model.eval()(batch).logits, plain.train()(batch).logits)
         assert not torch.equal(model.train()(batch).logits, model(batch).logits)
+
+
+@pytest.mark.parametrize("changes", [{}, {"positions": "sinusoidal"}, {"fusion_positions": True}], ids=str)
+def test_every_tensor_moves_with_the_model_and_none_is_stored_twice(changes):
+    """To another device or type; tables that follow from the configuration are not stored."""
+    model = made(**changes)
+    loose = [n for n, part in model.named_modules() for x in vars(part).values() if isinstance(x, torch.Tensor)]
+    assert loose == [] and model.state_dict().keys() == {n for n, _ in model.named_parameters()}
 
 
 @few
