@@ -2,7 +2,9 @@
 
 from erclab.training.recipes.recipe import Entry, Recipe
 
-OURS = "our choice: the validation split of the simulated corpus"
+# Smoke recipes are chosen by weighted F1 on validation alone: the mean over the simulated corpora of seeds 0 to 2, one
+# training each. There a linear probe has 74.4, and one that also sees the turn before 78.4.
+OURS = "our choice: the validation splits of simulated corpora"
 
 DIALOGUERNN = {
     ("*", "smoke"): Entry(
@@ -18,10 +20,13 @@ DIALOGUERNN = {
         "declare-lab/conv-emotion, its MELD script"),
 }
 
+# The smoke recipe is the paper's model. The authors' later attention has scores in [-1, 1] and no residual, so that of
+# 15 turns none gives itself more than 1 / (1 + 14 e^-2), a third: mean validation F1 64.2 instead of 76.4, all else
+# being equal. Of 21 configurations the best but two (78.0; they have 78.1, with decays that other corpora may not bear).
 BCLSTM = {
     ("*", "smoke"): Entry(
-        Recipe(epochs=15, batch_size=16, learning_rate=3e-3, weight_decay=1e-5),
-        {"hidden": 64, "head_hidden": 64, "dropout": 0.5}, OURS),
+        Recipe(epochs=12, batch_size=16, learning_rate=1e-2, weight_decay=1.0, optimiser="adamw"),
+        {"hidden": 128, "layers": 1, "head_hidden": 128, "dropout": 0.7, "attention": False}, OURS),
     ("*", "full"): Entry(
         Recipe(epochs=60, batch_size=32, learning_rate=1e-4, weight_decay=1e-5, standardise=False),
         source="declare-lab/conv-emotion, its IEMOCAP script"),
