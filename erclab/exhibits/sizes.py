@@ -64,8 +64,8 @@ def _sizes(info: ModelInfo) -> list[dict[str, Any]]:
             found = _outline(info, corpus)
             made = {v: runs.plan(model, found, profile=profile, variant=v)[0].settings for v in recipes.VARIANTS}
             settings = made[recipes.recipe_for(model, found.name, profile).variant]  # what `erclab run` would build
-            rows.append(_row(info, from_dict(info.cls.Config, settings), found.name, recipes.family(found.name), profile,
-                             [v for v in made if made[v] == settings]))
+            rows.append(_row(info, from_dict(info.cls.Config, settings), found.name, recipes.family(found.name),
+                             profile, [v for v in made if made[v] == settings]))
     return rows
 
 

@@ -336,12 +336,20 @@ def test_refuses_to_load_what_it_was_not_built_for(tmp_path, harm, says):
 
 def test_loading_is_silent_and_leaves_transformers_as_it_was(saved, capfd):
     logging = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    model = DialogueTRM(configured(saved))
-    model.load_pretrained(saved)
-    with pytest.raises(UsageError):
-        DialogueTRM.with_bert(saved / "nothing")
-    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == (level, bars)
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    try:
+        logging.set_verbosity(logging.INFO)
+        logging.enable_progress_bar()
+        DialogueTRM(configured(saved)).load_pretrained(saved)
+        with pytest.raises(UsageError):
+            DialogueTRM.with_bert(saved / "nothing")
+        assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == (logging.INFO, True)
+        logging.disable_progress_bar()
+        DialogueTRM.with_bert(saved)
+        assert not logging.is_progress_bar_enabled()
+    finally:
+        logging.set_verbosity(before)
+        (logging.enable_progress_bar if bars else logging.disable_progress_bar)()
     assert capfd.readouterr() == ("", "")
 
 
