@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from erclab import corpora, runs
+from erclab import corpora, metrics, models, runs
 from erclab.corpora import simulated
 from erclab.errors import RunError, UsageError
 
@@ -187,3 +187,12 @@ def test_a_killed_run_leaves_no_record_and_runs_again(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     record, = json.loads(done.stdout)
     assert runs.load(folder / f"{record['id']}.json").data == record
+
+
+@pytest.mark.parametrize(("name", "task"), [(name, task) for name, info in models.MODELS.items()
+                                            for task in info.tasks])
+def test_every_model_runs_every_task_of_its_own_with_its_smoke_recipe(tiny, tmp_path, name, task):
+    quick = {"epochs": 1} if models.MODELS[name].kind == "trained" else {}
+    record, = runs.run(name, tiny, task=task, folder=tmp_path, progress=False, **quick)
+    assert record.task == task and len(record.predictions()) == len(tiny.rows("test"))
+    assert set(metrics.HEADLINES[task]) <= set(record.scores())

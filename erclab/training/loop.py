@@ -62,7 +62,7 @@ def train(model: Model, views: Mapping[str, View], recipe: Recipe, *, protocol: 
     steps = recipe.epochs * math.ceil(len(views["train"]) / recipe.batch_size)
     schedule = Schedule(optimiser, recipe, steps)
     class_weight = None
-    if recipe.class_weights:
+    if recipe.class_weights and task == "emotion":
         labels = views["train"].labels
         class_weight = inverse_shares(labels[labels >= 0].cpu().numpy(), model.config.outputs).to(device)
 

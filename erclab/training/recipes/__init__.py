@@ -13,8 +13,8 @@ __all__ = ["PROFILES", "RECIPES", "VARIANTS", "Entry", "Recipe", "family", "reci
 
 # (model, corpus or "*", profile). A missing row falls back to the corpus's family, to "*", then to the default Entry.
 RECIPES = {(model, *key): entry for model, rows in {
-    "ef-lstm": sequences.FUSION_LSTM,
-    "lf-lstm": sequences.FUSION_LSTM,
+    "ef-lstm": sequences.EF_LSTM,
+    "lf-lstm": sequences.LF_LSTM,
     "mult": sequences.MULT,
     "lmf-mult": sequences.MULT,
     "hct-mg": sequences.HCT_MG,

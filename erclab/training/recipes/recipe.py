@@ -24,7 +24,8 @@ class Recipe:
     pretrained_learning_rate: of the weights that came trained (`pretrained_parameters` of the model); None: the same.
     schedule: "constant"; "plateau": times `plateau_factor` after `plateau_patience` epochs without a better
         validation score; "linear": up over `warmup_steps` steps, then down to 0 at the last epoch's end.
-    class_weights: weigh the cross-entropies by the inverse share of each label in the training split.
+    class_weights: weigh the cross-entropies by the inverse share of each label in the training split. Tasks other
+        than emotion have no such labels and are not weighed.
     clip: largest norm of the gradient, None for no clipping.
     patience: stop after this many epochs without a better validation score; None trains all epochs. Protocols
         that look at the test set never stop early, as their authors did not.
