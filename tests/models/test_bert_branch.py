@@ -274,6 +274,13 @@ def drop(folder, name):
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
 
 
+def pickle(folder):
+    """A format that may run code when it is read."""
+    path = folder / "model.safetensors"
+    torch.save(load_file(path), folder / "pytorch_model.bin")
+    path.unlink()
+
+
 def edit(folder, **changes):
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
@@ -315,6 +322,7 @@ def test_refuses_to_be_built_for_what_is_no_bert(tmp_path, harm, says):
     (shutil.rmtree, "no BERT can be loaded"),
     (lambda f: (f / "model.safetensors").unlink(), "no BERT can be loaded"),
     (lambda f: (f / "model.safetensors").write_bytes(b"junk"), "no BERT can be loaded"),
+    (pickle, "no BERT can be loaded"),
     (lambda f: drop(f, "encoder.layer.1.output.dense.bias"), r"lacks 1 of .* encoder.layer.1.output.dense.bias"),
     (lambda f: save(f, num_hidden_layers=1), "bert_layers 2 instead of 1"),
     (lambda f: save(f, hidden_size=8, intermediate_size=16), "hidden 16 instead of 8, bert_inner 24 instead of 16"),
@@ -322,7 +330,8 @@ def test_refuses_to_be_built_for_what_is_no_bert(tmp_path, harm, says):
     (lambda f: save(f, words=[*VOCABULARY, "more"]), "vocabulary 30 instead of 31"),
     (lambda f: save(f, words=VOCABULARY[::-1]), "cls_token 4 instead of 25, sep_token 3 instead of 26"),
     (forget_tokenizer, "tokenizer"),
-], ids=["none", "no weights", "junk", "part", "layers", "width", "activation", "words", "special", "no tokenizer"])
+], ids=["none", "no weights", "junk", "pickle", "part", "layers", "width", "activation", "words", "special",
+        "no tokenizer"])
 def test_refuses_to_load_what_it_was_not_built_for(tmp_path, harm, says):
     folder = save(tmp_path / "bert")
     model = DialogueTRM(configured(folder))
