@@ -2,6 +2,8 @@
 
 from erclab.training.recipes.recipe import Entry, Recipe
 
+# Widths above those of the features (48 for text) and little dropout before the transformers made the difference on
+# the simulated corpus: its 2,400 utterances are soon learnt by heart, but narrow models do not find the evidence.
 OURS = "our choice: the validation split of the simulated corpus"
 
 MULT = {
@@ -33,21 +35,23 @@ EF_LSTM = {
     ("*", "smoke"): Entry(
         Recipe(epochs=20, batch_size=32, learning_rate=3e-3, weight_decay=1e-3, clip=1.0, schedule="linear",
                warmup_steps=50),
-        {"hidden": 96, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.3}, f"{OURS}, 14 configurations"),
+        {"hidden": 96, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.3}, f"{OURS}, 13 configurations"),
     ("*", "full"): FULL_LSTM,
 }
 
 LF_LSTM = {
     ("*", "smoke"): Entry(
-        Recipe(epochs=16, batch_size=32, learning_rate=4e-3, weight_decay=2e-4, clip=1.0, schedule="linear",
+        Recipe(epochs=10, batch_size=32, learning_rate=4e-3, weight_decay=2e-4, clip=1.0, schedule="linear",
                warmup_steps=50),
-        {"hidden": 96, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.1}, f"{OURS}, 6 configurations"),
+        {"hidden": 96, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.1}, f"{OURS}, 7 configurations"),
     ("*", "full"): FULL_LSTM,
 }
 
 HCT_MG = {
     ("*", "smoke"): Entry(
-        Recipe(epochs=10, batch_size=32, learning_rate=2e-3, clip=1.0), {"hidden": 40, "heads": 5, "layers": 1}, OURS),
+        Recipe(epochs=7, batch_size=32, learning_rate=3e-3, clip=1.0, schedule="linear", warmup_steps=60),
+        {"hidden": 64, "heads": 4, "layers": 1, "self_layers": 1, "kernel": 5, "attention_dropout": 0.0,
+         "relu_dropout": 0.0, "embedding_dropout": 0.15, "output_dropout": 0.3}, f"{OURS}, 2 configurations"),
     ("*", "full"): Entry(
         Recipe(epochs=30, batch_size=64, learning_rate=1e-3, clip=0.8, schedule="plateau", plateau_patience=20,
                standardise=False), {"layers": 4}, "Table 8 (MOSEI); clipping is MulT's"),
