@@ -266,7 +266,7 @@ def test_presets():
 @switches
 def test_everything_learns(changes, batch):
     """But BERT's key biases: they add the same to every score of a query, which the softmax does not see."""
-    model = made(size=0.1, **changes)
+    model, batch = made(size=0.1, **changes), take(batch, [1], 3)
     dead = {name for name, g in gradients(model, batch).items() if g is None or g.abs().max() < 1e-12}
     assert dead == {n for n, _ in model.named_parameters() if n.endswith("attention.self.key.bias")}
 
@@ -306,19 +306,18 @@ def test_alone_as_in_company(changes, batch):
 @few
 def test_finite_in_training(changes):
     model = made(dropout=0.5, bert_dropout=0.5, **changes).float().train()
-    for lengths in ((1,), LENGTHS):
+    for lengths, low in (((1,), False), ((2, 1), True)):
         batch = random_batch(DIMS, 5, 3, lengths, dtype=torch.float32, words=30)
-        for low in (False, True):
-            with torch.autocast("cpu", torch.bfloat16, enabled=low):
-                grads = gradients(model, batch)
-            assert all(g is None or g.isfinite().all() for g in grads.values())
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            grads = gradients(model, batch)
+        assert all(g is None or g.isfinite().all() for g in grads.values())
 
 
 @few
 def test_dropout_only_in_training_and_two_rates(changes, batch):
-    plain = made(**changes)
+    plain, batch = made(**changes), take(batch, [1])
     for rates in ({"dropout": 0.4}, {"bert_dropout": 0.3}):
-        model = made(**{**changes, **rates})
+        model = made(**changes, **rates)
         bert = {id(part) for part in model.branch.modules()}
         found = [(id(d) in bert, d.p) for d in model.modules() if isinstance(d, nn.Dropout)]
         assert {p for below, p in found if not below} <= {rates.get("dropout", 0.0)}
