@@ -6,11 +6,14 @@ from erclab.training.recipes.recipe import Entry, Recipe
 # training each. There a linear probe has 74.4, and one that also sees the turn before 78.4.
 OURS = "our choice: the validation splits of simulated corpora"
 
+# The smoke recipe is the paper's BiDialogueRNN, without the last attention: that one has no residual either and starts
+# as a mean over the dialogue, which costs two to eight points (66.2 without, 74.4 with it in an equal training of 12
+# epochs; 74.9 at best). The second of 23 configurations: 76.0; the first has 76.1 and worse last epochs.
 DIALOGUERNN = {
     ("*", "smoke"): Entry(
-        Recipe(epochs=12, batch_size=16, learning_rate=2e-3, weight_decay=1e-5),
+        Recipe(epochs=20, batch_size=16, learning_rate=4e-3, weight_decay=3e-3),
         {"global_width": 64, "party_width": 64, "emotion_width": 64, "head_width": 64, "dropout": 0.3,
-         "output_dropout": 0.3}, OURS),
+         "output_dropout": 0.3, "dialogue_attention": False}, OURS),
     ("*", "full"): Entry(
         Recipe(epochs=60, batch_size=30, learning_rate=1e-4, weight_decay=1e-5, class_weights=True,
                standardise=False), source="declare-lab/conv-emotion, its IEMOCAP script"),
@@ -22,7 +25,7 @@ DIALOGUERNN = {
 
 # The smoke recipe is the paper's model. The authors' later attention has scores in [-1, 1] and no residual, so that of
 # 15 turns none gives itself more than 1 / (1 + 14 e^-2), a third: mean validation F1 64.2 instead of 76.4, all else
-# being equal. Of 21 configurations the best but two (78.0; they have 78.1, with decays that other corpora may not bear).
+# being equal. The best but two of 21 configurations: 78.0; they have 78.1, with decays that others may not bear.
 BCLSTM = {
     ("*", "smoke"): Entry(
         Recipe(epochs=12, batch_size=16, learning_rate=1e-2, weight_decay=1.0, optimiser="adamw"),
@@ -37,21 +40,25 @@ BCLSTM = {
 _M2FNET = {"optimiser": "adamw", "weight_decay": 0.01, "clip": 1.0, "schedule": "plateau", "plateau_factor": 0.5,
            "plateau_patience": 3, "class_weights": True}
 M2FNET = {
-    ("*", "smoke"): Entry(Recipe(epochs=15, batch_size=16, learning_rate=1e-3, patience=6, **_M2FNET),
-                          {"hidden": 64, "heads": 4, "layers": 1, "dropout": 0.4}, OURS),
+    # The best of 11 configurations: 77.0.
+    ("*", "smoke"): Entry(Recipe(epochs=15, batch_size=16, learning_rate=1e-3, patience=6,
+                                 **{**_M2FNET, "weight_decay": 1.0}),
+                          {"hidden": 128, "heads": 4, "layers": 1, "dropout": 0.5}, OURS),
     ("*", "full"): Entry(Recipe(epochs=100, batch_size=32, learning_rate=1e-4, patience=10, **_M2FNET),
                          source="our choice: the paper names the means (3.6) and gives no number"),
 }
 
 # Text as vectors; for words, one gives `text_from="tokens"` and a BERT.
+# The smoke recipe counts turns in its windows: without positions (the paper mentions none) the turn before the target
+# cannot be told from older ones, so its window is short, too. Widths of 64 and less do not learn in so few steps (60 to
+# 73). The best of 12 configurations by the mean of the corpora of seeds 0 and 1: 76.2; a linear probe has 74.4 there.
 DIALOGUETRM = {
     ("*", "smoke"): Entry(
-        Recipe(epochs=10, batch_size=8, learning_rate=1e-3, weight_decay=0.01, optimiser="adamw", clip=1.0,
+        Recipe(epochs=15, batch_size=8, learning_rate=1e-3, weight_decay=1.0, optimiser="adamw", clip=1.0,
                schedule="linear", warmup_steps=20),
-        {"hidden": 48, "heads": 4, "layers": 1, "feed_forward": 96, "fusion_layers": 1, "context_turns": 8,
-         "bert_layers": 1, "bert_heads": 4, "bert_inner": 96, "bert_positions": 64, "vocabulary": 30, "cls_token": 1,
-         "sep_token": 2, "max_length": 32},
-        OURS),
+        {"hidden": 96, "heads": 4, "layers": 1, "feed_forward": 192, "fusion_layers": 1, "context_turns": 2,
+         "positions": "learned", "text_from": "vectors", "bert_layers": 1, "bert_heads": 4, "bert_inner": 192,
+         "bert_positions": 64, "vocabulary": 30, "cls_token": 1, "sep_token": 2, "max_length": 32}, OURS),
     ("*", "full"): Entry(
         Recipe(epochs=20, batch_size=4, learning_rate=6e-6, weight_decay=0.01, optimiser="adamw", schedule="linear",
                warmup_steps=1200, standardise=False),
