@@ -16,7 +16,7 @@ RECIPES = {(model, *key): entry for model, rows in {
     "ef-lstm": sequences.EF_LSTM,
     "lf-lstm": sequences.LF_LSTM,
     "mult": sequences.MULT,
-    "lmf-mult": sequences.MULT,
+    "lmf-mult": sequences.LMF_MULT,
     "hct-mg": sequences.HCT_MG,
     "lmr-cbt": sequences.LMR_CBT,
     "bc-lstm": dialogues.BCLSTM,
