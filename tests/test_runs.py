@@ -189,6 +189,28 @@ def test_a_killed_run_leaves_no_record_and_runs_again(tmp_path):
     assert runs.load(folder / f"{record['id']}.json").data == record
 
 
+TWO = """
+import sys
+from pathlib import Path
+from erclab import corpora, runs
+from erclab.training import loop
+train, trained = loop.train, []
+loop.train = lambda *a, **k: (trained.append(1), train(*a, **k))[1]
+Path(sys.argv[1], sys.argv[2]).touch()
+while len(list(Path(sys.argv[1]).glob("ready*"))) < 2: pass
+runs.run("sdt", corpora.load("simulated-tiny"), folder=Path(sys.argv[1], "runs"), progress=False, epochs=3, hidden=16,
+         heads=2)
+print(len(trained))
+"""
+
+
+def test_two_processes_that_want_the_same_run_train_it_once(tmp_path):
+    both = [subprocess.Popen([sys.executable, "-c", TWO, str(tmp_path), f"ready{i}"], stdout=subprocess.PIPE, text=True)
+            for i in range(2)]
+    assert sorted(int(process.communicate(timeout=120)[0]) for process in both) == [0, 1]
+    assert len(list((tmp_path / "runs").glob("*.json"))) == 1 and not list((tmp_path / "runs").glob(".*"))
+
+
 @pytest.mark.parametrize(("name", "task"), [(name, task) for name, info in models.MODELS.items()
                                             for task in info.tasks])
 def test_every_model_runs_every_task_of_its_own_with_its_smoke_recipe(tiny, tmp_path, name, task):

@@ -13,6 +13,7 @@ import numpy as np
 import safetensors.numpy
 import safetensors.torch
 import torch
+from filelock import FileLock
 
 from erclab import metrics, models, paths
 from erclab.corpora import SPLITS, Corpus
@@ -44,7 +45,7 @@ def run(model: str, corpus: Corpus, *, folder: Path | None = None, force: bool =
 
 def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | None = None, force: bool = False,
             progress: bool = True, device: str | None = None) -> Record:
-    """Load one run, or train and store it.
+    """Load one run, or train and store it. It may be asked for by several processes at once.
 
     Raises:
         RunError: the loss is not finite, or the folder cannot be written.
@@ -54,6 +55,15 @@ def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | None = None, force:
     if path.exists() and not force:
         return load(path)
     _ensure_writable(folder)  # before an hour of training, not after
+    # Of two processes that want the same run one trains it, the other waits and loads it.
+    with FileLock(folder / f".{spec.id}.lock") as lock:
+        record = load(path) if path.exists() and not force else _make(spec, corpus, folder, path, progress, device)
+        Path(lock.lock_file).unlink(missing_ok=True)  # who still waits for it finds the record
+    return record
+
+
+def _make(spec: RunSpec, corpus: Corpus, folder: Path, path: Path, progress: bool, device: str | None) -> Record:
+    """Train and store a run."""
     where = choose_device(device)
     teacher = load(folder / f"{spec.teacher}.json") if spec.teacher else None
     start = time.perf_counter()
