@@ -27,7 +27,7 @@ def focus(records: Sequence[Record], corpus: Corpus) -> Figure:
     axis.set(yticks=range(len(tables[0])), yticklabels=[n.replace("_from_", " from ") for n in tables[0].index],
              xlabel="attention on the planted steps, relative", title="Where the attention goes (colour: its source)")
     axis.invert_yaxis()
-    axis.legend(loc="lower right")
+    made.legend(loc="outside lower center")
     return made
 
 
