@@ -60,8 +60,10 @@ def pair_gates(records: Sequence[Record], corpus: Corpus) -> Figure:
     parts = axis.violinplot([table[n] for n in names], showmedians=True)
     for body, name in zip(parts["bodies"], names, strict=True):
         body.set(facecolor=viz.MODALITY[name.partition("_")[0]], alpha=0.8)
+    for key in ("cmedians", "cbars", "cmins", "cmaxes"):
+        parts[key].set(color="black", lw=1.2)
     axis.axhline(0.5, color=viz.GREY, ls="--", lw=1.5, label="equal shares")
-    axis.set(xticks=np.arange(len(names)) + 1, ylabel="share of the first of the pair, mean over features",
+    axis.set(xticks=np.arange(len(names)) + 1, ylabel="share of the first of the pair",
              xticklabels=[" over ".join(n.split("_")) for n in names], title="The gates of the pairs (Eqs. 4 to 10)")
     axis.legend()
     return made
