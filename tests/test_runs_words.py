@@ -40,8 +40,8 @@ def test_dialoguetrm_fine_tunes_a_bert_on_the_words(ask, tiny, tiny_source, tmp_
 
 
 def test_it_starts_from_the_pretrained_weights_unless_they_are_not_wanted(ask, tiny_source):
-    started = ask(words=tiny_source, learning_rate=1e-12)
-    drawn = ask(words=tiny_source, learning_rate=1e-12, bert=None)
+    still = {"words": tiny_source, "learning_rate": 1e-12, "pretrained_learning_rate": 1e-12}
+    started, drawn = ask(**still), ask(**still, bert=None)
     import safetensors.torch
 
     pretrained = safetensors.torch.load_file(tiny_source / "model.safetensors")

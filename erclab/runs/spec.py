@@ -95,7 +95,7 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
     info = models.info(model)
     if protocol not in loop.PROTOCOLS:
         raise unknown("protocol", protocol, loop.PROTOCOLS)
-    entry = recipes.recipe_for(model, corpus.name, profile)
+    entry = recipes.recipe_for(model, corpus.name, profile, words=words is not None)
     variant = variant or entry.variant
     if variant not in recipes.VARIANTS:
         raise unknown("variant", variant, recipes.VARIANTS)

@@ -35,6 +35,14 @@ def test_the_most_specific_recipe_is_found(rows, model, corpus, profile, source)
     assert recipe_for(model, corpus, profile).source == source
 
 
+def test_a_model_that_reads_words_may_have_rows_of_its_own(monkeypatch):
+    table = {("m", "*", "smoke"): Entry(source="vectors"), ("m", "*", "full"): Entry(source="any text"),
+             ("m on words", "*", "smoke"): Entry(source="words")}
+    monkeypatch.setattr(recipes, "RECIPES", table)
+    assert [recipe_for("m", "c", words=w).source for w in (False, True)] == ["vectors", "words"]
+    assert recipe_for("m", "c", "full", words=True).source == "any text"
+
+
 def test_without_any_row_the_defaults_hold(rows):
     assert recipe_for("n", "c", "full") == Entry() and recipe_for("m", "c") == recipe_for("m", "c", "smoke")
 
@@ -46,7 +54,8 @@ def test_an_unknown_profile_is_an_error_and_not_the_default(model, corpus):
 
 
 def test_every_row_names_its_source_and_fits_its_model():
-    for (model, _, profile), entry in RECIPES.items():
+    for (name, _, profile), entry in RECIPES.items():
+        model = name.removesuffix(" on words")
         assert profile in PROFILES and entry.source
         settings.check(models.MODELS[model].cls.Config, entry.settings)  # refuses what the model does not have
 

@@ -22,23 +22,26 @@ RECIPES = {(model, *key): entry for model, rows in {
     "bc-lstm": dialogues.BCLSTM,
     "dialoguernn": dialogues.DIALOGUERNN,
     "dialoguetrm": dialogues.DIALOGUETRM,
+    "dialoguetrm on words": dialogues.DIALOGUETRM_ON_WORDS,
     "sdt": sdt.ROWS,
     "m2fnet": dialogues.M2FNET,
 }.items() for key, entry in rows.items()}
 
 
-def recipe_for(model: str, corpus: str, profile: str = "smoke") -> Entry:
+def recipe_for(model: str, corpus: str, profile: str = "smoke", *, words: bool = False) -> Entry:
     """The most specific entry there is.
+
+    Args:
+        words: the model reads words, for which it may have rows of its own ("MODEL on words").
 
     Raises:
         UsageError: an unknown profile.
     """
     if profile not in PROFILES:
         raise unknown("profile", profile, PROFILES)
-    for key in ((model, corpus, profile), (model, family(corpus), profile), (model, "*", profile)):
-        if key in RECIPES:
-            return RECIPES[key]
-    return Entry()
+    names = [f"{model} on words", model] if words else [model]
+    keys = [(name, where, profile) for name in names for where in (corpus, family(corpus), "*")]
+    return next((RECIPES[key] for key in keys if key in RECIPES), Entry())
 
 
 def family(corpus: str) -> str:
