@@ -45,5 +45,5 @@ def recipe_for(model: str, corpus: str, profile: str = "smoke", *, words: bool =
 
 
 def family(corpus: str) -> str:
-    """What papers call a corpus, whoever made its features: "meld-sdt" is MELD."""
-    return corpus.split("-")[0]
+    """What papers call a corpus, whoever made its features and when: "meld-sdt" is MELD, "avec2012" is AVEC."""
+    return corpus.split("-")[0].rstrip("0123456789")
