@@ -105,6 +105,27 @@ def seed_bars(groups: Mapping[str, Sequence[float]], *, title: str, xlabel: str,
     return made
 
 
+def shares(table: pd.DataFrame, *, title: str, ylabel: str, equal: float, colours: Sequence[str],
+           labels: Sequence[str] | None = None) -> Figure:
+    """The distribution of each column over the rows, with its median, beside the value that means no preference.
+
+    Args:
+        equal: that value.
+        colours: one per column.
+        labels: what to call the columns; their names by default.
+    """
+    made, ((axis,),) = figure(figsize=(9, 4.2))
+    parts = axis.violinplot([table[c] for c in table], showmedians=True)
+    for body, colour in zip(parts["bodies"], colours, strict=True):
+        body.set(facecolor=colour, alpha=0.8)
+    for key in ("cmedians", "cbars", "cmins", "cmaxes"):
+        parts[key].set(color="black", lw=1.2)
+    axis.axhline(equal, color=GREY, ls="--", lw=1.5, label="equal shares")
+    axis.set(xticks=np.arange(table.shape[1]) + 1, xticklabels=labels or list(table), ylabel=ylabel, title=title)
+    axis.legend(loc="upper right")
+    return made
+
+
 def curves(series: Mapping[str, pd.DataFrame], *, title: str, ylabel: str, axis=None, marked: int | None = None):
     """Mean over seeds with a band of one deviation.
 

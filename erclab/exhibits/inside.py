@@ -55,18 +55,9 @@ def gate_path(records: Sequence[Record]) -> Figure:
 def pair_gates(records: Sequence[Record], corpus: Corpus) -> Figure:
     """DialogueTRM: over utterances, the share that the first modality of each pair gets, mean over seeds."""
     table = sum(inside.pair_gates(r, corpus) for r in records) / len(records)
-    made, ((axis,),) = viz.figure(figsize=(9, 4.2))
-    names = list(table.columns)
-    parts = axis.violinplot([table[n] for n in names], showmedians=True)
-    for body, name in zip(parts["bodies"], names, strict=True):
-        body.set(facecolor=viz.MODALITY[name.partition("_")[0]], alpha=0.8)
-    for key in ("cmedians", "cbars", "cmins", "cmaxes"):
-        parts[key].set(color="black", lw=1.2)
-    axis.axhline(0.5, color=viz.GREY, ls="--", lw=1.5, label="equal shares")
-    axis.set(xticks=np.arange(len(names)) + 1, ylabel="share of the first of the pair",
-             xticklabels=[" over ".join(n.split("_")) for n in names], title="The gates of the pairs (Eqs. 4 to 10)")
-    axis.legend()
-    return made
+    return viz.shares(table, title="The gates of the pairs (Eqs. 4 to 10)", ylabel="share of the first of the pair",
+                      equal=0.5, colours=[viz.MODALITY[name.partition("_")[0]] for name in table],
+                      labels=[" over ".join(name.split("_")) for name in table])
 
 
 def groups_against_truth(weights: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:

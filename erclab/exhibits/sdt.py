@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -38,19 +37,10 @@ def gate_table(records: Sequence[Record], corpus: Corpus) -> pd.DataFrame:
 def gates(records: Sequence[Record], corpus: Corpus) -> Figure:
     """Distribution of each modality's gate weight; a weight of one third means no preference."""
     weights = gate_table(records, corpus)
-    names = list(weights.columns)
-    made, ((axis,),) = viz.figure(figsize=(9, 4.2))
-    parts = axis.violinplot([weights[m] for m in names], showmedians=True)
-    for body, m in zip(parts["bodies"], names, strict=True):
-        body.set(facecolor=viz.MODALITY[m], alpha=0.8)
-    for key in ("cmedians", "cbars", "cmins", "cmaxes"):
-        parts[key].set(color="black", lw=1.2)
-    axis.axhline(1 / len(names), color=viz.GREY, ls="--", lw=1.5, label="equal shares")
     most = weights.median().idxmax()
-    axis.set(xticks=np.arange(len(names)) + 1, xticklabels=names, ylabel="weight in the multimodal gate",
-             title=f"The gate gives most to {most} (mean over features, {len(records)} seeds)")
-    axis.legend(loc="upper right")
-    return made
+    return viz.shares(weights, title=f"The gate gives most to {most} (mean over features, {len(records)} seeds)",
+                      ylabel="weight in the multimodal gate", equal=1 / weights.shape[1],
+                      colours=[viz.MODALITY[m] for m in weights])
 
 
 def gates_against_truth(records: Sequence[Record], corpus: Corpus) -> pd.DataFrame:
