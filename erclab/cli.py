@@ -44,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: build/study/CORPUS-PROFILE)")
     study.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
                        help="another parameter of the notebooks; one that a notebook does not have is an error")
+    study.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N",
+                       help="notebooks at a time, which share the cores (default: %(default)s)")
     study.add_argument("--update", action="store_true", help="write results into notebooks/ and figures/, for a commit")
     study.add_argument("--json", action="store_true", help="print what was executed as JSON")
 
@@ -133,7 +135,8 @@ def _study(options) -> int:
 
     done, summary = notebooks.study(
         options.numbers, profile=options.profile, corpus=options.corpus, data=data, out=options.out, extra=extra,
-        update=options.update, results=results, say=lambda line: print(line, file=sys.stderr, flush=True))
+        update=options.update, results=results, jobs=options.jobs,
+        say=lambda line: print(line, file=sys.stderr, flush=True))
     failed = [r.name for r in done if r.error]
     if options.json:
         print(json.dumps({"summary": str(summary), "notebooks": [

@@ -14,6 +14,7 @@ from typing import Any
 
 import nbformat
 import pandas as pd
+from joblib import Parallel, delayed
 
 from erclab import paths
 from erclab.errors import NotebookError
@@ -84,11 +85,7 @@ def execute(path: Path, output: Path, values: Mapping[str, Any], *, environment:
     import papermill
     from nbclient.exceptions import DeadKernelError
 
-    known = parameters(path)
-    for name in values:
-        if name not in known:
-            raise NotebookError(f"unknown parameter '{name}'", where=path.name,
-                                remedy=f"It has: {', '.join(known)}.")
+    _check(path, values, parameters(path))
     output.parent.mkdir(parents=True, exist_ok=True)
     start, error = time.perf_counter(), ""
     with _environment({"TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **(environment or {})}):
@@ -106,6 +103,13 @@ def execute(path: Path, output: Path, values: Mapping[str, Any], *, environment:
     return Executed(path.stem, title, output, time.perf_counter() - start, error)
 
 
+def _check(path: Path, values: Mapping[str, Any], known: Mapping[str, str]) -> None:
+    for name in values:
+        if name not in known:
+            raise NotebookError(f"unknown parameter '{name}'", where=path.name,
+                                remedy=f"It has: {', '.join(known)}.")
+
+
 def normalise(source: Path, target: Path) -> None:
     """Write an executed notebook without what differs between two equal executions: times, paths, versions."""
     notebook = nbformat.read(source, as_version=4)
@@ -121,7 +125,7 @@ def normalise(source: Path, target: Path) -> None:
 def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = "simulated", data: str = "",
           out: Path | None = None, extra: Mapping[str, Any] | None = None, update: bool = False,
           results: Callable[[list[Executed]], pd.DataFrame | None] = lambda done: None,
-          say=print) -> tuple[list[Executed], Path]:
+          jobs: int = 1, say=print) -> tuple[list[Executed], Path]:
     """Execute notebooks; leave the executed copies, the figures and a one-page summary in one folder.
 
     Every notebook gets those of `profile`, `corpus` and `data` that it has, and all of `extra`.
@@ -129,30 +133,38 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
     Args:
         update: also write the results into `notebooks/` and `figures/`, for a commit.
         results: from what was executed to a table for the summary, or None.
+        jobs: notebooks at a time, which share the processor's cores. A run that two of them want is trained once.
         say: takes one line of progress.
 
     Returns:
         What was executed, and the summary's path.
     """
     chosen = find(numbers)
+    if jobs < 1:
+        raise NotebookError(f"{jobs} notebooks at a time", where="--jobs", remedy="Give 1 or more.")
     out = out or paths.project_root() / "build" / "study" / f"{corpus}-{profile}"
     figures = paths.figures_dir() if update else out / "figures"
     environment = {"ERCLAB_FIGURES": str(figures), "ERCLAB_RUNS": str(paths.runs_dir()),
                    "ERCLAB_CACHE": str(paths.cache_dir())}
     say(f"{len(chosen)} notebooks, profile {profile}, corpus {corpus}")
-    done = []
-    for i, path in enumerate(chosen, 1):
+    if jobs > 1:
+        environment |= {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // jobs, 1))}
+    tasks = []
+    for path in chosen:
         known = parameters(path)
         usual = {k: v for k, v in (("profile", profile), ("corpus", corpus), ("data", data)) if k in known}
         # For a commit the defaults must be what is asked for, or the injected cell would be missing from it.
-        values = {} if update else usual
-        say(f"[{i}/{len(chosen)}] {path.stem} ...")
-        result = execute(path, out / path.name, {**values, **(extra or {})}, environment=environment)
-        say(f"[{i}/{len(chosen)}] {path.stem} " + (f"FAILED, {result.error}" if result.error
-                                                   else f"done in {result.seconds:.0f} s"))
+        values = {**({} if update else usual), **(extra or {})}
+        _check(path, values, known)  # a mistake of one is said before the others have run
+        tasks.append(delayed(execute)(path, out / path.name, values, environment=environment))
+    done = []
+    for result in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
         done.append(result)
+        say(f"[{len(done)}/{len(chosen)}] {result.name} " + (f"FAILED, {result.error}" if result.error
+                                                             else f"done in {result.seconds:.0f} s"))
         if update and not result.error:
-            normalise(result.path, path)
+            normalise(result.path, next(path for path in chosen if path.stem == result.name))
+    done.sort(key=lambda result: result.name)
     return done, _summary(done, out, figures, results(done), f"corpus {corpus}, profile {profile}")
 
 

@@ -89,13 +89,14 @@ def test_two_executions_are_the_same_bytes_after_normalising(folder, tmp_path):
     assert "papermill" not in (tmp_path / "one.ipynb").read_text()
 
 
-def test_a_study_leaves_copies_and_a_summary_and_the_sources_alone(folder, tmp_path, monkeypatch):
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_study_leaves_copies_and_a_summary_and_the_sources_alone(folder, tmp_path, monkeypatch, jobs):
     (tmp_path / "erclab").mkdir()
     monkeypatch.chdir(tmp_path)
     good = write(folder / "01_x.ipynb", "print(corpus)", parameters='corpus = "none"  # which')
     write(folder / "02_y.ipynb", "raise ValueError('on <purpose>')")
     before, lines = good.read_bytes(), []
-    done, summary = notebooks.study(out=tmp_path / "out", corpus="simulated-tiny", say=lines.append)
+    done, summary = notebooks.study(out=tmp_path / "out", corpus="simulated-tiny", jobs=jobs, say=lines.append)
     assert [bool(r.error) for r in done] == [False, True]
     assert good.read_bytes() == before
     executed = nbformat.read(tmp_path / "out" / "01_x.ipynb", as_version=4)
