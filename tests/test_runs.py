@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from erclab import corpora, metrics, models, runs
 from erclab.corpora import simulated
@@ -187,6 +188,21 @@ def test_a_killed_run_leaves_no_record_and_runs_again(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     record, = json.loads(done.stdout)
     assert runs.load(folder / f"{record['id']}.json").data == record
+
+
+@pytest.mark.parametrize(("small", "threads"), [(10**9, 1), (1, 2)])
+def test_a_small_model_trains_on_one_thread_and_then_there_are_as_many_as_before(ask, monkeypatch, small, threads):
+    seen, train = [], runs.engine.loop.train
+    monkeypatch.setattr(runs.engine, "SMALL", small)
+    monkeypatch.setattr(runs.engine.loop, "train", lambda *a, **k: (seen.append(torch.get_num_threads()),
+                                                                    train(*a, **k))[1])
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        ask()
+        assert seen == [threads] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 TWO = """
