@@ -90,14 +90,20 @@ def execute(path: Path, output: Path, values: Mapping[str, Any], *, environment:
     start, error = time.perf_counter(), ""
     with _environment({"TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **(environment or {})}):
         # OMP_WAIT_POLICY is inherited from erclab's own import, before the kernel imports torch.
-        try:
-            papermill.execute_notebook(str(path), str(output), parameters=dict(values), cwd=str(path.parent),
-                                       progress_bar=progress, kernel_name="python3",
-                                       extra_arguments=["--log-level=CRITICAL"])  # it warns of its own local port
-        except papermill.PapermillExecutionError as failure:
-            error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
-        except DeadKernelError:
-            error = "the kernel died (out of memory?)"
+        for attempt in (1, 2):
+            try:
+                papermill.execute_notebook(str(path), str(output), parameters=dict(values), cwd=str(path.parent),
+                                           progress_bar=progress, kernel_name="python3",
+                                           extra_arguments=["--log-level=CRITICAL"])  # it warns of its own local port
+            except papermill.PapermillExecutionError as failure:
+                error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
+            except DeadKernelError:
+                error = "the kernel died (out of memory?)"
+            except RuntimeError as failure:  # of two kernels that start at once one may never answer: no cell has run
+                if attempt == 1:
+                    continue
+                error = f"the kernel did not start ({failure})"
+            break
     title = next((line.lstrip("# ").strip() for cell in nbformat.read(path, as_version=4).cells
                   for line in cell.source.splitlines() if line.startswith("# ")), path.stem)
     return Executed(path.stem, title, output, time.perf_counter() - start, error)

@@ -89,6 +89,23 @@ def test_two_executions_are_the_same_bytes_after_normalising(folder, tmp_path):
     assert "papermill" not in (tmp_path / "one.ipynb").read_text()
 
 
+@pytest.mark.parametrize(("silent", "says"), [(1, ""), (2, "did not start (Kernel didn't respond)")])
+def test_a_kernel_that_does_not_answer_is_started_once_more(folder, tmp_path, monkeypatch, silent, says):
+    import papermill
+
+    calls, real = [], papermill.execute_notebook
+
+    def deaf(*arguments, **options):
+        calls.append(1)
+        if len(calls) <= silent:
+            raise RuntimeError("Kernel didn't respond")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(papermill, "execute_notebook", deaf)
+    done = notebooks.execute(write(folder / "01_x.ipynb", "print(1)"), tmp_path / "out.ipynb", {})
+    assert len(calls) == 2 and says in done.error and bool(done.error) == bool(says)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_study_leaves_copies_and_a_summary_and_the_sources_alone(folder, tmp_path, monkeypatch, jobs):
     (tmp_path / "erclab").mkdir()
