@@ -59,7 +59,7 @@ def degrade(batch: Batch, modality: str, rate: float, kind: str = "missing", *, 
     if kind == "missing":
         lost = torch.zeros_like(there)
         lost[there] = torch.tensor([draw.random() < rate for draw in draws], dtype=torch.bool, device=lost.device)
-        return _without(batch, modality, lost)
+        return without(batch, modality, lost)
     return _noisy(batch, modality, there, draws, rate, deviation)
 
 
@@ -90,8 +90,8 @@ def _steps(batch: DialogueBatch | SequenceBatch, modality: str) -> Tensor:
     return batch.mask if isinstance(batch, DialogueBatch) else batch.masks[modality]
 
 
-def _without(batch: Batch, modality: str, lost: Tensor) -> Batch:
-    """The batch without a modality of some utterances, (B, T) or (B,) bool."""
+def without(batch: Batch, modality: str, lost: Tensor) -> Batch:
+    """The batch without a modality of some utterances, (B, T) or (B,) bool: "missing" of `degrade`."""
     x = batch.features[modality]
     features = batch.features | {modality: x.masked_fill(lost.reshape(*lost.shape, *[1] * (x.dim() - lost.dim())), 0)}
     if isinstance(batch, SequenceBatch):

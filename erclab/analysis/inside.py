@@ -36,7 +36,7 @@ def per_utterance(record: Record, corpus: Corpus, read: Read, split: str = "test
         raise UsageError("the run was trained on another corpus", where=record.id,
                          remedy=f"Load {record.spec['corpus']} with the features that it was trained on.")
     model, parts = record.model(), []
-    for batch in runs.views(record.spec, corpus)[split].batches(batch_size):
+    for batch in runs.views(record.spec, corpus, splits=[split])[split].batches(batch_size):
         there = batch.rows >= 0
         columns = {name: x[there].numpy() for name, x in read(model(batch, attention=attention), batch).items()}
         parts.append(pd.DataFrame(columns, index=batch.rows[there].numpy()))

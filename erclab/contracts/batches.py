@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from erclab import degrade
 from erclab.batches import DialogueBatch, SequenceBatch
 
 Batch = DialogueBatch | SequenceBatch
@@ -148,16 +149,9 @@ def with_turns_changed(batch: DialogueBatch, first: int, speakers: int) -> Dialo
 
 
 def without(batch: Batch, sample: int, modality: str) -> Batch:
-    """One sample lacks a modality: no step of a sequence exists; a dialogue's vectors are 0, it has no words."""
+    """One sample lacks a modality; a dialogue in all of its turns."""
     it = torch.arange(len(batch)) == sample
-    x = batch.features[modality].masked_fill(it[:, None, None], 0)
-    changed = replace(batch, features=batch.features | {modality: x})
-    if isinstance(batch, DialogueBatch):
-        said = batch.tokens
-        if said is not None and modality == "text":
-            changed = replace(changed, tokens=said.masked_fill(it[:, None, None], -1))
-        return changed
-    return replace(changed, masks=batch.masks | {modality: batch.masks[modality] & ~it[:, None]})
+    return degrade.without(batch, modality, it.view(-1, *(1,) * (len(batch.shape) - 1)).expand(batch.shape))
 
 
 def unannotated(batch: Batch) -> Batch:

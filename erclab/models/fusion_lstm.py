@@ -20,6 +20,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from erclab.batches import SequenceBatch
 from erclab.models.blocks import last_step
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.unaligned import UNALIGNED
 
 
 class FusionLSTM(Model):
@@ -147,12 +148,7 @@ class LFLSTM(FusionLSTM):
         return Output(self.classify(torch.cat(last, dim=-1)), {} if attention else None)
 
 
-# Features and tasks of the unaligned corpora: GloVe, COVAREP, Facet. Sizes are nowhere published.
-PUBLISHED = {
-    "iemocap": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 8, "task": "emotion4"},
-    "mosi": {"dims": (("text", 300), ("audio", 5), ("visual", 20)), "outputs": 1, "task": "sentiment"},
-    "mosei": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 1, "task": "sentiment"},
-}
+PUBLISHED = UNALIGNED  # sizes are nowhere published
 
 
 def read(lstm: nn.LSTM, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,6 +37,7 @@ from erclab.errors import UsageError
 from erclab.models.blocks import last_step
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.unaligned import UNALIGNED
 
 
 class HCTMG(Model):
@@ -246,8 +247,7 @@ class HCTMG(Model):
 
 # Features, outputs and layers, from the paper's Tables 7 and 8. Width 40, 5 heads and kernel 1 are the same for all.
 PUBLISHED = {
-    "mosi": {"dims": (("text", 300), ("audio", 5), ("visual", 20)), "outputs": 1, "task": "sentiment", "layers": 2},
-    "mosei": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 1, "task": "sentiment", "layers": 4},
-    "iemocap": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 8, "task": "emotion4",
-                "layers": 2},
+    "mosi": {**UNALIGNED["mosi"], "layers": 2},
+    "mosei": {**UNALIGNED["mosei"], "layers": 4},
+    "iemocap": {**UNALIGNED["iemocap"], "layers": 2},
 }

@@ -24,7 +24,9 @@ from torch import Tensor, nn
 from erclab.batches import SequenceBatch
 from erclab.errors import UsageError
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
+from erclab.models.fusion_lstm import resample
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.unaligned import UNALIGNED
 
 
 class LMFMulT(Model):
@@ -138,7 +140,9 @@ class LMFMulT(Model):
 
         # A step of the fused sequence is the low-rank fusion of what the modalities have at that share of their time.
         masks["fused"] = shared_steps(list(masks.values()), self.config.fused_steps)
-        x["fused"] = self.fuse({m: pool(x[m], masks[m], masks["fused"]) for m in self.config.modalities})
+        steps = masks["fused"].sum(1)
+        x["fused"] = self.fuse({m: resample(x[m], masks[m], steps, masks["fused"].shape[1])
+                                for m in self.config.modalities})
 
         # Crossmodal transformers between it and the modalities; per target, a transformer over all that it received.
         streams, weights, last = {}, {}, []
@@ -152,23 +156,19 @@ class LMFMulT(Model):
             last.append(h)
         hidden = torch.cat(last, dim=-1)  # (B, M d)
         logits = self.out(hidden + self.proj2(self.output_dropout(torch.relu(self.proj1(hidden)))))
-        aux = {"fused_steps": masks["fused"].sum(1), "last_hidden": hidden}
+        aux = {"fused_steps": steps, "last_hidden": hidden}
         return Output(logits, weights if attention else None, aux)
 
 
-# Features of the unaligned corpora (GloVe, COVAREP, Facet) and what is predicted. Widths, heads, layers and dropouts
-# are the defaults of MulT's code, which the authors compare with as "1.07M"; the rank is that of Liu et al.'s setting
-# for this kind of corpus. Others report 0.84M parameters for MOSI and MOSEI and 0.86M for IEMOCAP (the HCT-MG paper,
-# Table 2). This model has 697,441, 699,961 and 700,598, the other method ("source") 373,441, 375,961 and 376,598.
-# Three crossmodal transformers, one self-attention transformer of width 90, projections and head account for 686,281 on
-# MOSI; what is missing, 0.14M, must be in the fusion, whose rank, encoders and way to one length are not known: 54
-# ranks would bring it to 0.84M. Nothing that is known explains that IEMOCAP has 0.02M more than MOSEI: the inputs
-# have the same widths, and seven more outputs of a head of width 90 are 637.
-PUBLISHED = {
-    "iemocap": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 8, "task": "emotion4"},
-    "mosi": {"dims": (("text", 300), ("audio", 5), ("visual", 20)), "outputs": 1, "task": "sentiment"},
-    "mosei": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 1, "task": "sentiment"},
-}
+# Widths, heads, layers and dropouts are the defaults of MulT's code, which the authors compare with as "1.07M"; the
+# rank is that of Liu et al.'s setting for this kind of corpus. The HCT-MG paper (Table 2) reports 0.84M parameters for
+# MOSI and MOSEI and 0.86M for IEMOCAP, the LMR-CBT paper 0.86M for MOSEI. This model has 697,441, 699,961 and 700,598,
+# the other method ("source") 373,441, 375,961 and 376,598. Three crossmodal transformers, one self-attention
+# transformer of width 90, projections and head account for 686,281 on MOSI; what is missing, 0.14M, must be in the
+# fusion, whose rank, encoders and way to one length are not known: 54 ranks would bring it to 0.84M. Nothing that is
+# known explains the steps of 0.02M: the inputs of MOSEI and IEMOCAP have the same widths, and seven more outputs of a
+# head are 637.
+PUBLISHED = UNALIGNED
 
 
 class LowRankFusion(nn.Module):
@@ -200,14 +200,3 @@ def shared_steps(masks: list[Tensor], longest: int) -> Tensor:
     width = min(longest, max(mask.shape[1] for mask in masks))
     steps = counts.masked_fill(counts == 0, width).amin(0) * (counts > 0).any(0)
     return torch.arange(width, device=steps.device) < steps.unsqueeze(1)
-
-
-def pool(x: Tensor, mask: Tensor, steps: Tensor) -> Tensor:
-    """(B, L, d), (B, L), (B, L') -> (B, L', d): step i of n' is the mean of the frames from floor(i n / n') up to,
-    without, ceil((i + 1) n / n'). 0 where there is no step or no frame."""
-    count, target = mask.sum(1)[:, None, None], steps.sum(1).clamp(min=1)[:, None, None]
-    i = torch.arange(steps.shape[1], device=x.device)[None, :, None]
-    j = torch.arange(mask.shape[1], device=x.device)[None, None, :]
-    chosen = (j >= i * count // target) & (j * target < (i + 1) * count) & steps[..., None]
-    share = chosen.to(x.dtype) / chosen.sum(-1, keepdim=True).clamp(min=1)  # (B, L', L)
-    return share @ x

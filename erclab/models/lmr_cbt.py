@@ -26,6 +26,7 @@ from erclab.models.blocks import rotate
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.fusion_lstm import read
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.unaligned import UNALIGNED
 
 # target -> sources in the order of fusion: [V, A]->L, [V, L]->A, [L, A]->V in Table 2.
 FUSION = {"text": ("visual", "audio"), "audio": ("visual", "text"), "visual": ("text", "audio")}
@@ -213,12 +214,9 @@ class LMRCBT(Model):
 
 # Table 1 and section 4.2: sizes per corpus; kernels are given there as visual / audio.
 PUBLISHED = {
-    "iemocap": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 8, "task": "emotion4",
-                "hidden": 40, "heads": 5, "layers": 5, "kernel_visual": 3, "kernel_audio": 5},
-    "mosi": {"dims": (("text", 300), ("audio", 5), ("visual", 20)), "outputs": 1, "task": "sentiment",
-             "hidden": 30, "heads": 10, "layers": 4, "kernel_visual": 3, "kernel_audio": 1},
-    "mosei": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 1, "task": "sentiment",
-              "hidden": 40, "heads": 8, "layers": 5, "kernel_visual": 3, "kernel_audio": 3},
+    "iemocap": {**UNALIGNED["iemocap"], "hidden": 40, "heads": 5, "layers": 5, "kernel_visual": 3, "kernel_audio": 5},
+    "mosi": {**UNALIGNED["mosi"], "hidden": 30, "heads": 10, "layers": 4, "kernel_visual": 3, "kernel_audio": 1},
+    "mosei": {**UNALIGNED["mosei"], "hidden": 40, "heads": 8, "layers": 5, "kernel_visual": 3, "kernel_audio": 3},
 }
 
 

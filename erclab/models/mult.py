@@ -22,6 +22,7 @@ from erclab.errors import UsageError
 from erclab.models.blocks import rotate
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.unaligned import UNALIGNED
 
 
 class MulT(Model):
@@ -180,12 +181,7 @@ class MulT(Model):
         return moved
 
 
-# Features of the unaligned corpora (GloVe, COVAREP, Facet) and what is predicted.
-PUBLISHED = {
-    "iemocap": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 8, "task": "emotion4"},
-    "mosi": {"dims": (("text", 300), ("audio", 5), ("visual", 20)), "outputs": 1, "task": "sentiment"},
-    "mosei": {"dims": (("text", 300), ("audio", 74), ("visual", 35)), "outputs": 1, "task": "sentiment"},
-}
+PUBLISHED = UNALIGNED
 
 
 def _table_5(heads: int, kernels: tuple[int, int, int], text: float, block: float) -> dict:

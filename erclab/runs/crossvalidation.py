@@ -63,6 +63,5 @@ def cross_validate(model: str, corpus: Corpus, *, by: int | str = 10, fold_seed:
 
 
 def _pool(parts: Sequence[Corpus], records: Sequence[Record]) -> Pooled:
-    task = records[0].spec["task"]
-    return Pooled(tuple(records), np.concatenate([part.targets("test", task) for part in parts]),
+    return Pooled(tuple(records), np.concatenate([part.targets("test", records[0].task) for part in parts]),
                   np.concatenate([r.predictions("test", "sound") for r in records]))

@@ -170,8 +170,9 @@ def _dims(info: models.ModelInfo, corpus: Corpus, modalities: Sequence[str] | No
     return {m: there[m] for m in modalities or there}
 
 
-def views(spec: RunSpec | dict[str, Any], corpus: Corpus, device="cpu") -> dict[str, View]:
-    """The splits of a corpus as a run's model reads them: train, valid and test.
+def views(spec: RunSpec | dict[str, Any], corpus: Corpus, device="cpu", splits: Sequence[str] = SPLITS
+          ) -> dict[str, View]:
+    """Splits of a corpus as a run's model reads them.
 
     Args:
         spec: a `RunSpec`, or the `spec` of a record.
@@ -185,6 +186,6 @@ def views(spec: RunSpec | dict[str, Any], corpus: Corpus, device="cpu") -> dict[
     vectors = [m for m in spec["modalities"] if not (m == "text" and spec["words"])]
     fit = Standardiser.fit(corpus, vectors, frames=sequences) if spec["recipe"]["standardise"] else None
     if sequences:
-        return {s: SequenceView(corpus, s, spec["modalities"], device, fit, spec["task"]) for s in SPLITS}
+        return {s: SequenceView(corpus, s, spec["modalities"], device, fit, spec["task"]) for s in splits}
     words = token_ids(list(corpus.table["text"]), spec["words"]) if spec["words"] else None
-    return {s: DialogueView(corpus, s, spec["modalities"], device, fit, spec["task"], words) for s in SPLITS}
+    return {s: DialogueView(corpus, s, spec["modalities"], device, fit, spec["task"], words) for s in splits}

@@ -8,25 +8,13 @@ the authors' recurrence.
 import math
 
 import numpy as np
+from reference_mult import position_vector, softmax
 
 FUSION = {"text": ("visual", "audio"), "audio": ("visual", "text"), "visual": ("text", "audio")}
 
 
 def sigmoid(x):
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
-
-
-def softmax(scores):
-    top = max(scores)
-    powers = [math.exp(s - top) for s in scores]
-    return [p / sum(powers) for p in powers]
-
-
-def position_vector(place, width):
-    """A block of sines, a block of cosines; the first step is 1."""
-    half = width // 2
-    rates = [math.exp(-i * math.log(10000) / max(half - 1, 1)) for i in range(half)]
-    return np.array([math.sin(place * r) for r in rates] + [math.cos(place * r) for r in rates] + [0.0] * (width % 2))
 
 
 class ReferenceLMRCBT:

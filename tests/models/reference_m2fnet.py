@@ -6,12 +6,7 @@ Written from the paper's words and the Config's, to be read beside them. A dialo
 import math
 
 import numpy as np
-
-
-def softmax(scores):
-    top = max(scores)
-    powers = [math.exp(s - top) for s in scores]
-    return [p / sum(powers) for p in powers]
+from reference_mult import softmax
 
 
 def sigmoid(x):

@@ -11,7 +11,8 @@ from reference_mult import ReferenceLMFMulT, pooled, tensor_fusion
 from erclab import models
 from erclab.contracts.batches import random_sequences, shake, with_garbage
 from erclab.errors import UsageError
-from erclab.models.lmf_mult import LMFMulT, LowRankFusion, pool, shared_steps
+from erclab.models.fusion_lstm import resample
+from erclab.models.lmf_mult import LMFMulT, LowRankFusion, shared_steps
 
 DIMS = dict(LMFMulT.tiny().dims)
 SUBSETS = [c for n in (1, 2, 3) for c in itertools.combinations(DIMS, n)]
@@ -77,7 +78,7 @@ def test_pooling_averages_the_frames_of_a_step(count, steps):
     x = torch.randn(2, count + 2, 3, generator=rng, dtype=torch.float64)
     mask = torch.arange(count + 2) < torch.tensor([[count], [0]])
     places = torch.arange(steps + 1) < torch.tensor([[steps], [steps]])
-    found = pool(x, mask, places)
+    found = resample(x, mask, places.sum(1), places.shape[1])
     np.testing.assert_allclose(found[0, :steps].numpy(), pooled(x[0, :count].numpy(), steps), rtol=0, atol=1e-12)
     want = torch.nn.functional.adaptive_avg_pool1d(x[:1, :count].transpose(1, 2), steps).transpose(1, 2)
     torch.testing.assert_close(found[:1, :steps], want)
