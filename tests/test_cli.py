@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from erclab import cli
+from erclab.cli.common import changes
 
 HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
 
@@ -67,7 +68,7 @@ def test_a_run_prints_its_scores_and_where_it_is(call):
 
 
 def test_values_are_literals_or_text():
-    assert cli._changes(["a=1", "b=0.5", "c=None", "d=(1, 2)", "e=pre"]) == {
+    assert changes(["a=1", "b=0.5", "c=None", "d=(1, 2)", "e=pre"]) == {
         "a": 1, "b": 0.5, "c": None, "d": (1, 2), "e": "pre"}
 
 

@@ -1,0 +1,81 @@
+"""`erclab run`: one model on one corpus."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from erclab.cli.common import changes, command, profile_and_corpus
+
+
+def add(commands) -> None:
+    """Add the command to the parser."""
+    run = command(commands, "run", _run, "train a model on a corpus, or load the runs that exist")
+    run.add_argument("model", metavar="MODEL", help="a name from `erclab models`")
+    profile_and_corpus(run)
+    run.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, 0 to N-1 (default: 1)")
+    run.add_argument("--protocol", default="sound",
+                     help="sound: epoch chosen on validation, test touched once (default); "
+                          "published: best test epoch, as several official codes report, beside the sound score")
+    run.add_argument("--variant", help="paper: the equations; official: the authors' code (default: the recipe's)")
+    run.add_argument("--modalities", metavar="M,M", help="a subset such as text,audio (default: all that there are)")
+    run.add_argument("--task", help="emotion, emotion4, sentiment or dimensional (default: the corpus's first)")
+    run.add_argument("--folds", metavar="N|COLUMN", help="cross-validate: N folds of dialogues, or one per value of a "
+                     "column such as session; scores are over all folds' predictions together")
+    run.add_argument("--complete", action="store_true", help="only utterances that have every modality asked for")
+    run.add_argument("--words", metavar="BERT", help="the model reads words and fine-tunes this BERT: minilm, a "
+                     "Hugging Face name or a folder (dialoguetrm)")
+    run.add_argument("--teacher", metavar="ID", help="a run to distil from (sdt with --set distillation=offline)")
+    run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
+                     help="a setting of the model or its recipe, such as hidden=32 or epochs=5; may be repeated")
+    run.add_argument("--text-encoder", default="minilm", metavar="NAME",
+                     help="minilm (default, offline), or a Hugging Face name or path; for corpora without text vectors")
+    run.add_argument("--device", metavar="D", help="auto (default), cpu, cuda or mps")
+    run.add_argument("--out", type=Path, metavar="DIR", help="where runs are kept (default: build/runs)")
+    run.add_argument("--force", action="store_true", help="train again even if the run exists")
+    run.add_argument("--json", action="store_true", help="print the records as JSON")
+
+
+def _run(options) -> int:
+    from erclab import corpora, models, runs
+    from erclab.exhibits import scores
+
+    info = models.info(options.model)  # before a corpus is read and encoded for nothing
+    modalities = [m.strip() for m in options.modalities.split(",")] if options.modalities else None
+    # A model of sequences gets the words one by one where the corpus has only their text.
+    corpus = corpora.load(options.corpus, options.data, text_encoder=options.text_encoder,
+                          text_as="tokens" if info.view == "sequence" else "vectors")
+    if options.complete:
+        corpus = corpora.complete(corpus, modalities)
+    question = {"seeds": options.seeds, "protocol": options.protocol, "profile": options.profile,
+                "variant": options.variant, "modalities": modalities, "task": options.task, "words": options.words,
+                "teacher": options.teacher, "folder": options.out, "force": options.force, "device": options.device,
+                **changes(options.changes)}
+    if options.folds:
+        return _cross_validate(options, corpus, question)
+    records = runs.run(options.model, corpus, **question)
+    if options.json:
+        print(json.dumps([r.data for r in records]))
+        return 0
+    print(scores.table({records[0].title: records}).to_string())
+    for r in records:
+        protocol = r.spec["protocol"]
+        print(f"seed {r.spec['seed']}: epoch {r.data['protocols'][protocol]['epoch']} by the {protocol} protocol, "
+              f"{r.data['wall_time_s']:.0f} s, {r.path}")
+    return 0
+
+
+def _cross_validate(options, corpus, question) -> int:
+    from erclab import runs
+    from erclab.exhibits import scores
+
+    by = int(options.folds) if options.folds.isdigit() else options.folds
+    pooled = runs.cross_validate(options.model, corpus, by=by, **question)
+    if options.json:
+        print(json.dumps([{"scores": p.scores(), "runs": [r.data for r in p.records]} for p in pooled]))
+        return 0
+    print(scores.table({pooled[0].records[0].title: pooled}).to_string())
+    seconds = sum(r.data["wall_time_s"] for p in pooled for r in p.records)
+    print(f"{len(pooled[0].records)} folds, {len(pooled[0].truth)} utterances, each predicted by a model that had not "
+          f"seen its dialogue; {seconds:.0f} s, {pooled[0].records[0].path.parent}")
+    return 0

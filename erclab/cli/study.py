@@ -1,0 +1,68 @@
+"""`erclab study`: the notebooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from erclab.cli.common import changes, command, profile_and_corpus
+from erclab.errors import NotebookError
+
+
+def add(commands) -> None:
+    """Add the command to the parser."""
+    study = command(commands, "study", _study, "execute the notebooks and leave copies, figures and a summary")
+    study.add_argument("numbers", nargs="*", metavar="NN", help="notebooks by number, such as 01 12 (default: all)")
+    profile_and_corpus(study)
+    study.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: build/study/CORPUS-PROFILE)")
+    study.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
+                       help="another parameter of the notebooks; one that a notebook does not have is an error")
+    study.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N",
+                       help="notebooks at a time, which share the cores (default: %(default)s)")
+    study.add_argument("--update", action="store_true", help="write results into notebooks/ and figures/, for a commit")
+    study.add_argument("--json", action="store_true", help="print what was executed as JSON")
+
+
+def _study(options) -> int:
+    try:
+        from erclab import notebooks
+    except ImportError as error:
+        raise NotebookError(f"{error.name} is not installed",
+                            remedy='Install it with: pip install "erclab[notebooks]".') from None
+    from erclab import corpora, paths, sweep
+    from erclab.exhibits import scores
+    from erclab.training.recipes import recipe_for
+
+    # A mistake here is one line now, not a notebook that fails later; and text is encoded here, where one sees a bar.
+    recipe_for("", "", options.profile)
+    notebooks.find(options.numbers)
+    data = str(Path(options.data).resolve()) if options.data else ""
+    corpus = corpora.load(options.corpus, data or None)
+    extra = changes(options.changes)
+    tables = []
+
+    def results(done):
+        """The table behind 12_sdt: its runs exist by now and are loaded."""
+        if any(r.name == "12_sdt" and not r.error for r in done):
+            seeds = {"seeds": extra["seeds"]} if "seeds" in extra else {}
+            tables.append(scores.table(sweep.comparison(corpus, profile=options.profile, progress=False, **seeds)))
+        return tables[0] if tables else None
+
+    done, summary = notebooks.study(
+        options.numbers, profile=options.profile, corpus=options.corpus, data=data, out=options.out, extra=extra,
+        update=options.update, results=results, jobs=options.jobs,
+        say=lambda line: print(line, file=sys.stderr, flush=True))
+    failed = [r.name for r in done if r.error]
+    if options.json:
+        print(json.dumps({"summary": str(summary), "notebooks": [
+            {"name": r.name, "path": str(r.path), "seconds": round(r.seconds, 1), "error": r.error} for r in done]}))
+    else:
+        for table in tables:
+            print(f"Scores on the test split (%), mean ± deviation over seeds:\n{table.to_string()}\n")
+        print(f"{len(done) - len(failed)} of {len(done)} notebooks done"
+              + (f", failed: {', '.join(failed)}" if failed else ""))
+        figures = paths.figures_dir() if options.update else summary.parent / "figures"
+        print(f"Summary:   {summary}\nNotebooks: {summary.parent}\nFigures:   {figures}")
+    return 1 if failed else 0
