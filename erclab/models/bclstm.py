@@ -19,6 +19,7 @@ from torch import nn
 from erclab.batches import DialogueBatch
 from erclab.errors import UsageError
 from erclab.models.dialoguernn import over_dialogue
+from erclab.models.dropout import Dropout
 from erclab.models.fusion_lstm import read
 from erclab.models.interface import Model, Output, check_sizes
 
@@ -92,7 +93,7 @@ class BCLSTM(Model):
         self.lstm = nn.LSTM(sum(d for _, d in config.dims), config.hidden, config.layers, batch_first=True,
                             bidirectional=config.bidirectional, dropout=config.dropout if config.layers > 1 else 0.0)
         self.match = nn.Linear(width, width) if config.attention else None
-        self.head = nn.Sequential(nn.Linear(width, config.head_hidden), nn.ReLU(), nn.Dropout(config.dropout),
+        self.head = nn.Sequential(nn.Linear(width, config.head_hidden), nn.ReLU(), Dropout(config.dropout),
                                   nn.Linear(config.head_hidden, config.outputs))
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:

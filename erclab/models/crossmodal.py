@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erclab.models.blocks import split_heads
+from erclab.models.dropout import Dropout
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class CrossmodalTransformer(nn.Module):
                  zeros_have_no_position: bool = False):
         super().__init__()
         self.width, self.future_mask, self.zeros_have_no_position = width, future_mask, zeros_have_no_position
-        self.dropout = nn.Dropout(dropouts.embedding)
+        self.dropout = Dropout(dropouts.embedding)
         self.layers = nn.ModuleList(CrossmodalLayer(width, heads, dropouts) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
@@ -92,7 +93,7 @@ class CrossmodalLayer(nn.Module):
         for linear in (self.w1, self.w2):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
-        self.relu_dropout, self.residual_dropout = nn.Dropout(dropouts.relu), nn.Dropout(dropouts.residual)
+        self.relu_dropout, self.residual_dropout = Dropout(dropouts.relu), Dropout(dropouts.residual)
 
     def forward(self, x: Tensor, memory: tuple[Tensor, Tensor] | None, keep: Tensor, *, attention: bool = True,
                 read: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
@@ -127,7 +128,7 @@ class Attention(nn.Module):
         for linear in (self.project, self.out):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, query: Tensor, keys: Tensor, keep: Tensor, values: Tensor | None = None, *,
                 attention: bool = True) -> tuple[Tensor, Tensor | None]:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from erclab.batches import DialogueBatch
 from erclab.errors import UsageError
 from erclab.models.blocks import masked_softmax
+from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
 
 
@@ -105,7 +106,7 @@ class DialogueRNN(Model):
         width = len(directions) * config.emotion_width
         self.match = nn.Linear(width, width) if config.dialogue_attention else None
         self.linear, self.classifier = nn.Linear(width, config.head_width), nn.Linear(config.head_width, config.outputs)
-        self.output_dropout, self.dropout = nn.Dropout(config.output_dropout), nn.Dropout(config.dropout)
+        self.output_dropout, self.dropout = Dropout(config.output_dropout), Dropout(config.dropout)
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
         """Classify every utterance. See the class for what comes back.

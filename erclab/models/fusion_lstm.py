@@ -13,12 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from erclab.batches import SequenceBatch
 from erclab.models.blocks import last_step
+from erclab.models.dropout import Dropout, dropout
 from erclab.models.interface import Model, Output, check_sizes
 from erclab.models.unaligned import UNALIGNED
 
@@ -82,7 +82,7 @@ class FusionLSTM(Model):
         """From the last states of so many LSTMs to C numbers."""
         c = self.config
         width = lstms * c.hidden * (2 if c.bidirectional else 1)
-        return nn.Sequential(nn.Linear(width, c.head_hidden), nn.ReLU(), nn.Dropout(c.dropout),
+        return nn.Sequential(nn.Linear(width, c.head_hidden), nn.ReLU(), Dropout(c.dropout),
                              nn.Linear(c.head_hidden, c.outputs))
 
 
@@ -100,7 +100,7 @@ class EFLSTM(FusionLSTM):
     def __init__(self, config: FusionLSTM.Config):
         super().__init__()
         self.config = config
-        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.input_dropout = Dropout(config.input_dropout)
         self.encoder = self.lstm(sum(d for _, d in config.dims))
         self.classify = self.head(1)
 
@@ -132,7 +132,7 @@ class LFLSTM(FusionLSTM):
     def __init__(self, config: FusionLSTM.Config):
         super().__init__()
         self.config = config
-        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.input_dropout = Dropout(config.input_dropout)
         self.encoder = nn.ModuleDict({m: self.lstm(d) for m, d in config.dims})
         self.classify = self.head(len(config.dims))
 
@@ -184,7 +184,7 @@ def read_dense(lstm: nn.LSTM, x: Tensor, mask: Tensor) -> Tensor:
         return torch.lstm(x, (start, start), weights, lstm.bias, 1, 0.0, lstm.training, False, True)[0]
 
     for layer in range(lstm.num_layers):
-        x = F.dropout(x, lstm.dropout, lstm.training) if layer else x
+        x = dropout(x, lstm.dropout) if layer and lstm.training and lstm.dropout else x
         states = [direction(x, f"l{layer}")]
         if lstm.bidirectional:
             states.append(direction(x[turned], f"l{layer}_reverse")[turned])

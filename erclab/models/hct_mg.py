@@ -36,6 +36,7 @@ from erclab.batches import SequenceBatch
 from erclab.errors import UsageError
 from erclab.models.blocks import last_step
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
+from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
 from erclab.models.unaligned import UNALIGNED
 
@@ -155,7 +156,7 @@ class HCTMG(Model):
         self.self_attention = CrossmodalTransformer(auxiliaries * d, config.heads, config.self_layers, dropouts)
         self.w = nn.ModuleList(nn.Linear(d, d, bias=False) for _ in range(auxiliaries))
         width = 2 * auxiliaries * d
-        self.head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Dropout(config.output_dropout),
+        self.head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), Dropout(config.output_dropout),
                                   nn.Linear(width, config.outputs))
 
     def forward(self, batch: SequenceBatch, *, attention: bool = False) -> Output:

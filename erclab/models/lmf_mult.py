@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from erclab.batches import SequenceBatch
 from erclab.errors import UsageError
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
+from erclab.models.dropout import Dropout
 from erclab.models.fusion_lstm import resample
 from erclab.models.interface import Model, Output, check_sizes
 from erclab.models.unaligned import UNALIGNED
@@ -112,7 +113,7 @@ class LMFMulT(Model):
         def transformer(width: int, layers: int) -> CrossmodalTransformer:
             return CrossmodalTransformer(width, config.heads, layers, dropouts, future_mask=config.future_mask)
 
-        self.text_dropout = nn.Dropout(config.embedding_dropout)
+        self.text_dropout = Dropout(config.embedding_dropout)
         self.project = nn.ModuleDict({m: nn.Conv1d(features, d, 1, bias=False) for m, features in config.dims})
         self.fuse = LowRankFusion(modalities, d, config.rank)
         target = config.fused == "target"
@@ -122,7 +123,7 @@ class LMFMulT(Model):
         self.memory = nn.ModuleDict({name: transformer(width if target else d, config.memory_layers)
                                      for name in (("fused",) if target else modalities)})
         self.proj1, self.proj2 = nn.Linear(width, width), nn.Linear(width, width)
-        self.output_dropout = nn.Dropout(config.output_dropout)
+        self.output_dropout = Dropout(config.output_dropout)
         self.out = nn.Linear(width, config.outputs)
 
     def forward(self, batch: SequenceBatch, *, attention: bool = False) -> Output:

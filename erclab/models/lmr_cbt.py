@@ -24,6 +24,7 @@ from erclab.batches import SequenceBatch
 from erclab.errors import UsageError, unknown
 from erclab.models.blocks import rotate
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
+from erclab.models.dropout import Dropout
 from erclab.models.fusion_lstm import read
 from erclab.models.interface import Model, Output, check_sizes
 from erclab.models.unaligned import UNALIGNED
@@ -153,7 +154,7 @@ class LMRCBT(Model):
             m: RecurrentFront(width, config) if m == "text" and config.text_front == "bilstm"
             else ConvolutionalFront(width, d, getattr(config, f"kernel_{m}"), config.same_length)
             for m, width in config.dims})
-        self.text_dropout = nn.Dropout(config.embedding_dropout)
+        self.text_dropout = Dropout(config.embedding_dropout)
         self.encoder = nn.ModuleDict({
             m: CrossmodalTransformer(d, config.heads, config.layers, dropouts, future_mask=config.future_mask,
                                      zeros_have_no_position=config.attend_padding)
@@ -161,7 +162,7 @@ class LMRCBT(Model):
         self.fuse = nn.ModuleDict({m: CrossModal(d, config.dead_affine) for m in config.sources})
         # Eq. 7 has two linear maps. The code has a third behind the second, which their product could replace; with
         # it the published size is met.
-        self.head = nn.Sequential(nn.Linear(M * d, M * d), nn.ReLU(), nn.Dropout(config.output_dropout),
+        self.head = nn.Sequential(nn.Linear(M * d, M * d), nn.ReLU(), Dropout(config.output_dropout),
                                   nn.Linear(M * d, M * d))
         self.out = nn.Linear(M * d, config.outputs)
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from erclab.batches import DialogueBatch
 from erclab.errors import UsageError
 from erclab.models.crossmodal import Attention
+from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
 
 
@@ -125,7 +126,7 @@ class M2FNet(Model):
             self.dialogue = Recurrence(read, H, config.bidirectional)
             self.own = Recurrence(read, H, config.bidirectional) if stated else None
             width = H * (1 + config.bidirectional) * (1 + stated)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.classifier = nn.Linear(width, config.outputs)
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
@@ -220,7 +221,7 @@ class FusionLayer(nn.Module):
         self.attention = Attention(H, config.heads, config.dropout)
         self.norm, self.feed_forward_norm = nn.LayerNorm(H), nn.LayerNorm(H)
         self.w1, self.w2 = nn.Linear(H, config.expansion * H), nn.Linear(config.expansion * H, H)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, M, H) -> the same and the attention (N, heads, M, M)."""

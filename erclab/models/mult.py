@@ -21,6 +21,7 @@ from erclab.batches import SequenceBatch
 from erclab.errors import UsageError
 from erclab.models.blocks import rotate
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
+from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
 from erclab.models.unaligned import UNALIGNED
 
@@ -123,7 +124,7 @@ class MulT(Model):
         for m, features in config.dims:
             k = getattr(config, f"kernel_{m}")
             self.project[m] = nn.Conv1d(features, d, k, padding=k // 2, bias=False)
-        self.text_dropout = nn.Dropout(config.embedding_dropout)
+        self.text_dropout = Dropout(config.embedding_dropout)
         self.crossmodal = nn.ModuleDict({
             f"{m}_from_{n}": transformer(d, config.layers, attention[n])
             for m in modalities for n in modalities if n != m})
@@ -132,7 +133,7 @@ class MulT(Model):
                                      for m in modalities})
         width *= len(modalities)
         self.proj1, self.proj2 = nn.Linear(width, width), nn.Linear(width, width)
-        self.output_dropout = nn.Dropout(config.output_dropout)
+        self.output_dropout = Dropout(config.output_dropout)
         self.out = nn.Linear(width, config.outputs)
 
     def forward(self, batch: SequenceBatch, *, attention: bool = False) -> Output:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from erclab.models.crossmodal import Attention
+from erclab.models.dropout import Dropout
 
 
 class PostNormEncoder(nn.Module):
@@ -71,7 +72,7 @@ class PostNormLayer(nn.Module):
         nn.init.zeros_(self.attention.out.bias)
         self.norm, self.feed_forward_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.w1, self.w2 = nn.Linear(width, inner), nn.Linear(inner, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, query: Tensor, memory: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
         """(B, Lq, H), (B, L, H), (B, Lq or 1, L) -> (B, Lq, H) and the weights (B, heads, Lq, L)."""

@@ -26,6 +26,7 @@ from erclab.batches import DialogueBatch
 from erclab.errors import UsageError
 from erclab.models import sdt_distillation
 from erclab.models.blocks import split_heads
+from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
 from erclab.models.sdt_distillation import Losses
 
@@ -164,7 +165,7 @@ class SDT(Model):
         self.join = nn.Linear(parts * H, H) if multimodal == "concat" and parts > 1 else None
         self.teacher = nn.Linear(H, C) if multimodal != "none" else None
         self.student = nn.ModuleDict({
-            m: nn.Sequential(nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(H, C)) for m in modalities})
+            m: nn.Sequential(nn.ReLU(), Dropout(config.dropout), nn.Linear(H, C)) for m in modalities})
         self._frozen: tuple[SDT, ...] = ()  # in a tuple a module is not a part: not trained, not stored
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
@@ -337,7 +338,7 @@ class CrossModalEncoder(nn.Module):
         self.norm = nn.LayerNorm(H, eps=1e-6)
         self.feed_forward_norm = nn.LayerNorm(H, eps=1e-6)
         self.w1, self.w2 = nn.Linear(H, H), nn.Linear(H, H)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, query: Tensor, key: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, H), (B, T, H), (B, T) -> (B, T, H) and the attention (B, heads, T, T).
