@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from erclab import tasks
@@ -26,6 +27,8 @@ class DialogueBatch:
         rows: (B, T) int64, the utterance's row in its corpus, -1 at padded turns.
         tokens: (B, T, W) int64, the words of each utterance as an encoder's token ids without special tokens, -1
             after the last; None where the model does not read words.
+        places: (N,) int64, where in the B T turns, one dialogue after the other, the utterances are. Whoever makes
+            the batch knows it without asking a GPU; None lets `pack` find out.
     """
 
     features: dict[str, Tensor]
@@ -34,6 +37,25 @@ class DialogueBatch:
     labels: Tensor
     rows: Tensor
     tokens: Tensor | None = None
+    places: Tensor | None = None
+
+    def pack(self, x: Tensor) -> Tensor:
+        """(B, T, ...) -> (N, ...): the utterances without the padding, in their order."""
+        return x.flatten(0, 1)[self._places]
+
+    def unpack(self, x: Tensor) -> Tensor:
+        """(N, ...) -> (B, T, ...), 0 at padded turns."""
+        grid = x.new_zeros(self.mask.numel(), *x.shape[1:])
+        return grid.index_put((self._places,), x).unflatten(0, self.shape)
+
+    @property
+    def _places(self) -> Tensor:
+        return self.mask.flatten().nonzero().squeeze(1) if self.places is None else self.places
+
+    @property
+    def targets(self) -> Tensor:
+        """The labels, -1 or NaN wherever a loss must not count."""
+        return _only(self.labels, self.annotated)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -68,6 +90,11 @@ class SequenceBatch:
     rows: Tensor
 
     @property
+    def targets(self) -> Tensor:
+        """The labels; -1 or NaN wherever a loss must not count."""
+        return self.labels
+
+    @property
     def shape(self) -> tuple[int]:
         """(B,)."""
         return tuple(self.rows.shape)
@@ -80,6 +107,12 @@ class SequenceBatch:
     def __len__(self) -> int:
         """The number of utterances."""
         return len(self.rows)
+
+
+def _only(labels: Tensor, there: Tensor) -> Tensor:
+    if labels.is_floating_point():
+        return torch.where(there.unsqueeze(-1), labels, torch.nan)
+    return torch.where(there, labels, -1)
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,11 @@ def annotated(labels: Tensor) -> Tensor:
 def loss(task: str, logits: Tensor, labels: Tensor, class_weight: Tensor | None = None) -> Tensor:
     """The mean loss over what is annotated, a scalar; 0 where nothing is.
 
+    What is not annotated is weighed by 0 rather than left out: how much there is of it would have to be asked of a GPU.
+
     Args:
-        logits: (N, C).
-        labels: (N,) or (N, K), see the module.
+        logits: (..., C).
+        labels: (...) or (..., K), see the module.
         class_weight: (C,) for `emotion` only. The cross-entropy is divided by the sum of the labels' weights.
 
     Raises:
@@ -51,16 +53,16 @@ def loss(task: str, logits: Tensor, labels: Tensor, class_weight: Tensor | None 
         raise unknown("task", task, TASKS)
     if class_weight is not None and task != "emotion":
         raise UsageError(f"class weights are for the task emotion, not {task}", remedy="Set class_weights=False.")
-    there = annotated(labels) if task == "emotion" else ~labels.isnan()
+    there = labels >= 0 if task == "emotion" else ~labels.isnan()
     if task == "emotion":
-        every = F.cross_entropy(logits[there], labels[there], weight=class_weight, reduction="sum")
-        count = there.sum() if class_weight is None else class_weight[labels[there]].sum()
+        every = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), torch.where(there, labels, -1).reshape(-1),
+                                weight=class_weight, reduction="sum", ignore_index=-1)
+        count = there.sum() if class_weight is None else (class_weight[labels.clamp(min=0)] * there).sum()
     elif task == "emotion4":
-        pairs = logits.unflatten(-1, (-1, 2))
-        every = F.cross_entropy(pairs[there], labels[there].long(), reduction="sum")
-        count = there.sum()
+        pairs, which = logits.reshape(-1, 2), torch.where(there, labels, -1).long().reshape(-1)
+        every, count = F.cross_entropy(pairs, which, reduction="sum", ignore_index=-1), there.sum()
     else:
-        error = (logits - labels)[there]
+        error = torch.where(there, logits - labels, 0)
         every, count = (error.abs() if task == "sentiment" else error.square()).sum(), there.sum()
     return every / count.clamp(min=torch.finfo(every.dtype).tiny if count.is_floating_point() else 1)
 

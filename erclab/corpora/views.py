@@ -146,6 +146,8 @@ class DialogueView(View):
         if self.tokens is not None:
             tokens = self.tokens[index].masked_fill(~mask.unsqueeze(-1), -1)
             tokens = tokens[..., : max(int((tokens >= 0).sum(-1).max()), 1)]
+        steps = self.lengths[dialogues]
+        places = np.flatnonzero(np.arange(steps.max()) < steps[:, None])
         return DialogueBatch(
             features={m: x[index] * mask.unsqueeze(-1) for m, x in self.features.items()},
             mask=mask,
@@ -153,6 +155,7 @@ class DialogueView(View):
             labels=self.labels[index].masked_fill(~mask.view(*mask.shape, *[1] * (self.labels.dim() - 1)), 0),
             rows=self.rows[index].masked_fill(~mask, -1),
             tokens=tokens,
+            places=torch.from_numpy(places).to(self.labels.device),
         )
 
 

@@ -51,8 +51,7 @@ class Model(nn.Module):
         Returns:
             A named tuple of scalars whose first two fields are `total` and `task`.
         """
-        at = batch.annotated
-        task = tasks.loss(self.config.task, output.logits[at], batch.labels[at], class_weight)
+        task = tasks.loss(self.config.task, output.logits, batch.targets, class_weight)
         return Losses(task, task)
 
     def after_epoch(self) -> dict[str, Any]:

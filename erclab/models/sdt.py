@@ -176,12 +176,13 @@ class SDT(Model):
         """
         self._check(batch)
         aux, weights = {}, {} if attention else None
+        gates = aux if attention or not self.training else {}  # a step of training has no use for them
 
-        # Temporal convolution, then positions and speakers.
-        turns = batch.mask.shape[1]
-        who = self.speaker(batch.speakers.masked_fill(~batch.mask, self.config.speakers))  # (B, T, H)
-        x = {m: self.project[m](batch.features[m].transpose(1, 2)).transpose(1, 2) + self.position[:turns] + who
-             for m in self.config.modalities}  # H_m: (B, T, H)
+        # Temporal convolution, then positions and speakers. All but the attention is done on the N utterances alone.
+        who = self.speaker(batch.pack(batch.speakers)) + batch.pack(self.position[: batch.shape[1]].expand(
+            len(batch), -1, -1))  # (N, H)
+        x = {m: F.linear(batch.pack(batch.features[m]), self.project[m].weight.squeeze(-1)) + who
+             for m in self.config.modalities}  # H_m: (N, H)
 
         # Intra- and inter-modal transformers, each followed by its unimodal gate: z = sigmoid(W h), z * h.
         streams, enhanced = [], {}
@@ -189,14 +190,14 @@ class SDT(Model):
             own = []
             for n in self.config.sources(m):
                 pair = f"{m}_from_{n}"
-                h, attended = self.encoder[pair](x[m], x[n], batch.mask)
+                h, attended = self.encoder[pair](x[m], x[n], batch)
                 if pair in self.unimodal_gate:
-                    z = torch.sigmoid(self.unimodal_gate[pair](h))
-                    h, aux[f"unimodal_gate.{pair}"] = z * h, z
+                    z = torch.sigmoid(h if self.config.frozen_identity_gates else self.unimodal_gate[pair](h))
+                    h, gates[f"unimodal_gate.{pair}"] = z * h, z
                 if attention:
                     weights[pair] = attended
                 own.append(h)
-            enhanced[m] = self._one_of(m, own)  # H'_m: (B, T, H)
+            enhanced[m] = self._one_of(m, own)  # H'_m: (N, H)
             streams += own
         aux |= {f"student.{m}": self.student[m](h) for m, h in enhanced.items()}
 
@@ -205,28 +206,29 @@ class SDT(Model):
             logits = torch.stack([aux[f"student.{m}"] for m in self.config.modalities]).mean(dim=0)
         else:
             parts = streams if self.config.unimodal_fusion == "none" else list(enhanced.values())
-            logits = self.teacher(self._fused(torch.stack(parts, dim=2), aux))
+            logits = self.teacher(self._fused(torch.stack(parts, dim=1), gates))
+        aux = {name: batch.unpack(x) for name, x in aux.items()}
         for teacher in self._frozen:
             with torch.no_grad():
                 aux["offline"] = teacher(batch).logits
-        return Output(logits, weights, aux)
+        return Output(batch.unpack(logits), weights, aux)
 
     def _one_of(self, m: str, streams: list[Tensor]) -> Tensor:
-        """The unimodal level after its gates: N streams (B, T, H) -> (B, T, H)."""
+        """The unimodal level after its gates: streams (N, H) -> (N, H)."""
         if m in self.reduce:
             return self.reduce[m](torch.cat(streams, dim=-1))
         together = torch.stack(streams)
         return together.sum(dim=0) if self.config.unimodal_fusion == "add" else together.mean(dim=0)
 
-    def _fused(self, parts: Tensor, aux: dict[str, Tensor]) -> Tensor:
-        """The multimodal level: (B, T, M, H), or of all streams (B, T, M N, H), -> (B, T, H)."""
+    def _fused(self, parts: Tensor, gates: dict[str, Tensor]) -> Tensor:
+        """The multimodal level: (N, M, H), or all streams of all M modalities, -> (N, H)."""
         if self.join is not None:
-            return self.join(parts.flatten(2))
+            return self.join(parts.flatten(1))
         if self.multimodal_gate is not None:
-            gate = self.multimodal_gate(parts).softmax(dim=2)  # separately for every feature
-            aux["multimodal_gate"] = gate.unflatten(2, (len(self.config.dims), -1)).sum(dim=3)
+            gate = self.multimodal_gate(parts).softmax(dim=1)  # separately for every feature
+            gates["multimodal_gate"] = gate.unflatten(1, (len(self.config.dims), -1)).sum(dim=2)
             parts = gate * parts
-        return parts.sum(dim=2)
+        return parts.sum(dim=1)
 
     def distil_from(self, teacher: SDT | None) -> None:
         """Take the soft labels of `distillation="offline"` from a trained SDT; None lets go of it.
@@ -261,8 +263,9 @@ class SDT(Model):
     def loss(self, output: Output, batch: DialogueBatch, class_weight: Tensor | None = None) -> Losses:
         """gamma_1 L_task + gamma_2 sum_m L_CE(student m) + gamma_3 L_KL; see `erclab.models.sdt_distillation`.
 
-        Valid utterances are picked out before any logarithm. The authors multiply by the mask instead, which
-        since PyTorch 1.13 gives 0 * -inf = NaN gradients on every padded batch (pytorch issue 89558).
+        Padded turns have the same finite logits everywhere, and so a divergence of 0. The authors multiply
+        log-probabilities by the mask instead, which since PyTorch 1.13 gives NaN gradients on every padded batch
+        (pytorch issue 89558).
 
         Args:
             class_weight: (C,) or None. The cross-entropies are divided by the sum of the weights of their
@@ -271,13 +274,13 @@ class SDT(Model):
         Raises:
             UsageError: offline distillation without a teacher.
         """
-        config, valid = self.config, batch.annotated
+        config = self.config
         offline = config.distillation == "offline"
         if offline and "offline" not in output.aux:
             raise UsageError("offline distillation needs a trained SDT as teacher", remedy="Call distil_from(teacher).")
-        students = [output.aux[f"student.{m}"][valid] for m in config.modalities]
-        return sdt_distillation.losses(config, output.logits[valid], students, batch.labels[valid], class_weight,
-                                       output.aux["offline"][valid] if offline else None)
+        students = [output.aux[f"student.{m}"] for m in config.modalities]
+        return sdt_distillation.losses(config, output.logits, students, batch.targets, class_weight,
+                                       output.aux["offline"] if offline else None)
 
     def _check(self, batch: DialogueBatch) -> None:
         self.require(batch)
@@ -340,26 +343,27 @@ class CrossModalEncoder(nn.Module):
         self.w1, self.w2 = nn.Linear(H, H), nn.Linear(H, H)
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, query: Tensor, key: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, H), (B, T, H), (B, T) -> (B, T, H) and the attention (B, heads, T, T).
+    def forward(self, query: Tensor, key: Tensor, batch: DialogueBatch) -> tuple[Tensor, Tensor]:
+        """Two streams (N, H) of the batch's utterances -> (N, H) and the attention (B, heads, T, T).
 
         One stream that attends to itself is dropped out once, as in the authors' code; two streams each.
         """
         query, key = (self.dropout(query),) * 2 if key is query else (self.dropout(query), self.dropout(key))
         q, k = (self.norm(query), self.norm(key)) if self.live_norm else (query, key)
-        attended, weights = self.attend(q, k, mask)
+        attended, weights = self.attend(q, k, batch)
         x = query + self.dropout(attended)
         inner = self.dropout(F.gelu(self.w1(self.feed_forward_norm(x)), approximate="tanh"))
         return x + self.dropout(self.w2(inner)), weights
 
-    def attend(self, query: Tensor, key: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Scaled dot-product attention over the valid turns of the key stream."""
-        q, k, v = (split_heads(w(x), self.heads) for w, x in ((self.q, query), (self.k, key), (self.v, key)))
+    def attend(self, query: Tensor, key: Tensor, batch: DialogueBatch) -> tuple[Tensor, Tensor]:
+        """Scaled dot-product attention over the turns of the key stream."""
+        q, k, v = (split_heads(batch.unpack(w(x)), self.heads)
+                   for w, x in ((self.q, query), (self.k, key), (self.v, key)))
         scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)  # (B, heads, T, T)
-        scores = scores.masked_fill(~mask[:, None, None, :], float("-inf"))
+        scores = scores.masked_fill(~batch.mask[:, None, None, :], float("-inf"))
         weights = scores.softmax(dim=-1)
         context = self.dropout(weights) @ v  # (B, heads, T, H / heads)
-        return self.out(context.transpose(1, 2).flatten(2)), weights
+        return self.out(batch.pack(context.transpose(1, 2).flatten(2))), weights
 
 
 def sinusoids(length: int, width: int) -> Tensor:

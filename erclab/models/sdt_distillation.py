@@ -42,38 +42,42 @@ def losses(config: SDT.Config, fused: Tensor, students: list[Tensor], labels: Te
     """gamma_1 L_task + gamma_2 sum_m L_CE(student m) + gamma_3 L_KL. A weight of 0 takes its term out of the total.
 
     Args:
-        fused, students, frozen: logits (N, C) of annotated utterances; `frozen` of the teacher for "offline".
-        labels: (N,) or (N, K), see `erclab.tasks`.
+        fused, students, frozen: logits (..., C); `frozen` of the teacher for "offline".
+        labels: (...) or (..., K), see `erclab.tasks`. Utterances without any take no part.
         class_weight: (C,) or None, for the cross-entropies only.
     """
     task = tasks.loss(config.task, fused, labels, class_weight)
     student = sum(tasks.loss(config.task, s, labels, class_weight) for s in students)
-    distilled = distillation(config, fused, students, frozen)
+    distilled = distillation(config, fused, students, frozen, tasks.annotated(labels))
     # Left out rather than multiplied by 0: an optimiser's weight decay passes by what has no gradient.
     weighted = [g * term for g, term in zip(config.loss_weights, (task, student, distilled), strict=True) if g]
     return Losses(sum(weighted), task, student, distilled)
 
 
-def distillation(config: SDT.Config, fused: Tensor, students: list[Tensor], frozen: Tensor | None) -> Tensor:
-    """The term of `config.distillation`, a scalar. `detach_teacher` makes soft labels plain targets in all three."""
+def distillation(config: SDT.Config, fused: Tensor, students: list[Tensor], frozen: Tensor | None, there: Tensor
+                 ) -> Tensor:
+    """The term of `config.distillation`, a scalar, over the utterances that are `there` (...). `detach_teacher` makes
+    soft labels plain targets in all three."""
     if config.distillation == "online":
         pairs, share = list(permutations([fused, *students], 2)), len(students)  # K - 1
     else:
         pairs, share = [(fused if config.distillation == "self" else frozen, student) for student in students], 1
-    return sum(distance(config, t.detach() if config.detach_teacher else t, s) for t, s in pairs) / share
+    return sum(distance(config, t.detach() if config.detach_teacher else t, s, there) for t, s in pairs) / share
 
 
-def distance(config: SDT.Config, target: Tensor, learner: Tensor) -> Tensor:
-    """Mean over utterances of KL(target || learner) at temperature tau, (N, C) each.
+def distance(config: SDT.Config, target: Tensor, learner: Tensor, there: Tensor) -> Tensor:
+    """Mean over the utterances that are `there` (...) of KL(target || learner) at temperature tau, (..., C) each.
 
     The four pairs of `emotion4` are four distributions. A regression has no soft labels: there the distance is
     squared.
     """
+    count = there.sum().clamp(min=1)
     if config.task in ("sentiment", "dimensional"):
-        return (target - learner).square().sum() / max(len(target), 1)
+        return ((target - learner).square().sum(-1) * there).sum() / count
     if config.task == "emotion4":
         target, learner = target.unflatten(-1, (-1, 2)), learner.unflatten(-1, (-1, 2))
     tau = config.temperature
-    divergence = F.kl_div(F.log_softmax(learner / tau, dim=-1), F.log_softmax(target / tau, dim=-1),
-                          reduction="sum", log_target=True) / max(len(target), 1)
+    each = F.kl_div(F.log_softmax(learner / tau, dim=-1), F.log_softmax(target / tau, dim=-1), reduction="none",
+                    log_target=True)
+    divergence = (each.flatten(there.dim()).sum(-1) * there).sum() / count
     return divergence * tau**2 if config.tau_squared else divergence
