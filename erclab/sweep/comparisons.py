@@ -1,4 +1,4 @@
-"""Lists of runs that answer one question together."""
+"""The comparisons that notebooks make: a model beside what it must beat, or in several settings."""
 
 from __future__ import annotations
 

@@ -1,0 +1,163 @@
+"""The runs of a sweep are loaded, or trained several at a time, and what fails is tried again."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from erclab import paths, runs
+from erclab.corpora import Corpus
+from erclab.errors import RunError, UsageError, unknown
+from erclab.progress import bar
+from erclab.runs import Record
+from erclab.storage import write_atomically
+from erclab.sweep import grid
+from erclab.sweep.backends import Here, Loky, Ray
+from erclab.sweep.grid import Grid
+from erclab.sweep.jobs import Job, Part, plan
+from erclab.sweep.results import Failure, Result
+from erclab.sweep.worker import Answer, Task
+from erclab.training.device import choose_device
+
+BACKENDS = ("loky", "ray")
+
+Said = Callable[[Job, "Record | Failure", int, int], None]
+
+
+def run(question: str | Path | Mapping[str, Any] | Grid | Iterable[Grid], *, folder: Path | None = None,
+        jobs: int | None = None, backend: str = "loky", address: str | None = None, gpus_per_run: float = 0.0,
+        retries: int = 1, force: bool = False, device: str | None = None, progress: bool = True,
+        said: Said | None = None) -> Result:
+    """Do a sweep: load the runs that exist, train the others. An interrupt ends the workers and keeps what is done.
+
+    Args:
+        question: a YAML file, its content as a dictionary, or grids.
+        folder: where runs are kept; `paths.runs_dir()` by default.
+        jobs: how many runs at a time, each with one CPU thread; 1 trains in this process with all of its threads.
+            By default one per core; on a GPU one; on Ray as many as there is room for.
+        backend: "loky" (processes of this machine) or "ray".
+        address: of a Ray cluster; without it the one that runs here, or else a new one of this machine.
+        gpus_per_run: the share of a GPU that a run takes on Ray, such as 0.2; 0 trains on CPUs.
+        retries: how often a run that failed is tried again, after all the others.
+        force: train again even what exists.
+        device: as for `erclab.runs.run`.
+        progress: show a bar with the time that remains.
+        said: is told of every run that has ended for good: its job, its record or failure, how many have, of how many.
+
+    Raises:
+        UsageError, CorpusError, FeatureError: the question makes no sense; nothing was trained.
+        RunError: the folder cannot be written, or the backend not be used.
+    """
+    if backend not in BACKENDS:
+        raise unknown("backend", backend, BACKENDS)
+    for name, value, least in (("jobs", jobs, 1), ("retries", retries, 0), ("gpus_per_run", gpus_per_run, 0)):
+        if value is not None and value < least:
+            raise UsageError(f"{name} = {value}", remedy=f"{least} or more.")
+    if backend != "ray" and (address or gpus_per_run):
+        raise UsageError("an address and a share of a GPU are Ray's", remedy="Add --backend ray.")
+    if backend != "ray" or not gpus_per_run:
+        choose_device(device)  # a device that is not here is one line, not a failure of every run
+    corpora: dict[Part, Corpus] = {}
+
+    def load(part: Part) -> Corpus:
+        if part not in corpora:
+            corpora[part] = part.load()
+        return corpora[part]
+
+    planned = plan(_grids(question), load)
+    folder = Path(folder or paths.runs_dir()).absolute()
+    records, failures = {}, {}
+    missing = []
+    for job in planned:
+        path = folder / f"{job.id}.json"
+        if force or not path.exists():
+            missing.append(job)
+            continue
+        try:
+            records[job.id] = runs.load(path)
+        except RunError as error:  # named and left alone: it is the user's to delete
+            failures[job.id] = Failure(job, str(error), attempts=0)
+    workers: dict[str, str] = {}
+    if missing:
+        with _shared(folder) as token:
+            tasks = [Task(job, folder, token, force, device) for job in missing]
+            if backend == "ray":
+                where = Ray(corpora, jobs, address, gpus_per_run)
+            else:
+                count = min(len(tasks), jobs or _jobs(device))
+                where = Here(corpora, progress) if count == 1 else Loky(count)
+            with closing(where):
+                for task, answer, attempts in _tried(where, tasks, retries, progress):
+                    outcome = _outcome(task, answer, attempts)
+                    (failures if isinstance(outcome, Failure) else records)[task.job.id] = outcome
+                    workers[task.job.id] = answer.worker
+                    if said:
+                        said(task.job, outcome, len(workers), len(tasks))
+    return Result(planned, [records[j.id] for j in planned if j.id in records],
+                  [failures[j.id] for j in planned if j.id in failures],
+                  {name: worker for name, worker in workers.items() if name in records})
+
+
+def _grids(question) -> Iterable[Grid]:
+    if isinstance(question, str | Path):
+        return grid.read(question)
+    if isinstance(question, Mapping):
+        return grid.grids(question)
+    return (question,) if isinstance(question, Grid) else tuple(question)
+
+
+@contextmanager
+def _shared(folder: Path) -> Iterator[str]:
+    """The folder, with a file by which a worker sees whether it is the same folder there."""
+    token = f".sweep-{secrets.token_hex(8)}"
+    try:
+        write_atomically(folder / token, b"")
+    except OSError as error:
+        raise RunError(f"runs cannot be stored here: {error.strerror or error}", where=folder,
+                       remedy="Choose another folder (--out, ERCLAB_RUNS).") from None
+    try:
+        yield token
+    finally:
+        (folder / token).unlink(missing_ok=True)
+
+
+def _jobs(device: str | None) -> int:
+    return joblib.cpu_count() if choose_device(device).type == "cpu" else 1
+
+
+def _tried(where, tasks: list[Task], retries: int, progress: bool) -> Iterator[tuple[Task, Answer, int]]:
+    """(task, its last answer, attempts) of every task, as they end for good."""
+    left = {t.job.id: t for t in tasks}
+    with bar(total=len(tasks), desc="sweep", unit="run", progress=progress, smoothing=0) as shown:
+        for attempt in range(1, retries + 2):
+            failed = 0
+            with closing(where.answers(list(left.values()))) as answers:
+                for answer in answers:
+                    if answer.error and attempt <= retries:
+                        failed += 1
+                        shown.set_postfix({"to try again": failed})
+                        continue
+                    shown.update()
+                    yield left.pop(answer.id), answer, attempt
+            if not left:
+                return
+
+
+def _outcome(task: Task, answer: Answer, attempts: int) -> Record | Failure:
+    """The record, read from the folder, after what came from elsewhere has been put there."""
+    if answer.error:
+        return Failure(task.job, answer.error, answer.trace, attempts)
+    try:
+        for name, content in answer.files.items():
+            write_atomically(task.folder / os.path.basename(name), content)
+        return runs.load(task.folder / f"{task.job.id}.json")
+    except OSError as error:
+        return Failure(task.job, f"{task.folder}: the run cannot be stored: {error.strerror or error}", "", attempts)
+    except RunError as error:
+        return Failure(task.job, str(error), "", attempts)

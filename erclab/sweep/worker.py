@@ -1,0 +1,135 @@
+"""What a worker does with a run, in whatever process and on whatever node it is."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from erclab import runs
+from erclab.corpora import Corpus
+from erclab.errors import ErclabError, RunError
+from erclab.runs import RunSpec
+from erclab.sweep.jobs import Job, Part
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job with where and how to do it.
+
+    Attributes:
+        job: which run.
+        folder: where runs are kept, on the driver's machine.
+        token: the name of a file in that folder while the sweep is on. A worker that sees it shares the disk.
+        force, device: as for `erclab.runs.execute`.
+        single_thread: use one CPU thread: others work beside this one.
+        marks: a folder in which to say that the job has begun and not ended; "" for none.
+        corpus: where the job's corpus is in Ray's object store; None where a worker reads it itself.
+    """
+
+    job: Job
+    folder: Path
+    token: str = ""
+    force: bool = False
+    device: str | None = None
+    single_thread: bool = True
+    marks: str = ""
+    corpus: object = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a job.
+
+    Attributes:
+        id: the run's.
+        worker: machine and process.
+        error: one line, "" when the run is done.
+        trace: the traceback of an error that is no `ErclabError`.
+        files: name -> content of the run's files, from a node that does not share the driver's disk.
+    """
+
+    id: str
+    worker: str = ""
+    error: str = ""
+    trace: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def work(task: Task, corpus: Callable[[bool], Corpus], progress: bool = False, place: str = "") -> Answer:
+    """Do a job. Whatever goes wrong is in the answer, but for an interrupt.
+
+    Args:
+        corpus: gets the job's corpus; anew if it is told so.
+        progress: show the training's bar.
+        place: what to call the worker; its machine and process by default.
+    """
+    place = place or f"{platform.node()}:{os.getpid()}"
+    mark = Path(task.marks, task.job.id) if task.marks else None
+    try:
+        if mark:
+            mark.touch()
+        with _folder(task) as folder:
+            spec, found = _planned(task.job, corpus)
+            with _threads(task.single_thread):
+                runs.execute(spec, found, folder=folder, force=task.force, progress=progress, device=task.device)
+            # The record comes last, as it is written last: it says that the others are there.
+            files = {} if folder == task.folder else {
+                p.name: p.read_bytes() for p in sorted(folder.glob(f"{spec.id}.*"), key=lambda p: p.suffix == ".json")}
+        return Answer(task.job.id, place, files=files)
+    except ErclabError as error:
+        return Answer(task.job.id, place, str(error))
+    except Exception as error:
+        line = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+        return Answer(task.job.id, place, line, traceback.format_exc())
+    finally:
+        if mark:
+            mark.unlink(missing_ok=True)
+
+
+@contextmanager
+def _folder(task: Task):
+    """The driver's folder where it is ours as well, or one of our own while the run lasts."""
+    if not task.token or (task.folder / task.token).exists():
+        yield task.folder
+        return
+    with tempfile.TemporaryDirectory(prefix="erclab-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _threads(single: bool):
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if single else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+_KEPT: dict[Part, Corpus] = {}
+
+
+def kept(part: Part, read: Callable[[], Corpus], again: bool = False) -> Corpus:
+    """A corpus that this process reads once and keeps, for the runs that follow."""
+    if again or part not in _KEPT:
+        _KEPT[part] = read()
+    return _KEPT[part]
+
+
+def _planned(job: Job, corpus: Callable[[bool], Corpus]) -> tuple[RunSpec, Corpus]:
+    """The run, planned once more with the corpus and the erclab that there are here."""
+    for again in (False, True):  # a worker outlives a sweep, and the corpus's folder may have changed since
+        found = corpus(again)
+        spec, = runs.plan(corpus=found, **job.question)
+        if spec.id == job.id:
+            return spec, found
+    raise RunError("this worker would train another run: its corpus or its erclab is not what the sweep was planned "
+                   "with", where=job.title, remedy="Give every node the same erclab, and leave the data as they are.")
