@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path`: afterwards the file is whole, or, when anything fails, as it was before.
+def write_atomically(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
+    """Write `data` (or let it write itself) to `path`: afterwards the file is whole, or, if anything fails, as it was.
 
     The bytes go to a hidden temporary file in the same folder (`os.replace` is atomic only within one file
     system), reach the disk, and then take the name. Concurrent writers do not disturb each other; the last
@@ -23,10 +26,16 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            file.write(data)
+            data(file) if callable(data) else file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:  # also an interrupt from the keyboard must not leave the temporary file behind
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Delete what writers of `path` left behind when they were killed. Only for who knows that no one writes it now."""
+    for temporary in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.tmp"):
+        temporary.unlink(missing_ok=True)

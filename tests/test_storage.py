@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from erclab.storage import write_atomically
+from erclab.storage import remove_leftovers, write_atomically
 
 
 def test_writes_replaces_and_makes_folders(tmp_path):
@@ -58,3 +58,17 @@ def test_concurrent_writers_leave_one_whole_file(tmp_path):
         job.result()
     assert path.read_bytes() in contents
     assert [p.name for p in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    path, other = tmp_path / "a.json", tmp_path / "a.json.b"
+    for file in (path, other):
+        write_atomically(file, b"x")
+        (tmp_path / f".{file.name}.12-ab.tmp").write_bytes(b"half")
+    remove_leftovers(path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".a.json.b.12-ab.tmp", "a.json", "a.json.b"]
+
+
+def test_a_writer_of_its_own_may_write_in_parts(tmp_path):
+    write_atomically(tmp_path / "x", lambda file: [file.write(b"ab"), file.write(b"c")])
+    assert (tmp_path / "x").read_bytes() == b"abc"

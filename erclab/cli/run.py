@@ -59,8 +59,7 @@ def _run(options) -> int:
         return 0
     print(scores.table({records[0].title: records}).to_string())
     for r in records:
-        protocol = r.spec["protocol"]
-        print(f"seed {r.spec['seed']}: epoch {r.data['protocols'][protocol]['epoch']} by the {protocol} protocol, "
+        print(f"seed {r.spec['seed']}: epoch {r.epoch()} by the {r.protocol} protocol, "
               f"{r.data['wall_time_s']:.0f} s, {r.path}")
     return 0
 

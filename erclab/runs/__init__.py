@@ -3,6 +3,7 @@
     runs/<id>.json                     the record: configuration, environment, curve, scores, counts, wall time
     runs/<id>.weights.safetensors      the chosen weights of a trained model
     runs/<id>.predictions.safetensors  log-probabilities per protocol and split
+    runs/.<id>.checkpoint              an unfinished run after its last epoch
 
 The id is a hash of the configuration, of the corpus's content and of the code, so a change of any is another run. The
 JSON is written last and every file is put in place by a rename: a record that exists is whole, whatever was killed.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,36 +19,43 @@ from filelock import FileLock
 from erclab import metrics, models, paths
 from erclab.corpora import SPLITS, Corpus
 from erclab.corpora.views import flat
-from erclab.errors import RunError
+from erclab.errors import RunError, unknown
 from erclab.features.encoders import source
 from erclab.provenance import environment
 from erclab.runs.records import SCHEMA, Record, load
 from erclab.runs.spec import RunSpec, plan, views
-from erclab.storage import write_atomically
+from erclab.storage import remove_leftovers, write_atomically
 from erclab.training import loop
+from erclab.training.checkpoint import Checkpoint
 from erclab.training.device import choose_device, seeded
 
 SMALL = 3_000_000  # parameters
 
 
-def run(model: str, corpus: Corpus, *, folder: Path | None = None, force: bool = False, progress: bool = True,
-        device: str | None = None, **question) -> list[Record]:
+def run(model: str, corpus: Corpus, *, protocol: str = "sound", folder: Path | None = None, force: bool = False,
+        progress: bool = True, device: str | None = None, **question) -> list[Record]:
     """Answer a question (see `plan`): load the runs that exist, train the others.
 
     Args:
+        protocol: "sound" or "published", what the records report unless asked for another. They have both.
         folder: where runs are kept; `paths.runs_dir()` by default.
         force: train again even if the run exists.
 
     Raises:
         UsageError, RunError, CorpusError: see `plan` and `execute`.
     """
-    return [execute(spec, corpus, folder=folder, force=force, progress=progress, device=device)
-            for spec in plan(model, corpus, **question)]
+    if protocol not in loop.PROTOCOLS:
+        raise unknown("protocol", protocol, loop.PROTOCOLS)
+    records = [execute(spec, corpus, folder=folder, force=force, progress=progress, device=device)
+               for spec in plan(model, corpus, **question)]
+    return [dataclasses.replace(record, protocol=protocol) for record in records]
 
 
 def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | None = None, force: bool = False,
             progress: bool = True, device: str | None = None) -> Record:
     """Load one run, or train and store it. It may be asked for by several processes at once.
+
+    An interrupted run goes on from the last epoch that its checkpoint has, unless `force` starts it again.
 
     Raises:
         RunError: the loss is not finite, or the folder cannot be written.
@@ -61,19 +67,28 @@ def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | None = None, force:
     _ensure_writable(folder)  # before an hour of training, not after
     # Of two processes that want the same run one trains it, the other waits and loads it.
     with FileLock(folder / f".{spec.id}.lock") as lock:
-        record = load(path) if path.exists() and not force else _make(spec, corpus, folder, path, progress, device)
+        if path.exists() and not force:
+            record = load(path)
+        else:
+            checkpoint = Checkpoint(folder / f".{spec.id}.checkpoint")
+            if force:
+                checkpoint.discard()
+            record = _make(spec, corpus, folder, path, progress, device, checkpoint)
+            checkpoint.discard()
+            for file in (path, *(path.with_suffix(f".{what}.safetensors") for what in ("weights", "predictions"))):
+                remove_leftovers(file)
         Path(lock.lock_file).unlink(missing_ok=True)  # who still waits for it finds the record
     return record
 
 
-def _make(spec: RunSpec, corpus: Corpus, folder: Path, path: Path, progress: bool, device: str | None) -> Record:
+def _make(spec: RunSpec, corpus: Corpus, folder: Path, path: Path, progress: bool, device: str | None,
+          checkpoint: Checkpoint) -> Record:
     """Train and store a run."""
     where = choose_device(device)
     teacher = load(folder / f"{spec.teacher}.json") if spec.teacher else None
-    start = time.perf_counter()
     with seeded(spec.seed, where):
         outcome, parameters = _fit(spec, corpus) if models.info(spec.model).kind == "fitted" else _train(
-            spec, corpus, where, progress, teacher)
+            spec, corpus, where, progress, teacher, checkpoint)
     data = {
         "schema": SCHEMA,
         "id": spec.id,
@@ -85,7 +100,7 @@ def _make(spec: RunSpec, corpus: Corpus, folder: Path, path: Path, progress: boo
         "curve": outcome.curve,
         "protocols": {name: _protocol(choice, corpus, spec.task) for name, choice in outcome.choices.items()},
         "environment": environment(where),
-        "wall_time_s": round(time.perf_counter() - start, 3),
+        "wall_time_s": round(checkpoint.seconds, 3),
     }
     predictions = {f"{name}.{split}": x.astype(np.float32) for name, choice in outcome.choices.items()
                    for split, x in choice.predictions.items()}
@@ -100,8 +115,8 @@ def _make(spec: RunSpec, corpus: Corpus, folder: Path, path: Path, progress: boo
     return Record(json.loads(json.dumps(data)), path)
 
 
-def _train(spec: RunSpec, corpus: Corpus, device: torch.device, progress: bool, teacher: Record | None
-           ) -> tuple[loop.Outcome, dict[str, int]]:
+def _train(spec: RunSpec, corpus: Corpus, device: torch.device, progress: bool, teacher: Record | None,
+           checkpoint: Checkpoint) -> tuple[loop.Outcome, dict[str, int]]:
     model = models.build(spec.model, spec.settings)
     if spec.settings.get("bert"):
         model.load_pretrained(source(spec.words))
@@ -109,8 +124,8 @@ def _train(spec: RunSpec, corpus: Corpus, device: torch.device, progress: bool, 
         model.distil_from(teacher.model())
     model.to(device)
     with _threads_for(model, device):
-        outcome = loop.train(model, views(spec, corpus, device), spec.recipe, protocol=spec.protocol, seed=spec.seed,
-                             progress=progress, title=spec.title)
+        outcome = loop.train(model, views(spec, corpus, device), spec.recipe, seed=spec.seed, progress=progress,
+                             title=spec.title, checkpoint=checkpoint)
     return outcome, {"all": models.parameter_count(model),
                      "trainable": models.parameter_count(model, trainable=True)}
 

@@ -15,16 +15,23 @@ import torch
 
 from erclab import models
 from erclab.errors import RunError, UsageError, unknown
+from erclab.training.loop import PROTOCOLS
 
-SCHEMA = 1
+SCHEMA = 2  # 1: the protocol was a part of the run, which knew the published score only if it was asked for it
 
 
 @dataclass(frozen=True)
 class Record:
-    """A finished run, as read back from its JSON."""
+    """A finished run, as read back from its JSON.
+
+    Attributes:
+        protocol: whose epoch is reported where none is named; a record has both. A fitted baseline has no epochs and
+            one result, whatever the protocol.
+    """
 
     data: dict[str, Any]
     path: Path
+    protocol: str = "sound"
 
     @property
     def id(self) -> str:
@@ -57,16 +64,16 @@ class Record:
         return self.data["corpus"]["labels"]
 
     def scores(self, split: str = "test", protocol: str | None = None) -> dict[str, float]:
-        """The headline scores of the run's protocol, or of another that it also knows.
+        """The headline scores by a protocol.
 
         Raises:
-            UsageError: the run does not know that protocol's score.
+            UsageError: there is no such protocol.
         """
-        known = self.data["protocols"]
-        protocol = protocol or self.spec["protocol"]
-        if protocol not in known:
-            raise unknown(f"protocol of run {self.id}", protocol, known)
-        return known[protocol][split]
+        return self.data["protocols"][self._known(protocol)][split]
+
+    def epoch(self, protocol: str | None = None) -> int:
+        """The epoch that a protocol chose, from 1; 0 for a fit."""
+        return self.data["protocols"][self._known(protocol)]["epoch"]
 
     def confusion(self, protocol: str | None = None) -> np.ndarray:
         """(C, C) counts on the test split.
@@ -74,7 +81,7 @@ class Record:
         Raises:
             UsageError: the run's task has no classes.
         """
-        found = self.data["protocols"][protocol or self.spec["protocol"]]
+        found = self.data["protocols"][self._known(protocol)]
         if "confusion" not in found:
             raise UsageError(f"{self.spec['task']} has no confusion matrix", where=self.id)
         return np.array(found["confusion"])
@@ -86,10 +93,18 @@ class Record:
             RunError: the file beside the record is gone or damaged.
         """
         path = self.path.with_suffix(".predictions.safetensors")
-        return _tensors(path, safetensors.numpy.load_file)[f"{protocol or self.spec['protocol']}.{split}"]
+        return _tensors(path, safetensors.numpy.load_file)[f"{self._known(protocol)}.{split}"]
+
+    def _known(self, protocol: str | None) -> str:
+        protocol, known = protocol or self.protocol, self.data["protocols"]
+        if protocol in known:
+            return protocol
+        if protocol in PROTOCOLS and models.MODELS[self.spec["model"]].kind == "fitted":
+            return "sound"
+        raise unknown(f"protocol of run {self.id}", protocol, known)
 
     def model(self, device="cpu") -> torch.nn.Module:
-        """The trained model with its chosen weights, in evaluation mode.
+        """The trained model with the weights that the sound protocol chose, in evaluation mode.
 
         Raises:
             RunError: the run was fitted, not trained, or its weights are gone.
@@ -113,10 +128,10 @@ def load(path: Path) -> Record:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"not a run record ({error})", where=path,
                        remedy="Delete it; the run is then trained again.") from None
-    if schema != SCHEMA:
+    if schema not in (1, SCHEMA):
         raise RunError(f"a record of schema {schema}, this erclab reads {SCHEMA}", where=path,
                        remedy="Use the erclab that wrote it, or delete it.")
-    return Record(data, path)
+    return Record(data, path, data["spec"].get("protocol", "sound"))
 
 
 def _tensors(path: Path, read):

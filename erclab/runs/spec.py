@@ -20,7 +20,7 @@ from erclab.features.text import token_ids
 from erclab.provenance import code_digest
 from erclab.runs.records import Record
 from erclab.settings import check, from_dict
-from erclab.training import loop, recipes
+from erclab.training import recipes
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class RunSpec:
         corpus: the corpus's name, for people; `fingerprint` is what counts.
         fingerprint: of the corpus's content.
         modalities: what the model sees.
-        protocol: "sound" or "published".
         seed: of initialisation, dropout and the order of the data.
         version: erclab's.
         code: see `code_digest`.
@@ -50,7 +49,6 @@ class RunSpec:
     corpus: str
     fingerprint: str
     modalities: tuple[str, ...]
-    protocol: str
     seed: int
     version: str = erclab.__version__
     code: str = ""
@@ -69,17 +67,15 @@ class RunSpec:
         return f"{models.MODELS[self.model].title} on {self.corpus}, {'+'.join(self.modalities)}, seed {self.seed}"
 
 
-def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol: str = "sound",
-         profile: str = "smoke", variant: str | None = None, modalities: Sequence[str] | None = None,
-         task: str | None = None, words: str | Path | None = None, teacher: str | Record | None = None,
-         **changes) -> list[RunSpec]:
+def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, profile: str = "smoke",
+         variant: str | None = None, modalities: Sequence[str] | None = None, task: str | None = None,
+         words: str | Path | None = None, teacher: str | Record | None = None, **changes) -> list[RunSpec]:
     """The runs that a question asks for, one per seed (a fitted baseline has no seed and gives one).
 
     Args:
         model: a key of `MODELS`.
         corpus: what it is trained on.
         seeds: how many (0 to N-1), or which.
-        protocol: "sound" or "published".
         profile: "smoke" or "full", chooses the recipe.
         variant: "paper" or "official", for a model that has both; the recipe's choice by default.
         modalities: a subset of the corpus's; all by default.
@@ -93,8 +89,6 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
         UsageError: anything above does not exist or does not fit.
     """
     info = models.info(model)
-    if protocol not in loop.PROTOCOLS:
-        raise unknown("protocol", protocol, loop.PROTOCOLS)
     entry = recipes.recipe_for(model, corpus.name, profile, words=words is not None)
     variant = variant or entry.variant
     if variant not in recipes.VARIANTS:
@@ -125,9 +119,8 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, protocol
         config, numbers = from_dict(info.cls.Config, settings), [0]
         # A fit is decided by its features alone, so the fields of gradient training must not name another run.
         recipe = recipes.Recipe(standardise=recipe.standardise)
-        protocol = "sound"
     return [RunSpec(model, dataclasses.asdict(config), recipe, task, corpus.name, corpus.fingerprint, tuple(dims),
-                    protocol, seed, code=code_digest(info.where.split(":")[0]), words=str(words or ""),
+                    seed, code=code_digest(info.where.split(":")[0]), words=str(words or ""),
                     teacher=_teacher(info, settings, teacher)) for seed in numbers]
 
 

@@ -1,15 +1,19 @@
 """The one training loop, and the protocols that say which epoch is reported.
 
-    sound      the epoch with the best validation score; the test split is touched once, after training.
-    published  the epoch with the best **test** score, as many official codes report. It is here to be measured:
-               a training under it also gives its sound score, and the difference is the inflation.
+    sound      the epoch with the best validation score. Its choice does not look at the test split.
+    published  the epoch with the best **test** score, as many official codes report. It is here to be measured.
+
+One training gives both: after each epoch both splits are predicted, and each protocol keeps the predictions of its own
+epoch. So the inflation, the difference of the two scores, is in every record and costs nothing to know.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +22,14 @@ from torch import Tensor, nn
 from erclab import metrics, tasks
 from erclab.corpora.views import View
 from erclab.errors import RunError
-from erclab.models.interface import Model
+from erclab.models.dropout import keyed, step_key
+from erclab.models.interface import Model, Output
 from erclab.progress import bar
+from erclab.training.checkpoint import Checkpoint
 from erclab.training.optimisers import Schedule, optimiser_for
 from erclab.training.recipes import Recipe
 
-PROTOCOLS = ("sound", "published")
+PROTOCOLS = {"sound": "valid", "published": "test"}  # name -> the split that chooses its epoch
 
 
 @dataclass(frozen=True)
@@ -36,96 +42,178 @@ class Choice:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished training: the curve (a dictionary per epoch), a choice per protocol, and the chosen weights."""
+    """A finished training: the curve (a dictionary per epoch), a choice per protocol, the weights of the sound one."""
 
     curve: list[dict]
     choices: dict[str, Choice]
     weights: dict[str, Tensor]
 
 
-def train(model: Model, views: Mapping[str, View], recipe: Recipe, *, protocol: str, seed: int,
-          progress: bool = True, title: str = "") -> Outcome:
-    """Train a model.
+class Trainer:
+    """One seed's training, an epoch at a time. Make it inside `seeded`, with the model made inside as well.
 
-    Call it inside `seeded`, with the model built inside as well. The order of the data comes from `seed`.
+    Args:
+        model: on the device where it is trained.
+        views: train, valid and test, on the same device.
+        seed: of the order of the data and of the dropout masks.
+        title: what errors call it.
+
+    Attributes:
+        step: how many batches have been learnt from.
+        curve: a row per epoch.
+    """
+
+    def __init__(self, model: Model, views: Mapping[str, View], recipe: Recipe, seed: int, title: str = ""):
+        self.model, self.views, self.recipe, self.seed, self.title = model, views, recipe, seed, title
+        self.rng = np.random.default_rng(seed)
+        self.optimiser = optimiser_for(model, recipe)
+        steps = recipe.epochs * math.ceil(len(views["train"]) / recipe.batch_size)
+        self.schedule = Schedule(self.optimiser, recipe, steps)
+        self.class_weight = class_weight(recipe, views["train"], model)
+        self.step, self.curve = 0, []
+        self._best: dict[str, float] = {}
+        self._choices: dict[str, Choice] = {}
+        self._weights: dict[str, Tensor] = {}
+
+    @property
+    def finished(self) -> bool:
+        """All epochs are trained, or `patience` is exhausted."""
+        done, patience = len(self.curve), self.recipe.patience
+        waited = done - self._choices["sound"].epoch if self._choices else 0
+        return done >= self.recipe.epochs or bool(patience and waited >= patience)
+
+    def train(self) -> dict[str, float]:
+        """Learn from each batch once."""
+        steps = math.ceil(len(self.views["train"]) / self.recipe.batch_size)
+        self.step += steps
+        return train_epoch(self.model, self.views["train"], self.optimiser, self.recipe, self.rng, self.class_weight,
+                           self.schedule, seed=self.seed, step=self.step - steps)
+
+    def judge(self, losses: dict[str, float]) -> dict[str, Any]:
+        """End an epoch: predict, score, keep what is best. Returns the epoch's row of the curve.
+
+        Raises:
+            RunError: the loss, or a prediction, is not finite.
+        """
+        epoch = len(self.curve) + 1
+        seen = {split: predictions(self.model, self.views[split]) for split in PROTOCOLS.values()}
+        # The last step may break the weights after its loss was computed, so that only predictions show it.
+        if not np.isfinite(losses["total"]) or any(np.isnan(x).any() for x in seen.values()):
+            raise RunError(f"the loss is {losses['total']} after epoch {epoch}", where=self.title,
+                           remedy="Lower learning_rate, or set clip.")
+        row = {"epoch": epoch, "train": losses} | {split: score(self.views[split], x) for split, x in seen.items()}
+        if said := self.model.after_epoch():
+            row["model"] = said
+        self.curve.append(row)
+        select, sign = metrics.SELECT[self.views["train"].task]
+        for name, split in PROTOCOLS.items():
+            value = row[split][select]
+            rank = -math.inf if value is None else sign * value
+            if name not in self._best or rank > self._best[name]:
+                self._best[name], self._choices[name] = rank, Choice(epoch, seen)
+                if name == "sound":
+                    self._weights = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.schedule.after_epoch(row["valid"][select], sign)
+        return row
+
+    def outcome(self) -> Outcome:
+        """What came of it. The model is left with the sound choice's weights."""
+        self.model.load_state_dict(self._weights)
+        return Outcome(self.curve, self._choices, {k: v.cpu().contiguous() for k, v in self._weights.items()})
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the rest of the training depends on: tensors, numbers, text, and lists and dictionaries of them."""
+        return {
+            "step": self.step, "curve": self.curve, "rng": self.rng.bit_generator.state, "best": self._best,
+            "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(), "weights": self._weights,
+            "choices": {name: {"epoch": c.epoch, "predictions": {s: torch.from_numpy(x)
+                                                                 for s, x in c.predictions.items()}}
+                        for name, c in self._choices.items()},
+            "torch": torch.get_rng_state(),  # for parts that are not ours, such as a BERT's dropout
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where another trainer of the same model, views, recipe and seed was."""
+        self.step, self.curve, self._best, self._weights = (state[k] for k in ("step", "curve", "best", "weights"))
+        self.rng.bit_generator.state = state["rng"]
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self._choices = {name: Choice(c["epoch"], {s: x.numpy() for s, x in c["predictions"].items()})
+                         for name, c in state["choices"].items()}
+        torch.set_rng_state(state["torch"])
+
+
+def train(model: Model, views: Mapping[str, View], recipe: Recipe, *, seed: int, progress: bool = True,
+          title: str = "", checkpoint: Checkpoint | None = None) -> Outcome:
+    """Train a model. Call it inside `seeded`, with the model built inside as well.
 
     Args:
         views: train, valid and test, on the model's device.
-        protocol: "sound" or "published".
+        seed: of the order of the data and of the dropout masks.
+        checkpoint: where the training is kept after each epoch, and goes on from if it was interrupted.
 
     Raises:
         RunError: the loss stops being finite.
     """
-    device, task = next(model.parameters()).device, views["train"].task
-    rng = np.random.default_rng(seed)
-    optimiser = optimiser_for(model, recipe)
-    steps = recipe.epochs * math.ceil(len(views["train"]) / recipe.batch_size)
-    schedule = Schedule(optimiser, recipe, steps)
-    class_weight = None
-    if recipe.class_weights and task == "emotion":
-        labels = views["train"].labels
-        class_weight = inverse_shares(labels[labels >= 0].cpu().numpy(), model.config.outputs).to(device)
-
-    # sound is always known; published only when the test split may be looked at after every epoch.
-    select, sign = metrics.SELECT[task]
-    leaders = {"sound": "valid"} | ({"published": "test"} if protocol == "published" else {})
-    best: dict[str, float] = {}
-    kept: dict[str, tuple[int, dict[str, Tensor]]] = {}
-    curve: list[dict] = []
-    epochs = bar(range(1, recipe.epochs + 1), desc=title, unit="epoch", leave=False, progress=progress)
-    for epoch in epochs:
-        row = {"epoch": epoch,
-               "train": train_epoch(model, views["train"], optimiser, recipe, rng, class_weight, schedule)}
-        seen = {split: predictions(model, views[split]) for split in leaders.values()}
-        # The last step may break the weights after its loss was computed, so that only predictions show it.
-        if not np.isfinite(row["train"]["total"]) or any(np.isnan(x).any() for x in seen.values()):
-            raise RunError(f"the loss is {row['train']['total']} after epoch {epoch}", where=title,
-                           remedy="Lower learning_rate, or set clip.")
-        row |= {split: score(views[split], x) for split, x in seen.items()}
-        if said := model.after_epoch():
-            row["model"] = said
-        curve.append(row)
-        for name, split in leaders.items():
-            value = row[split][select]
-            rank = -math.inf if value is None else sign * value
-            if name not in best or rank > best[name]:
-                best[name] = rank
-                kept[name] = (epoch, {k: v.detach().clone() for k, v in model.state_dict().items()})
-        schedule.after_epoch(row["valid"][select], sign)
-        epochs.set_postfix(loss=f"{row['train']['total']:.3f}", valid=f"{row['valid'][select] or 0:.3f}")
-        if protocol == "sound" and recipe.patience and epoch - kept["sound"][0] >= recipe.patience:
-            break
-    epochs.close()
-
-    choices = {}
-    for name, (epoch, state) in kept.items():
-        model.load_state_dict(state)
-        choices[name] = Choice(epoch, {s: predictions(model, views[s]) for s in ("valid", "test")})
-    weights = {k: v.cpu().contiguous() for k, v in kept[protocol][1].items()}
-    return Outcome(curve, choices, weights)
+    trainer = Trainer(model, views, recipe, seed, title)
+    if checkpoint is not None and (state := checkpoint.load(model)) is not None:
+        trainer.load_state_dict(state)
+    select = metrics.SELECT[views["train"].task][0]
+    with bar(total=recipe.epochs, initial=len(trainer.curve), desc=title, unit="epoch", leave=False,
+             progress=progress) as epochs:
+        while not trainer.finished:
+            row = trainer.judge(trainer.train())
+            epochs.update()
+            epochs.set_postfix(loss=f"{row['train']['total']:.3f}", valid=f"{row['valid'][select] or 0:.3f}")
+            if checkpoint is not None and not trainer.finished:
+                checkpoint.save(trainer.state_dict)
+    return trainer.outcome()
 
 
 def train_epoch(model: Model, view: View, optimiser: torch.optim.Optimizer, recipe: Recipe, rng: np.random.Generator,
-                class_weight: Tensor | None = None, schedule: Schedule | None = None) -> dict[str, float]:
+                class_weight: Tensor | None = None, schedule: Schedule | None = None, *, seed: int = 0, step: int = 0
+                ) -> dict[str, float]:
     """One pass. Returns the means of the loss and its terms over annotated utterances.
 
     They are summed on the device and read once at the end: reading each step would make a GPU wait.
+
+    Args:
+        seed, step: of the dropout masks, and how many steps were taken before.
     """
     model.train()
     sums, count = None, 0
-    for batch in view.batches(recipe.batch_size, rng):
-        losses = model.loss(model(batch), batch, class_weight)
+    for i, batch in enumerate(view.batches(recipe.batch_size, rng)):
+        losses = step_losses(model, batch, recipe, class_weight, step_key(seed, step + i))
         optimiser.zero_grad(set_to_none=True)
         losses.total.backward()
-        if recipe.clip is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-        optimiser.step()
-        if schedule is not None:
-            schedule.after_step()
+        update(model, optimiser, recipe, schedule)
         utterances = batch.annotated.sum()
-        step = torch.stack([term.detach() for term in losses]) * utterances
-        sums, count = (step, utterances) if sums is None else (sums + step, count + utterances)
+        terms = torch.stack([term.detach() for term in losses]) * utterances
+        sums, count = (terms, utterances) if sums is None else (sums + terms, count + utterances)
     return dict(zip(losses._fields, (sums / count).tolist(), strict=True))
+
+
+def step_losses(model: Model, batch, recipe: Recipe, class_weight: Tensor | None, key: int | Tensor):
+    """The losses of one batch in training, with the dropout masks of this key and the recipe's precision.
+
+    In bfloat16 it is the model that computes so; weights, losses and optimiser stay in float32.
+    """
+    low = recipe.precision == "bfloat16"
+    with keyed(key):
+        with torch.autocast(batch.rows.device.type, torch.bfloat16) if low else nullcontext():
+            output = model(batch)
+        return model.loss(_float32(output) if low else output, batch, class_weight)
+
+
+def update(model: Model, optimiser: torch.optim.Optimizer, recipe: Recipe, schedule: Schedule | None) -> None:
+    """Clip the gradients, take a step, and tell the schedule."""
+    if recipe.clip is not None:
+        nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+    optimiser.step()
+    if schedule is not None:
+        schedule.after_step()
 
 
 @torch.inference_mode()
@@ -145,7 +233,20 @@ def score(view: View, prediction: np.ndarray) -> dict[str, float | None]:
     return metrics.scores(view.task, view.labels.cpu().numpy(), prediction)
 
 
+def class_weight(recipe: Recipe, view: View, model: Model) -> Tensor | None:
+    """(C,) weights of the cross-entropies, where the recipe asks for them and the task is emotion."""
+    if not recipe.class_weights or view.task != "emotion":
+        return None
+    labels = view.labels
+    return inverse_shares(labels[labels >= 0].cpu().numpy(), model.config.outputs).to(labels.device)
+
+
 def inverse_shares(labels: np.ndarray, classes: int) -> Tensor:
     """(C,) one over each label's share; 0 for a label that does not occur, which then has nothing to weigh."""
     counts = np.bincount(labels, minlength=classes)
     return torch.from_numpy(np.where(counts > 0, len(labels) / np.maximum(counts, 1), 0.0).astype(np.float32))
+
+
+def _float32(output: Output) -> Output:
+    return replace(output, logits=output.logits.float(),
+                   aux={k: x.float() if x.is_floating_point() else x for k, x in output.aux.items()})

@@ -51,7 +51,7 @@ def test_a_linear_probe_and_a_small_gru_fall_between_the_constant_and_the_oracle
     with seeded(0, device):
         model = SmallGRU(sum(corpus.dims.values()), len(corpus.labels))
         recipe = Recipe(epochs=12, learning_rate=3e-3)
-        found = loop.train(model, views, recipe, protocol="sound", seed=0, progress=False)
+        found = loop.train(model, views, recipe, seed=0, progress=False)
     guess = found.choices["sound"].predictions["test"].argmax(1)
     score["gru"] = f1_score(truth, guess, average="weighted")
     world = simulated.world_of("small")
