@@ -20,11 +20,11 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-EXTRAS = "notebooks,text,dev"
+EXTRAS = "notebooks,text,ray,dev"
 MINIMUM_PYTHON = (3, 11)
 STAMP_NAME = ".erclab-stamp"
 # Measured on Linux with torch's CPU build, rounded down so that nobody is refused in vain.
-SIZE_GB = 2.0
+SIZE_GB = 2.2
 LOG = os.path.join("build", "environment.log")
 
 NETWORK_SIGNS = re.compile(
