@@ -1,6 +1,8 @@
 """The command line as a user meets it: exit status, one line per mistake, JSON that a machine can read."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -125,9 +127,17 @@ def test_a_nan_feature_names_file_and_utterance(call, meld):
 
 
 def test_help_explains_every_command(call):
-    for command in ("study", "run", "models", "contracts", "corpora"):
+    for command in ("study", "run", "sweep", "runs", "models", "contracts", "corpora"):
         status, out, _ = call(command, "--help")
         assert status == 0 and "A mistake of yours" in out
+
+
+def test_help_needs_nothing_heavy():
+    """Or a slip of the finger would cost seconds."""
+    code = ("import sys\nfrom erclab import cli\ntry:\n    cli.main(['sweep', '--help'])\nexcept SystemExit:\n    pass\n"
+            "print(sorted({'torch', 'pandas', 'yaml', 'joblib', 'ray', 'matplotlib'} & {*sys.modules}))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_corpus_is_shown(call, meld):

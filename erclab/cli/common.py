@@ -27,7 +27,7 @@ def profile_and_corpus(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", metavar="DIR", help="the folder of a corpus that is not embedded")
 
 
-def changes(pairs: list[str]) -> dict:
+def changes(pairs: list[str], option: str = "--set") -> dict:
     """NAME=VALUE pairs as a dictionary; a value is a Python literal (0.1, True, None, (1, 2)) or else text.
 
     Raises:
@@ -37,7 +37,7 @@ def changes(pairs: list[str]) -> dict:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.isidentifier():
-            raise UsageError(f"'{pair}' is not NAME=VALUE", where="--set", remedy="For example: --set epochs=5.")
+            raise UsageError(f"'{pair}' is not NAME=VALUE", where=option, remedy=f"For example: {option} epochs=5.")
         try:
             found[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
