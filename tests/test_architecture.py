@@ -32,9 +32,12 @@ FORBIDDEN = {
     "exhibits": ("notebooks", "sweep", "training.loop.train", "runs.run", "runs.execute", "runs.cross_validate",
                  "runs.engine", "runs.crossvalidation"),
     "contracts": ("features", "sweep", "analysis", "exhibits", "viz", "notebooks"),
+    "bench": ("features", "runs", "sweep", "analysis", "exhibits", "viz", "notebooks"),
 }
-# Contracts look at models from outside: only the command line and exhibits show what they found.
-FORBIDDEN = {importer: (*names, *(() if importer in ("contracts", "exhibits") else ("contracts",)))
+# Contracts look at models from outside: only the command line and exhibits show what they found. So does the bench,
+# whose records are all that anybody else needs.
+FORBIDDEN = {importer: (*names, *(() if importer in ("contracts", "exhibits") else ("contracts",)),
+                        *(() if importer == "bench" else ("bench",)))
              for importer, names in FORBIDDEN.items()}
 JUPYTER = ("papermill", "jupyter", "jupyterlab", "jupyter_client", "jupyter_core", "nbformat", "nbclient", "nbconvert",
            "ipykernel", "IPython", "ipywidgets")
@@ -196,6 +199,8 @@ def test_nothing_names_a_package_host_or_a_folder_of_the_developers():
     ("erclab.contracts.new", "from erclab.exhibits import scores"),
     ("erclab.models.new", "from erclab.contracts.batches import shake"),
     ("erclab.analysis.new", "from erclab import contracts"),
+    ("erclab.exhibits.new", "from erclab.bench import CASES"),
+    ("erclab.bench.new", "from erclab import runs"),
     ("erclab.analysis.new", "import erclab\nerclab.runs.run('sdt')"),
     ("erclab.analysis.new", "from erclab.runs import Record, run"),
     ("erclab.analysis.new", "from erclab.runs import execute as load"),

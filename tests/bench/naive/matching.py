@@ -16,9 +16,7 @@ class Match(nn.Linear):
         """(T, B, H), (B, T) float -> (T, B, H)."""
         out = []
         for x in states:
-            spread = mask.unsqueeze(2).repeat(1, 1, states.shape[2]).transpose(1, 2)  # (B, H, T)
-            keys = states.permute(1, 2, 0) * spread
-            scores = torch.bmm(super().forward(x).unsqueeze(1), keys) * mask.unsqueeze(1)
+            scores = torch.bmm(super().forward(x).unsqueeze(1), states.permute(1, 2, 0)) * mask.unsqueeze(1)
             weights = F.softmax(torch.tanh(scores) if self.tanh else scores, dim=2) * mask.unsqueeze(1)
             weights = weights / torch.sum(weights, dim=2, keepdim=True)
             out.append(torch.bmm(weights, states.transpose(0, 1))[:, 0].unsqueeze(0))

@@ -1,0 +1,62 @@
+"""Random features in the shape of a case's corpus: what a network computes takes as long on noise as on speech."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from erclab.bench.cases import Case
+from erclab.corpora import ANNOTATIONS, Corpus, Frames
+from erclab.corpora.views import DialogueView, SequenceView, View
+
+
+def items(case: Case, steps: int) -> int:
+    """How many dialogues or utterances a round of so many steps has; 0 steps are an epoch of dialogues."""
+    if case.frames:
+        return max(steps, 1) * case.batch_size
+    return min(steps * case.batch_size, len(case.turns)) if steps else len(case.turns)
+
+
+def part(case: Case, count: int, seed: int) -> Case:
+    """The case with so many of its dialogues, at random, but always its longest: so memory meets its peak."""
+    if case.frames or count >= len(case.turns):
+        return case
+    turns = np.array(case.turns)
+    order = np.random.default_rng(seed).permutation(len(turns))
+    longest = int(turns.argmax())
+    order = np.concatenate([[longest], order[order != longest]])[:count]
+    return Case(**{**vars(case), "turns": tuple(int(n) for n in turns[np.sort(order)])})
+
+
+def view(case: Case, config, count: int, seed: int, device="cpu") -> View:
+    """The training split that a round goes through.
+
+    Args:
+        config: the model's, which says widths, task, labels and speakers.
+        count: dialogues or utterances, see `items`.
+        seed: chooses the dialogues and draws features, speakers and labels. Two paths with one seed get the same.
+    """
+    case, rng = part(case, count, seed), np.random.default_rng([seed, 1])
+    turns = case.turns or (1,) * count
+    total = sum(turns)
+    classes = config.outputs if config.task == "emotion" else 0
+    table = pd.DataFrame({
+        "split": "train",
+        "dialogue": np.repeat([f"{i:05d}" for i in range(len(turns))], turns),
+        "turn": np.concatenate([np.arange(n) for n in turns]),
+        "speaker": rng.integers(0, getattr(config, "speakers", 1), total).astype(str),
+        "text": "",
+        "label": rng.integers(0, classes, total) if classes else np.full(total, -1),
+    })
+    annotations = {} if classes else {
+        config.task: rng.integers(0, 2, (total, len(ANNOTATIONS[config.task]))).astype(np.float32)}
+    labels = tuple(f"{i}" for i in range(classes))
+    names = [m for m, _ in config.dims]
+    if case.frames:
+        frames = {m: Frames(rng.standard_normal((total * case.frames[m], d), dtype=np.float32),
+                            np.arange(total + 1) * case.frames[m]) for m, d in config.dims}
+        corpus = Corpus(case.corpus, table, labels, frames=frames, annotations=annotations)
+        return SequenceView(corpus, "train", names, device, task=config.task)
+    vectors = {m: rng.standard_normal((total, d), dtype=np.float32) for m, d in config.dims}
+    return DialogueView(Corpus(case.corpus, table, labels, vectors, annotations=annotations), "train", names, device,
+                        task=config.task)

@@ -1,0 +1,247 @@
+"""Cases measured: one process per path, which take turns, so that what else the machine does hits all of them alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import erclab
+from erclab import paths
+from erclab.bench import corpora
+from erclab.bench.cases import CASES, Case
+from erclab.bench.worker import Job
+from erclab.errors import RunError, UsageError, unknown
+from erclab.progress import bar
+from erclab.provenance import environment
+from erclab.storage import write_atomically
+from erclab.training.recipes import Recipe
+
+SCHEMA = 1
+PRECISIONS = ("float32", "bfloat16")
+# Of growth: turns or frames as a share of the longest that the case has, and batch sizes.
+SHARES = (0.125, 0.25, 0.5, 1.0)
+BATCHES = (2, 4, 8, 16, 32)
+
+
+def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, reference: bool = True, rounds: int = 3,
+          steps: int | None = None, threads: int = 0, device: str = "auto", growth: bool = False,
+          progress: bool = True) -> dict[str, Any]:
+    """Measure cases and return the record: `environment`, `product`, `rows`, `growth` and `notes`.
+
+    `rows` has a dictionary per case and path ("reference", "float32", "bfloat16"):
+        ms_per_utterance   training: forward, backward and optimiser; the median over rounds
+        ratio              how many times as fast as the reference: the median over rounds, each against its own
+        bytes, memory_ratio   the most memory, and the share of it in the reference's
+        operations         floating-point operations per utterance: of the reference's forward and backward, without
+                           padding, so that padding and what is computed in vain count as time only
+        gflops, share      those per second, and as a share of what `product` says for the path's type of numbers
+        faster, memory     what is aimed at; `fast_enough` and `small_enough` say whether it was met
+    A round is an epoch, or the case's number of steps, over the same dialogues for every path. `growth` has a row per
+    case, path, `axis` ("length" or "batch") and its value.
+
+    Args:
+        rounds: how often, after a round that does not count.
+        steps: of a round, instead of the case's.
+        threads: of every process; 0 for what PyTorch takes.
+
+    Raises:
+        UsageError: an unknown precision, fewer than one round or step, or a device that is not there.
+        RunError: a process ended before it was asked to.
+    """
+    for name in precisions:
+        if name not in PRECISIONS:
+            raise unknown("precision", name, PRECISIONS)
+    if rounds < 1 or (steps is not None and steps < 1) or threads < 0:
+        raise UsageError(f"rounds {rounds} and steps {steps} must be positive, threads {threads} not negative")
+    notes, folder = [], naive_folder()
+    if folder is None:
+        notes.append("The naive path is in the tests of a checkout, which this installation is without: no reference, "
+                     "no count of operations.")
+    if "bfloat16" in precisions and "precision" not in {f.name for f in dataclasses.fields(Recipe)}:
+        precisions = [p for p in precisions if p != "bfloat16"]
+        notes.append("This version has no recipe in bfloat16: its path is left out.")
+    routes = (["reference"] if reference and folder else []) + list(precisions)
+    common = {"naive": str(folder or ""), "threads": threads, "device": device}
+
+    cases = list(cases)
+    with Worker(Job(vars(CASES["bc-lstm-iemocap"]), "erclab", **common)) as worker:
+        product, where = worker.ask(do="product"), worker.ready
+    rows, grown = [], []
+    points = [(case, None) for case in cases] + [p for case in cases if growth for p in grow(case)]
+    for case, at in bar(points, desc="bench", unit="setting", progress=progress):
+        measured, work = _measure(case, routes, common, rounds if at is None else 2, steps if at is None else 1)
+        if at is None:
+            _judge(case, measured, product, _operations(case, work or _work(case, common)) if folder else None)
+            rows += measured
+        else:
+            grown += [{**row, "axis": at[0], "value": at[1]} for row in measured]
+    facts = environment(torch.device(where["device"])) | {"threads": where["threads"], "erclab": erclab.__version__}
+    return {"schema": SCHEMA, "environment": facts, "rounds": rounds, "product": product, "rows": rows,
+            "growth": grown, "notes": notes}
+
+
+def grow(case: Case) -> list[tuple[Case, tuple[str, float]]]:
+    """A case at several lengths, and at several batch sizes: each with what it is, ("length" or "batch", value).
+
+    All dialogues are equally long, the middle one's length where only the batch grows.
+    """
+    points = []
+    middle = sorted(case.turns)[len(case.turns) // 2] if case.turns else 0
+    for share in SHARES:
+        turns = max(round(share * max(case.turns)), 1) if case.turns else 0
+        frames = {m: max(round(share * n), 1) for m, n in case.frames.items()}
+        shape = dataclasses.replace(case, turns=(turns,) * case.batch_size if turns else (), frames=frames, steps=1)
+        points.append((shape, ("length", turns or max(frames.values()))))
+    for size in BATCHES:
+        shape = dataclasses.replace(case, turns=(middle,) * size if middle else (), batch_size=size, steps=1)
+        points.append((shape, ("batch", size)))
+    return points
+
+
+def write(record: dict[str, Any], path: Path) -> None:
+    """Store a record as JSON.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    try:
+        write_atomically(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise RunError(f"the measurements cannot be stored: {error.strerror or error}", where=path,
+                       remedy="Free some space or choose another file (--out).") from error
+
+
+def naive_folder() -> Path | None:
+    """The folder to import `naive` from: of the checkout that this erclab is in, or that one works in."""
+    for root in (Path(erclab.__file__).resolve().parents[1], paths.project_root()):
+        if (root / "tests" / "bench" / "naive" / "__init__.py").is_file():
+            return root / "tests" / "bench"
+    return None
+
+
+class Worker:
+    """A process of `erclab.bench.worker`. Use it in a `with`; leaving ends it."""
+
+    def __init__(self, job: Job):
+        self.job = job
+        extra = job.case["environment"] if job.path == "reference" else {}
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "erclab.bench.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=self.errors, text=True, env={**os.environ, "PYTHONPATH": _import_path(), **extra})
+        self.ready = None
+
+    def __enter__(self) -> Worker:
+        try:
+            self.ready = self.ask(**dataclasses.asdict(self.job))
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self.process.kill()
+        self.process.communicate()
+        self.errors.close()
+
+    def ask(self, **request) -> dict[str, Any]:
+        """One request, one answer.
+
+        Raises:
+            RunError: the process has ended; says its last line or its signal.
+        """
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            if line := self.process.stdout.readline():
+                return json.loads(line)
+        except BrokenPipeError:
+            pass
+        status = self.process.wait()
+        self.errors.seek(0)
+        said = self.errors.read().decode(errors="replace").strip().splitlines()
+        why = signal.Signals(-status).name if status < 0 else (said or [f"status {status}"])[-1]
+        remedy = "Perhaps memory ran out: measure a smaller setting." if status == -signal.SIGKILL else ""
+        raise RunError(f"the process that measured {self.job.path} ended: {why}", where=self.job.case["title"],
+                       remedy=remedy)
+
+
+def _import_path() -> str:
+    """So that a worker runs the same erclab as we do."""
+    here = str(Path(erclab.__file__).resolve().parents[1])
+    return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def _measure(case: Case, routes: Sequence[str], common: dict, rounds: int, steps: int | None
+             ) -> tuple[list[dict[str, Any]], list[float] | None]:
+    """A row per path, without what needs others; and the reference's count of operations, where it ran on a CPU."""
+    count = corpora.items(case, case.steps if steps is None else steps)
+    # Memory has its peak where the longest dialogues meet: a pool of eight batches, unless rounds are whole epochs.
+    warm = min(8 * case.batch_size, len(case.turns)) if case.turns and count < len(case.turns) else case.batch_size
+    done = {route: [] for route in routes}
+    with ExitStack() as stack:
+        workers = {route: stack.enter_context(Worker(Job(
+            dataclasses.asdict(case), "reference" if route == "reference" else "erclab",
+            precision="float32" if route == "reference" else route, **common))) for route in routes}
+        for worker in workers.values():
+            worker.ask(do="round", seed=0, count=warm)
+        for seed in range(1, rounds + 1):
+            for route in routes[::-1] if seed % 2 else routes:
+                done[route].append(workers[route].ask(do="round", seed=seed, count=count))
+        memory = {route: worker.ask(do="memory")["bytes"] for route, worker in workers.items()}
+        countable = "reference" in workers and workers["reference"].ready["device"] == "cpu"
+        work = workers["reference"].ask(do="work")["coefficients"] if countable else None
+    rows = []
+    for route, found in done.items():
+        per = [r["seconds"] / r["utterances"] for r in found]
+        row = {"case": case.name, "title": case.title, "model": case.model, "path": route,
+               "batch_size": case.batch_size, "steps": found[0]["steps"], "ms_per_utterance": 1e3 *
+               statistics.median(per), "seconds_per_step": statistics.median(r["seconds"] / r["steps"] for r in found),
+               "rounds": found, "bytes": memory[route]}
+        if "reference" in done:
+            slow = [r["seconds"] / r["utterances"] for r in done["reference"]]
+            row["ratio"] = statistics.median(a / b for a, b in zip(slow, per, strict=True))
+            row["memory_ratio"] = memory[route] / memory["reference"]
+        rows.append(row)
+    return rows, work
+
+
+def _work(case: Case, common: dict) -> list[float]:
+    """The count in a process for itself: a GPU's recurrent networks are operations that cannot be counted."""
+    with Worker(Job(dataclasses.asdict(case), "reference", **{**common, "device": "cpu"})) as worker:
+        return worker.ask(do="work")["coefficients"]
+
+
+def _operations(case: Case, coefficients: Sequence[float]) -> float:
+    """Per utterance, the mean over the case's dialogues."""
+    a, b, c = coefficients
+    return sum(a + b * n + c * n**2 for n in case.turns) / sum(case.turns) if case.turns else a
+
+
+def _judge(case: Case, rows: list[dict[str, Any]], product: dict[str, float], operations: float | None) -> None:
+    """Add to a case's rows how much of the machine they use, and whether they are what they should be."""
+    for row in rows:
+        kind = "bfloat16" if row["path"] == "bfloat16" else "float32"
+        if operations is not None:
+            rate = operations / (row["ms_per_utterance"] / 1e3)
+            row |= {"operations": operations, "gflops": rate / 1e9, "share": rate / product[kind]}
+        row |= {"faster": case.faster, "memory": case.memory}
+        if row["path"] != "reference" and "ratio" in row:
+            row["fast_enough"] = None if case.faster is None else row["ratio"] >= case.faster
+            row["small_enough"] = None if case.memory is None else row["memory_ratio"] <= case.memory

@@ -1,0 +1,214 @@
+"""One path of one case in a process of its own, so that its peak memory is its own.
+
+It reads requests from its standard input and answers on its standard output, one JSON object a line:
+
+    {"case": ..., "path": ..., ...}     once, a `Job`           {"ready": true, "threads": 2, "device": "cpu"}
+    {"do": "round", "seed": 1, ...}     trains through a round  {"seconds": 3.1, "utterances": 760, "steps": 7}
+    {"do": "work"}                      counts operations       {"coefficients": [a, b, c]}
+    {"do": "product"}                   times a matrix product  {"float32": 2.1e11, "bfloat16": 9.0e11}
+    {"do": "memory"}                                            {"bytes": 2100000000}
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from erclab import models, settings
+from erclab.bench import corpora
+from erclab.bench.cases import Case
+from erclab.corpora.views import View
+from erclab.training import loop
+from erclab.training.device import choose_device
+from erclab.training.optimisers import optimiser_for
+from erclab.training.recipes import Recipe
+
+SIDE = 2048  # of the matrices whose product says how fast the machine is
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker measures.
+
+    Attributes:
+        case: a `Case` as a dictionary.
+        path: "reference" or "erclab".
+        naive: the folder of the naive path's package.
+        precision: of erclab's path.
+        threads: 0 for what PyTorch takes.
+        device: as `choose_device` understands it.
+    """
+
+    case: dict
+    path: str
+    naive: str = ""
+    precision: str = "float32"
+    threads: int = 0
+    device: str = "auto"
+
+
+class Bench:
+    """A model that trains, round by round."""
+
+    def __init__(self, job: Job):
+        self.case = settings.from_dict(Case, job.case)
+        self.device = choose_device(job.device)
+        cls = models.info(self.case.model).cls
+        self.config = cls.official(self.case.corpus, **settings.check(cls.Config, self.case.changes))
+        self.reference = job.path == "reference"
+        precision = {} if job.precision == "float32" else {"precision": job.precision}
+        self.recipe = Recipe(batch_size=self.case.batch_size, **self.case.recipe, **precision)
+        torch.manual_seed(0)
+        if self.reference:
+            self.model = naive(job.naive).build(self.case.model, self.config).to(self.device)
+            self.optimiser = torch.optim.Adam((p for p in self.model.parameters() if p.requires_grad),
+                                              lr=self.recipe.learning_rate, weight_decay=self.recipe.weight_decay)
+        else:
+            self.model = cls(self.config).to(self.device)
+            self.optimiser = optimiser_for(self.model, self.recipe)
+
+    def round(self, seed: int, count: int) -> dict[str, Any]:
+        """Train once through `count` dialogues or utterances, the same for all paths of a seed."""
+        view = corpora.view(self.case, self.config, count, seed, self.device)
+        steps = -(-len(view) // self.case.batch_size)
+        order = np.random.default_rng([seed, 2])
+        run = self._authors(view, order) if self.reference else lambda: loop.train_epoch(
+            self.model, view, self.optimiser, self.recipe, order)
+        self._wait()
+        start = time.perf_counter()
+        run()
+        self._wait()
+        return {"seconds": time.perf_counter() - start, "utterances": len(view.rows), "steps": steps}
+
+    def _authors(self, view: View, rng: np.random.Generator) -> Callable[[], None]:
+        """Their loop over random batches, each padded to its longest; what their loader does is no part of the time."""
+        batches = [self.model.prepare(b) for b in random_batches(view, self.case.batch_size, rng)]
+
+        def run() -> None:
+            self.model.train()
+            for inputs in batches:
+                self.optimiser.zero_grad()
+                loss = self.model.loss(self.model(inputs), inputs)
+                loss.backward()
+                if self.recipe.clip is not None:
+                    nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+                self.optimiser.step()
+                loss.item()  # they sum it in Python
+        return run
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def memory(self) -> int:
+        """The most bytes that were in use: of this process, or what its tensors had on a GPU."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        return peak()
+
+    def work(self) -> list[float]:
+        """Floating-point operations of forward and backward of the **reference** without padding, as [a, b, c]: a
+        dialogue of T turns takes a + b T + c T^2; an utterance of a model of sequences takes a."""
+        if self.case.frames:
+            return [self._count(corpora.view(self.case, self.config, 1, 0)), 0.0, 0.0]
+        counted = [self._count(corpora.view(Case(**{**vars(self.case), "turns": (n,)}), self.config, 1, 0))
+                   for n in (1, 2, 3)]
+        return np.linalg.solve(np.vander((1, 2, 3), increasing=True), counted).round().tolist()
+
+    def _count(self, view: View) -> float:
+        inputs = self.model.prepare(view.batch([0]))
+        # An LSTM of oneDNN is one operation that the counter does not know; without it, it is matrix products.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="TF32 acceleration")  # torch 2.13, of putting a flag back
+            with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
+                self.model.loss(self.model(inputs), inputs).backward()
+        self.model.zero_grad(set_to_none=True)
+        return float(counter.get_total_flops())
+
+
+def naive(folder: str):
+    """The package of the naive path."""
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    import naive as package
+
+    return package
+
+
+def random_batches(view: View, batch_size: int, rng: np.random.Generator) -> Iterator:
+    """Shuffled, and nothing else."""
+    order = rng.permutation(len(view))
+    return (view.batch(order[i : i + batch_size]) for i in range(0, len(order), batch_size))
+
+
+def peak() -> int:
+    """The most bytes that this process had in memory. Linux keeps a child's `ru_maxrss` from its parent's, before it
+    was another program; so where there is /proc, that is asked."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else 1024 * most
+
+
+def product(device: torch.device, seconds: float = 1.0) -> dict[str, float]:
+    """Operations per second of a 2048^3 matrix product, by the type of its numbers: the best of three or more in about
+    so many seconds."""
+    rates = {}
+    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        a, b = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
+        times = []
+        while len(times) < 3 or sum(times) < seconds:
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            start = time.perf_counter()
+            a @ b
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            times.append(time.perf_counter() - start)
+        rates[name] = 2 * SIDE**3 / min(times)
+    return rates
+
+
+def main() -> int:
+    """Answer until the input ends."""
+    say, sys.stdout = sys.stdout, sys.stderr  # what a library prints must not look like an answer
+
+    def answer(**values) -> None:
+        say.write(json.dumps(values) + "\n")
+        say.flush()
+
+    job = settings.from_dict(Job, json.loads(sys.stdin.readline()))
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    bench = Bench(job)
+    answer(ready=True, threads=torch.get_num_threads(), device=str(bench.device))
+    for line in sys.stdin:
+        asked = json.loads(line)
+        match asked.pop("do"):
+            case "round":
+                answer(**bench.round(**asked))
+            case "work":
+                answer(coefficients=bench.work())
+            case "product":
+                answer(**product(bench.device))
+            case "memory":
+                answer(bytes=bench.memory())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
