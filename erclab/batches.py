@@ -5,6 +5,7 @@ Corpora make batches and models read them; neither knows the other, so their com
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,3 +134,56 @@ class Flat:
         """The utterances that have a label, or some of its columns."""
         at = self.labels >= 0 if self.labels.ndim == 1 else ~np.isnan(self.labels).all(1)
         return Flat(self.features[at], self.labels[at], self.previous[at])
+
+
+def stack(batches: Sequence[DialogueBatch] | Sequence[SequenceBatch]) -> DialogueBatch | SequenceBatch:
+    """S batches as one whose tensors have an axis S before all others, padded to the largest.
+
+    Items that a smaller batch lacks are filled in: each has one step of zeros (so that no model has to normalise over
+    nothing) and no annotation.
+    """
+    if isinstance(batches[0], SequenceBatch):
+        B = max(len(b) for b in batches)
+        lengths = {m: max(b.masks[m].shape[1] for b in batches) for m in batches[0].masks}
+        return SequenceBatch(
+            {m: torch.stack([_padded(b.features[m], B, L) for b in batches]) for m, L in lengths.items()},
+            {m: torch.stack([_begun(_padded(b.masks[m], B, L), len(b)) for b in batches]) for m, L in lengths.items()},
+            torch.stack([_padded(b.targets, B, fill=_nothing(b.labels)) for b in batches]),
+            torch.stack([_padded(b.rows, B, fill=-1) for b in batches]))
+    B, T = (max(b.shape[axis] for b in batches) for axis in (0, 1))
+    T += 1  # in the last turn, which is no one's, stand the places of utterances that a smaller batch lacks
+    places = [_moved(b, B, T) for b in batches]
+    N = max(len(p) for p in places)
+    if batches[0].tokens is not None:
+        raise ValueError("batches of words are not stacked")
+    return DialogueBatch(
+        features={m: torch.stack([_padded(b.features[m], B, T) for b in batches]) for m in batches[0].features},
+        mask=torch.stack([_begun(_padded(b.mask, B, T), len(b)) for b in batches]),
+        speakers=torch.stack([_padded(b.speakers, B, T) for b in batches]),
+        labels=torch.stack([_padded(b.targets, B, T, fill=_nothing(b.labels)) for b in batches]),
+        rows=torch.stack([_padded(b.rows, B, T, fill=-1) for b in batches]),
+        places=torch.stack([_padded(p, N, fill=T - 1) for p in places]))
+
+
+def _padded(x: Tensor, *sizes: int, fill: float = 0) -> Tensor:
+    """x with its first axes filled up to these sizes."""
+    out = x.new_full((*sizes, *x.shape[len(sizes):]), fill)
+    out[tuple(slice(n) for n in x.shape[: len(sizes)])] = x
+    return out
+
+
+def _begun(mask: Tensor, items: int) -> Tensor:
+    """A mask (B, L) in which the items beyond the first so many have one step."""
+    mask[items:, 0] = True
+    return mask
+
+
+def _moved(batch: DialogueBatch, B: int, T: int) -> Tensor:
+    """The places of a batch's utterances in a grid of B by T turns, and the first turns of dialogues that it lacks."""
+    old = batch._places
+    return torch.cat([old // batch.shape[1] * T + old % batch.shape[1],
+                      torch.arange(len(batch), B, device=old.device) * T])
+
+
+def _nothing(labels: Tensor) -> float:
+    return torch.nan if labels.is_floating_point() else -1

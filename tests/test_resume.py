@@ -110,7 +110,7 @@ def test_a_checkpoint_runs_no_code(tmp_path, caplog):
             return os.system, (f"touch {tmp_path / 'harm'}",)
 
     torch.save({"state": Evil(), "seconds": 0.0}, tmp_path / "x.checkpoint")
-    assert Checkpoint(tmp_path / "x.checkpoint").load(torch.nn.Linear(1, 1)) is None
+    assert Checkpoint(tmp_path / "x.checkpoint").load() is None
     assert not (tmp_path / "harm").exists() and "cannot be read" in caplog.text
 
 

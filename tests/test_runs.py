@@ -177,9 +177,9 @@ def test_a_fitted_baseline_has_no_weights(ask):
 
 @pytest.mark.parametrize(("small", "threads"), [(10**9, 1), (1, 2)])
 def test_a_small_model_trains_on_one_thread_and_then_there_are_as_many_as_before(ask, monkeypatch, small, threads):
-    seen, train = [], runs.engine.loop.train
+    seen, train = [], runs.engine.loop.train_seeds
     monkeypatch.setattr(runs.engine, "SMALL", small)
-    monkeypatch.setattr(runs.engine.loop, "train", lambda *a, **k: (seen.append(torch.get_num_threads()),
+    monkeypatch.setattr(runs.engine.loop, "train_seeds", lambda *a, **k: (seen.append(torch.get_num_threads()),
                                                                     train(*a, **k))[1])
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -195,8 +195,8 @@ import sys
 from pathlib import Path
 from erclab import corpora, runs
 from erclab.training import loop
-train, trained = loop.train, []
-loop.train = lambda *a, **k: (trained.append(1), train(*a, **k))[1]
+train, trained = loop.train_seeds, []
+loop.train_seeds = lambda *a, **k: (trained.append(1), train(*a, **k))[1]
 Path(sys.argv[1], sys.argv[2]).touch()
 while len(list(Path(sys.argv[1]).glob("ready*"))) < 2: pass
 runs.run("sdt", corpora.load("simulated-tiny"), folder=Path(sys.argv[1], "runs"), progress=False, epochs=3, hidden=16,

@@ -34,6 +34,7 @@ class ModelInfo:
             and deviation of each utterance's frames ("sequence"), or "any" of the two.
         tasks: what it predicts.
         fixed: configuration that belongs to this name.
+        stacks: several seeds can be trained in one pass (`erclab.training.together`).
     """
 
     name: str
@@ -45,6 +46,7 @@ class ModelInfo:
     view: str = "dialogue"
     tasks: tuple[str, ...] = TASKS
     fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
+    stacks: bool = False
 
     @property
     def cls(self) -> type:
@@ -80,7 +82,8 @@ MODELS = {
                   family="recurrent"),
         ModelInfo("dialoguetrm", "DialogueTRM", "erclab.models.dialoguetrm:DialogueTRM",
                   "Mao et al. 2020, arXiv 2010.07637", family="transformer"),
-        ModelInfo("sdt", "SDT", "erclab.models.sdt:SDT", "Ma et al. 2023, arXiv 2310.20494", family="transformer"),
+        ModelInfo("sdt", "SDT", "erclab.models.sdt:SDT", "Ma et al. 2023, arXiv 2310.20494", family="transformer",
+                  stacks=True),
         ModelInfo("m2fnet", "M2FNet", "erclab.models.m2fnet:M2FNet", "Gao 2026, doi 10.65102/is2026859",
                   family="transformer"),
         ModelInfo("hct-mg", "HCT-MG", "erclab.models.hct_mg:HCTMG", "Wang et al. 2023, arXiv 2305.13583",

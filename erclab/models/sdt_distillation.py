@@ -77,7 +77,7 @@ def distance(config: SDT.Config, target: Tensor, learner: Tensor, there: Tensor)
     if config.task == "emotion4":
         target, learner = target.unflatten(-1, (-1, 2)), learner.unflatten(-1, (-1, 2))
     tau = config.temperature
-    each = F.kl_div(F.log_softmax(learner / tau, dim=-1), F.log_softmax(target / tau, dim=-1), reduction="none",
-                    log_target=True)
+    target, learner = F.log_softmax(target / tau, dim=-1), F.log_softmax(learner / tau, dim=-1)
+    each = target.exp() * (target - learner)
     divergence = (each.flatten(there.dim()).sum(-1) * there).sum() / count
     return divergence * tau**2 if config.tau_squared else divergence

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from filelock import FileLock
 from erclab import metrics, models, paths
 from erclab.corpora import SPLITS, Corpus
 from erclab.corpora.views import flat
-from erclab.errors import RunError, unknown
+from erclab.errors import RunError, UsageError, unknown
 from erclab.features.encoders import source
+from erclab.models.interface import Model
 from erclab.provenance import environment
 from erclab.runs.records import SCHEMA, Record, load
 from erclab.runs.spec import RunSpec, plan, views
@@ -33,22 +34,39 @@ SMALL = 3_000_000  # parameters
 
 
 def run(model: str, corpus: Corpus, *, protocol: str = "sound", folder: Path | None = None, force: bool = False,
-        progress: bool = True, device: str | None = None, **question) -> list[Record]:
+        progress: bool = True, device: str | None = None, together: bool | None = None, **question) -> list[Record]:
     """Answer a question (see `plan`): load the runs that exist, train the others.
 
     Args:
         protocol: "sound" or "published", what the records report unless asked for another. They have both.
         folder: where runs are kept; `paths.runs_dir()` by default.
         force: train again even if the run exists.
+        together: train all seeds in one pass; by default where that pays (`pays_together`). A model that cannot be
+            stacked is trained seed by seed in any case. Results differ by rounding only.
 
     Raises:
         UsageError, RunError, CorpusError: see `plan` and `execute`.
     """
     if protocol not in loop.PROTOCOLS:
         raise unknown("protocol", protocol, loop.PROTOCOLS)
-    records = [execute(spec, corpus, folder=folder, force=force, progress=progress, device=device)
-               for spec in plan(model, corpus, **question)]
+    specs = plan(model, corpus, **question)
+    how = {"folder": folder, "force": force, "progress": progress, "device": device}
+    if together is None:
+        together = pays_together(model, specs[0].settings, choose_device(device))
+    if together and models.info(model).stacks and len(specs) > 1:
+        records = execute_seeds(specs, corpus, **how)
+    else:
+        records = [execute(spec, corpus, **how) for spec in specs]
     return [dataclasses.replace(record, protocol=protocol) for record in records]
+
+
+def pays_together(model: str, settings: dict[str, Any], device: torch.device) -> bool:
+    """Whether several seeds of a model are trained in less time in one pass than one after the other.
+
+    On a GPU, whose time goes by steps as long as a model does not fill it. Not on a CPU: there, a step's time is that
+    of its numbers, and other cores are better used by other runs (a sweep).
+    """
+    return models.info(model).stacks and device.type == "cuda"
 
 
 def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | None = None, force: bool = False,
@@ -60,35 +78,65 @@ def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | None = None, force:
     Raises:
         RunError: the loss is not finite, or the folder cannot be written.
     """
+    return execute_seeds([spec], corpus, folder=folder, force=force, progress=progress, device=device)[0]
+
+
+def execute_seeds(specs: Sequence[RunSpec], corpus: Corpus, *, folder: Path | None = None, force: bool = False,
+                  progress: bool = True, device: str | None = None) -> list[Record]:
+    """The same for runs that differ in their seed alone: those that do not exist are trained in one pass.
+
+    Raises:
+        UsageError: they differ in more, or their model cannot be trained so.
+        RunError: as for `execute`.
+    """
+    _check_alike(specs)
     folder = folder or paths.runs_dir()
-    path = folder / f"{spec.id}.json"
-    if path.exists() and not force:
-        return load(path)
-    _ensure_writable(folder)  # before an hour of training, not after
-    # Of two processes that want the same run one trains it, the other waits and loads it.
-    with FileLock(folder / f".{spec.id}.lock") as lock:
-        if path.exists() and not force:
-            record = load(path)
-        else:
-            checkpoint = Checkpoint(folder / f".{spec.id}.checkpoint")
-            if force:
-                checkpoint.discard()
-            record = _make(spec, corpus, folder, path, progress, device, checkpoint)
+    place = {spec.id: folder / f"{spec.id}.json" for spec in specs}
+    if force or not all(path.exists() for path in place.values()):
+        _ensure_writable(folder)  # before an hour of training, not after
+        with ExitStack() as stack:
+            # Of two processes that want the same run one trains it, the other waits and loads it. All take their locks
+            # in the same order.
+            locks = {i: stack.enter_context(FileLock(folder / f".{i}.lock")) for i in sorted(place)}
+            missing = [spec for spec in specs if force or not place[spec.id].exists()]
+            if missing:
+                _make(missing, corpus, folder, progress, choose_device(device), fresh=force)
+            for lock in locks.values():
+                Path(lock.lock_file).unlink(missing_ok=True)  # who still waits for it finds the record
+    return [load(path) for path in place.values()]
+
+
+def _check_alike(specs: Sequence[RunSpec]) -> None:
+    if len(specs) > 1 and not models.info(specs[0].model).stacks:
+        raise UsageError(f"{models.info(specs[0].model).title} is trained seed by seed",
+                         remedy="Ask for one seed after the other.")
+    if len({dataclasses.replace(spec, seed=0).id for spec in specs}) > 1 or len({s.seed for s in specs}) < len(specs):
+        raise UsageError("runs that are trained together must differ in their seeds and in nothing else")
+
+
+def _make(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: bool, device: torch.device, fresh: bool
+          ) -> None:
+    """Train and store runs of different seeds."""
+    checkpoints = [Checkpoint(folder / f".{spec.id}.checkpoint") for spec in specs]
+    if fresh:
+        for checkpoint in checkpoints:
             checkpoint.discard()
-            for file in (path, *(path.with_suffix(f".{what}.safetensors") for what in ("weights", "predictions"))):
-                remove_leftovers(file)
-        Path(lock.lock_file).unlink(missing_ok=True)  # who still waits for it finds the record
-    return record
+    if models.info(specs[0].model).kind == "fitted":
+        outcomes, parameters = [_fit(spec, corpus) for spec in specs], {"all": 0, "trainable": 0}
+    else:
+        outcomes, parameters = _train(specs, corpus, folder, progress, device, checkpoints)
+    for spec, outcome, checkpoint in zip(specs, outcomes, checkpoints, strict=True):
+        path = folder / f"{spec.id}.json"
+        _store(spec, corpus, outcome, path, {
+            "parameters": parameters, "environment": environment(device),
+            "wall_time_s": round(checkpoint.seconds, 3), "seeds_in_one_pass": len(specs)})
+        checkpoint.discard()
+        for file in (path, *(path.with_suffix(f".{what}.safetensors") for what in ("weights", "predictions"))):
+            remove_leftovers(file)
 
 
-def _make(spec: RunSpec, corpus: Corpus, folder: Path, path: Path, progress: bool, device: str | None,
-          checkpoint: Checkpoint) -> Record:
-    """Train and store a run."""
-    where = choose_device(device)
-    teacher = load(folder / f"{spec.teacher}.json") if spec.teacher else None
-    with seeded(spec.seed, where):
-        outcome, parameters = _fit(spec, corpus) if models.info(spec.model).kind == "fitted" else _train(
-            spec, corpus, where, progress, teacher, checkpoint)
+def _store(spec: RunSpec, corpus: Corpus, outcome: loop.Outcome, path: Path, facts: dict[str, Any]) -> None:
+    """Write a run's files, the record last."""
     data = {
         "schema": SCHEMA,
         "id": spec.id,
@@ -96,11 +144,9 @@ def _make(spec: RunSpec, corpus: Corpus, folder: Path, path: Path, progress: boo
         "corpus": {"name": corpus.name, "labels": list(corpus.labels),
                    "utterances": {s: len(corpus.rows(s)) for s in SPLITS}, "dims": corpus.dims,
                    "frame_dims": corpus.frame_dims, "encoders": dict(corpus.encoders)},
-        "parameters": parameters,
         "curve": outcome.curve,
         "protocols": {name: _protocol(choice, corpus, spec.task) for name, choice in outcome.choices.items()},
-        "environment": environment(where),
-        "wall_time_s": round(checkpoint.seconds, 3),
+        **facts,
     }
     predictions = {f"{name}.{split}": x.astype(np.float32) for name, choice in outcome.choices.items()
                    for split, x in choice.predictions.items()}
@@ -112,22 +158,32 @@ def _make(spec: RunSpec, corpus: Corpus, folder: Path, path: Path, progress: boo
     except OSError as error:
         raise RunError(f"the run cannot be stored: {error.strerror or error}", where=path,
                        remedy="Free some space or choose another folder (--out, ERCLAB_RUNS).") from error
-    return Record(json.loads(json.dumps(data)), path)
 
 
-def _train(spec: RunSpec, corpus: Corpus, device: torch.device, progress: bool, teacher: Record | None,
-           checkpoint: Checkpoint) -> tuple[loop.Outcome, dict[str, int]]:
+def _train(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: bool, device: torch.device,
+           checkpoints: Sequence[Checkpoint]) -> tuple[list[loop.Outcome], dict[str, int]]:
+    first = specs[0]
+    parts = views(first, corpus, device)
+    with seeded(first.seed, device):  # what a model draws from torch while it is trained, such as a BERT's dropout
+        trainers = []
+        for spec in specs:
+            torch.manual_seed(spec.seed)
+            trainers.append(loop.Trainer(_built(spec, folder).to(device), parts, spec.recipe, spec.seed, spec.title))
+        model = trainers[0].model
+        title = first.title if len(specs) == 1 else f"{first.title.rpartition(', ')[0]}, {len(specs)} seeds"
+        with _threads_for(model, device):
+            outcomes = loop.train_seeds(trainers, progress=progress, title=title, checkpoints=checkpoints)
+    return outcomes, {"all": models.parameter_count(model), "trainable": models.parameter_count(model, trainable=True)}
+
+
+def _built(spec: RunSpec, folder: Path) -> Model:
+    """A run's model as it is before training."""
     model = models.build(spec.model, spec.settings)
     if spec.settings.get("bert"):
         model.load_pretrained(source(spec.words))
-    if teacher is not None:
-        model.distil_from(teacher.model())
-    model.to(device)
-    with _threads_for(model, device):
-        outcome = loop.train(model, views(spec, corpus, device), spec.recipe, seed=spec.seed, progress=progress,
-                             title=spec.title, checkpoint=checkpoint)
-    return outcome, {"all": models.parameter_count(model),
-                     "trainable": models.parameter_count(model, trainable=True)}
+    if spec.teacher:
+        model.distil_from(load(folder / f"{spec.teacher}.json").model())
+    return model
 
 
 @contextmanager
@@ -146,14 +202,14 @@ def _threads_for(model: torch.nn.Module, device: torch.device) -> Iterator[None]
         torch.set_num_threads(before)
 
 
-def _fit(spec: RunSpec, corpus: Corpus) -> tuple[loop.Outcome, dict[str, int]]:
+def _fit(spec: RunSpec, corpus: Corpus) -> loop.Outcome:
     """Fit a baseline on the modalities side by side; it is deterministic and looks at validation alone."""
     pooled = models.info(spec.model).view == "sequence" or not corpus.modalities
     part = flat(corpus, spec.modalities, spec.task, pooled=pooled, standardise=spec.recipe.standardise)
     model = models.build(spec.model, spec.settings)
     curve = model.fit(part["train"], part["valid"])
     choice = loop.Choice(0, {s: model.predict(part[s]) for s in ("valid", "test")})
-    return loop.Outcome(curve, {"sound": choice}, {}), {"all": 0, "trainable": 0}
+    return loop.Outcome(curve, {"sound": choice}, {})
 
 
 def _protocol(choice: loop.Choice, corpus: Corpus, task: str) -> dict[str, Any]:

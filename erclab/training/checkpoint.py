@@ -38,8 +38,8 @@ class Checkpoint:
         """How long was trained so far, before and after interruptions."""
         return self._before + self._now() - self._begun
 
-    def load(self, model: torch.nn.Module) -> dict[str, Any] | None:
-        """The state that was kept, on the model's device; None if there is none, or none that can be read."""
+    def load(self) -> dict[str, Any] | None:
+        """The state that was kept, on the CPU; None if there is none, or none that can be read."""
         try:
             # Tensors, numbers and text only: this loader runs no code.
             found = torch.load(self.path, weights_only=True, map_location="cpu")

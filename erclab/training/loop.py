@@ -10,24 +10,25 @@ epoch. So the inflation, the difference of the two scores, is in every record an
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from erclab import metrics, tasks
 from erclab.corpora.views import View
 from erclab.errors import RunError
-from erclab.models.dropout import keyed, step_key
-from erclab.models.interface import Model, Output
+from erclab.models.dropout import step_key
+from erclab.models.interface import Model
 from erclab.progress import bar
 from erclab.training.checkpoint import Checkpoint
 from erclab.training.optimisers import Schedule, optimiser_for
 from erclab.training.recipes import Recipe
+from erclab.training.step import step_losses, update
+from erclab.training.together import Together
 
 PROTOCOLS = {"sound": "valid", "published": "test"}  # name -> the split that chooses its epoch
 
@@ -84,10 +85,10 @@ class Trainer:
 
     def train(self) -> dict[str, float]:
         """Learn from each batch once."""
-        steps = math.ceil(len(self.views["train"]) / self.recipe.batch_size)
-        self.step += steps
-        return train_epoch(self.model, self.views["train"], self.optimiser, self.recipe, self.rng, self.class_weight,
-                           self.schedule, seed=self.seed, step=self.step - steps)
+        losses = train_epoch(self.model, self.views["train"], self.optimiser, self.recipe, self.rng, self.class_weight,
+                             self.schedule, seed=self.seed, step=self.step)
+        self.step += math.ceil(len(self.views["train"]) / self.recipe.batch_size)
+        return losses
 
     def judge(self, losses: dict[str, float]) -> dict[str, Any]:
         """End an epoch: predict, score, keep what is best. Returns the epoch's row of the curve.
@@ -157,19 +158,41 @@ def train(model: Model, views: Mapping[str, View], recipe: Recipe, *, seed: int,
     Raises:
         RunError: the loss stops being finite.
     """
-    trainer = Trainer(model, views, recipe, seed, title)
-    if checkpoint is not None and (state := checkpoint.load(model)) is not None:
-        trainer.load_state_dict(state)
-    select = metrics.SELECT[views["train"].task][0]
-    with bar(total=recipe.epochs, initial=len(trainer.curve), desc=title, unit="epoch", leave=False,
+    outcome, = train_seeds([Trainer(model, views, recipe, seed, title)], progress=progress, title=title,
+                           checkpoints=[checkpoint] if checkpoint else None)
+    return outcome
+
+
+def train_seeds(trainers: Sequence[Trainer], *, progress: bool = True, title: str = "",
+                checkpoints: Sequence[Checkpoint] | None = None) -> list[Outcome]:
+    """Train several seeds of a configuration, all in one pass (see `Together`), each to the end that it has alone.
+
+    Args:
+        checkpoints: one per trainer. What one of them holds also fits the seed's training alone.
+
+    Raises:
+        RunError: the loss of a seed stops being finite.
+    """
+    for trainer, checkpoint in zip(trainers, checkpoints or (), strict=False):
+        if (state := checkpoint.load()) is not None:
+            trainer.load_state_dict(state)
+    recipe, select = trainers[0].recipe, metrics.SELECT[trainers[0].views["train"].task][0]
+    done = sum(len(t.curve) for t in trainers)
+    with bar(total=recipe.epochs * len(trainers), initial=done, desc=title, unit="epoch", leave=False,
              progress=progress) as epochs:
-        while not trainer.finished:
-            row = trainer.judge(trainer.train())
-            epochs.update()
-            epochs.set_postfix(loss=f"{row['train']['total']:.3f}", valid=f"{row['valid'][select] or 0:.3f}")
-            if checkpoint is not None and not trainer.finished:
-                checkpoint.save(trainer.state_dict)
-    return trainer.outcome()
+        learning, together = [], None
+        while unfinished := [t for t in trainers if not t.finished]:
+            if learning != unfinished:  # one has stopped early: the others go on without it
+                learning, together = unfinished, Together(unfinished) if len(unfinished) > 1 else None
+            losses = together.train() if together else [t.train() for t in learning]
+            for trainer, of in zip(learning, losses, strict=True):
+                row = trainer.judge(of)
+                epochs.update()
+                epochs.set_postfix(loss=f"{row['train']['total']:.3f}", valid=f"{row['valid'][select] or 0:.3f}")
+            for trainer, checkpoint in zip(trainers, checkpoints or (), strict=False):
+                if trainer in learning and not trainer.finished:
+                    checkpoint.save(trainer.state_dict)
+    return [trainer.outcome() for trainer in trainers]
 
 
 def train_epoch(model: Model, view: View, optimiser: torch.optim.Optimizer, recipe: Recipe, rng: np.random.Generator,
@@ -193,27 +216,6 @@ def train_epoch(model: Model, view: View, optimiser: torch.optim.Optimizer, reci
         terms = torch.stack([term.detach() for term in losses]) * utterances
         sums, count = (terms, utterances) if sums is None else (sums + terms, count + utterances)
     return dict(zip(losses._fields, (sums / count).tolist(), strict=True))
-
-
-def step_losses(model: Model, batch, recipe: Recipe, class_weight: Tensor | None, key: int | Tensor):
-    """The losses of one batch in training, with the dropout masks of this key and the recipe's precision.
-
-    In bfloat16 it is the model that computes so; weights, losses and optimiser stay in float32.
-    """
-    low = recipe.precision == "bfloat16"
-    with keyed(key):
-        with torch.autocast(batch.rows.device.type, torch.bfloat16) if low else nullcontext():
-            output = model(batch)
-        return model.loss(_float32(output) if low else output, batch, class_weight)
-
-
-def update(model: Model, optimiser: torch.optim.Optimizer, recipe: Recipe, schedule: Schedule | None) -> None:
-    """Clip the gradients, take a step, and tell the schedule."""
-    if recipe.clip is not None:
-        nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-    optimiser.step()
-    if schedule is not None:
-        schedule.after_step()
 
 
 @torch.inference_mode()
@@ -245,8 +247,3 @@ def inverse_shares(labels: np.ndarray, classes: int) -> Tensor:
     """(C,) one over each label's share; 0 for a label that does not occur, which then has nothing to weigh."""
     counts = np.bincount(labels, minlength=classes)
     return torch.from_numpy(np.where(counts > 0, len(labels) / np.maximum(counts, 1), 0.0).astype(np.float32))
-
-
-def _float32(output: Output) -> Output:
-    return replace(output, logits=output.logits.float(),
-                   aux={k: x.float() if x.is_floating_point() else x for k, x in output.aux.items()})
