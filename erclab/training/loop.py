@@ -25,7 +25,7 @@ from erclab.models.dropout import step_key
 from erclab.models.interface import Model
 from erclab.progress import bar
 from erclab.training.checkpoint import Checkpoint
-from erclab.training.optimisers import Schedule, optimiser_for
+from erclab.training.optimisers import Schedule, in_backward, optimiser_for
 from erclab.training.recipes import Recipe
 from erclab.training.step import step_losses, update
 from erclab.training.together import Together
@@ -207,14 +207,15 @@ def train_epoch(model: Model, view: View, optimiser: torch.optim.Optimizer, reci
     """
     model.train()
     sums, count = None, 0
-    for i, batch in enumerate(view.batches(recipe.batch_size, rng)):
-        losses = step_losses(model, batch, recipe, class_weight, step_key(seed, step + i))
-        optimiser.zero_grad(set_to_none=True)
-        losses.total.backward()
-        update(model, optimiser, recipe, schedule)
-        utterances = batch.annotated.sum()
-        terms = torch.stack([term.detach() for term in losses]) * utterances
-        sums, count = (terms, utterances) if sums is None else (sums + terms, count + utterances)
+    optimiser.zero_grad(set_to_none=True)
+    with in_backward(optimiser, recipe):
+        for i, batch in enumerate(view.batches(recipe.batch_size, rng)):
+            losses = step_losses(model, batch, recipe, class_weight, step_key(seed, step + i))
+            losses.total.backward()
+            update(model, optimiser, recipe, schedule)
+            utterances = batch.annotated.sum()
+            terms = torch.stack([term.detach() for term in losses]) * utterances
+            sums, count = (terms, utterances) if sums is None else (sums + terms, count + utterances)
     return dict(zip(losses._fields, (sums / count).tolist(), strict=True))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,6 +11,8 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from erclab.models.interface import Model
 from erclab.training.recipes import Recipe
+
+AT_ONCE = 4_000_000  # weights that are updated at a time within a backward pass
 
 
 def optimiser_for(model: Model, recipe: Recipe) -> torch.optim.Optimizer:
@@ -20,6 +24,36 @@ def optimiser_for(model: Model, recipe: Recipe) -> torch.optim.Optimizer:
     cls = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
     # Fused: one pass over weights, gradients and moments instead of a dozen.
     return cls([g for g in groups if g["params"]], weight_decay=recipe.weight_decay, fused=True)
+
+
+@contextmanager
+def in_backward(optimiser: torch.optim.Optimizer, recipe: Recipe) -> Iterator[None]:
+    """In the block, the weights of a large model are updated while its backward pass goes on.
+
+    A gradient is used as soon as it is complete, and let go: so the gradients of all weights never exist together, and
+    those that are used are still in the cache. The numbers are the same, as each weight's update needs its own gradient
+    alone. Not with `clip`, which needs all of them first, and not worth it for a model of few parameters.
+    """
+    weights = [p for group in optimiser.param_groups for p in group["params"]]
+    if recipe.clip is not None or sum(p.numel() for p in weights) < 4 * AT_ONCE:
+        yield
+        return
+    pending = 0
+
+    def complete(p: torch.nn.Parameter) -> None:
+        nonlocal pending
+        pending += p.numel()
+        if pending >= AT_ONCE:
+            optimiser.step()  # of the weights that have a gradient
+            optimiser.zero_grad(set_to_none=True)
+            pending = 0
+
+    hooks = [p.register_post_accumulate_grad_hook(complete) for p in weights]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 class Schedule:

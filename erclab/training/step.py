@@ -27,10 +27,11 @@ def step_losses(model: Model, batch, recipe: Recipe, class_weight: Tensor | None
 
 
 def update(model: Model, optimiser: torch.optim.Optimizer, recipe: Recipe, schedule: Schedule | None) -> None:
-    """Clip the gradients, take a step, and tell the schedule."""
+    """Clip the gradients, take a step, forget them, and tell the schedule."""
     if recipe.clip is not None:
         nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
     optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
     if schedule is not None:
         schedule.after_step()
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from erclab.corpora import Corpus
 from erclab.corpora.views import DialogueView
@@ -18,7 +19,7 @@ from erclab.errors import RunError, UsageError
 from erclab.metrics import classification_scores
 from erclab.models import Output
 from erclab.models.interface import Model
-from erclab.training import loop
+from erclab.training import loop, optimisers
 from erclab.training.device import choose_device, seeded
 from erclab.training.recipes import Recipe
 
@@ -401,3 +402,32 @@ class Burst(Told):
 def test_weights_that_the_last_step_broke_are_not_returned():
     with pytest.raises(RunError, match="learning_rate"):
         loop.train(Burst(), views(corpus()), Recipe(epochs=1), seed=0, progress=False)
+
+
+@pytest.mark.parametrize("recipe", [{}, {"optimiser": "adamw", "weight_decay": 0.1, "schedule": "linear"}])
+def test_updates_within_the_backward_pass_are_the_same_to_the_bit(monkeypatch, recipe):
+    """A shared weight, a frozen one, and one that gets no gradient are among them."""
+    class Shared(Linear):
+        def __init__(self):
+            super().__init__()
+            self.square, self.idle = nn.Linear(3, 3), nn.Linear(2, 2)
+            self.frozen = nn.Linear(3, 3).requires_grad_(False)
+
+        def forward(self, batch):
+            x = self.square(torch.tanh(self.frozen(self.square(batch.features["text"]))))
+            return Output(self.layer(x))
+
+    found, stepped = [], []
+    counting = register_optimizer_step_post_hook(lambda *_: stepped.append(1))
+    for at_once in (10**9, 5, 1):
+        monkeypatch.setattr(optimisers, "AT_ONCE", at_once)
+        stepped.clear()
+        with seeded(0, torch.device("cpu")):
+            model = Shared()
+            loop.train(model, views(corpus((5, 3, 4, 2, 6, 1, 7, 2, 3))), Recipe(
+                epochs=3, batch_size=2, learning_rate=0.1, **recipe), seed=0, progress=False)
+        found.append((len(stepped), model.state_dict()))
+    counting.remove()
+    assert found[0][0] < found[1][0] < found[2][0]
+    for _, state in found[1:]:
+        assert all(torch.equal(x, state[name]) for name, x in found[0][1].items())
