@@ -10,10 +10,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erclab.models.blocks import split_heads
+from erclab.models.attention import Attention, Block, blocks_of, in_blocks
 from erclab.models.dropout import Dropout
 
 
@@ -44,7 +43,8 @@ class CrossmodalTransformer(nn.Module):
     def __init__(self, width: int, heads: int, layers: int, dropouts: Dropouts, *, future_mask: bool = False,
                  zeros_have_no_position: bool = False):
         super().__init__()
-        self.width, self.future_mask, self.zeros_have_no_position = width, future_mask, zeros_have_no_position
+        self.width, self.heads = width, heads
+        self.future_mask, self.zeros_have_no_position = future_mask, zeros_have_no_position
         self.dropout = Dropout(dropouts.embedding)
         self.layers = nn.ModuleList(CrossmodalLayer(width, heads, dropouts) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
@@ -65,11 +65,12 @@ class CrossmodalTransformer(nn.Module):
         keep = seen[:, None, :].expand(-1, target.shape[1], -1)  # (B, Lt, Ls)
         if self.future_mask:
             keep = keep & not_future(target_mask, seen)
+        blocks = blocks_of(keep, x.shape[1], self.heads) if in_blocks(x) else None
         weights, read = [], None
         for layer in self.layers:
             if last and layer is self.layers[-1]:
                 read = (target_mask.sum(1, keepdim=True) - 1).clamp(min=0)
-            x, attended = layer(x, memory, keep, attention=attention, read=read)
+            x, attended = layer(x, memory, keep, attention=attention, read=read, blocks=blocks)
             weights.append(attended)
         x = self.norm(x)
         return x[:, 0] * target_mask.any(1, keepdim=True) if last else x, (
@@ -96,9 +97,10 @@ class CrossmodalLayer(nn.Module):
         self.relu_dropout, self.residual_dropout = Dropout(dropouts.relu), Dropout(dropouts.residual)
 
     def forward(self, x: Tensor, memory: tuple[Tensor, Tensor] | None, keep: Tensor, *, attention: bool = True,
-                read: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+                read: Tensor | None = None, blocks: list[Block] | None = None) -> tuple[Tensor, Tensor | None]:
         """(B, Lt, d), keys and values (B, Ls, d) or None for x itself, (B, Lt, Ls) -> the same as x, and the weights
-        (B, heads, Lt, Ls). With `read` (B, 1), an index per target, the first is (B, 1, d), that step alone."""
+        (B, heads, Lt, Ls). With `read` (B, 1), an index per target, the first is (B, 1, d), that step alone. `blocks`
+        is `attention.blocks_of` of `keep`, if at hand."""
         query = self.norm(x)
         keys, values = (query, query) if memory is None else map(self.norm, memory)
         weights = None
@@ -106,46 +108,12 @@ class CrossmodalLayer(nn.Module):
             if attention:
                 weights = self.attention(query, keys, keep, values)[1]
             x, query, keep = (y.take_along_dim(read.unsqueeze(-1), dim=1) for y in (x, query, keep))
-        attended, seen = self.attention(query, keys, keep, values, attention=attention and read is None)
+        attended, seen = self.attention(query, keys, keep, values, attention=attention and read is None,
+                                        blocks=blocks if read is None else None)
         weights = seen if read is None else weights
         x = x + self.residual_dropout(attended)
         inner = self.relu_dropout(torch.relu(self.w1(self.feed_forward_norm(x))))
         return x + self.residual_dropout(self.w2(inner)), weights
-
-
-class Attention(nn.Module):
-    """Scaled dot-product attention over several heads; the projections are initialised as one matrix (Xavier).
-
-    Without dropout PyTorch's fused kernel computes what the weights would give, and keeps none of them for the
-    backward pass. Weights that are asked for are then computed beside it, so that asking changes nothing.
-    """
-
-    def __init__(self, width: int, heads: int, dropout: float):
-        super().__init__()
-        self.heads = heads
-        self.project = nn.Linear(width, 3 * width)  # queries, keys, values
-        self.out = nn.Linear(width, width)
-        for linear in (self.project, self.out):
-            nn.init.xavier_uniform_(linear.weight)
-            nn.init.zeros_(linear.bias)
-        self.dropout = Dropout(dropout)
-
-    def forward(self, query: Tensor, keys: Tensor, keep: Tensor, values: Tensor | None = None, *,
-                attention: bool = True) -> tuple[Tensor, Tensor | None]:
-        """(B, Lt, d), (B, Ls, d), (B, Lt or 1, Ls), (B, Ls, d) or None for the keys -> (B, Lt, d) and the weights
-        (B, heads, Lt, Ls), None without `attention`. A query that keeps nothing gets nothing."""
-        (wq, wk, wv), (bq, bk, bv) = self.project.weight.chunk(3), self.project.bias.chunk(3)
-        q, k, v = (split_heads(F.linear(x, w, b), self.heads)
-                   for x, w, b in ((query, wq, bq), (keys, wk, bk), (keys if values is None else values, wv, bv)))
-        some = keep.any(-1, keepdim=True)[:, None]  # a query without keys sees all of them, and that times 0
-        keep, weights = keep[:, None] | ~some, None
-        dropped = self.training and self.dropout.p > 0
-        if attention or dropped:
-            scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
-            weights = scores.masked_fill_(~keep, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls), most of the memory
-        context = self.dropout(weights) @ v if dropped else F.scaled_dot_product_attention(q, k, v, attn_mask=keep)
-        context = (context * some).transpose(1, 2).flatten(2)
-        return self.out(context), weights * some if attention else None
 
 
 def not_future(target_mask: Tensor, source_mask: Tensor) -> Tensor:

@@ -54,6 +54,12 @@ def keyed(key: int | Tensor) -> Iterator[None]:
         _current.reset(token)
 
 
+def several_seeds() -> bool:
+    """Whether this is one pass over several seeds (`torch.vmap`), where the key is a tensor."""
+    current = _current.get()
+    return current is not None and isinstance(current[0], Tensor)
+
+
 def step_key(seed: int, step: int) -> int:
     """The key of a training step: a signed 32-bit number."""
     return _mix_int(_mix_int(seed) + step)

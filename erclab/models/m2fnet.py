@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from erclab.batches import DialogueBatch
 from erclab.errors import UsageError
-from erclab.models.crossmodal import Attention
+from erclab.models.attention import Attention
 from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from erclab.models.crossmodal import Attention
+from erclab.models.attention import Attention
 from erclab.models.dropout import Dropout
 
 

@@ -105,7 +105,10 @@ def test_asking_for_the_weights_changes_nothing(training):
         x, weights = model(target, source, target_mask, source_mask, attention=ask)
         assert (weights is not None) == ask
         found.append(x)
-    assert torch.equal(*found)
+    if training:  # with dropout the weights take another path
+        torch.testing.assert_close(*found, rtol=0, atol=1e-12)
+    else:
+        assert torch.equal(*found)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
