@@ -57,22 +57,32 @@ class Attention(nn.Module):
         (wq, wk, wv), (bq, bk, bv) = self.project.weight.chunk(3), self.project.bias.chunk(3)
         q, k, v = (split_heads(F.linear(x, w, b), self.heads)
                    for x, w, b in ((query, wq, bq), (keys, wk, bk), (keys if values is None else values, wv, bv)))
-        rate, weights = self.dropout.p if self.training else 0.0, None
-        if attention or not in_blocks(q):
-            some = keep.any(-1, keepdim=True)[:, None]
-            seen = keep[:, None] | ~some  # a query without keys sees all of them, and that times 0
-            explicit = rate or (q.device.type == "cpu" and _transformed())  # `vmap` has no rule for a CPU's kernel
-            if attention or explicit:
-                scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
-                weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)
-        if in_blocks(q) and not (attention and rate):
-            blocks = blocks_of(keep, q.shape[2], self.heads) if blocks is None else blocks
-            context = Blockwise.apply(q, k, v, blocks, rate, next_key() if rate else 0)
-        elif explicit:
-            context = self.dropout(weights) @ v * some
-        else:
-            context = F.scaled_dot_product_attention(q, k, v, attn_mask=seen) * some
-        return self.out(context.transpose(1, 2).flatten(2)), weights * some if attention else None
+        context, weights = attend(q, k, v, keep, self.dropout, attention=attention, blocks=blocks)
+        return self.out(context.transpose(1, 2).flatten(2)), weights
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, keep: Tensor, dropout: Dropout, *, attention: bool = True,
+           blocks: list[Block] | None = None) -> tuple[Tensor, Tensor | None]:
+    """Queries (B, heads, Lt, d), keys and values (B, heads, Ls, d) -> (B, heads, Lt, d) and the weights.
+
+    As `Attention` does it, whose arguments the others are; `dropout` acts on the weights.
+    """
+    rate, weights = dropout.p if dropout.training else 0.0, None
+    if attention or not in_blocks(q):
+        some = keep.any(-1, keepdim=True)[:, None]
+        seen = keep[:, None] | ~some  # a query without keys sees all of them, and that times 0
+        explicit = rate or (q.device.type == "cpu" and _transformed())  # `vmap` has no rule for a CPU's kernel
+        if attention or explicit:
+            scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
+            weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)
+    if in_blocks(q) and not (attention and rate):
+        blocks = blocks_of(keep, q.shape[2], q.shape[1]) if blocks is None else blocks
+        context = Blockwise.apply(q, k, v, blocks, rate, next_key() if rate else 0)
+    elif explicit:
+        context = dropout(weights) @ v * some
+    else:
+        context = F.scaled_dot_product_attention(q, k, v, attn_mask=seen) * some
+    return context, weights * some if attention else None
 
 
 @contextmanager

@@ -47,14 +47,14 @@ def assert_close(alone, together, bar):
 def test_sdt_ends_as_alone(tiny, changes):
     changes = {"epochs": 2, **changes}
     alone = [loop.train_seeds([t], progress=False)[0] for t in trainers("sdt", tiny, **changes)]
-    assert_close(alone, loop.train_seeds(trainers("sdt", tiny, **changes), progress=False), 1e-5)
+    assert_close(alone, loop.train_seeds(trainers("sdt", tiny, **changes), progress=False), 1e-4)
     assert abs(alone[0].curve[0]["train"]["total"] - alone[1].curve[0]["train"]["total"]) > 1e-3  # seeds differ
 
 
 @pytest.mark.parametrize("name", STACKING)
 def test_every_model_that_stacks_ends_as_alone(tiny, name):
     alone = [loop.train_seeds([t], progress=False)[0] for t in trainers(name, tiny, seeds=2, epochs=1)]
-    assert_close(alone, loop.train_seeds(trainers(name, tiny, seeds=2, epochs=1), progress=False), 1e-5)
+    assert_close(alone, loop.train_seeds(trainers(name, tiny, seeds=2, epochs=1), progress=False), 1e-4)
 
 
 def test_each_seed_stops_when_it_would_alone(tiny):
