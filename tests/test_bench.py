@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import sys
+import time
 from pathlib import Path
 
 import naive
@@ -93,6 +94,7 @@ def test_a_round_trains(case, path):
     answer = found.round(seed=1, count=count)
     assert (answer["utterances"], answer["steps"]) == ((16, 3) if case is TINY else (4, 2))
     assert answer["seconds"] > 0
+    assert 0 < answer["cpu_seconds"] < 4 * torch.get_num_threads() * answer["seconds"]
     still = [n for n, p in found.model.named_parameters() if torch.equal(p, before[n])]
     assert all(n.split(".")[-2] == "norm" and "encoder" in n for n in still)  # SDT's dead normalisation
     assert found.memory() > 1e8
@@ -164,6 +166,16 @@ def test_operations_of_official_sdt_are_six_per_parameter():
     assert a / 48 + b + c * 48 == pytest.approx(6 * parameters, rel=0.08)
 
 
+def test_a_clock_adds_up_what_passes_inside():
+    clock = worker.Clock(torch.device("cpu"))
+    for _ in range(2):
+        with clock:
+            time.sleep(0.02)
+        time.sleep(0.1)
+    assert 0.04 <= clock.seconds < 0.1
+    assert clock.cpu_seconds < 0.03
+
+
 def test_the_machine_is_measured():
     rates = worker.product(torch.device("cpu"), seconds=0)
     assert rates.keys() == {"float32", "bfloat16"}
@@ -195,6 +207,9 @@ def test_a_record_holds_every_path(record):
     assert ours["fast_enough"] is True  # a millionth of the reference's speed
     assert ours["small_enough"] is False  # a millionth of its memory
     assert "fast_enough" not in slow
+    assert ours["cpu_ratio"] == pytest.approx(np.median([
+        a["cpu_seconds"] / b["cpu_seconds"] for a, b in zip(slow["rounds"], ours["rounds"], strict=True)]))
+    assert slow["cpu_ratio"] == 1
 
 
 def test_a_process_has_its_own_memory_and_says_when_it_is_killed(record):

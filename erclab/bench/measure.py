@@ -43,6 +43,7 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
     `rows` has a dictionary per case and path ("reference", "float32", "bfloat16"):
         ms_per_utterance   training: forward, backward and optimiser; the median over rounds
         ratio              how many times as fast as the reference: the median over rounds, each against its own
+        cpu_ratio          the same of the processor's time, which a loaded machine changes less (with one thread)
         bytes, memory_ratio   the most memory, and the share of it in the reference's
         operations         floating-point operations per utterance: of the reference's forward and backward, without
                            padding. A path that leaves out what the reference does in vain is credited with it
@@ -223,6 +224,8 @@ def _measure(case: Case, routes: Sequence[str], common: dict, rounds: int, steps
         if "reference" in done:
             slow = [r["seconds"] / r["utterances"] for r in done["reference"]]
             row["ratio"] = statistics.median(a / b for a, b in zip(slow, per, strict=True))
+            row["cpu_ratio"] = statistics.median(
+                a["cpu_seconds"] / b["cpu_seconds"] for a, b in zip(done["reference"], found, strict=True))
             row["memory_ratio"] = memory[route] / memory["reference"]
         rows.append(row)
     return rows, work

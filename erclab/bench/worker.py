@@ -16,7 +16,7 @@ import resource
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,27 @@ class Job:
     device: str = "auto"
 
 
+class Clock:
+    """What passes inside its `with`s, in all: seconds, and seconds of this process on all cores together. The latter
+    depend less on what else the machine does, if only one thread works: others that wait for it count as well."""
+
+    def __init__(self, device: torch.device):
+        self.device, self.seconds, self.cpu_seconds = device, 0.0, 0.0
+
+    def __enter__(self) -> Clock:
+        self._started = self._now()
+        return self
+
+    def __exit__(self, *_) -> None:
+        for name, now, before in zip(("seconds", "cpu_seconds"), self._now(), self._started, strict=True):
+            setattr(self, name, getattr(self, name) + now - before)
+
+    def _now(self) -> tuple[float, float]:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter(), time.process_time()
+
+
 class Bench:
     """A model that trains, round by round."""
 
@@ -83,23 +104,21 @@ class Bench:
     def round(self, seed: int, count: int) -> dict[str, Any]:
         """Train once through `count` dialogues or utterances, the same for all paths of a seed."""
         view = corpora.view(self.case, self.config, count, seed, self.device)
-        steps = -(-len(view) // self.case.batch_size)
-        order = np.random.default_rng([seed, 2])
-        run = self._authors(view, order) if self.reference else lambda: loop.train_epoch(
-            self.model, view, self.optimiser, self.recipe, order)
-        self._wait()
-        start = time.perf_counter()
-        run()
-        self._wait()
-        return {"seconds": time.perf_counter() - start, "utterances": len(view.rows), "steps": steps}
+        order, clock = np.random.default_rng([seed, 2]), Clock(self.device)
+        if self.reference:
+            self._authors_epoch(view, order, clock)
+        else:
+            with clock:
+                loop.train_epoch(self.model, view, self.optimiser, self.recipe, order)
+        return {"seconds": clock.seconds, "cpu_seconds": clock.cpu_seconds, "utterances": len(view.rows),
+                "steps": -(-len(view) // self.case.batch_size)}
 
-    def _authors(self, view: View, rng: np.random.Generator) -> Callable[[], None]:
+    def _authors_epoch(self, view: View, rng: np.random.Generator, clock: Clock) -> None:
         """Their loop over random batches, each padded to its longest; what their loader does is no part of the time."""
-        batches = [self.model.prepare(b) for b in random_batches(view, self.case.batch_size, rng)]
-
-        def run() -> None:
-            self.model.train()
-            for inputs in batches:
+        self.model.train()
+        for batch in random_batches(view, self.case.batch_size, rng):
+            inputs = self.model.prepare(batch)
+            with clock:
                 self.optimiser.zero_grad()
                 loss = self.model.loss(self.model(inputs), inputs)
                 loss.backward()
@@ -107,11 +126,7 @@ class Bench:
                     nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
                 self.optimiser.step()
                 loss.item()  # they sum it in Python
-        return run
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+                del loss
 
     def memory(self) -> int:
         """The most bytes that were in use: of this process, or what its tensors had on a GPU."""
@@ -174,13 +189,9 @@ def product(device: torch.device, seconds: float = 1.0) -> dict[str, float]:
         a, b = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
         times = []
         while len(times) < 3 or sum(times) < seconds:
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            start = time.perf_counter()
-            a @ b
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            times.append(time.perf_counter() - start)
+            with Clock(device) as clock:
+                a @ b
+            times.append(clock.seconds)
         rates[name] = 2 * SIDE**3 / min(times)
     return rates
 

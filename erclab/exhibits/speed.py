@@ -29,6 +29,7 @@ def table(record: dict[str, Any]) -> pd.DataFrame:
             "setting": row["title"], "path": row["path"], "ms per utterance": _significant(row["ms_per_utterance"]),
             "s per step": _significant(row["seconds_per_step"]),
             "times as fast": f"{row['ratio']:.2f}" if "ratio" in row else "", "aim": speed,
+            "times less CPU": f"{row['cpu_ratio']:.2f}" if "cpu_ratio" in row else "",
             "GFLOP/s": f"{row['gflops']:.0f}" if "gflops" in row else "",
             "of the machine": f"{row['share']:.0%}" if "share" in row else "",
             "GB": f"{row['bytes'] / GIGA:.2f}",
