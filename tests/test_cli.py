@@ -134,7 +134,7 @@ def test_help_explains_every_command(call):
 
 def test_help_needs_nothing_heavy():
     """Or a slip of the finger would cost seconds."""
-    code = ("import sys\nfrom erclab import cli\ntry:\n    cli.main(['sweep', '--help'])\nexcept SystemExit:\n    pass\n"
+    code = ("import sys\nfrom erclab import cli\ntry: cli.main(['sweep', '--help'])\nexcept SystemExit: pass\n"
             "print(sorted({'torch', 'pandas', 'yaml', 'joblib', 'ray', 'matplotlib'} & {*sys.modules}))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

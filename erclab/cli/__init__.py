@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"erclab: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("erclab: stopped; finished runs are kept, an unfinished one starts again next time", file=sys.stderr)
+        print("erclab: stopped; finished runs are kept, and the same command goes on from there", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `erclab models | head` is no mistake
         sys.stderr.close()

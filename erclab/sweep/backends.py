@@ -10,12 +10,16 @@ import os
 import signal
 import socket
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import cache
 
 import joblib
+from tqdm import tqdm
 
 from erclab.corpora import Corpus
 from erclab.errors import RunError, UsageError
@@ -89,15 +93,29 @@ class Loky:
             # joblib does a single job in this process: there must be two for a process to come between.
             pool = joblib.Parallel(max(self.jobs, 2), return_as="generator_unordered", batch_size=1,
                                    pre_dispatch=ahead)
-            with closing(pool(joblib.delayed(_in_process)(t) for t in tasks)) as answers:
+            with closing(pool(joblib.delayed(_in_process)(t, os.getpid()) for t in tasks)) as answers:
                 yield from answers
 
 
-def _in_process(task: Task) -> Answer:
+def _in_process(task: Task, driver: int) -> Answer:
     # The terminal sends Ctrl-C to all processes; the first one ends the others, and they say nothing.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with(driver)
+    # No bar is drawn here, and the lock that tqdm makes for several processes would outlive one that is killed.
+    tqdm.set_lock(threading.RLock())
     part = task.job.part
     return work(task, lambda again: kept(part, part.load, again))
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process when its parent has been killed, or it would go on training and then keep its memory."""
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class Ray:

@@ -85,7 +85,7 @@ def run(question: str | Path | Mapping[str, Any] | Grid | Iterable[Grid], *, fol
             failures[job.id] = Failure(job, str(error), attempts=0)
     workers: dict[str, str] = {}
     if missing:
-        with _shared(folder) as token:
+        with _folder(folder, elsewhere=backend == "ray") as token:
             tasks = [Task(job, folder, token, force, device) for job in missing]
             if backend == "ray":
                 where = Ray(corpora, jobs, address, gpus_per_run)
@@ -113,8 +113,8 @@ def _grids(question) -> Iterable[Grid]:
 
 
 @contextmanager
-def _shared(folder: Path) -> Iterator[str]:
-    """The folder, with a file by which a worker sees whether it is the same folder there."""
+def _folder(folder: Path, elsewhere: bool) -> Iterator[str]:
+    """A folder that can be written, and for workers elsewhere a file by which they see whether it is theirs, too."""
     token = f".sweep-{secrets.token_hex(8)}"
     try:
         write_atomically(folder / token, b"")
@@ -122,7 +122,9 @@ def _shared(folder: Path) -> Iterator[str]:
         raise RunError(f"runs cannot be stored here: {error.strerror or error}", where=folder,
                        remedy="Choose another folder (--out, ERCLAB_RUNS).") from None
     try:
-        yield token
+        if not elsewhere:
+            (folder / token).unlink()
+        yield token if elsewhere else ""
     finally:
         (folder / token).unlink(missing_ok=True)
 

@@ -79,8 +79,8 @@ def work(task: Task, corpus: Callable[[bool], Corpus], progress: bool = False, p
             with _threads(task.single_thread):
                 runs.execute(spec, found, folder=folder, force=task.force, progress=progress, device=task.device)
             # The record comes last, as it is written last: it says that the others are there.
-            files = {} if folder == task.folder else {
-                p.name: p.read_bytes() for p in sorted(folder.glob(f"{spec.id}.*"), key=lambda p: p.suffix == ".json")}
+            made = sorted(folder.glob(f"{spec.id}.*"), key=lambda path: (path.suffix == ".json", path.name))
+            files = {} if folder == task.folder else {path.name: path.read_bytes() for path in made}
         return Answer(task.job.id, place, files=files)
     except ErclabError as error:
         return Answer(task.job.id, place, str(error))
