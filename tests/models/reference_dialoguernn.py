@@ -23,26 +23,29 @@ class ReferenceDialogueRNN:
         weights: name in `erclab.models.dialoguernn.DialogueRNN` -> array.
         speakers: S.
         causal: whether the last attention looks back only.
-        dropout, output_dropout: what stands for dropout, functions of a vector.
+        drop: stands for dropout on a new state: of the cell ("listener 2" for the third speaker's), the direction, the
+            turn and the vector.
+        output_dropout, head_dropout: stand for the other dropouts, functions of a vector.
     """
 
-    def __init__(self, weights, speakers, *, causal=False, dropout=lambda x: x, output_dropout=lambda x: x):
+    def __init__(self, weights, speakers, *, causal=False, drop=lambda cell, direction, turn, x: x,
+                 output_dropout=lambda x: x, head_dropout=lambda x: x):
         self.weights = {name: np.asarray(w, dtype=np.float64) for name, w in weights.items()}
         self.speakers, self.causal = speakers, causal
-        self.dropout, self.output_dropout = dropout, output_dropout
+        self.drop, self.output_dropout, self.head_dropout = drop, output_dropout, head_dropout
 
     def linear(self, name, x):
         out = self.weights[f"{name}.weight"] @ x
         return out + self.weights[f"{name}.bias"] if f"{name}.bias" in self.weights else out
 
     def cell(self, name, x, state):
-        """A GRU cell and the dropout after it; the gates stand in the order reset, update, new."""
+        """A GRU cell; the gates stand in the order reset, update, new."""
         a = self.weights[f"{name}.weight_ih"] @ x + self.weights[f"{name}.bias_ih"]
         b = self.weights[f"{name}.weight_hh"] @ state + self.weights[f"{name}.bias_hh"]
         H = len(state)
         reset, update = sigmoid(a[:H] + b[:H]), sigmoid(a[H:2 * H] + b[H:2 * H])
         new = np.tanh(a[2 * H:] + reset * b[2 * H:])
-        return self.dropout((1 - update) * new + update * state)
+        return (1 - update) * new + update * state
 
     def direction(self, name, utterances, speakers):
         """The emotions of one direction, and for each turn its attention over the turns before."""
@@ -51,8 +54,10 @@ class ReferenceDialogueRNN:
         party = [np.zeros(sizes["party"]) for _ in range(self.speakers)]
         g, e, past = np.zeros(sizes["global"]), np.zeros(sizes["emotion"]), []
         emotions, weights = [], []
-        for u, who in zip(utterances, speakers, strict=True):
+        for step, (u, who) in enumerate(zip(utterances, speakers, strict=True)):
+            turn = len(utterances) - 1 - step if name == "back" else step
             g = self.cell(f"{at}.global_cell", np.concatenate([u, party[who]]), g)
+            g = self.drop("global", name, turn, g)
             context, alpha = np.zeros_like(g), np.zeros(0)
             if past:
                 matrix = self.weights[f"{at}.attend.weight"]
@@ -62,11 +67,13 @@ class ReferenceDialogueRNN:
                 for weight, before in zip(alpha, past, strict=True):
                     context = context + weight * before
             spoken = self.cell(f"{at}.party_cell", np.concatenate([u, context]), party[who])
+            spoken = self.drop("party", name, turn, spoken)
             for other in range(self.speakers):
                 if other != who and f"{at}.listener_cell.weight_ih" in self.weights:
-                    party[other] = self.cell(f"{at}.listener_cell", np.concatenate([u, spoken]), party[other])
+                    heard = self.cell(f"{at}.listener_cell", np.concatenate([u, spoken]), party[other])
+                    party[other] = self.drop(f"listener {other}", name, turn, heard)
             party[who] = spoken
-            e = self.cell(f"{at}.emotion_cell", spoken, e)
+            e = self.drop("emotion", name, turn, self.cell(f"{at}.emotion_cell", spoken, e))
             past.append(g)
             emotions.append(e)
             weights.append(alpha)
@@ -97,6 +104,6 @@ class ReferenceDialogueRNN:
                 beta = softmax([self.linear("match", query) @ key for key in seen])
                 attention["dialogue"][t, :len(seen)] = beta
                 attended.append(sum(weight * key for weight, key in zip(beta, seen, strict=True)))
-        hidden = [self.dropout(np.maximum(self.linear("linear", x), 0)) for x in attended]
+        hidden = [self.head_dropout(np.maximum(self.linear("linear", x), 0)) for x in attended]
         return {"logits": np.array([self.linear("classifier", x) for x in hidden]), "emotion": np.array(emotion),
                 "attention": attention}

@@ -10,9 +10,11 @@ from reference_dialoguernn import ReferenceDialogueRNN
 
 from erclab import models
 from erclab.batches import DialogueBatch
-from erclab.contracts.batches import random_dialogues, shake
+from erclab.contracts.batches import random_dialogues, shake, take, widen
 from erclab.errors import UsageError
+from erclab.models import recurrent
 from erclab.models.dialoguernn import DialogueRNN
+from erclab.models.dropout import keep, keyed, next_key
 
 GOLDEN = Golden("dialoguernn_p2")
 PLAIN = {"matchatt.transform": "match", "linear": "linear", "smax_fc": "classifier"}
@@ -218,6 +220,8 @@ def test_the_listener_changes_those_who_listen():
 class Scaled(torch.nn.Module):
     """Stands for dropout: what goes through it is multiplied with a number."""
 
+    p = 0.4
+
     def __init__(self, factor):
         super().__init__()
         self.factor = factor
@@ -226,15 +230,38 @@ class Scaled(torch.nn.Module):
         return self.factor * x
 
 
-@pytest.mark.parametrize("inside", [0.6, 1.0])
-@pytest.mark.parametrize("outside", [0.7, 1.0])
-def test_every_new_state_is_dropped_out_and_the_emotions_once_more(inside, outside):
-    net = made(listener=True, speakers=3)
-    net.dropout, net.output_dropout = Scaled(inside), Scaled(outside)
-    given = random_dialogues(DIMS, 5, 3, (5, 2), seed=3)
-    found = net(given).logits.detach()
-    for b, want in enumerate(by_hand(net, given, dropout=net.dropout, output_dropout=net.output_dropout)):
-        np.testing.assert_allclose(found[b, :len(want["logits"])], want["logits"], rtol=0, atol=1e-12)
+@pytest.mark.parametrize("plain", [False, True])
+def test_every_new_state_is_dropped_out_by_its_coordinates_and_the_emotions_once_more(plain, monkeypatch):
+    monkeypatch.setattr(recurrent, "applies", lambda: not plain)
+    net, lengths, key = made(listener=True, speakers=3).train(), (5, 2, 4), 17
+    net.dropout, net.output_dropout = Scaled(0.6), Scaled(0.7)
+    given = random_dialogues(DIMS, 5, 3, lengths, seed=3)
+    with keyed(key):
+        found = net(given).logits.detach()
+    with keyed(key):  # direction, dialogue, turn, feature
+        masks = {cell: keep((2, 3, 5, *width), 0.4, next_key()).numpy() / 0.6 for cell, width in
+                 {"global": (7,), "party": (8,), "emotion": (6,), "listener": (3, 8)}.items()}
+
+    def drop(dialogue):
+        def dropped(cell, direction, turn, x):
+            cell, *who = cell.split()
+            return x * masks[cell][("ahead", "back").index(direction), dialogue, turn][tuple(map(int, who))]
+        return dropped
+
+    for b, n in enumerate(lengths):
+        want = by_hand(net, take(given, [b], n), drop=drop(b), head_dropout=net.dropout,
+                       output_dropout=net.output_dropout)[0]
+        np.testing.assert_allclose(found[b, :n], want["logits"], rtol=0, atol=1e-12)
+
+
+def test_masks_do_not_depend_on_padding():
+    net, given = made(dropout=0.5, output_dropout=0.5, listener=True).train(), random_dialogues(DIMS, 5, 2, (3, 5))
+    results = []
+    for batch in (given, widen(given, 4), take(given, [0], 3)):
+        with keyed(4):
+            results.append(net(batch).logits[0, :3])
+    torch.testing.assert_close(results[1], results[0], rtol=0, atol=1e-12)
+    torch.testing.assert_close(results[2], results[0], rtol=0, atol=1e-12)
 
 
 def test_dropout_rates():
