@@ -25,7 +25,6 @@ from torch import Tensor, nn
 from erclab.batches import DialogueBatch
 from erclab.errors import UsageError
 from erclab.models import sdt_distillation
-from erclab.models.attention import attend
 from erclab.models.blocks import split_heads
 from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
@@ -191,7 +190,7 @@ class SDT(Model):
             own = []
             for n in self.config.sources(m):
                 pair = f"{m}_from_{n}"
-                h, attended = self.encoder[pair](x[m], x[n], batch, attention)
+                h, attended = self.encoder[pair](x[m], x[n], batch)
                 if pair in self.unimodal_gate:
                     z = torch.sigmoid(h if self.config.frozen_identity_gates else self.unimodal_gate[pair](h))
                     h, gates[f"unimodal_gate.{pair}"] = z * h, z
@@ -344,25 +343,26 @@ class CrossModalEncoder(nn.Module):
         self.w1, self.w2 = nn.Linear(H, H), nn.Linear(H, H)
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, query: Tensor, key: Tensor, batch: DialogueBatch, attention: bool
-                ) -> tuple[Tensor, Tensor | None]:
-        """Two streams (N, H) of the batch's utterances -> (N, H) and, if asked for, the attention (B, heads, T, T).
+    def forward(self, query: Tensor, key: Tensor, batch: DialogueBatch) -> tuple[Tensor, Tensor]:
+        """Two streams (N, H) of the batch's utterances -> (N, H) and the attention (B, heads, T, T).
 
         One stream that attends to itself is dropped out once, as in the authors' code; two streams each.
         """
         query, key = (self.dropout(query),) * 2 if key is query else (self.dropout(query), self.dropout(key))
         q, k = (self.norm(query), self.norm(key)) if self.live_norm else (query, key)
-        attended, weights = self.attend(q, k, batch, attention)
+        attended, weights = self.attend(q, k, batch)
         x = query + self.dropout(attended)
         inner = self.dropout(F.gelu(self.w1(self.feed_forward_norm(x)), approximate="tanh"))
         return x + self.dropout(self.w2(inner)), weights
 
-    def attend(self, query: Tensor, key: Tensor, batch: DialogueBatch, attention: bool
-               ) -> tuple[Tensor, Tensor | None]:
+    def attend(self, query: Tensor, key: Tensor, batch: DialogueBatch) -> tuple[Tensor, Tensor]:
         """Scaled dot-product attention over the turns of the key stream."""
         q, k, v = (split_heads(batch.unpack(w(x)), self.heads)
-                   for w, x in ((self.q, query), (self.k, key), (self.v, key)))  # (B, heads, T, H / heads)
-        context, weights = attend(q, k, v, batch.mask.unsqueeze(1), self.dropout, attention=attention)
+                   for w, x in ((self.q, query), (self.k, key), (self.v, key)))
+        scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)  # (B, heads, T, T)
+        scores = scores.masked_fill(~batch.mask[:, None, None, :], float("-inf"))
+        weights = scores.softmax(dim=-1)
+        context = self.dropout(weights) @ v  # (B, heads, T, H / heads)
         return self.out(batch.pack(context.transpose(1, 2).flatten(2))), weights
 
 

@@ -86,8 +86,8 @@ def test_cases_differ(batch):
     """Or the reference above would have compared one model with itself."""
     found = {name: made(subset, **changes)(batch).logits[batch.mask]
              for name, (subset, changes) in CASES.items() if subset == ALL}
-    # Named ablations are among the products. With one stream per modality, its sum is its mean; and a sum of all streams
-    # is that of the modalities' sums.
+    # Named ablations are among the products. With one stream per modality, its sum is its mean; and a sum of all
+    # streams is that of the modalities' sums.
     assert len({round(x.sum().item(), 9) for x in found.values()}) == 16 + 2 * 4 - 2
 
 
