@@ -84,7 +84,7 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
         where = machine.ready
         for case, at in bar(points, desc="bench", unit="setting", progress=progress):
             products.append(machine.ask(do="product"))
-            measured, work = _measure(case, routes, common, rounds if at is None else 2, steps if at is None else 1)
+            measured, work = _measure(case, routes, common, rounds, steps if at is None else 1)
             if at is None:
                 rows += measured
                 operations[case.name] = _operations(case, work or _work(case, common)) if folder else None

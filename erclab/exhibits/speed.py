@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from erclab import viz
 
@@ -54,14 +55,15 @@ def text(record: dict[str, Any]) -> str:
 def growth(record: dict[str, Any]) -> Figure:
     """How time and memory of a step grow with length and batch: a column per model, a line per path.
 
-    The rows are time against length, memory against length, time against batch, memory against batch. Both axes are
-    logarithmic, so that a slope of 1 is growth in proportion, and of 2 with the square.
+    The rows are time against length, memory against length, time against batch, memory against batch. Time is drawn on
+    logarithmic axes, where growth by a power is a straight line; memory from 0, because a process has its libraries in
+    it whatever it does.
     """
     rows = pd.DataFrame(record["growth"])
     cases = list(dict.fromkeys(rows["case"]))
     measures = (("seconds_per_step", "seconds per step", 1.0), ("bytes", "peak memory, GB", GIGA))
     shown = [(axis, *measure) for axis in AXES if (rows["axis"] == axis).any() for measure in measures]
-    made, axes = viz.figure(len(shown), len(cases), figsize=(3.6 * len(cases) + 0.8, 2.7 * len(shown) + 0.6))
+    made, axes = viz.figure(len(shown), len(cases), figsize=(max(3.6 * len(cases) + 0.8, 6), 2.7 * len(shown) + 0.6))
     for i, (axis, column, label, unit) in enumerate(shown):
         for j, case in enumerate(cases):
             part, plot = rows[(rows["case"] == case) & (rows["axis"] == axis)], axes[i, j]
@@ -69,9 +71,14 @@ def growth(record: dict[str, Any]) -> Figure:
                 line = part[part["path"] == path].sort_values("value")
                 if len(line):
                     plot.plot(line["value"], line[column] / unit, color=colour, marker=marker, lw=2, ms=5, label=path)
-            plot.set(xscale="log", yscale="log", xlabel=AXES[axis] if i % 2 else "")
+            plot.set(xscale="log", xlabel=AXES[axis] if i % 2 else "")
             ticks = np.unique(part["value"])
             plot.set_xticks(ticks, [f"{x:g}" for x in ticks])
+            if column == "bytes":
+                plot.set_ylim(0, 1.08 * part[column].max() / unit)
+            else:
+                plot.set_yscale("log")
+                plot.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}")
             plot.minorticks_off()
             plot.xaxis.label.set_size(11)
             if i == 0:
