@@ -20,8 +20,8 @@ from erclab.batches import DialogueBatch
 from erclab.errors import UsageError
 from erclab.models.dialoguernn import over_dialogue
 from erclab.models.dropout import Dropout
-from erclab.models.fusion_lstm import read
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.lstm import read
 
 
 class BCLSTM(Model):

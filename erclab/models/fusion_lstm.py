@@ -14,12 +14,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from erclab.batches import SequenceBatch
-from erclab.models.blocks import last_step
-from erclab.models.dropout import Dropout, dropout
+from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.lstm import read
 from erclab.models.unaligned import UNALIGNED
 
 
@@ -149,47 +148,6 @@ class LFLSTM(FusionLSTM):
 
 
 PUBLISHED = UNALIGNED  # sizes are nowhere published
-
-
-def read(lstm: nn.LSTM, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Run an LSTM (`batch_first`) over the valid steps of each sequence alone; steps that exist come first.
-
-    Returns:
-        (B, L, H) its states, 0 where no step exists; and (B, H) the last layer's last ones, of the forward direction
-        after the last step and of the backward direction after the first, 0 for a sequence without steps.
-    """
-    x = x.masked_fill(~mask.unsqueeze(-1), 0)
-    # A GPU reads packed sequences in one kernel. On a CPU they are taken apart step by step, at four times the cost.
-    states = read_dense(lstm, x, mask) if x.device.type == "cpu" else read_packed(lstm, x, mask)
-    states = states.masked_fill(~mask.unsqueeze(-1), 0)
-    forward, backward = states[..., : lstm.hidden_size], states[:, 0, lstm.hidden_size :]
-    return states, torch.cat([last_step(forward, mask), backward], dim=-1)
-
-
-def read_packed(lstm: nn.LSTM, x: Tensor, mask: Tensor) -> Tensor:
-    """(B, L, D), (B, L) -> (B, L, H). A sequence without steps is read as if it had one."""
-    packed = pack_padded_sequence(x, mask.sum(1).clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
-    return pad_packed_sequence(lstm(packed)[0], batch_first=True, total_length=x.shape[1])[0]
-
-
-def read_dense(lstm: nn.LSTM, x: Tensor, mask: Tensor) -> Tensor:
-    """The same, with states of no meaning at padding: each direction reads it after all that exists."""
-    lengths, step = mask.sum(1, keepdim=True), torch.arange(x.shape[1], device=x.device)
-    turned = torch.arange(len(x), device=x.device).unsqueeze(1), (lengths - 1 - step) % x.shape[1]  # its own inverse
-    start = x.new_zeros(1, len(x), lstm.hidden_size)
-    names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if lstm.bias else ()))
-
-    def direction(x: Tensor, suffix: str) -> Tensor:
-        weights = [getattr(lstm, f"{name}_{suffix}") for name in names]
-        return torch.lstm(x, (start, start), weights, lstm.bias, 1, 0.0, lstm.training, False, True)[0]
-
-    for layer in range(lstm.num_layers):
-        x = dropout(x, lstm.dropout) if layer and lstm.training and lstm.dropout else x
-        states = [direction(x, f"l{layer}")]
-        if lstm.bidirectional:
-            states.append(direction(x[turned], f"l{layer}_reverse")[turned])
-        x = torch.cat(states, dim=-1)
-    return x
 
 
 def resample(x: Tensor, mask: Tensor, steps: Tensor, length: int) -> Tensor:

@@ -11,7 +11,7 @@ from random_batches import alone, random_sequences, shake, take, widen, with_fea
 
 from erclab.errors import UsageError
 from erclab.models import parameter_count
-from erclab.models.fusion_lstm import EFLSTM, LFLSTM, read, read_dense, read_packed, resample
+from erclab.models.fusion_lstm import EFLSTM, LFLSTM, resample
 
 DIMS = {"text": 5, "audio": 4, "visual": 3}
 # Each modality is longest and shortest once; utterance 3 has no audio, utterance 4 no text.
@@ -199,30 +199,6 @@ def test_an_utterance_without_anything_is_the_head_of_zeros(cls, batch):
     model = made(cls)
     zeros = torch.zeros(model.classify[0].in_features, dtype=torch.float64)
     torch.testing.assert_close(model(nothing).logits[1], model.classify(zeros))
-
-
-def test_read_gives_states_of_valid_steps(batch):
-    lstm = made(LFLSTM).encoder["text"]
-    states, last = read(lstm, batch.features["text"], batch.masks["text"])
-    assert states.shape == (5, 4, 8) and last.shape == (5, 8)
-    assert not states[~batch.masks["text"]].any() and not last[4].any()
-    torch.testing.assert_close(last[0], torch.cat([states[0, 3, :4], states[0, 0, 4:]]))
-    torch.testing.assert_close(last[2], torch.cat([states[2, 1, :4], states[2, 0, 4:]]))
-
-
-@pytest.mark.parametrize("bidirectional", [True, False])
-@pytest.mark.parametrize("layers", [1, 2])
-def test_both_ways_to_read_are_one(batch, layers, bidirectional):
-    """The packed one serves GPUs, the dense one CPUs: the same states and gradients at the steps that exist."""
-    lstm = torch.nn.LSTM(5, 4, layers, batch_first=True, bidirectional=bidirectional).double()
-    x, mask, results = batch.features["text"], batch.masks["text"], []
-    for way in (read_packed, read_dense):
-        lstm.zero_grad()
-        states = way(lstm, x, mask).masked_fill(~mask.unsqueeze(-1), 0)
-        states.square().sum().backward()
-        results.append([states, *(p.grad.clone() for p in lstm.parameters())])
-    for packed, dense in zip(*results, strict=True):
-        torch.testing.assert_close(dense, packed, rtol=0, atol=1e-12)
 
 
 @both
