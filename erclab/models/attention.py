@@ -47,42 +47,45 @@ class Attention(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, query: Tensor, keys: Tensor, keep: Tensor, values: Tensor | None = None, *,
-                attention: bool = True, blocks: list[Block] | None = None) -> tuple[Tensor, Tensor | None]:
+                attention: bool = True, blocks: list[Block] | None = None, norm: nn.LayerNorm | None = None
+                ) -> tuple[Tensor, Tensor | None]:
         """(B, Lt, d), (B, Ls, d), (B, Lt or 1, Ls), (B, Ls, d) or None for the keys -> (B, Lt, d) and the weights
         (B, heads, Lt, Ls), None without `attention`. A query that keeps nothing gets nothing.
 
         Args:
             blocks: `blocks_of(keep, ...)` if it is at hand.
+            norm: has the gain and bias that keys and values, normalised otherwise, still lack.
         """
-        (wq, wk, wv), (bq, bk, bv) = self.project.weight.chunk(3), self.project.bias.chunk(3)
-        q, k, v = (split_heads(F.linear(x, w, b), self.heads)
-                   for x, w, b in ((query, wq, bq), (keys, wk, bk), (keys if values is None else values, wv, bv)))
-        context, weights = attend(q, k, v, keep, self.dropout, attention=attention, blocks=blocks)
-        return self.out(context.transpose(1, 2).flatten(2)), weights
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor, keep: Tensor, dropout: Dropout, *, attention: bool = True,
-           blocks: list[Block] | None = None) -> tuple[Tensor, Tensor | None]:
-    """Queries (B, heads, Lt, d), keys and values (B, heads, Ls, d) -> (B, heads, Lt, d) and the weights.
-
-    As `Attention` does it, whose arguments the others are; `dropout` acts on the weights.
-    """
-    rate, weights = dropout.p if dropout.training else 0.0, None
-    if attention or not in_blocks(q):
-        some = keep.any(-1, keepdim=True)[:, None]
-        seen = keep[:, None] | ~some  # a query without keys sees all of them, and that times 0
-        explicit = rate or (q.device.type == "cpu" and _transformed())  # `vmap` has no rule for a CPU's kernel
-        if attention or explicit:
-            scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
-            weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)
-    if in_blocks(q) and not (attention and rate):
-        blocks = blocks_of(keep, q.shape[2], q.shape[1]) if blocks is None else blocks
-        context = Blockwise.apply(q, k, v, blocks, rate, next_key() if rate else 0)
-    elif explicit:
-        context = dropout(weights) @ v * some
-    else:
-        context = F.scaled_dot_product_attention(q, k, v, attn_mask=seen) * some
-    return context, weights * some if attention else None
+        cut, values = in_blocks(query), keys if values is None else values
+        project = _time_last if cut else F.linear
+        w, b = self.project.weight, self.project.bias
+        if query is keys is values and norm is None:
+            q, k, v = (split_heads(x, self.heads) for x in project(query, w, b).chunk(3, dim=-1))
+        else:
+            (wq, wk, wv), (bq, bk, bv) = w.chunk(3), b.chunk(3)
+            if norm is not None:
+                bk, bv = wk @ norm.bias + bk, wv @ norm.bias + bv
+                wk, wv = wk * norm.weight, wv * norm.weight
+            q, k, v = (split_heads(project(x, w, b), self.heads)
+                       for x, w, b in ((query, wq, bq), (keys, wk, bk), (values, wv, bv)))
+        rate, weights = self.dropout.p if self.training else 0.0, None
+        if attention or not cut:
+            some = keep.any(-1, keepdim=True)[:, None]
+            seen = keep[:, None] | ~some  # a query without keys sees all of them, and that times 0
+            explicit = rate or (q.device.type == "cpu" and _transformed())  # `vmap` has no rule for a CPU's kernel
+            if attention or explicit:
+                scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
+                weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)
+        if cut and not (attention and rate):
+            blocks = blocks_of(keep, q.shape[2], self.heads) if blocks is None else blocks
+            context = Blockwise.apply(q, k, v, blocks, rate, next_key() if rate else 0)
+            context = context.mT.flatten(1, 2).mT  # (B, Lt, d) as it lies
+            out = torch.baddbmm(self.out.bias, context, self.out.weight.mT.expand(len(query), -1, -1))
+        else:
+            context = (self.dropout(weights) @ v if explicit
+                       else F.scaled_dot_product_attention(q, k, v, attn_mask=seen)) * some
+            out = self.out(context.transpose(1, 2).flatten(2))
+        return out, weights * some if attention else None
 
 
 @contextmanager
@@ -97,8 +100,9 @@ def whole() -> Iterator[None]:
 
 
 def in_blocks(x: Tensor) -> bool:
-    """Whether attention over tensors like this one is computed in blocks."""
-    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not _transformed()
+    """Whether attention over a tensor like this one is computed in blocks."""
+    return (x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
+            and not torch.is_autocast_enabled("cpu") and not _transformed())
 
 
 def _transformed() -> bool:
@@ -159,7 +163,8 @@ def blocks_of(keep: Tensor, queries: int, heads: int) -> list[Block]:
 class Blockwise(torch.autograd.Function):
     """softmax(q k^T / sqrt(d)) dropout v, a block after the other; see the module.
 
-    Samples and heads are one axis, and time comes last, which is how products with few features are fast. Scores are
+    Samples and heads are one axis, and time comes last, which is how products with few features are fast; arguments
+    that lie in memory like that are not copied. Scores are
     powers of two, because their function is three times as fast as that of e; small ones need no maximum taken off.
     """
 
@@ -263,6 +268,11 @@ class _Scratch:
         return self.memory[:math.prod(shape)].view(shape)
 
 
+def _time_last(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    """`F.linear` of (B, L, d), whose result lies in memory as (B, d', L)."""
+    return torch.baddbmm(b.unsqueeze(-1), w.expand(len(x), -1, -1), x.mT).mT
+
+
 def _hide(scores: Tensor, block: Block, heads: int) -> None:
     """-inf where a query of the block does not see a key."""
     if block.bias is not None:
@@ -274,7 +284,7 @@ def _largest(x: Tensor) -> float:
     return math.sqrt(x.square().sum(1).amax()) if x.numel() else 0.0
 
 
-SCORES = 1 << 19  # of a block: 2 MiB of float32
+SCORES = 1 << 20  # of a block: 4 MiB of float32
 ROWS = 64  # queries of a block: with few, what a later query sees is left out
 EXPONENT = 60  # 2^60 times the longest sequence is a float32, and so is 2^-60
 LOG2_E = math.log2(math.e)

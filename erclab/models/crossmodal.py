@@ -10,10 +10,11 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erclab.models.attention import Attention, Block, blocks_of, in_blocks
-from erclab.models.dropout import Dropout
+from erclab.models.dropout import Dropout, ReluDropout
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class CrossmodalTransformer(nn.Module):
         if source is not None:
             # Keys and values are dropped out separately, as in the authors' code.
             memory, seen = self.embed(source, source_mask), source_mask
-            memory = (self.dropout(memory), self.dropout(memory))
+            memory = tuple(F.layer_norm(self.dropout(memory), (self.width,)) for _ in range(2))
         keep = seen[:, None, :].expand(-1, target.shape[1], -1)  # (B, Lt, Ls)
         if self.future_mask:
             keep = keep & not_future(target_mask, seen)
@@ -94,25 +95,26 @@ class CrossmodalLayer(nn.Module):
         for linear in (self.w1, self.w2):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
-        self.relu_dropout, self.residual_dropout = Dropout(dropouts.relu), Dropout(dropouts.residual)
+        self.relu_dropout, self.residual_dropout = ReluDropout(dropouts.relu), Dropout(dropouts.residual)
 
     def forward(self, x: Tensor, memory: tuple[Tensor, Tensor] | None, keep: Tensor, *, attention: bool = True,
                 read: Tensor | None = None, blocks: list[Block] | None = None) -> tuple[Tensor, Tensor | None]:
-        """(B, Lt, d), keys and values (B, Ls, d) or None for x itself, (B, Lt, Ls) -> the same as x, and the weights
-        (B, heads, Lt, Ls). With `read` (B, 1), an index per target, the first is (B, 1, d), that step alone. `blocks`
-        is `attention.blocks_of` of `keep`, if at hand."""
+        """(B, Lt, d), keys and values (B, Ls, d), normalised but for gain and bias, or None for x itself, (B, Lt, Ls)
+        -> the same as x, and the weights (B, heads, Lt, Ls). With `read` (B, 1), an index per target, the first is
+        (B, 1, d), that step alone. `blocks` is `attention.blocks_of` of `keep`, if at hand."""
         query = self.norm(x)
-        keys, values = (query, query) if memory is None else map(self.norm, memory)
+        # All layers attend to one memory, which is normalised once; gain and bias are each layer's.
+        (keys, values), norm = ((query, query), None) if memory is None else (memory, self.norm)
         weights = None
         if read is not None:
             if attention:
-                weights = self.attention(query, keys, keep, values)[1]
+                weights = self.attention(query, keys, keep, values, norm=norm)[1]
             x, query, keep = (y.take_along_dim(read.unsqueeze(-1), dim=1) for y in (x, query, keep))
         attended, seen = self.attention(query, keys, keep, values, attention=attention and read is None,
-                                        blocks=blocks if read is None else None)
+                                        blocks=blocks if read is None else None, norm=norm)
         weights = seen if read is None else weights
         x = x + self.residual_dropout(attended)
-        inner = self.relu_dropout(torch.relu(self.w1(self.feed_forward_norm(x))))
+        inner = self.relu_dropout(self.w1(self.feed_forward_norm(x)))
         return x + self.residual_dropout(self.w2(inner)), weights
 
 

@@ -39,6 +39,16 @@ class Dropout(nn.Dropout):
         return dropout(x, self.p) if self.training and self.p else x
 
 
+class ReluDropout(Dropout):
+    """`Dropout` of `torch.relu`, whose backward pass needs the result and nothing else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        if not (self.training and self.p):
+            return torch.relu(x)
+        return _DropRelu.apply(x, keep(x.shape, self.p, next_key(), x.device), 1 / (1 - self.p))
+
+
 def dropout(x: Tensor, p: float) -> Tensor:
     """Drop elements of any shape; see `Dropout`."""
     return _Drop.apply(x, keep(x.shape, p, next_key(), x.device), 1 / (1 - p))
@@ -151,6 +161,26 @@ class _Drop(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
         keep, = ctx.saved_tensors
         return (grad * keep.view(torch.uint8)).mul_(ctx.scale), None, None
+
+
+class _DropRelu(torch.autograd.Function):
+    """relu(x) * keep * scale; where that is not 0, the slope is the scale."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, keep: Tensor, scale: float) -> Tensor:
+        return (torch.relu(x) * keep.view(torch.uint8)).mul_(scale)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        ctx.scale = inputs[2]
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
+        out, = ctx.saved_tensors
+        return torch.ops.aten.threshold_backward(grad, out, 0).mul_(ctx.scale), None, None
 
 
 COLUMN = 0x3C6EF372  # columns are hashed apart from rows
