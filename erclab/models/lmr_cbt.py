@@ -25,8 +25,8 @@ from erclab.errors import UsageError, unknown
 from erclab.models.blocks import rotate
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.dropout import Dropout
-from erclab.models.fusion_lstm import read
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.lstm import read
 from erclab.models.unaligned import UNALIGNED
 
 # target -> sources in the order of fusion: [V, A]->L, [V, L]->A, [L, A]->V in Table 2.
