@@ -254,6 +254,18 @@ def test_without_the_tests_there_is_no_reference(monkeypatch):
     assert "no reference" in speed.text(found)
 
 
+def test_what_makes_the_reference_faster_is_not_held_against_its_memory(monkeypatch):
+    class Counted(Here):
+        def __init__(self, job):
+            super().__init__(job)
+            self.bench.memory = lambda: 3000 if job.case["environment"] and job.path == "reference" else 1000
+
+    monkeypatch.setattr(measure, "Worker", Counted)
+    case = dataclasses.replace(FRAMES, environment={"SOME": "1"}, memory=0.5)
+    slow, ours = bench.bench([case], precisions=["float32"], rounds=1, device="cpu", progress=False)["rows"]
+    assert (slow["bytes"], ours["bytes"], ours["memory_ratio"], ours["small_enough"]) == (1000, 1000, 1.0, False)
+
+
 @pytest.mark.parametrize("wrong", [{"rounds": 0}, {"steps": 0}, {"threads": -1}, {"precisions": ["float8"]}])
 def test_wrong_requests_are_refused(wrong):
     with pytest.raises(UsageError):

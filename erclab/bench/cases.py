@@ -33,7 +33,8 @@ class Case:
         changes: settings of the model that differ from its preset.
         faster: how many times as fast as the reference it should be, None for no such aim.
         memory: which share of the reference's memory it should need at most, None for no such aim.
-        environment: variables of the reference's process.
+        environment: variables of the reference's process while it is timed. They may cost memory, which is therefore
+            measured without them as well.
     """
 
     name: str

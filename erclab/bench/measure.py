@@ -214,6 +214,11 @@ def _measure(case: Case, routes: Sequence[str], common: dict, rounds: int, steps
         memory = {route: worker.ask(do="memory")["bytes"] for route, worker in workers.items()}
         countable = "reference" in workers and workers["reference"].ready["device"] == "cpu"
         work = workers["reference"].ask(do="work")["coefficients"] if countable else None
+    if case.environment and "reference" in routes:  # it buys time with memory; the smaller of both is what counts
+        plain = dataclasses.asdict(dataclasses.replace(case, environment={}))
+        with Worker(Job(plain, "reference", **common)) as worker:
+            worker.ask(do="round", seed=0, count=2 * warm)
+            memory["reference"] = min(memory["reference"], worker.ask(do="memory")["bytes"])
     rows = []
     for route, found in done.items():
         per = [r["seconds"] / r["utterances"] for r in found]
