@@ -49,8 +49,8 @@ class Attention(nn.Module):
     def forward(self, query: Tensor, keys: Tensor, keep: Tensor, values: Tensor | None = None, *,
                 attention: bool = True, blocks: list[Block] | None = None, norm: nn.LayerNorm | None = None
                 ) -> tuple[Tensor, Tensor | None]:
-        """(B, Lt, d), (B, Ls, d), (B, Lt or 1, Ls), (B, Ls, d) or None for the keys -> (B, Lt, d) and the weights
-        (B, heads, Lt, Ls), None without `attention`. A query that keeps nothing gets nothing.
+        """(B, Lt, d), (B, Ls, d), what broadcasts to (B, Lt, Ls), (B, Ls, d) or None for the keys -> (B, Lt, d) and
+        the weights (B, heads, Lt, Ls), None without `attention`. A query that keeps nothing gets nothing.
 
         Args:
             blocks: `blocks_of(keep, ...)` if it is at hand.
@@ -77,7 +77,8 @@ class Attention(nn.Module):
                 scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
                 weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)
         if cut and not (attention and rate):
-            blocks = blocks_of(keep, q.shape[2], self.heads) if blocks is None else blocks
+            if blocks is None:
+                blocks = blocks_of(keep.expand(len(q), -1, k.shape[2]), q.shape[2], self.heads)
             context = Blockwise.apply(q, k, v, blocks, rate, next_key() if rate else 0)
             context = context.mT.flatten(1, 2).mT  # (B, Lt, d) as it lies
             out = torch.baddbmm(self.out.bias, context, self.out.weight.mT.expand(len(query), -1, -1))

@@ -19,6 +19,8 @@ SEEN = {
     "ragged": (torch.arange(KEYS) < torch.tensor([23, 10, 0, 1])[:, None])[:, None],  # one has no key
     "any": torch.rand(B, QUERIES, KEYS, generator=torch.Generator().manual_seed(0)) > 0.5,
     "one query": torch.ones(B, 1, KEYS, dtype=torch.bool).tril(9),
+    "one for all samples": torch.ones(1, QUERIES, KEYS, dtype=torch.bool).tril(),
+    "one for all": torch.ones(1, 1, 1, dtype=torch.bool),
     "nothing": torch.zeros(B, QUERIES, KEYS, dtype=torch.bool),
 }
 SEEN["any"][1, 3] = False  # a query without keys
@@ -106,6 +108,35 @@ def test_garbage_that_nobody_sees_changes_nothing():
         results.append([out, *torch.autograd.grad(out.square().sum(), (q, k, v))])
     for x, y in zip(*results, strict=True):
         torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_a_sequence_that_attends_to_itself(rate, scores):
+    """Its three projections are one product."""
+    layer, found = Attention(WIDTH, HEADS, rate).double().train(), []
+    x = torch.randn(B, KEYS, WIDTH, dtype=torch.float64, requires_grad=True)
+    for keys in (x, x.view_as(x)):
+        with keyed(2):
+            out = layer(x, keys, SEEN["ragged"], attention=False)[0]
+        found.append([out, *torch.autograd.grad(out.square().sum(), [x, *layer.parameters()])])
+    with keyed(2), whole():
+        out = layer(x, x, SEEN["ragged"], attention=False)[0]
+    found.append([out, *torch.autograd.grad(out.square().sum(), [x, *layer.parameters()])])
+    for parts in zip(*found, strict=True):
+        for part in parts[1:]:
+            torch.testing.assert_close(part, parts[0], rtol=0, atol=1e-11)
+
+
+def test_keys_and_values_that_lack_gain_and_bias():
+    layer, norm = Attention(WIDTH, HEADS, 0.0).double(), torch.nn.LayerNorm(WIDTH).double()
+    for p in (*layer.parameters(), *norm.parameters()):
+        torch.nn.init.normal_(p)
+    query, keys, values = (torch.randn(B, KEYS, WIDTH, dtype=torch.float64) for _ in range(3))
+    bare = [torch.nn.functional.layer_norm(x, (WIDTH,)) for x in (keys, values)]
+    want, want_weights = layer(query, norm(keys), SEEN["all"], norm(values))
+    out, weights = layer(query, bare[0], SEEN["all"], bare[1], norm=norm)
+    torch.testing.assert_close(out, want, rtol=0, atol=1e-12)
+    torch.testing.assert_close(weights, want_weights, rtol=0, atol=1e-12)
 
 
 # What is computed, and what is kept
