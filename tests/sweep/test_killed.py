@@ -1,0 +1,24 @@
+"""`kill -9` on a whole sweep: in the end nothing shows. `tests/bench/kill_sweep.py` does it at length."""
+
+import json
+from pathlib import Path
+
+import pytest
+from compare_runs import differences, leftovers
+from kill_sweep import disturbed
+
+from erclab import sweep
+
+GRID = {"models": "sdt", "corpora": "simulated-tiny", "seeds": 2, "settings": {"epochs": 60, "hidden": 16, "heads": 2}}
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="kills process groups")
+def test_a_sweep_that_is_killed_ends_like_one_that_is_not(tmp_path):
+    (tmp_path / "grid.yaml").write_text(json.dumps(GRID))
+    said = []
+    met = disturbed(tmp_path / "grid.yaml", tmp_path / "killed", 1, 2, lambda records, kills: 0.6 / kills,
+                    said.append)
+    assert met == 2, said
+    result = sweep.run(GRID, folder=tmp_path / "alone", jobs=1, progress=False)
+    assert len(result.records) == 2
+    assert differences(tmp_path / "alone", tmp_path / "killed") == [] and leftovers(tmp_path / "killed") == []
