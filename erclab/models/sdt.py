@@ -28,6 +28,7 @@ from erclab.models import sdt_distillation
 from erclab.models.blocks import split_heads
 from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.recompute import part
 from erclab.models.sdt_distillation import Losses
 
 
@@ -190,7 +191,7 @@ class SDT(Model):
             own = []
             for n in self.config.sources(m):
                 pair = f"{m}_from_{n}"
-                h, attended = self.encoder[pair](x[m], x[n], batch)
+                h, attended = part(self.encoder[pair], x[m], x[n], batch)
                 if pair in self.unimodal_gate:
                     z = torch.sigmoid(h if self.config.frozen_identity_gates else self.unimodal_gate[pair](h))
                     h, gates[f"unimodal_gate.{pair}"] = z * h, z
@@ -360,8 +361,7 @@ class CrossModalEncoder(nn.Module):
         q, k, v = (split_heads(batch.unpack(w(x)), self.heads)
                    for w, x in ((self.q, query), (self.k, key), (self.v, key)))
         scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)  # (B, heads, T, T)
-        scores = scores.masked_fill(~batch.mask[:, None, None, :], float("-inf"))
-        weights = scores.softmax(dim=-1)
+        weights = scores.masked_fill_(~batch.mask[:, None, None, :], float("-inf")).softmax(dim=-1)
         context = self.dropout(weights) @ v  # (B, heads, T, H / heads)
         return self.out(batch.pack(context.transpose(1, 2).flatten(2))), weights
 

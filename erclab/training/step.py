@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from erclab.models.dropout import keyed
 from erclab.models.interface import Model, Output
+from erclab.models.recompute import recomputing
 from erclab.training.optimisers import Schedule
 from erclab.training.recipes import Recipe
 
@@ -21,7 +22,10 @@ def step_losses(model: Model, batch, recipe: Recipe, class_weight: Tensor | None
     """
     low = recipe.precision == "bfloat16"
     with keyed(key):
-        with torch.autocast(batch.rows.device.type, torch.bfloat16) if low else nullcontext():
+        # What is computed again needs no copies of weights that wait for the backward pass.
+        with recomputing(recipe.recompute), (
+                torch.autocast(batch.rows.device.type, torch.bfloat16, cache_enabled=not recipe.recompute)
+                if low else nullcontext()):
             output = model(batch)
         return model.loss(_float32(output) if low else output, batch, class_weight)
 

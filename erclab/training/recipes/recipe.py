@@ -30,6 +30,8 @@ class Recipe:
     clip: largest norm of the gradient, None for no clipping.
     patience: stop after this many epochs without a better validation score; None trains all epochs.
     standardise: shift and scale features by the training split's mean and deviation.
+    recompute: keep the activations of large parts of a model no longer than its forward pass, and compute them again in
+        the backward pass (`erclab.models.recompute`): less memory, the same numbers, about a quarter more time.
     precision: "float32", or "bfloat16" for the model's passes in training (autocast); weights, losses, the optimiser
         and predictions stay in float32. Quicker where the processor has it, at other roundings.
     """
@@ -48,6 +50,7 @@ class Recipe:
     clip: float | None = None
     patience: int | None = None
     standardise: bool = True
+    recompute: bool = False
     precision: str = "float32"
 
     def __post_init__(self) -> None:
