@@ -90,7 +90,7 @@ class Bench:
         cls = models.info(self.case.model).cls
         self.config = cls.official(self.case.corpus, **settings.check(cls.Config, self.case.changes))
         self.reference = job.path == "reference"
-        precision = {} if job.precision == "float32" else {"precision": job.precision}
+        precision = {} if job.precision == "float32" else {"precision": job.precision, **self.case.low}
         self.recipe = Recipe(batch_size=self.case.batch_size, **self.case.recipe, **precision)
         torch.manual_seed(0)
         if self.reference:

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from erclab import metrics, models, paths
 from erclab.corpora import SPLITS, Corpus
-from erclab.corpora.views import flat
+from erclab.corpora.views import View, flat
 from erclab.errors import RunError, UsageError, unknown
 from erclab.features.encoders import source
 from erclab.models.interface import Model
@@ -31,6 +31,7 @@ from erclab.training.checkpoint import Checkpoint
 from erclab.training.device import choose_device, seeded
 
 SMALL = 3_000_000  # parameters
+SHORT = 1_000_000  # steps of a batch times steps of its longest item
 
 
 def run(model: str, corpus: Corpus, *, protocol: str = "sound", folder: Path | None = None, force: bool = False,
@@ -171,7 +172,7 @@ def _train(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: boo
             trainers.append(loop.Trainer(_built(spec, folder).to(device), parts, spec.recipe, spec.seed, spec.title))
         model = trainers[0].model
         title = first.title if len(specs) == 1 else f"{first.title.rpartition(', ')[0]}, {len(specs)} seeds"
-        with _threads_for(model, device):
+        with _threads_for(model, parts["train"], first.recipe.batch_size, device):
             outcomes = loop.train_seeds(trainers, progress=progress, title=title, checkpoints=checkpoints)
     return outcomes, {"all": models.parameter_count(model), "trainable": models.parameter_count(model, trainable=True)}
 
@@ -187,14 +188,15 @@ def _built(spec: RunSpec, folder: Path) -> Model:
 
 
 @contextmanager
-def _threads_for(model: torch.nn.Module, device: torch.device) -> Iterator[None]:
-    """One thread while a small model is trained on a CPU.
+def _threads_for(model: torch.nn.Module, view: View, batch_size: int, device: torch.device) -> Iterator[None]:
+    """One thread while a small model is trained on short items on a CPU.
 
     Its operations are so small that threads wait for one another: on two cores LMR-CBT takes twice as long with two.
-    And sums then come out the same however many cores there are. A large model has what torch would give it.
+    And sums then come out the same however many cores there are. A large model, or long sequences, have what torch
+    would give them.
     """
-    before = torch.get_num_threads()
-    if device.type == "cpu" and models.parameter_count(model) < SMALL:
+    before, short = torch.get_num_threads(), batch_size * view.lengths.mean() * view.lengths.max() < SHORT
+    if device.type == "cpu" and short and models.parameter_count(model) < SMALL:
         torch.set_num_threads(1)
     try:
         yield
