@@ -30,7 +30,7 @@ def recomputing(again: bool) -> Iterator[None]:
 
 
 def part(module: nn.Module, *inputs):
-    """`module(*inputs)`; in training with dropout masks of its own key and, if `recomputing`, nothing inside is kept."""
+    """`module(*inputs)`; in training, with dropout masks of its own key, and keeping nothing inside if `recomputing`."""
     if not module.training:
         return module(*inputs)
     key = next_key()
