@@ -30,7 +30,7 @@ def recomputing(again: bool) -> Iterator[None]:
 
 
 def part(module: nn.Module, *inputs):
-    """`module(*inputs)`; in training, with dropout masks of its own key, and keeping nothing inside if `recomputing`."""
+    """`module(*inputs)`; in training, with dropout masks of its own key, and keeping little of it if `recomputing`."""
     if not module.training:
         return module(*inputs)
     key = next_key()
