@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erclab.batches import SequenceBatch
@@ -116,7 +117,10 @@ class EFLSTM(FusionLSTM):
         for n in lengths[1:]:
             steps = torch.where(steps > 0, steps, n)
         length = max(int(steps.max()), 1)
-        x = torch.cat([resample(batch.features[m], batch.masks[m], steps, length) for m in modalities], dim=-1)
+        x, there = batch.features[modalities[0]], batch.masks[modalities[0]]  # in its own time wherever it is
+        own = F.pad(x.masked_fill(~there.unsqueeze(-1), 0)[:, :length], (0, 0, 0, max(length - x.shape[1], 0)))
+        others = [resample(batch.features[m], batch.masks[m], steps, length) for m in modalities[1:]]
+        x = torch.cat([own, *others], dim=-1)
         mask = torch.arange(length, device=x.device) < steps.unsqueeze(1)
         last = read(self.encoder, self.input_dropout(x), mask)[1]
         return Output(self.classify(last), {} if attention else None)
