@@ -24,9 +24,9 @@ from compare_runs import differences, leftovers
 
 # Times the number of seeds gives the runs: 4 x 3 = 12.
 GRID = {"corpora": "simulated-tiny", "grids": [
-    {"models": "sdt", "settings": {"epochs": 40, "hidden": 32, "heads": 2}, "modalities": ["all", "text+audio"]},
-    {"models": "bc-lstm", "settings": {"epochs": 30}},
-    {"models": "dialoguernn", "settings": {"epochs": 6}}]}
+    {"models": "sdt", "settings": {"epochs": 100, "hidden": 32, "heads": 2}, "modalities": ["all", "text+audio"]},
+    {"models": "bc-lstm", "settings": {"epochs": 80}},
+    {"models": "dialoguernn", "settings": {"epochs": 15}}]}
 
 
 def sweep(grid: Path, folder: Path, jobs: int) -> subprocess.Popen:
@@ -37,18 +37,18 @@ def sweep(grid: Path, folder: Path, jobs: int) -> subprocess.Popen:
 
 
 def begun(process: subprocess.Popen, folder: Path) -> float:
-    """Wait until a run is under way (its lock is taken) or all is over. Returns when that was."""
+    """Wait until an epoch is done (a checkpoint or record is new), or all is over. Returns when that was."""
     before = time.time()
     while process.poll() is None:
-        with suppress(FileNotFoundError):  # a lock that was let go of meanwhile
-            if any(p.stat().st_mtime > before - 1 for p in folder.glob(".*.lock")):
+        with suppress(FileNotFoundError):  # a checkpoint whose run has ended meanwhile
+            if any(p.stat().st_mtime > before for kind in (".*.checkpoint", "*.json") for p in folder.glob(kind)):
                 break
         time.sleep(0.02)
     return time.monotonic()
 
 
 def finish(grid: Path, folder: Path, jobs: int) -> float:
-    """Run the sweep to its end. Returns the seconds of work, without the start."""
+    """Run the sweep to its end. Returns the seconds of work after the first epoch."""
     process = sweep(grid, folder, jobs)
     start = begun(process, folder)
     _, said = process.communicate()
@@ -71,7 +71,7 @@ def disturbed(grid: Path, folder: Path, jobs: int, kills: int, moment: Callable[
     for number in range(1, kills + 1):
         records = len(list(folder.glob("*.json")))
         process = sweep(grid, folder, jobs)
-        begun(process, folder)  # a killed start is no test of anything
+        begun(process, folder)  # a start that is killed has nothing to lose
         with suppress(subprocess.TimeoutExpired):
             process.wait(moment(records, kills + 1 - number))
         alive = process.poll() is None
@@ -109,7 +109,7 @@ def main() -> int:
 
         def moment(records: int, kills: int) -> float:
             """At random, but early enough that the last kill still meets some work."""
-            return dice.uniform(0, 0.4 * alone * (1 - records / runs) / kills)
+            return dice.uniform(0, 0.2 * alone * (1 - records / runs) / kills)
 
         met = disturbed(grid, folder / "disturbed", options.jobs, options.kills, moment,
                         lambda line: print(line, flush=True))
