@@ -39,6 +39,11 @@ def figures_dir() -> Path:
     return _place("ERCLAB_FIGURES", "figures")
 
 
+def results_dir() -> Path:
+    """Records of measurements that the study quotes (`ERCLAB_RESULTS`)."""
+    return _place("ERCLAB_RESULTS", "data/results")
+
+
 def notebooks_dir() -> Path:
     """The notebooks of the study."""
     return project_root() / "notebooks"

@@ -13,7 +13,7 @@ import pandas as pd
 
 from erclab import metrics, paths
 from erclab.errors import RunError, unknown
-from erclab.runs.records import SCHEMA, load
+from erclab.runs.records import READABLE, load
 
 COLUMNS = ("id", "model", "corpus", "task", "modalities", "seed", "metric", "sound", "published", "epoch", "parameters",
            "wall_time_s", "device", "finished", "version")
@@ -42,7 +42,7 @@ def catalogue(folder: str | Path | None = None, *, where: Mapping[str, Any] | No
     except OSError as error:
         raise RunError(f"no runs can be listed: {error.strerror or error}", where=folder,
                        remedy="Train some (erclab run), or name their folder (--out, ERCLAB_RUNS).") from None
-    rows, readable = [], {SCHEMA}
+    rows, readable = [], set(READABLE)
     for file in files:
         try:
             rows.append(_row(file, readable))

@@ -17,7 +17,8 @@ from erclab import models
 from erclab.errors import RunError, UsageError, unknown
 from erclab.training.loop import PROTOCOLS
 
-SCHEMA = 2  # 1: the protocol was a part of the run, which knew the published score only if it was asked for it
+SCHEMA = 2
+READABLE = (1, SCHEMA)  # 1: the protocol was a part of the run, which knew the published score only if asked for it
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def load(path: Path) -> Record:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"not a run record ({error})", where=path,
                        remedy="Delete it; the run is then trained again.") from None
-    if schema not in (1, SCHEMA):
+    if schema not in READABLE:
         raise RunError(f"a record of schema {schema}, this erclab reads {SCHEMA}", where=path,
                        remedy="Use the erclab that wrote it, or delete it.")
     return Record(data, path, data["spec"].get("protocol", "sound"))

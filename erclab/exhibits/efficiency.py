@@ -1,0 +1,126 @@
+"""What a model's size and cost buy: LMR-CBT's Figure 1 (L6) and the overhead that SDT does not report (S10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+
+from erclab import models, published, runs, viz
+from erclab.analysis import cost
+from erclab.corpora import Corpus
+from erclab.errors import UsageError
+from erclab.exhibits.scores import TITLES
+
+MILLION = 1_000_000
+
+
+def ours(catalogue: pd.DataFrame, corpus: str) -> pd.DataFrame:
+    """Trained models of a corpus with all its modalities: a row per model, mean and deviation of the score over seeds.
+
+    Of several configurations of a model the one with the most seeds counts, of as many the last that was run.
+
+    Args:
+        catalogue: `erclab.runs.catalogue`.
+
+    Returns:
+        Index: the model's title; columns parameters, score, deviation (shares), seeds, view and metric.
+
+    Raises:
+        UsageError: there is no run of a trained model on this corpus.
+    """
+    rows = catalogue[(catalogue["corpus"] == corpus) & (catalogue["parameters"] > 0)]
+    if rows.empty:
+        raise UsageError(f"no run of a trained model on {corpus} is among these records",
+                         remedy="Train some (erclab run, erclab sweep), or name another folder.")
+    most = rows["modalities"].map(lambda x: x.count("+")).max()
+    rows = rows[rows["modalities"].map(lambda x: x.count("+")) == most]
+    found = []
+    for model, part in rows.groupby("model"):
+        groups = [g for _, g in part.groupby(["parameters"])]
+        best = max(groups, key=lambda g: (g["seed"].nunique(), g["finished"].max()))
+        best = best.sort_values("finished").drop_duplicates("seed", keep="last")
+        found.append({"model": models.info(model).title, "parameters": int(best["parameters"].iloc[0]),
+                      "score": best["sound"].mean(), "deviation": best["sound"].std(), "seeds": len(best),
+                      "view": models.info(model).view, "metric": best["metric"].iloc[0]})
+    return pd.DataFrame(found).set_index("model").sort_values("parameters")
+
+
+def theirs(paper: str = "lmr-cbt", corpus: str = "mosei", metric: str = "f1_non0") -> pd.DataFrame:
+    """The points of the paper's figure from the numbers in its tables: parameters and score on unaligned sequences.
+
+    Returns:
+        Index: the model's title; columns parameters and score (a share), and the source. A model whose size the paper
+        does not print is left out.
+    """
+    scores = published.scores(paper, corpus).query("metric == @metric and setting.str.startswith('unaligned')",
+                                                   engine="python")
+    found = []
+    for _, row in scores.iterrows():
+        sizes = published.parameters(row["model"], corpus).query("unit == 'million' and paper == @paper")
+        if len(sizes):
+            found.append({"model": models.info(row["model"]).title, "parameters": int(MILLION * sizes["value"].iloc[0]),
+                          "score": row["value"] / 100, "source": row["source"]})
+    return pd.DataFrame(found).set_index("model").sort_values("parameters")
+
+
+def rank_correlation(table: pd.DataFrame) -> float:
+    """Spearman's correlation of parameters with score; NaN for fewer than three models."""
+    return float(stats.spearmanr(table["parameters"], table["score"])[0]) if len(table) > 2 else float("nan")
+
+
+def size_against_score(panels: dict[str, pd.DataFrame], *, ylabel: str = "score (%)") -> Figure:
+    """L6. A panel per table of `ours` or `theirs`: parameters (logarithmic) against the score, deviations as bars."""
+    made, axes = viz.figure(1, len(panels), figsize=(5.6 * len(panels), 4.8))
+    for axis, (title, table) in zip(axes[0], panels.items(), strict=True):
+        for (name, row), colour, marker in zip(table.iterrows(), cycle(viz.CYCLE), cycle(viz.MARKERS), strict=False):
+            spread = 100 * row.get("deviation", np.nan)
+            axis.errorbar(row["parameters"] / MILLION, 100 * row["score"], yerr=None if np.isnan(spread) else spread,
+                          fmt=marker, ms=9, color=colour, capsize=4, label=name)
+        metric = table["metric"].iloc[0] if "metric" in table else None
+        axis.set(xscale="log", title=title, xlabel="parameters (millions)",
+                 ylabel=f"{TITLES.get(metric, metric)} (%)" if metric else ylabel)
+        axis.legend(fontsize=10, loc="best")
+        axis.grid(alpha=0.3)
+    return made
+
+
+def overhead(corpus: Corpus, names: Sequence[str] = ("bc-lstm", "m2fnet", "dialoguernn", "sdt"), *,
+             variants: Sequence[str] = ("smoke", "official"), items: int = 3) -> pd.DataFrame:
+    """S10. Parameters and operations per utterance of models on one corpus, each also as a multiple of the smallest.
+
+    Args:
+        variants: "smoke", the recipe's size; "official", that of the authors, on the features of this corpus.
+        items: dialogues to average over.
+    """
+    rows = []
+    for variant in variants:
+        specs = [runs.plan(name, corpus, profile="smoke" if variant == "smoke" else "full",
+                           variant=None if variant == "smoke" else "official")[0] for name in names]
+        for title, found in cost.table(specs, corpus, items).items():
+            rows.append({"size": variant, "model": title, **found})
+    table = pd.DataFrame(rows).set_index(["size", "model"])
+    least = table.groupby("size")["operations"].transform("min")
+    return table.assign(times=table["operations"] / least)
+
+
+def overhead_bars(table: pd.DataFrame) -> Figure:
+    """S10 as a picture: a panel per size, operations per utterance on a logarithmic axis, parameters beside the bar."""
+    sizes = list(dict.fromkeys(table.index.get_level_values("size")))
+    made, axes = viz.figure(1, len(sizes), figsize=(6 * len(sizes), 4.2))
+    for axis, size in zip(axes[0], sizes, strict=True):
+        part = table.loc[size].sort_values("operations")
+        axis.barh(range(len(part)), part["operations"] / MILLION, color=viz.BLUE, height=0.62)
+        for i, (_, row) in enumerate(part.iterrows()):
+            axis.annotate(f"{row['parameters'] / MILLION:.2f} M", (row["operations"] / MILLION, i), xytext=(5, 0),
+                          textcoords="offset points", va="center", fontsize=11)
+        axis.set(xscale="log", yticks=range(len(part)), yticklabels=list(part.index), title=f"{size} size",
+                 xlabel="operations per utterance and step (millions)")
+        axis.set_xlim(right=axis.get_xlim()[1] * 4)
+        axis.grid(axis="x", alpha=0.3)
+        axis.grid(axis="y", visible=False)
+    return made
