@@ -53,40 +53,43 @@ class Attention(nn.Module):
         the weights (B, heads, Lt, Ls), None without `attention`. A query that keeps nothing gets nothing.
 
         Args:
-            blocks: `blocks_of(keep, ...)` if it is at hand.
+            blocks: `cut`, if it is at hand.
             norm: has the gain and bias that keys and values, normalised otherwise, still lack.
         """
-        cut, values = in_blocks(query), keys if values is None else values
-        project = _time_last if cut else F.linear
-        w, b = self.project.weight, self.project.bias
+        values, blocks = keys if values is None else values, blocks or self.cut(query, keys.shape[1], keep)
         if query is keys is values and norm is None:
-            q, k, v = (split_heads(x, self.heads) for x in project(query, w, b).chunk(3, dim=-1))
+            q, k, v = (split_heads(x, self.heads) for x in self.project(query).chunk(3, dim=-1))
         else:
-            (wq, wk, wv), (bq, bk, bv) = w.chunk(3), b.chunk(3)
+            (wq, wk, wv), (bq, bk, bv) = self.project.weight.chunk(3), self.project.bias.chunk(3)
             if norm is not None:
                 bk, bv = wk @ norm.bias + bk, wv @ norm.bias + bv
                 wk, wv = wk * norm.weight, wv * norm.weight
-            q, k, v = (split_heads(project(x, w, b), self.heads)
+            q, k, v = (split_heads(F.linear(x, w, b), self.heads)
                        for x, w, b in ((query, wq, bq), (keys, wk, bk), (values, wv, bv)))
         rate, weights = self.dropout.p if self.training else 0.0, None
-        if attention or not cut:
+        if attention or blocks is None:
             some = keep.any(-1, keepdim=True)[:, None]
             seen = keep[:, None] | ~some  # a query without keys sees all of them, and that times 0
             explicit = rate or (q.device.type == "cpu" and _transformed())  # `vmap` has no rule for a CPU's kernel
             if attention or explicit:
                 scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
                 weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)
-        if cut and not (attention and rate):
-            if blocks is None:
-                blocks = blocks_of(keep.expand(len(q), -1, k.shape[2]), q.shape[2], self.heads)
+        if blocks is not None and not (attention and rate):
             context = Blockwise.apply(q, k, v, blocks, rate, next_key() if rate else 0)
-            context = context.mT.flatten(1, 2).mT  # (B, Lt, d) as it lies
-            out = torch.baddbmm(self.out.bias, context, self.out.weight.mT.expand(len(query), -1, -1))
+        elif explicit:
+            context = self.dropout(weights) @ v * some
         else:
-            context = (self.dropout(weights) @ v if explicit
-                       else F.scaled_dot_product_attention(q, k, v, attn_mask=seen)) * some
-            out = self.out(context.transpose(1, 2).flatten(2))
-        return out, weights * some if attention else None
+            context = F.scaled_dot_product_attention(q, k, v, attn_mask=seen) * some
+        return self.out(context.transpose(1, 2).flatten(2)), weights * some if attention else None
+
+    def cut(self, query: Tensor, keys: int, keep: Tensor) -> list[Block] | None:
+        """The blocks of (B, Lt, d), the number of keys and what broadcasts to (B, Lt, Ls); None if there are none:
+        another device, another precision, a pass over several seeds, or too few scores for blocks to pay."""
+        B, queries = query.shape[:2]
+        plain = query.device.type == "cpu" and query.dtype in (torch.float32, torch.float64)
+        if not plain or torch.is_autocast_enabled("cpu") or _transformed() or B * self.heads * queries * keys < LEAST:
+            return None
+        return blocks_of(keep.expand(B, -1, keys), queries, self.heads)
 
 
 @contextmanager
@@ -98,12 +101,6 @@ def whole() -> Iterator[None]:
         yield
     finally:
         _whole.reset(token)
-
-
-def in_blocks(x: Tensor) -> bool:
-    """Whether attention over a tensor like this one is computed in blocks."""
-    return (x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-            and not torch.is_autocast_enabled("cpu") and not _transformed())
 
 
 def _transformed() -> bool:
@@ -164,8 +161,7 @@ def blocks_of(keep: Tensor, queries: int, heads: int) -> list[Block]:
 class Blockwise(torch.autograd.Function):
     """softmax(q k^T / sqrt(d)) dropout v, a block after the other; see the module.
 
-    Samples and heads are one axis, and time comes last, which is how products with few features are fast; arguments
-    that lie in memory like that are not copied. Scores are
+    Samples and heads are one axis, and time comes last, which is how products with few features are fast. Scores are
     powers of two, because their function is three times as fast as that of e; small ones need no maximum taken off.
     """
 
@@ -269,11 +265,6 @@ class _Scratch:
         return self.memory[:math.prod(shape)].view(shape)
 
 
-def _time_last(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
-    """`F.linear` of (B, L, d), whose result lies in memory as (B, d', L)."""
-    return torch.baddbmm(b.unsqueeze(-1), w.expand(len(x), -1, -1), x.mT).mT
-
-
 def _hide(scores: Tensor, block: Block, heads: int) -> None:
     """-inf where a query of the block does not see a key."""
     if block.bias is not None:
@@ -287,5 +278,6 @@ def _largest(x: Tensor) -> float:
 
 SCORES = 1 << 20  # of a block: 4 MiB of float32
 ROWS = 64  # queries of a block: with few, what a later query sees is left out
+LEAST = 1 << 18  # fewer scores are as fast together
 EXPONENT = 60  # 2^60 times the longest sequence is a float32, and so is 2^-60
 LOG2_E = math.log2(math.e)

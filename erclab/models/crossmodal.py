@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erclab.models.attention import Attention, Block, blocks_of, in_blocks
+from erclab.models.attention import Attention, Block
 from erclab.models.dropout import Dropout, ReluDropout
 
 
@@ -44,8 +44,7 @@ class CrossmodalTransformer(nn.Module):
     def __init__(self, width: int, heads: int, layers: int, dropouts: Dropouts, *, future_mask: bool = False,
                  zeros_have_no_position: bool = False):
         super().__init__()
-        self.width, self.heads = width, heads
-        self.future_mask, self.zeros_have_no_position = future_mask, zeros_have_no_position
+        self.width, self.future_mask, self.zeros_have_no_position = width, future_mask, zeros_have_no_position
         self.dropout = Dropout(dropouts.embedding)
         self.layers = nn.ModuleList(CrossmodalLayer(width, heads, dropouts) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
@@ -66,7 +65,7 @@ class CrossmodalTransformer(nn.Module):
         keep = seen[:, None, :].expand(-1, target.shape[1], -1)  # (B, Lt, Ls)
         if self.future_mask:
             keep = keep & not_future(target_mask, seen)
-        blocks = blocks_of(keep, x.shape[1], self.heads) if in_blocks(x) else None
+        blocks = self.layers[0].attention.cut(x, keep.shape[2], keep)  # the same in all layers
         weights, read = [], None
         for layer in self.layers:
             if last and layer is self.layers[-1]:

@@ -26,6 +26,11 @@ SEEN = {
 SEEN["any"][1, 3] = False  # a query without keys
 
 
+@pytest.fixture(autouse=True)
+def _however_few(monkeypatch):
+    monkeypatch.setattr(attention, "LEAST", 0)
+
+
 @pytest.fixture(params=[200, attention.SCORES], ids=["blocks", "one block"])
 def scores(request, monkeypatch):
     monkeypatch.setattr(attention, "SCORES", request.param)
@@ -179,6 +184,20 @@ def test_nothing_as_large_as_the_weights_is_kept():
 
 
 # Who does without blocks
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1])
+def test_few_scores_are_computed_together(rate, monkeypatch):
+    monkeypatch.undo()
+    layer, keep = Attention(WIDTH, HEADS, rate).train(), torch.ones(1, 1, 1, dtype=torch.bool)
+    n = math.isqrt(attention.LEAST // HEADS)
+    assert layer.cut(torch.zeros(1, n, WIDTH), n - 1, keep) is None
+    blocks = layer.cut(torch.zeros(1, n, WIDTH), n + 1, keep)
+    assert sum(math.prod(b.shape(HEADS)) for b in blocks) == HEADS * n * (n + 1)
+    with whole():
+        assert layer.cut(torch.zeros(1, n, WIDTH), n + 1, keep) is None
+    half = torch.zeros(1, n, WIDTH, dtype=torch.bfloat16)
+    assert layer.cut(half, n + 1, keep) is None
 
 
 @pytest.mark.filterwarnings("error")

@@ -1,5 +1,6 @@
 """The crossmodal transformer against its naive reference; its masks, its fused kernel, its dropouts."""
 
+import math
 from itertools import product
 
 import numpy as np
@@ -9,12 +10,19 @@ from reference_mult import ReferenceCrossmodal, position_vector
 from torch import nn
 
 from erclab.contracts.batches import shake
+from erclab.models import attention
 from erclab.models.blocks import last_step
 from erclab.models.crossmodal import Attention, CrossmodalTransformer, Dropouts, positions
 
 NONE = Dropouts(0.0, 0.0, 0.0, 0.0)
 WIDTH, HEADS, LAYERS = 6, 2, 2
 TARGET, SOURCE = (5, 3, 1, 4), (3, 7, 2, 0)  # longer, shorter; one step; a source without any step
+
+
+@pytest.fixture(autouse=True, params=["blocks", "whole"])
+def _in_blocks_or_whole(request, monkeypatch):
+    """Sequences as short as these are never cut into blocks unless one insists."""
+    monkeypatch.setattr(attention, "LEAST", 0 if request.param == "blocks" else math.inf)
 
 
 def made(dropouts=NONE, seed=0, width=WIDTH, heads=HEADS, **switches):
