@@ -144,6 +144,7 @@ def blocks_of(keep: Tensor, queries: int, heads: int) -> list[Block]:
     B, _, keys = see.shape
     rows = max(min(queries, ROWS, SCORES // max(heads * keys, 1)), 1)
     together = max(SCORES // max(heads * rows * keys, 1), 1)
+    together = math.ceil(B / math.ceil(B / together))  # alike, not one large and one small
     for b in range(0, B, together):
         for i in range(0, queries, rows):
             samples, some = slice(b, min(b + together, B)), slice(i, min(i + rows, queries))
@@ -169,30 +170,28 @@ class Blockwise(torch.autograd.Function):
     def forward(ctx, q: Tensor, k: Tensor, v: Tensor, blocks: list[Block], rate: float, key: int) -> Tensor:
         """(B, heads, Lt, d), (B, heads, Ls, d) twice, blocks of B samples and Lt queries -> (B, heads, Lt, d)."""
         B, H, Lt, d = q.shape
-        q, k, v = (x.transpose(-1, -2).reshape(B * H, d, -1) for x in (q * (LOG2_E / math.sqrt(d)), k, v))
-        out, log_sum = torch.zeros_like(q), q.new_zeros(B * H, 1, Lt)
+        q, k, v = (x.mT.reshape(B * H, d, -1) for x in (q * (LOG2_E / math.sqrt(d)), k, v))
+        out, total, most = torch.zeros_like(q), q.new_ones(B * H, 1, Lt), q.new_zeros(B * H, 1, Lt)
         small = _largest(q) * _largest(k) < EXPONENT  # by Cauchy and Schwarz
         new = _Scratch(q.dtype, blocks, H)
         drop = _Mask((B, H, Lt, k.shape[-1]), blocks, rate, key)
         for block in blocks:
             which, at, to = block.rows(H), block.queries, slice(block.seen)
             weights = new(block)
-            torch.bmm(q[which, :, at].transpose(1, 2), k[which, :, to], out=weights)
+            torch.bmm(q[which, :, at].mT, k[which, :, to], out=weights)
             _hide(weights, block, H)
-            most = 0
             if not small:
-                most = weights.amax(-1, keepdim=True).clamp_(min=torch.finfo(q.dtype).min)
-                weights -= most
-            total = weights.exp2_().sum(-1, keepdim=True)
-            if block.bias is not None:
-                total.masked_fill_(total == 0, 1)  # a query without keys
-            log_sum[which, :, at] = (total.log2() + most).transpose(1, 2)
+                largest = weights.amax(-1).clamp_(min=torch.finfo(q.dtype).min)
+                weights.sub_(largest.unsqueeze(-1))
+                most[which, 0, at] = largest
+            torch.sum(weights.exp2_(), -1, out=total[which, 0, at])
             drop(weights, block)
-            total *= 1 - rate
-            out[which, :, at] = torch.bmm(v[which, :, to], weights.transpose(1, 2)).div_(total.transpose(1, 2))
-        ctx.save_for_backward(q, k, v, out, log_sum)
+            torch.bmm(v[which, :, to], weights.mT, out=out[which, :, at])
+        total.masked_fill_(total == 0, 1)  # a query without keys
+        out /= total * (1 - rate)
+        ctx.save_for_backward(q, k, v, out, total.log2_().add_(most))
         ctx.rest = blocks, rate, key
-        return out.view(B, H, d, Lt).transpose(-1, -2)
+        return out.view(B, H, d, Lt).mT
 
     @staticmethod
     @once_differentiable
@@ -200,7 +199,7 @@ class Blockwise(torch.autograd.Function):
         q, k, v, out, log_sum = ctx.saved_tensors
         blocks, rate, key = ctx.rest
         B, H, Lt, d = grad.shape
-        grad = grad.transpose(-1, -2).reshape(B * H, d, Lt)
+        grad = grad.mT.reshape(B * H, d, Lt)
         # One more feature of queries and keys takes the logarithm of the sum off the scores, so that powers of two
         # are weights at once; of gradients and values, what the softmax takes off the gradient of its weights.
         ones = k.new_ones(B * H, 1, k.shape[-1])
@@ -214,19 +213,20 @@ class Blockwise(torch.autograd.Function):
         for block in blocks:
             which, at, to = block.rows(H), block.queries, slice(block.seen)
             weights, slopes = new(block), more(block)
-            torch.bmm(q1[which, :, at].transpose(1, 2), k1[which, :, to], out=weights)
+            torch.bmm(q1[which, :, at].mT, k1[which, :, to], out=weights)
             _hide(weights, block, H)
             weights.exp2_()
-            torch.bmm(g1[which, :, at].transpose(1, 2), v1[which, :, to], out=slopes)
+            torch.bmm(g1[which, :, at].mT, v1[which, :, to], out=slopes)
             if rate:
                 drop(slopes, block)
-                slopes += shift[which, :, at].transpose(1, 2)
-            slopes *= weights
+                slopes.add_(shift[which, :, at].mT)
+            slopes.mul_(weights)
             drop(weights, block, again=True)
-            dq[which, :, at] = torch.bmm(k[which, :, to], slopes.transpose(1, 2))
-            dk[which, :, to] += torch.bmm(q[which, :, at], slopes)
-            dv[which, :, to] += torch.bmm(grad[which, :, at], weights)
-        dq, dk, dv = (x.view(B, H, d, -1).transpose(-1, -2) for x in (dq.div_(math.sqrt(d)), dk.div_(LOG2_E), dv))
+            torch.bmm(k[which, :, to], slopes.mT, out=dq[which, :, at])
+            # Not `+=`, which would copy what it added back to where it is.
+            dk[which, :, to].add_(torch.bmm(q[which, :, at], slopes))
+            dv[which, :, to].add_(torch.bmm(grad[which, :, at], weights))
+        dq, dk, dv = (x.view(B, H, d, -1).mT for x in (dq.div_(math.sqrt(d)), dk.div_(LOG2_E), dv))
         return dq, dk, dv, None, None, None
 
 
@@ -268,7 +268,7 @@ class _Scratch:
 def _hide(scores: Tensor, block: Block, heads: int) -> None:
     """-inf where a query of the block does not see a key."""
     if block.bias is not None:
-        scores.unflatten(0, (-1, heads))[..., block.free:] += block.bias
+        scores.unflatten(0, (-1, heads))[..., block.free:].add_(block.bias)
 
 
 def _largest(x: Tensor) -> float:
@@ -276,7 +276,7 @@ def _largest(x: Tensor) -> float:
     return math.sqrt(x.square().sum(1).amax()) if x.numel() else 0.0
 
 
-SCORES = 1 << 20  # of a block: 4 MiB of float32
+SCORES = 1 << 19  # of a block: 2 MiB of float32
 ROWS = 64  # queries of a block: with few, what a later query sees is left out
 LEAST = 1 << 18  # fewer scores are as fast together
 EXPONENT = 60  # 2^60 times the longest sequence is a float32, and so is 2^-60
