@@ -14,7 +14,7 @@ def test_sdt_on_real_text_beats_both_linear_probes(real_data, tmp_path, monkeypa
     table = sweep.comparison(corpus, "sdt", seeds=3, progress=False)
     f1 = {name: statistics.values(records) for name, records in table.items()}
     sdt = table["SDT, text alone"]
-    assert [r.spec["protocol"] for r in sdt] == ["sound"] * 3
+    assert [r.protocol for r in sdt] == ["sound"] * 3
     assert {int(r.confusion().sum()) for records in table.values() for r in records} == {2610}
     assert f1["Constant predictor"][0] == pytest.approx(0.313, abs=5e-4)
     assert f1["Linear probe"][0] == pytest.approx(0.565, abs=0.01)
