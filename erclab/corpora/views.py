@@ -75,12 +75,13 @@ class View:
             raise CorpusError(f"no utterance of the {split} split has an annotation for {task}",
                               where=corpus.source or corpus.name, remedy="Choose another task or corpus.")
 
-    def batches(self, batch_size: int, rng: np.random.Generator | None = None) -> Iterator:
+    def batches(self, batch_size: int, rng: np.random.Generator | None = None, *, alike: bool = True) -> Iterator:
         """All batches once.
 
         Without `rng` the longest come first, so that a machine without enough memory says so at once. With
         `rng` items are shuffled, batches are made of similar lengths (sorted within pools of eight batches),
-        and the batches are shuffled again: little padding, still a different mix each epoch.
+        and the batches are shuffled again: little padding, still a different mix each epoch. Not `alike`, batches are
+        just as they were shuffled, so that none has all the longest.
         """
         if rng is None:
             order = np.argsort(-self.lengths, kind="stable")
@@ -90,7 +91,7 @@ class View:
             groups = []
             for i in range(0, len(order), pool):
                 part = order[i : i + pool]
-                part = part[np.argsort(-self.lengths[part], kind="stable")]
+                part = part[np.argsort(-self.lengths[part], kind="stable")] if alike else part
                 groups += [part[j : j + batch_size] for j in range(0, len(part), batch_size)]
             groups = [groups[i] for i in rng.permutation(len(groups))]
         for group in groups:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
@@ -44,6 +44,7 @@ class Model(nn.Module):
     """
 
     config: Any
+    packs: ClassVar[bool] = False  # padding costs it little, so that a batch need not have items of similar lengths
 
     def loss(self, output: Output, batch: DialogueBatch | SequenceBatch, class_weight: Tensor | None = None):
         """The loss of the model's task over annotated utterances (`erclab.tasks.loss`).

@@ -44,6 +44,8 @@ class SDT(Model):
     `attention` holds `<m>_from_<n>` (B, heads, T query, T key): m attends to n.
     """
 
+    packs = True
+
     @dataclass(frozen=True)
     class Config:
         """Sizes and switches.

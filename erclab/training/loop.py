@@ -209,7 +209,7 @@ def train_epoch(model: Model, view: View, optimiser: torch.optim.Optimizer, reci
     sums, count = None, 0
     optimiser.zero_grad(set_to_none=True)
     with in_backward(optimiser, recipe):
-        for i, batch in enumerate(view.batches(recipe.batch_size, rng)):
+        for i, batch in enumerate(view.batches(recipe.batch_size, rng, alike=not model.packs)):
             losses = step_losses(model, batch, recipe, class_weight, step_key(seed, step + i))
             losses.total.backward()
             update(model, optimiser, recipe, schedule)

@@ -54,7 +54,7 @@ class Together:
             return functional_call(step, state, (kind(**fields), first.class_weight, key))
 
         sums, counts = 0, 0
-        orders = [t.views["train"].batches(t.recipe.batch_size, t.rng) for t in trainers]
+        orders = [t.views["train"].batches(t.recipe.batch_size, t.rng, alike=not first.model.packs) for t in trainers]
         for batches in zip(*orders, strict=True):
             batch = stack(batches)
             kind = type(batch)

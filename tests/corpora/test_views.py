@@ -160,6 +160,14 @@ def test_batches_of_similar_length_have_far_less_padding_than_random_ones(part):
     assert padded(view.batches(8)) < by_chance / 3
 
 
+def test_batches_need_not_be_alike_and_then_none_has_all_the_longest():
+    view = DialogueView(corpus(range(1, 129), split="train"), "train", ["text"])
+    alike, mixed = (list(view.batches(8, np.random.default_rng(0), alike=how)) for how in (True, False))
+    assert sorted(i for g in ids(mixed) for i in g) == sorted(i for g in ids(alike) for i in g)
+    most = [max(int(b.mask.sum()) for b in batches) for batches in (alike, mixed)]
+    assert most[1] < 0.8 * most[0]
+
+
 @pytest.mark.parametrize(("modalities", "problem"), [(["text", "audio"], "no features for audio"),
                                                      ([], "no features for any modality")])
 def test_a_missing_modality_is_an_error_that_says_what_there_is(modalities, problem):
