@@ -15,6 +15,7 @@ from erclab.analysis import cost
 from erclab.corpora import Corpus
 from erclab.errors import UsageError
 from erclab.exhibits.scores import TITLES
+from erclab.runs.catalogue import COLUMNS
 
 MILLION = 1_000_000
 
@@ -22,7 +23,8 @@ MILLION = 1_000_000
 def ours(catalogue: pd.DataFrame, corpus: str) -> pd.DataFrame:
     """Trained models of a corpus with all its modalities: a row per model, mean and deviation of the score over seeds.
 
-    Of several configurations of a model the one with the most seeds counts, of as many the last that was run.
+    Of several configurations of a model the one with the most seeds counts, of as many the last that was run; all in
+    float32.
 
     Args:
         catalogue: `erclab.runs.catalogue`.
@@ -34,14 +36,16 @@ def ours(catalogue: pd.DataFrame, corpus: str) -> pd.DataFrame:
         UsageError: there is no run of a trained model on this corpus.
     """
     rows = catalogue[(catalogue["corpus"] == corpus) & (catalogue["parameters"] > 0)]
+    if "precision" in rows:
+        rows = rows[rows["precision"].fillna("float32") == "float32"]
     if rows.empty:
         raise UsageError(f"no run of a trained model on {corpus} is among these records",
                          remedy="Train some (erclab run, erclab sweep), or name another folder.")
     most = rows["modalities"].map(lambda x: x.count("+")).max()
     rows = rows[rows["modalities"].map(lambda x: x.count("+")) == most]
-    found = []
+    settings, found = [c for c in rows if c not in COLUMNS], []
     for model, part in rows.groupby("model"):
-        groups = [g for _, g in part.groupby(["parameters"])]
+        groups = [g for _, g in part.groupby(part[["parameters", *settings]].astype(str).agg("|".join, axis=1))]
         best = max(groups, key=lambda g: (g["seed"].nunique(), g["finished"].max()))
         best = best.sort_values("finished").drop_duplicates("seed", keep="last")
         found.append({"model": models.info(model).title, "parameters": int(best["parameters"].iloc[0]),
@@ -66,6 +70,27 @@ def theirs(paper: str = "lmr-cbt", corpus: str = "mosei", metric: str = "f1_non0
             found.append({"model": models.info(row["model"]).title, "parameters": int(MILLION * sizes["value"].iloc[0]),
                           "score": row["value"] / 100, "source": row["source"]})
     return pd.DataFrame(found).set_index("model").sort_values("parameters")
+
+
+def precisions(catalogue: pd.DataFrame, corpus: str) -> pd.DataFrame:
+    """What bfloat16 does to the score: runs that differ in their precision alone, seed by seed.
+
+    Returns:
+        Index: the model's title; columns float32 and bfloat16 (mean shares), difference (bfloat16 less float32, mean),
+        deviation (of the differences), seeds.
+    """
+    rows = catalogue[(catalogue["corpus"] == corpus) & (catalogue["parameters"] > 0)]
+    same = [c for c in rows if c == "parameters" or (c not in COLUMNS and c not in ("precision", "recompute"))]
+    key = rows[["model", "modalities", "seed", *same]].astype(str).agg("|".join, axis=1)
+    both = rows.assign(key=key).pivot_table(index=["model", "key"], columns="precision", values="sound").dropna()
+    if both.empty or both.shape[1] < 2:
+        raise UsageError(f"no runs on {corpus} differ in their precision alone", remedy="Train some: erclab sweep "
+                         "data/sweeps/precision.yaml.")
+    both = both.reset_index().assign(difference=lambda t: t["bfloat16"] - t["float32"])
+    table = both.groupby("model").agg(float32=("float32", "mean"), bfloat16=("bfloat16", "mean"),
+                                      difference=("difference", "mean"), deviation=("difference", "std"),
+                                      seeds=("difference", "size"))
+    return table.rename(index=lambda name: models.info(name).title)
 
 
 def rank_correlation(table: pd.DataFrame) -> float:

@@ -48,6 +48,18 @@ def test_theirs_are_the_papers_numbers():
     assert table.loc["MulT", "parameters"] == 1_070_000 and table.loc["MulT", "score"] == pytest.approx(0.806)
 
 
+def test_precisions_compares_seed_by_seed_what_differs_in_nothing_else():
+    rows = [("sdt", "made", "text", 10, seed, score, "2026-01-01", "weighted_f1", precision, width)
+            for seed, low, high in ((0, 0.5, 0.6), (1, 0.7, 0.7), (2, 0.6, 0.5))
+            for score, precision, width in ((low, "bfloat16", 8), (high, "float32", 8), (0.1, "float32", 9))]
+    table = efficiency.precisions(pd.DataFrame(rows, columns=[*COLUMNS, "precision", "hidden"]), "made")
+    assert list(table.index) == ["SDT"] and table.loc["SDT", "seeds"] == 3
+    assert table.loc["SDT", "difference"] == pytest.approx(0.0) and table.loc["SDT", "deviation"] == pytest.approx(0.1)
+    assert table.loc["SDT", "bfloat16"] == pytest.approx(0.6)
+    with pytest.raises(UsageError, match="precision alone"):
+        efficiency.precisions(pd.DataFrame(rows[1::3], columns=[*COLUMNS, "precision", "hidden"]), "made")
+
+
 def test_rank_correlation():
     table = pd.DataFrame({"parameters": [1, 2, 3], "score": [0.3, 0.2, 0.1]})
     assert efficiency.rank_correlation(table) == pytest.approx(-1)
