@@ -45,7 +45,7 @@ def ours(catalogue: pd.DataFrame, corpus: str) -> pd.DataFrame:
     rows = rows[rows["modalities"].map(lambda x: x.count("+")) == most]
     settings, found = [c for c in rows if c not in COLUMNS], []
     for model, part in rows.groupby("model"):
-        groups = [g for _, g in part.groupby(part[["parameters", *settings]].astype(str).agg("|".join, axis=1))]
+        groups = [g for _, g in part.groupby(part[["parameters", *settings]].map(str).agg("|".join, axis=1))]
         best = max(groups, key=lambda g: (g["seed"].nunique(), g["finished"].max()))
         best = best.sort_values("finished").drop_duplicates("seed", keep="last")
         found.append({"model": models.info(model).title, "parameters": int(best["parameters"].iloc[0]),
@@ -81,7 +81,7 @@ def precisions(catalogue: pd.DataFrame, corpus: str) -> pd.DataFrame:
     """
     rows = catalogue[(catalogue["corpus"] == corpus) & (catalogue["parameters"] > 0)]
     same = [c for c in rows if c == "parameters" or (c not in COLUMNS and c not in ("precision", "recompute"))]
-    key = rows[["model", "modalities", "seed", *same]].astype(str).agg("|".join, axis=1)
+    key = rows[["model", "modalities", "seed", *same]].map(str).agg("|".join, axis=1)
     both = rows.assign(key=key).pivot_table(index=["model", "key"], columns="precision", values="sound").dropna()
     if both.empty or both.shape[1] < 2:
         raise UsageError(f"no runs on {corpus} differ in their precision alone", remedy="Train some: erclab sweep "
