@@ -12,6 +12,7 @@ import torch
 from erclab import corpora, metrics, models, runs
 from erclab.corpora import simulated
 from erclab.errors import RunError, UsageError
+from erclab.training import device
 
 QUICK = {"epochs": 2, "hidden": 16, "heads": 2}
 
@@ -178,7 +179,7 @@ def test_a_fitted_baseline_has_no_weights(ask):
 @pytest.mark.parametrize(("small", "threads"), [(10**9, 1), (1, 2)])
 def test_a_small_model_trains_on_one_thread_and_then_there_are_as_many_as_before(ask, monkeypatch, small, threads):
     seen, train = [], runs.engine.loop.train_seeds
-    monkeypatch.setattr(runs.engine, "SMALL", small)
+    monkeypatch.setattr(device, "SMALL", small)
     monkeypatch.setattr(runs.engine.loop, "train_seeds", lambda *a, **k: (seen.append(torch.get_num_threads()),
                                                                     train(*a, **k))[1])
     before = torch.get_num_threads()

@@ -31,7 +31,7 @@ from erclab.bench import corpora
 from erclab.bench.cases import Case
 from erclab.corpora.views import View
 from erclab.training import loop
-from erclab.training.device import choose_device
+from erclab.training.device import choose_device, threads_for
 from erclab.training.optimisers import optimiser_for
 from erclab.training.recipes import Recipe
 
@@ -108,7 +108,7 @@ class Bench:
         if self.reference:
             self._authors_epoch(view, order, clock)
         else:
-            with clock:
+            with threads_for(models.parameter_count(self.model), self.device), clock:  # as a run has them
                 loop.train_epoch(self.model, view, self.optimiser, self.recipe, order)
         return {"seconds": clock.seconds, "cpu_seconds": clock.cpu_seconds, "utterances": len(view.rows),
                 "steps": -(-len(view) // self.case.batch_size)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from erclab import metrics, models, paths
 from erclab.corpora import SPLITS, Corpus
-from erclab.corpora.views import View, flat
+from erclab.corpora.views import flat
 from erclab.errors import RunError, UsageError, unknown
 from erclab.features.encoders import source
 from erclab.models.interface import Model
@@ -28,10 +28,7 @@ from erclab.runs.spec import RunSpec, plan, views
 from erclab.storage import remove_leftovers, write_atomically
 from erclab.training import loop
 from erclab.training.checkpoint import Checkpoint
-from erclab.training.device import choose_device, seeded
-
-SMALL = 3_000_000  # parameters
-SHORT = 1_000_000  # steps of a batch times steps of its longest item
+from erclab.training.device import choose_device, seeded, threads_for
 
 
 def run(model: str, corpus: Corpus, *, protocol: str = "sound", folder: Path | None = None, force: bool = False,
@@ -172,7 +169,7 @@ def _train(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: boo
             trainers.append(loop.Trainer(_built(spec, folder).to(device), parts, spec.recipe, spec.seed, spec.title))
         model = trainers[0].model
         title = first.title if len(specs) == 1 else f"{first.title.rpartition(', ')[0]}, {len(specs)} seeds"
-        with _threads_for(model, parts["train"], first.recipe.batch_size, device):
+        with threads_for(models.parameter_count(model), device):
             outcomes = loop.train_seeds(trainers, progress=progress, title=title, checkpoints=checkpoints)
     return outcomes, {"all": models.parameter_count(model), "trainable": models.parameter_count(model, trainable=True)}
 
@@ -185,23 +182,6 @@ def _built(spec: RunSpec, folder: Path) -> Model:
     if spec.teacher:
         model.distil_from(load(folder / f"{spec.teacher}.json").model())
     return model
-
-
-@contextmanager
-def _threads_for(model: torch.nn.Module, view: View, batch_size: int, device: torch.device) -> Iterator[None]:
-    """One thread while a small model is trained on short items on a CPU.
-
-    Its operations are so small that threads wait for one another: on two cores LMR-CBT takes twice as long with two.
-    And sums then come out the same however many cores there are. A large model, or long sequences, have what torch
-    would give them.
-    """
-    before, short = torch.get_num_threads(), batch_size * view.lengths.mean() * view.lengths.max() < SHORT
-    if device.type == "cpu" and short and models.parameter_count(model) < SMALL:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _fit(spec: RunSpec, corpus: Corpus) -> loop.Outcome:

@@ -29,6 +29,25 @@ def choose_device(name: str | None = None) -> torch.device:
     return device
 
 
+SMALL = 3_000_000  # parameters
+
+
+@contextmanager
+def threads_for(parameters: int, device: torch.device) -> Iterator[None]:
+    """One thread while a small model is trained on a CPU.
+
+    Its operations are so small that threads wait for one another: on two cores MulT takes three times as long with two.
+    And sums then come out the same however many cores there are. A large model has what torch would give it.
+    """
+    before = torch.get_num_threads()
+    if device.type == "cpu" and parameters < SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Fix every random number that torch draws in the block, then restore the generator as it was."""
