@@ -8,6 +8,7 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from scipy import stats
 
 from erclab import models, published, runs, viz
@@ -107,7 +108,8 @@ def size_against_score(panels: dict[str, pd.DataFrame], *, ylabel: str = "score 
             axis.errorbar(row["parameters"] / MILLION, 100 * row["score"], yerr=None if np.isnan(spread) else spread,
                           fmt=marker, ms=9, color=colour, capsize=4, label=name)
         metric = table["metric"].iloc[0] if "metric" in table else None
-        axis.set(xscale="log", title=title, xlabel="parameters (millions)",
+        _logarithmic(axis)
+        axis.set(title=title, xlabel="parameters (millions)",
                  ylabel=f"{TITLES.get(metric, metric)} (%)" if metric else ylabel)
         axis.legend(fontsize=10, loc="best")
         axis.grid(alpha=0.3)
@@ -133,19 +135,28 @@ def overhead(corpus: Corpus, names: Sequence[str] = ("bc-lstm", "m2fnet", "dialo
     return table.assign(times=table["operations"] / least)
 
 
-def overhead_bars(table: pd.DataFrame) -> Figure:
-    """S10 as a picture: a panel per size, operations per utterance on a logarithmic axis, parameters beside the bar."""
+def _logarithmic(axis) -> None:
+    """A logarithmic axis whose numbers one can read: 0.2, 0.5, 1, 2, 5, 10."""
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
+
+
+def overhead_dots(table: pd.DataFrame) -> Figure:
+    """S10 as a picture: a panel per size, operations per utterance on a logarithmic axis, parameters beside the dot."""
     sizes = list(dict.fromkeys(table.index.get_level_values("size")))
     made, axes = viz.figure(1, len(sizes), figsize=(6 * len(sizes), 4.2))
     for axis, size in zip(axes[0], sizes, strict=True):
         part = table.loc[size].sort_values("operations")
-        axis.barh(range(len(part)), part["operations"] / MILLION, color=viz.BLUE, height=0.62)
+        axis.plot(part["operations"] / MILLION, range(len(part)), "o", ms=11, color=viz.BLUE)  # no bars: no 0 here
         for i, (_, row) in enumerate(part.iterrows()):
-            axis.annotate(f"{row['parameters'] / MILLION:.2f} M", (row["operations"] / MILLION, i), xytext=(5, 0),
+            axis.annotate(f"{row['parameters'] / MILLION:.2f} M", (row["operations"] / MILLION, i), xytext=(10, 0),
                           textcoords="offset points", va="center", fontsize=11)
-        axis.set(xscale="log", yticks=range(len(part)), yticklabels=list(part.index), title=f"{size} size",
-                 xlabel="operations per utterance and step (millions)")
-        axis.set_xlim(right=axis.get_xlim()[1] * 4)
+        _logarithmic(axis)
+        axis.set(ylim=(-0.5, len(part) - 0.5), yticks=range(len(part)), yticklabels=list(part.index),
+                 title=f"{size} size", xlabel="operations per utterance and step (millions)")
+        axis.set_xlim(axis.get_xlim()[0] / 1.5, axis.get_xlim()[1] * 4)
         axis.grid(axis="x", alpha=0.3)
         axis.grid(axis="y", visible=False)
     return made

@@ -82,7 +82,7 @@ def test_overhead_counts_both_sizes_and_is_drawn():
     table = efficiency.overhead(corpus, ["bc-lstm", "m2fnet"], items=1)
     assert list(dict.fromkeys(table.index.get_level_values("size"))) == ["smoke", "official"]
     assert (table["times"] >= 1).all() and (table["times"] == 1).sum() == 2
-    made = efficiency.overhead_bars(table)
+    made = efficiency.overhead_dots(table)
     assert [a.get_title(loc="left") for a in made.axes] == ["smoke size", "official size"]
-    widths = sorted(p.get_width() for p in made.axes[0].patches)
+    widths = sorted(made.axes[0].lines[0].get_xdata())
     np.testing.assert_allclose(widths, sorted(table.loc["smoke", "operations"] / 1e6))
