@@ -176,10 +176,12 @@ def test_a_fitted_baseline_has_no_weights(ask):
         record.model()
 
 
-@pytest.mark.parametrize(("small", "threads"), [(10**9, 1), (1, 2)])
-def test_a_small_model_trains_on_one_thread_and_then_there_are_as_many_as_before(ask, monkeypatch, small, threads):
+@pytest.mark.parametrize(("small", "short", "threads"), [(10**9, 10**9, 1), (1, 10**9, 2), (10**9, 1, 2)])
+def test_small_models_of_short_batches_train_on_one_thread(ask, monkeypatch, small, short, threads):
+    """And then there are as many as before."""
     seen, train = [], runs.engine.loop.train_seeds
     monkeypatch.setattr(device, "SMALL", small)
+    monkeypatch.setattr(device, "SHORT", short)
     monkeypatch.setattr(runs.engine.loop, "train_seeds", lambda *a, **k: (seen.append(torch.get_num_threads()),
                                                                     train(*a, **k))[1])
     before = torch.get_num_threads()

@@ -30,7 +30,6 @@ class Case:
         frames: modality -> steps of every utterance, all at the length that the authors cut to.
         steps: of a round; 0 is an epoch.
         recipe: fields of `Recipe` besides the batch size, as the authors have them.
-        low: fields of `Recipe` that bfloat16 takes besides: it is quick enough to compute again what it does not keep.
         changes: settings of the model that differ from its preset.
         faster: how many times as fast as the reference it should be, None for no such aim.
         memory: which share of the reference's memory it should need at most, None for no such aim.
@@ -47,7 +46,6 @@ class Case:
     frames: dict = field(default_factory=dict)
     steps: int = 0
     recipe: dict = field(default_factory=dict)
-    low: dict = field(default_factory=dict)
     changes: dict = field(default_factory=dict)
     faster: float | None = None
     memory: float | None = None
@@ -75,9 +73,9 @@ def _sequences(model: str, title: str, batch_size: int, suffix: str = "", **more
 
 CASES = {case.name: case for case in (
     _dialogues("sdt", "SDT", "iemocap", 16, recipe={"learning_rate": 1e-4, "weight_decay": 1e-5}, faster=4.0,
-               memory=0.5, low={"recompute": True}),
+               memory=0.5),
     _dialogues("sdt", "SDT", "meld", 8, steps=16, recipe={"learning_rate": 5e-6, "weight_decay": 1e-5}, faster=2.5,
-               memory=0.5, low={"recompute": True}),
+               memory=0.5),
     _sequences("mult", "MulT", 8, recipe={"learning_rate": 1e-3, "clip": 0.8}),
     _sequences("mult", "MulT", 24, suffix="-24", recipe={"learning_rate": 1e-3, "clip": 0.8}),
     _sequences("lmr-cbt", "LMR-CBT", 8, recipe={"learning_rate": 1e-3, "clip": 1.0}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 
@@ -25,7 +27,7 @@ def part(case: Case, count: int, seed: int) -> Case:
     order = np.random.default_rng(seed).permutation(len(turns))
     longest = int(turns.argmax())
     order = np.concatenate([[longest], order[order != longest]])[:count]
-    return Case(**{**vars(case), "turns": tuple(int(n) for n in turns[np.sort(order)])})
+    return dataclasses.replace(case, turns=tuple(int(n) for n in turns[np.sort(order)]))
 
 
 def view(case: Case, config, count: int, seed: int, device="cpu") -> View:

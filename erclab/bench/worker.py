@@ -17,7 +17,8 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from erclab.bench import corpora
 from erclab.bench.cases import Case
 from erclab.corpora.views import View
 from erclab.training import loop
-from erclab.training.device import choose_device, threads_for
+from erclab.training.device import choose_device, memory_kept, threads_for
 from erclab.training.optimisers import optimiser_for
 from erclab.training.recipes import Recipe
 
@@ -90,7 +91,7 @@ class Bench:
         cls = models.info(self.case.model).cls
         self.config = cls.official(self.case.corpus, **settings.check(cls.Config, self.case.changes))
         self.reference = job.path == "reference"
-        precision = {} if job.precision == "float32" else {"precision": job.precision, **self.case.low}
+        precision = {} if job.precision == "float32" else {"precision": job.precision}
         self.recipe = Recipe(batch_size=self.case.batch_size, **self.case.recipe, **precision)
         torch.manual_seed(0)
         if self.reference:
@@ -108,7 +109,8 @@ class Bench:
         if self.reference:
             self._authors_epoch(view, order, clock)
         else:
-            with threads_for(models.parameter_count(self.model), self.device), clock:  # as a run has them
+            steps = self.case.batch_size * view.lengths.mean()
+            with threads_for(models.parameter_count(self.model), steps, self.device), clock:  # as a run has them
                 loop.train_epoch(self.model, view, self.optimiser, self.recipe, order)
         return {"seconds": clock.seconds, "cpu_seconds": clock.cpu_seconds, "utterances": len(view.rows),
                 "steps": -(-len(view) // self.case.batch_size)}
@@ -140,8 +142,7 @@ class Bench:
         constants); an utterance of a model of sequences takes a."""
         if self.case.frames:
             return [self._count(corpora.view(self.case, self.config, 1, 0)), 0.0, 0.0]
-        counted = [self._count(corpora.view(Case(**{**vars(self.case), "turns": (n,)}), self.config, 1, 0))
-                   for n in COUNTED]
+        counted = [self._count(corpora.view(replace(self.case, turns=(n,)), self.config, 1, 0)) for n in COUNTED]
         return np.linalg.solve(np.vander(COUNTED, increasing=True), counted).round().tolist()
 
     def _count(self, view: View) -> float:
@@ -209,17 +210,18 @@ def main() -> int:
         torch.set_num_threads(job.threads)
     bench = Bench(job)
     answer(ready=True, threads=torch.get_num_threads(), device=str(bench.device))
-    for line in sys.stdin:
-        asked = json.loads(line)
-        match asked.pop("do"):
-            case "round":
-                answer(**bench.round(**asked))
-            case "work":
-                answer(coefficients=bench.work())
-            case "product":
-                answer(**product(bench.device))
-            case "memory":
-                answer(bytes=bench.memory())
+    with nullcontext() if bench.reference else memory_kept():  # as a run has it
+        for line in sys.stdin:
+            asked = json.loads(line)
+            match asked.pop("do"):
+                case "round":
+                    answer(**bench.round(**asked))
+                case "work":
+                    answer(coefficients=bench.work())
+                case "product":
+                    answer(**product(bench.device))
+                case "memory":
+                    answer(bytes=bench.memory())
     return 0
 
 

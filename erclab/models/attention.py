@@ -4,7 +4,8 @@ Heads of a few features and long sequences make attention a matter of memory: we
 passed over a dozen times, and those of every layer stay until the backward pass. So on a CPU `Blockwise` computes some
 queries at a time, of as many samples as fit into a core's cache, leaves out the keys that none of them sees, and keeps
 nothing but the sum of each row: the backward pass computes the weights again, and the dropout masks, which follow from
-key and coordinates (`erclab.models.dropout`), with them.
+key and coordinates (`erclab.models.dropout`), with them. What comes in bfloat16 is kept so, but scores, weights and
+sums are float32.
 """
 
 from __future__ import annotations
@@ -66,30 +67,38 @@ class Attention(nn.Module):
                 wk, wv = wk * norm.weight, wv * norm.weight
             q, k, v = (split_heads(F.linear(x, w, b), self.heads)
                        for x, w, b in ((query, wq, bq), (keys, wk, bk), (values, wv, bv)))
-        rate, weights = self.dropout.p if self.training else 0.0, None
-        if attention or blocks is None:
-            some = keep.any(-1, keepdim=True)[:, None]
-            seen = keep[:, None] | ~some  # a query without keys sees all of them, and that times 0
-            explicit = rate or (q.device.type == "cpu" and _transformed())  # `vmap` has no rule for a CPU's kernel
-            if attention or explicit:
-                scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
-                weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)
-        if blocks is not None and not (attention and rate):
-            context = Blockwise.apply(q, k, v, blocks, rate, next_key() if rate else 0)
-        elif explicit:
-            context = self.dropout(weights) @ v * some
-        else:
-            context = F.scaled_dot_product_attention(q, k, v, attn_mask=seen) * some
-        return self.out(context.transpose(1, 2).flatten(2)), weights * some if attention else None
+        context, weights = attend(q, k, v, keep, self.dropout, attention=attention, blocks=blocks)
+        return self.out(context.transpose(1, 2).flatten(2)), weights
 
     def cut(self, query: Tensor, keys: int, keep: Tensor) -> list[Block] | None:
         """The blocks of (B, Lt, d), the number of keys and what broadcasts to (B, Lt, Ls); None if there are none:
-        another device, another precision, a pass over several seeds, or too few scores for blocks to pay."""
+        another device, a pass over several seeds, or too few scores for blocks to pay."""
         B, queries = query.shape[:2]
-        plain = query.device.type == "cpu" and query.dtype in (torch.float32, torch.float64)
-        if not plain or torch.is_autocast_enabled("cpu") or _transformed() or B * self.heads * queries * keys < LEAST:
+        if query.device.type != "cpu" or transformed() or B * self.heads * queries * keys < LEAST:
             return None
         return blocks_of(keep.expand(B, -1, keys), queries, self.heads)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, keep: Tensor, dropout: Dropout, *, attention: bool = True,
+           blocks: list[Block] | None = None) -> tuple[Tensor, Tensor | None]:
+    """Queries (B, heads, Lt, d), keys and values (B, heads, Ls, d), what broadcasts to (B, Lt, Ls) -> (B, heads, Lt, d)
+    and the weights (B, heads, Lt, Ls) before `dropout`, None without `attention`. See `Attention`."""
+    rate, weights = dropout.p if dropout.training else 0.0, None
+    if blocks is not None and not attention:
+        return Blockwise.apply(q, k, v, blocks, rate, next_key() if rate else 0), None
+    some = keep.any(-1, keepdim=True)[:, None]
+    seen = keep[:, None] | ~some  # a query without keys sees all of them, and that times 0
+    explicit = rate or (q.device.type == "cpu" and transformed())  # `vmap` has no rule for a CPU's kernel
+    if attention or explicit:
+        scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
+        weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)
+    if blocks is not None and not rate:
+        context = Blockwise.apply(q, k, v, blocks, 0.0, 0)
+    elif explicit:
+        context = dropout(weights) @ v * some
+    else:
+        context = F.scaled_dot_product_attention(q, k, v, attn_mask=seen) * some
+    return context, weights * some if attention else None
 
 
 @contextmanager
@@ -103,7 +112,8 @@ def whole() -> Iterator[None]:
         _whole.reset(token)
 
 
-def _transformed() -> bool:
+def transformed() -> bool:
+    """Whether a transform of functions, which cannot look into an `autograd.Function`, goes over what is computed."""
     return _whole.get() or several_seeds()
 
 
@@ -130,8 +140,9 @@ class Block:
         return slice(self.samples.start * heads, self.samples.stop * heads)
 
     def shape(self, heads: int) -> tuple[int, int, int]:
-        """(samples heads, queries, seen)."""
-        return ((self.samples.stop - self.samples.start) * heads, self.queries.stop - self.queries.start, self.seen)
+        """(samples heads, queries, keys)."""
+        return ((self.samples.stop - self.samples.start) * heads, self.queries.stop - self.queries.start,
+                self.seen)
 
 
 def blocks_of(keep: Tensor, queries: int, heads: int) -> list[Block]:
@@ -167,14 +178,15 @@ class Blockwise(torch.autograd.Function):
     """
 
     @staticmethod
+    @torch.autocast("cpu", enabled=False)
     def forward(ctx, q: Tensor, k: Tensor, v: Tensor, blocks: list[Block], rate: float, key: int) -> Tensor:
         """(B, heads, Lt, d), (B, heads, Ls, d) twice, blocks of B samples and Lt queries -> (B, heads, Lt, d)."""
         B, H, Lt, d = q.shape
-        q, k, v = (x.mT.reshape(B * H, d, -1) for x in (q * (LOG2_E / math.sqrt(d)), k, v))
+        given = [x.mT.reshape(B * H, d, -1) for x in (q * (LOG2_E / math.sqrt(d)), k, v)]
+        q, k, v = map(_wide, given)
         out, total, most = torch.zeros_like(q), q.new_ones(B * H, 1, Lt), q.new_zeros(B * H, 1, Lt)
         small = _largest(q) * _largest(k) < EXPONENT  # by Cauchy and Schwarz
-        new = _Scratch(q.dtype, blocks, H)
-        drop = _Mask((B, H, Lt, k.shape[-1]), blocks, rate, key)
+        new, drop = _Scratch(q.dtype, blocks, H), _Mask((B, H, Lt, k.shape[-1]), blocks, rate, key)
         for block in blocks:
             which, at, to = block.rows(H), block.queries, slice(block.seen)
             weights = new(block)
@@ -186,20 +198,24 @@ class Blockwise(torch.autograd.Function):
                 most[which, 0, at] = largest
             torch.sum(weights.exp2_(), -1, out=total[which, 0, at])
             drop(weights, block)
-            torch.bmm(v[which, :, to], weights.mT, out=out[which, :, at])
+            out[which, :, at] = torch.bmm(v[which, :, to], weights.mT)  # as `out=` it would be a product per head
         total.masked_fill_(total == 0, 1)  # a query without keys
         out /= total * (1 - rate)
-        ctx.save_for_backward(q, k, v, out, total.log2_().add_(most))
+        out = out.to(given[0].dtype)
+        ctx.save_for_backward(*given, out, total.log2_().add_(most))
         ctx.rest = blocks, rate, key
         return out.view(B, H, d, Lt).mT
 
     @staticmethod
     @once_differentiable
+    @torch.autocast("cpu", enabled=False)
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, out, log_sum = ctx.saved_tensors
+        q, k, v, out, log_sum = map(_wide, ctx.saved_tensors)
         blocks, rate, key = ctx.rest
         B, H, Lt, d = grad.shape
-        grad = grad.mT.reshape(B * H, d, Lt)
+        dtype, grad = grad.dtype, _wide(grad.mT.reshape(B * H, d, Lt))
+        new, more = _Scratch(q.dtype, blocks, H), _Scratch(q.dtype, blocks, H)
+        drop = _Mask((B, H, Lt, k.shape[-1]), blocks, rate, key)
         # One more feature of queries and keys takes the logarithm of the sum off the scores, so that powers of two
         # are weights at once; of gradients and values, what the softmax takes off the gradient of its weights.
         ones = k.new_ones(B * H, 1, k.shape[-1])
@@ -208,8 +224,6 @@ class Blockwise(torch.autograd.Function):
         q1, k1 = torch.cat([q, -log_sum], dim=1), torch.cat([k, ones], dim=1)
         g1, v1 = (grad, v) if rate else (torch.cat([grad, shift], dim=1), torch.cat([v, ones], dim=1))
         dq, dk, dv = map(torch.zeros_like, (q, k, v))
-        new, more = _Scratch(q.dtype, blocks, H), _Scratch(q.dtype, blocks, H)
-        drop = _Mask((B, H, Lt, k.shape[-1]), blocks, rate, key)
         for block in blocks:
             which, at, to = block.rows(H), block.queries, slice(block.seen)
             weights, slopes = new(block), more(block)
@@ -222,11 +236,10 @@ class Blockwise(torch.autograd.Function):
                 slopes.add_(shift[which, :, at].mT)
             slopes.mul_(weights)
             drop(weights, block, again=True)
-            torch.bmm(k[which, :, to], slopes.mT, out=dq[which, :, at])
-            # Not `+=`, which would copy what it added back to where it is.
-            dk[which, :, to].add_(torch.bmm(q[which, :, at], slopes))
-            dv[which, :, to].add_(torch.bmm(grad[which, :, at], weights))
-        dq, dk, dv = (x.view(B, H, d, -1).mT for x in (dq.div_(math.sqrt(d)), dk.div_(LOG2_E), dv))
+            dq[which, :, at] = torch.bmm(k[which, :, to], slopes.mT)
+            _add_product(dk[which, :, to], q[which, :, at], slopes)
+            _add_product(dv[which, :, to], grad[which, :, at], weights)
+        dq, dk, dv = (x.view(B, H, d, -1).mT.to(dtype) for x in (dq.div_(math.sqrt(d)), dk.div_(LOG2_E), dv))
         return dq, dk, dv, None, None, None
 
 
@@ -241,20 +254,20 @@ class _Mask:
             self.a, self.b, self.new = a.flatten(0, 1), b.flatten(0, 1), _Scratch(torch.int32, blocks, shape[1])
 
     def __call__(self, x: Tensor, block: Block, *, again: bool = False) -> None:
-        """(samples heads, queries, seen) of the block; `again` with the mask of the last call."""
+        """(samples heads, queries, keys) of the block; `again` with the mask of the last call."""
         if not self.rate:
             return
         keep = self.new(block)
         if not again:
             which, at = block.rows(self.heads), block.queries
-            torch.mul(self.a[which, at], self.columns[:block.seen], out=keep)
+            torch.mul(self.a[which, at], self.columns[: block.seen], out=keep)
             keep.add_(self.b[which, at]).ge_(threshold(self.rate))
         x = x.view(torch.int32) if x.dtype == torch.float32 else x
         x.mul_(keep)
 
 
 class _Scratch:
-    """Tensors (samples heads, queries, seen) for a block, all in the same memory."""
+    """Tensors (samples heads, queries, keys) for a block, all in the same memory."""
 
     def __init__(self, dtype: torch.dtype, blocks: list[Block], heads: int):
         self.heads = heads
@@ -269,6 +282,19 @@ def _hide(scores: Tensor, block: Block, heads: int) -> None:
     """-inf where a query of the block does not see a key."""
     if block.bias is not None:
         scores.unflatten(0, (-1, heads))[..., block.free:].add_(block.bias)
+
+
+def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """total += a b, for each of the first axis."""
+    if total.is_contiguous():
+        total.baddbmm_(a, b)
+    else:  # which would be a product per head
+        total.add_(torch.bmm(a, b))
+
+
+def _wide(x: Tensor) -> Tensor:
+    """In float32, unless it has more."""
+    return x.float() if x.dtype == torch.bfloat16 else x
 
 
 def _largest(x: Tensor) -> float:

@@ -25,11 +25,14 @@ from torch import Tensor, nn
 from erclab.batches import DialogueBatch
 from erclab.errors import UsageError
 from erclab.models import sdt_distillation
+from erclab.models.attention import attend
 from erclab.models.blocks import split_heads
 from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.linear import Linear
 from erclab.models.recompute import part
 from erclab.models.sdt_distillation import Losses
+from erclab.models.within_dialogues import attend_within, bounds
 
 
 class SDT(Model):
@@ -157,18 +160,18 @@ class SDT(Model):
         pairs = [f"{m}_from_{n}" for m in modalities for n in modalities if n in config.sources(m)]
         self.encoder = nn.ModuleDict({pair: CrossModalEncoder(config) for pair in pairs})
         gates, reduced = config.unimodal_fusion == "gated", config.unimodal_fusion in ("gated", "concat")
-        self.unimodal_gate = nn.ModuleDict({pair: nn.Linear(H, H, bias=False) for pair in pairs if gates})
+        self.unimodal_gate = nn.ModuleDict({pair: Linear(H, H, bias=False) for pair in pairs if gates})
         if config.frozen_identity_gates:
             for gate in self.unimodal_gate.values():
                 nn.init.eye_(gate.weight).requires_grad_(False)
-        self.reduce = nn.ModuleDict({m: nn.Linear(len(config.sources(m)) * H, H) for m in modalities if reduced})
+        self.reduce = nn.ModuleDict({m: Linear(len(config.sources(m)) * H, H) for m in modalities if reduced})
         parts = len(pairs) if config.unimodal_fusion == "none" else len(modalities)
         multimodal = config.multimodal_fusion
-        self.multimodal_gate = nn.Linear(H, H, bias=False) if multimodal == "gated" and parts > 1 else None
-        self.join = nn.Linear(parts * H, H) if multimodal == "concat" and parts > 1 else None
-        self.teacher = nn.Linear(H, C) if multimodal != "none" else None
+        self.multimodal_gate = Linear(H, H, bias=False) if multimodal == "gated" and parts > 1 else None
+        self.join = Linear(parts * H, H) if multimodal == "concat" and parts > 1 else None
+        self.teacher = Linear(H, C) if multimodal != "none" else None
         self.student = nn.ModuleDict({
-            m: nn.Sequential(nn.ReLU(), Dropout(config.dropout), nn.Linear(H, C)) for m in modalities})
+            m: nn.Sequential(nn.ReLU(), Dropout(config.dropout), Linear(H, C)) for m in modalities})
         self._frozen: tuple[SDT, ...] = ()  # in a tuple a module is not a part: not trained, not stored
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
@@ -188,12 +191,13 @@ class SDT(Model):
              for m in self.config.modalities}  # H_m: (N, H)
 
         # Intra- and inter-modal transformers, each followed by its unimodal gate: z = sigmoid(W h), z * h.
+        ends = None if attention else bounds(batch, self.config.heads)
         streams, enhanced = [], {}
         for m in self.config.modalities:
             own = []
             for n in self.config.sources(m):
                 pair = f"{m}_from_{n}"
-                h, attended = part(self.encoder[pair], x[m], x[n], batch)
+                h, attended = part(self.encoder[pair], x[m], x[n], batch, ends, attention)
                 if pair in self.unimodal_gate:
                     z = torch.sigmoid(h if self.config.frozen_identity_gates else self.unimodal_gate[pair](h))
                     h, gates[f"unimodal_gate.{pair}"] = z * h, z
@@ -340,31 +344,33 @@ class CrossModalEncoder(nn.Module):
         super().__init__()
         H = config.hidden
         self.heads, self.live_norm = config.heads, config.attention_norm == "pre"
-        self.q, self.k, self.v, self.out = (nn.Linear(H, H) for _ in range(4))
+        self.q, self.k, self.v, self.out = (Linear(H, H) for _ in range(4))
         self.norm = nn.LayerNorm(H, eps=1e-6)
         self.feed_forward_norm = nn.LayerNorm(H, eps=1e-6)
-        self.w1, self.w2 = nn.Linear(H, H), nn.Linear(H, H)
+        self.w1, self.w2 = Linear(H, H), Linear(H, H)
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, query: Tensor, key: Tensor, batch: DialogueBatch) -> tuple[Tensor, Tensor]:
-        """Two streams (N, H) of the batch's utterances -> (N, H) and the attention (B, heads, T, T).
+    def forward(self, query: Tensor, key: Tensor, batch: DialogueBatch, ends: list[int] | None = None,
+                attention: bool = True) -> tuple[Tensor, Tensor | None]:
+        """Two streams (N, H) of the batch's utterances -> (N, H) and the attention (B, heads, T, T), or None.
 
         One stream that attends to itself is dropped out once, as in the authors' code; two streams each.
         """
         query, key = (self.dropout(query),) * 2 if key is query else (self.dropout(query), self.dropout(key))
         q, k = (self.norm(query), self.norm(key)) if self.live_norm else (query, key)
-        attended, weights = self.attend(q, k, batch)
+        attended, weights = self.attend(q, k, batch, ends, attention)
         x = query + self.dropout(attended)
         inner = self.dropout(F.gelu(self.w1(self.feed_forward_norm(x)), approximate="tanh"))
         return x + self.dropout(self.w2(inner)), weights
 
-    def attend(self, query: Tensor, key: Tensor, batch: DialogueBatch) -> tuple[Tensor, Tensor]:
+    def attend(self, query: Tensor, key: Tensor, batch: DialogueBatch, ends: list[int] | None, attention: bool
+               ) -> tuple[Tensor, Tensor | None]:
         """Scaled dot-product attention over the turns of the key stream."""
-        q, k, v = (split_heads(batch.unpack(w(x)), self.heads)
-                   for w, x in ((self.q, query), (self.k, key), (self.v, key)))
-        scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)  # (B, heads, T, T)
-        weights = scores.masked_fill_(~batch.mask[:, None, None, :], float("-inf")).softmax(dim=-1)
-        context = self.dropout(weights) @ v  # (B, heads, T, H / heads)
+        q, k, v = self.q(query), self.k(key), self.v(key)
+        if ends is not None:  # no padding here either
+            return self.out(attend_within(q, k, v, batch, ends, self.heads, self.dropout)), None
+        q, k, v = (split_heads(batch.unpack(x), self.heads) for x in (q, k, v))
+        context, weights = attend(q, k, v, batch.mask.unsqueeze(1), self.dropout, attention=attention)
         return self.out(batch.pack(context.transpose(1, 2).flatten(2))), weights
 
 

@@ -28,7 +28,7 @@ from erclab.runs.spec import RunSpec, plan, views
 from erclab.storage import remove_leftovers, write_atomically
 from erclab.training import loop
 from erclab.training.checkpoint import Checkpoint
-from erclab.training.device import choose_device, seeded, threads_for
+from erclab.training.device import choose_device, memory_kept, seeded, threads_for
 
 
 def run(model: str, corpus: Corpus, *, protocol: str = "sound", folder: Path | None = None, force: bool = False,
@@ -169,7 +169,8 @@ def _train(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: boo
             trainers.append(loop.Trainer(_built(spec, folder).to(device), parts, spec.recipe, spec.seed, spec.title))
         model = trainers[0].model
         title = first.title if len(specs) == 1 else f"{first.title.rpartition(', ')[0]}, {len(specs)} seeds"
-        with threads_for(models.parameter_count(model), device):
+        steps = first.recipe.batch_size * parts["train"].lengths.mean()
+        with memory_kept(), threads_for(models.parameter_count(model), steps, device):
             outcomes = loop.train_seeds(trainers, progress=progress, title=title, checkpoints=checkpoints)
     return outcomes, {"all": models.parameter_count(model), "trainable": models.parameter_count(model, trainable=True)}
 

@@ -16,6 +16,7 @@ from erclab.corpora import Corpus
 from erclab.errors import ErclabError, RunError
 from erclab.runs import RunSpec
 from erclab.sweep.jobs import Job, Part
+from erclab.training.device import threads
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def work(task: Task, corpus: Callable[[bool], Corpus], progress: bool = False, p
             mark.touch()
         with _folder(task) as folder:
             spec, found = _planned(task.job, corpus)
-            with _threads(task.single_thread):
+            with threads(1 if task.single_thread else None):
                 runs.execute(spec, found, folder=folder, force=task.force, progress=progress, device=task.device)
             # The record comes last, as it is written last: it says that the others are there.
             made = sorted(folder.glob(f"{spec.id}.*"), key=lambda path: (path.suffix == ".json", path.name))
@@ -100,18 +101,6 @@ def _folder(task: Task):
         return
     with tempfile.TemporaryDirectory(prefix="erclab-") as folder:
         yield Path(folder)
-
-
-@contextmanager
-def _threads(single: bool):
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if single else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 _KEPT: dict[Part, Corpus] = {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -29,23 +31,51 @@ def choose_device(name: str | None = None) -> torch.device:
     return device
 
 
-SMALL = 3_000_000  # parameters
+SMALL, SHORT = 3_000_000, 4_000  # parameters, and steps of a batch
+
+
+def threads_for(parameters: int, steps: float, device: torch.device) -> AbstractContextManager[None]:
+    """One thread while a small model is trained on a CPU with batches of few turns or frames in all.
+
+    Its operations are so small that threads wait for one another. And sums then come out the same however many cores
+    there are. What is larger has the threads that torch would give it.
+    """
+    return threads(1 if device.type == "cpu" and parameters < SMALL and steps < SHORT else None)
 
 
 @contextmanager
-def threads_for(parameters: int, device: torch.device) -> Iterator[None]:
-    """One thread while a small model is trained on a CPU.
-
-    Its operations are so small that threads wait for one another: on two cores MulT takes three times as long with two.
-    And sums then come out the same however many cores there are. A large model has what torch would give it.
-    """
+def threads(number: int | None) -> Iterator[None]:
+    """So many threads of the CPU in the block; None for as many as before."""
     before = torch.get_num_threads()
-    if device.type == "cpu" and parameters < SMALL:
-        torch.set_num_threads(1)
+    torch.set_num_threads(number or before)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def memory_kept() -> Iterator[None]:
+    """In the block, memory that a step has freed is kept for the next one; at the end the system has it back.
+
+    By itself, glibc returns it at every step and asks for it again, page by page, which is a third of MulT's time on a
+    CPU. And oneDNN remembers how to multiply matrices of a thousand shapes: packed batches have a new shape each, so
+    that memory fills up with what is never used again, and with holes between it. Elsewhere nothing happens.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")  # read when oneDNN is first used
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    glibc = hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")
+    if glibc:
+        libc.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that it takes
+        libc.mallopt(M_TRIM_THRESHOLD, 1 << 30)
+    try:
+        yield
+    finally:
+        if glibc:
+            libc.malloc_trim(0)
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 
 
 @contextmanager

@@ -23,7 +23,12 @@ def optimiser_for(model: Model, recipe: Recipe) -> torch.optim.Optimizer:
               {"params": [p for p in trainable if id(p) in trained], "lr": recipe.pretrained_learning_rate}]
     cls = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
     # Fused: one pass over weights, gradients and moments instead of a dozen.
-    return cls([g for g in groups if g["params"]], weight_decay=recipe.weight_decay, fused=True)
+    optimiser = cls([g for g in groups if g["params"]], weight_decay=recipe.weight_decay, fused=True)
+    # The moments now rather than in the first step: among activations they would leave holes in the memory for good.
+    for p in trainable:
+        optimiser.state[p] = {"step": torch.zeros((), device=p.device), "exp_avg": torch.zeros_like(p),
+                              "exp_avg_sq": torch.zeros_like(p)}
+    return optimiser
 
 
 @contextmanager

@@ -193,12 +193,12 @@ def test_dropout_is_one_rate_and_only_in_training(batch):
 
 def test_dropout_stands_where_the_authors_have_it(batch):
     """On both streams, the attention weights, the attended stream, and twice in the feed-forward layer."""
-    model, shapes = made(), {}
+    model, shapes = made(dropout=0.4), {}
     for name, module in model.named_modules():
         if isinstance(module, nn.Dropout):
             module.register_forward_hook(
                 lambda _, __, out, name=name: shapes.setdefault(name, []).append(tuple(out.shape)))
-    model(batch)
+    model(batch, attention=True)
     B, T = batch.shape
     stream, weights = (int(batch.mask.sum()), 8), (B, 2, T, T)
     for m, n in product(DIMS, DIMS):

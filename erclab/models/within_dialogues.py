@@ -1,0 +1,94 @@
+"""Attention within dialogues whose utterances stand one after the other, without padding.
+
+What `erclab.models.attention.attend` computes from the padded dialogues, one dialogue at a time: weights of turns that
+do not exist are never made. Only on a CPU; on a GPU a padded batch takes less time than a product per dialogue.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from erclab.batches import DialogueBatch
+from erclab.models.attention import transformed
+from erclab.models.dropout import Dropout, coordinates, next_key, threshold
+
+
+def bounds(batch: DialogueBatch, heads: int) -> list[int] | None:
+    """Where each dialogue begins in the packed batch, and where the last ends; None where padding costs less: on
+    another device, in a pass over several seeds, or with few scores."""
+    B, T = batch.shape
+    if batch.mask.device.type != "cpu" or transformed() or B * heads * T * T < LEAST:
+        return None
+    return [0, *batch.mask.sum(1).cumsum(0).tolist()]
+
+
+def attend_within(q: Tensor, k: Tensor, v: Tensor, batch: DialogueBatch, ends: list[int], heads: int, dropout: Dropout
+                  ) -> Tensor:
+    """(N, H) of a batch's utterances, three times -> (N, H): each attends to those of its dialogue.
+
+    Args:
+        ends: the batch's `bounds`.
+    """
+    rate, rows = dropout.p if dropout.training else 0.0, ()
+    if rate:  # the mask of the padded batch (B, heads, T, T)
+        B, T = batch.shape
+        a, b, columns = coordinates((B, heads, T, T), next_key())
+        rows = *(batch.pack(x.squeeze(-1).transpose(1, 2)).T.unsqueeze(-1) for x in (a, b)), columns
+    q, k, v = (x.unflatten(-1, (heads, -1)) for x in (q, k, v))
+    return _Within.apply(q, k, v, ends, rate, rows).flatten(1)
+
+
+class _Within(torch.autograd.Function):
+    """softmax(q k^T / sqrt(d)) dropout v of each dialogue. What comes in bfloat16 is kept so; the rest is float32."""
+
+    @staticmethod
+    @torch.autocast("cpu", enabled=False)
+    def forward(ctx, q: Tensor, k: Tensor, v: Tensor, ends: list[int], rate: float, rows: tuple[Tensor, ...]) -> Tensor:
+        """(N, heads, d) three times -> (N, heads, d). `rows` is what masks of dropout are made of: (heads, N, 1) twice
+        and (T,)."""
+        out, kept, scale = torch.empty_like(v), [], 1 / math.sqrt(q.shape[-1])
+        Q, K, V = map(_by_head, (q, k, v))
+        for at in map(slice, *zip(*pairwise(ends), strict=True)):
+            weights = torch.bmm(Q[:, at], K[:, at].mT).mul_(scale).softmax(-1)
+            kept.append(weights)
+            out[at] = torch.bmm(_dropped(weights, at, rate, rows), V[:, at]).transpose(0, 1)
+        ctx.save_for_backward(q, k, v, *kept)
+        ctx.rest = ends, rate, rows
+        return out
+
+    @staticmethod
+    @once_differentiable
+    @torch.autocast("cpu", enabled=False)
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (q, k, v, *kept), (ends, rate, rows) = ctx.saved_tensors, ctx.rest
+        dq, dk, dv, scale = *(torch.empty_like(x) for x in (q, k, v)), 1 / math.sqrt(q.shape[-1])
+        Q, K, V, G = map(_by_head, (q, k, v, grad))
+        for at, weights in zip(map(slice, *zip(*pairwise(ends), strict=True)), kept, strict=True):
+            dv[at] = torch.bmm(_dropped(weights, at, rate, rows).mT, G[:, at]).transpose(0, 1)
+            slopes = _dropped(torch.bmm(G[:, at], V[:, at].mT), at, rate, rows)
+            slopes = torch.ops.aten._softmax_backward_data(slopes, weights, -1, weights.dtype).mul_(scale)
+            dq[at] = torch.bmm(slopes, K[:, at]).transpose(0, 1)
+            dk[at] = torch.bmm(slopes.mT, Q[:, at]).transpose(0, 1)
+        return dq, dk, dv, None, None, None
+
+
+def _by_head(x: Tensor) -> Tensor:
+    """(N, heads, d) -> (heads, N, d), in float32 unless it has more."""
+    return (x.float() if x.dtype == torch.bfloat16 else x).transpose(0, 1)
+
+
+def _dropped(x: Tensor, at: slice, rate: float, rows: tuple[Tensor, ...]) -> Tensor:
+    """(heads, T, T) of the dialogue that is there, with the mask that `erclab.models.dropout.keep` would give."""
+    if not rate:
+        return x
+    a, b, columns = rows
+    mask = (a[:, at] * columns[: x.shape[-1]]).add_(b[:, at]).ge_(threshold(rate))  # as int32, which is fastest
+    return (x * mask).div_(1 - rate)
+
+
+LEAST = 1 << 18  # fewer scores are as fast with their padding
