@@ -17,7 +17,8 @@ class Linear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) -> (..., H)."""
         kind = x.device.type
-        if not torch.is_autocast_enabled(kind) or not torch.is_grad_enabled() or several_seeds():
+        low = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        if not low or not torch.is_grad_enabled() or several_seeds():
             return super().forward(x)
         return _Low.apply(x, self.weight, self.bias, torch.get_autocast_dtype(kind))
 

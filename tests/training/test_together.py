@@ -9,6 +9,7 @@ from erclab.batches import stack
 from erclab.errors import UsageError
 from erclab.training import loop
 from erclab.training.device import seeded
+from erclab.training.optimisers import optimiser_for
 
 STACKING = [name for name, info in models.MODELS.items() if info.stacks]
 SMALL = {"sdt": {"hidden": 16, "heads": 2}, "mult": {"hidden": 8, "heads": 2}, "lmf-mult": {"hidden": 8, "heads": 2}}
@@ -71,6 +72,7 @@ def test_in_double_precision_only_rounding_is_left(tiny):
         made = trainers("sdt", tiny, epochs=1)
         for t in made:
             t.model.double()
+            t.optimiser = optimiser_for(t.model, t.recipe)
             for view in t.views.values():
                 view.features = {m: x.double() for m, x in view.features.items()}
         return made
