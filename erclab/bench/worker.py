@@ -6,7 +6,7 @@ It reads requests from its standard input and answers on its standard output, on
     {"do": "round", "seed": 1, ...}     trains through a round  {"seconds": 3.1, "utterances": 760, "steps": 7}
     {"do": "work"}                      counts operations       {"coefficients": [a, b, c]}
     {"do": "product"}                   times a matrix product  {"float32": 2.1e11, "bfloat16": 9.0e11}
-    {"do": "memory"}                                            {"bytes": 2100000000}
+    {"do": "memory"}                                            {"bytes": 2100000000, "floor": 1200000000}
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Bench:
     """A model that trains, round by round."""
 
     def __init__(self, job: Job):
-        self.case = settings.from_dict(Case, job.case)
+        self.idle, self.case = peak(), settings.from_dict(Case, job.case)
         self.device = choose_device(job.device)
         cls = models.info(self.case.model).cls
         self.config = cls.official(self.case.corpus, **settings.check(cls.Config, self.case.changes))
@@ -135,6 +135,12 @@ class Bench:
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device)
         return peak()
+
+    def floor(self) -> int:
+        """What nobody who trains this model with Adam in float32 needs less than: Python, weights and moments."""
+        sizes = [(p.numel() * p.element_size(), p.requires_grad) for p in self.model.parameters()]
+        weights = sum(size + 2 * size * trained for size, trained in sizes)
+        return weights if self.device.type == "cuda" else self.idle + weights
 
     def work(self) -> list[float]:
         """Floating-point operations of forward and backward of the **reference** without padding, as [a, b, c]: a
@@ -221,7 +227,7 @@ def main() -> int:
                 case "product":
                     answer(**product(bench.device))
                 case "memory":
-                    answer(bytes=bench.memory())
+                    answer(bytes=bench.memory(), floor=bench.floor())
     return 0
 
 

@@ -46,12 +46,12 @@ class ReluDropout(Dropout):
         """Any shape to the same shape."""
         if not (self.training and self.p):
             return torch.relu(x)
-        return _DropRelu.apply(x, keep(x.shape, self.p, next_key(), x.device), 1 / (1 - self.p))
+        return _DropRelu.apply(x, *coordinates(x.shape, next_key(), x.device), self.p)
 
 
 def dropout(x: Tensor, p: float) -> Tensor:
     """Drop elements of any shape; see `Dropout`."""
-    return _Drop.apply(x, keep(x.shape, p, next_key(), x.device), 1 / (1 - p))
+    return _Drop.apply(x, *coordinates(x.shape, next_key(), x.device), p)
 
 
 @contextmanager
@@ -85,22 +85,12 @@ def next_key() -> int | Tensor:
     return mix(key + call) if isinstance(key, Tensor) else _mix_int(key + call)
 
 
-def keep(shape: tuple[int, ...], p: float, key: int | Tensor, device: torch.device | str = "cpu", *, first: int = 0
-         ) -> Tensor:
-    """A mask of this shape, True with probability 1 - p.
-
-    Args:
-        first: the coordinate on the first axis with which the mask begins, for one that is made in parts.
-    """
-    a, b, columns = coordinates(shape, key, device, first=first)
-    x = a * columns
-    x += b
-    if isinstance(key, Tensor):
-        return x >= threshold(p)
-    return x.ge_(threshold(p)).bool()  # straight into bools takes a CPU three times as long
+def keep(shape: tuple[int, ...], p: float, key: int | Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """A mask of this shape, True with probability 1 - p."""
+    return _mask(*coordinates(shape, key, device), p, several=isinstance(key, Tensor)).bool()
 
 
-def coordinates(shape: tuple[int, ...], key: int | Tensor, device: torch.device | str = "cpu", *, first: int = 0
+def coordinates(shape: tuple[int, ...], key: int | Tensor, device: torch.device | str = "cpu"
                 ) -> tuple[Tensor, Tensor, Tensor]:
     """What `keep` is made of, for those who make it in parts: an element is kept if a C + b >= `threshold`.
 
@@ -114,9 +104,8 @@ def coordinates(shape: tuple[int, ...], key: int | Tensor, device: torch.device 
         like = {"dtype": torch.int32, "device": device}
         # Not `as_tensor`, which would copy a number to a GPU and wait.
         rows, count = key if isinstance(key, Tensor) else torch.full((), key, **like), torch.arange
-    for axis, size in enumerate(shape[:-1]):
-        start = first if axis == 0 else 0
-        rows = mix(rows[..., None] + mix(count(start + 1, start + size + 1, **like)))
+    for size in shape[:-1]:
+        rows = mix(rows[..., None] + mix(count(1, size + 1, **like)))
     a = rows[..., None]
     found = a, mix(a + 1), mix(count(shape[-1], **like) + COLUMN)
     return found if isinstance(a, Tensor) else tuple(map(torch.from_numpy, found))
@@ -143,44 +132,64 @@ def _mix_int(x: int) -> int:
     return x - (1 << 32) if x >> 31 else x
 
 
+def _dropped(x: Tensor, a: Tensor, b: Tensor, columns: Tensor, p: float, several: bool) -> Tensor:
+    """x * keep / (1 - p), a part of the rows after the other: on a CPU a mask then never leaves the cache."""
+    if several or x.device.type != "cpu" or x.numel() <= PART:
+        return (x * _mask(a, b, columns, p, several)).mul_(1 / (1 - p))
+    out, width = torch.empty(x.shape, dtype=x.dtype), x.shape[-1]
+    parts = (t.reshape(-1, n).split(max(PART // width, 1)) for t, n in ((x, width), (a, 1), (b, 1), (out, width)))
+    for some, a_, b_, to in zip(*parts, strict=True):
+        torch.mul(some, _mask(a_, b_, columns, p, several), out=to).mul_(1 / (1 - p))
+    return out
+
+
+def _mask(a: Tensor, b: Tensor, columns: Tensor, p: float, several: bool) -> Tensor:
+    """1 and 0 as bytes, from `coordinates`. Straight from int32 into bools takes a CPU three times as long, and a
+    product with bools four times; but `vmap` has no rule for the shorter way."""
+    if several:
+        return a * columns + b >= threshold(p)
+    return (a * columns).add_(b).ge_(threshold(p)).to(torch.uint8)
+
+
 class _Drop(torch.autograd.Function):
-    """x * keep * scale; the backward pass needs the mask, one byte an element, and not x."""
+    """x * keep / (1 - p). Nothing of x's size is kept for the backward pass: it makes the mask again."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, keep: Tensor, scale: float) -> Tensor:
-        return (x * keep.view(torch.uint8)).mul_(scale)  # a product with bytes takes a quarter of one with bools
+    def forward(x: Tensor, a: Tensor, b: Tensor, columns: Tensor, p: float) -> Tensor:
+        return _dropped(x, a, b, columns, p, several_seeds())
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
-        _, keep, ctx.scale = inputs
-        ctx.save_for_backward(keep)
+        _, *rows, ctx.p = inputs
+        ctx.several = several_seeds()
+        ctx.save_for_backward(*rows)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
-        keep, = ctx.saved_tensors
-        return (grad * keep.view(torch.uint8)).mul_(ctx.scale), None, None
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return _dropped(grad, *ctx.saved_tensors, ctx.p, ctx.several), None, None, None, None
 
 
 class _DropRelu(torch.autograd.Function):
-    """relu(x) * keep * scale; where that is not 0, the slope is the scale."""
+    """relu(x) * keep / (1 - p); where that is not 0, the slope is 1 / (1 - p)."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, keep: Tensor, scale: float) -> Tensor:
-        return (torch.relu(x) * keep.view(torch.uint8)).mul_(scale)
+    def forward(x: Tensor, a: Tensor, b: Tensor, columns: Tensor, p: float) -> Tensor:
+        return _dropped(torch.relu(x), a, b, columns, p, several_seeds())
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
-        ctx.scale = inputs[2]
+        ctx.p = inputs[-1]
         ctx.save_for_backward(output)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         out, = ctx.saved_tensors
-        return torch.ops.aten.threshold_backward(grad, out, 0).mul_(ctx.scale), None, None
+        return torch.ops.aten.threshold_backward(grad, out, 0).mul_(1 / (1 - ctx.p)), None, None, None, None
 
 
+PART = 1 << 18  # elements
 COLUMN = 0x3C6EF372  # columns are hashed apart from rows

@@ -10,6 +10,16 @@ from torch.autograd.function import once_differentiable
 from erclab.models.dropout import several_seeds
 
 
+def lowered(x: Tensor) -> Tensor:
+    """x as autocast will have it: for several maps that read the same, and would each keep a copy of their own."""
+    kind = x.device.type
+    return x.to(torch.get_autocast_dtype(kind)) if _low(kind) and x.is_floating_point() else x
+
+
+def _low(kind: str) -> bool:
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+
+
 class Linear(nn.Linear):
     """`torch.nn.Linear`. Under autocast PyTorch keeps the weight in bfloat16 for the backward pass, which for a model
     of many weights and few utterances is as much as all it keeps of them. This one converts the weight again."""
@@ -17,8 +27,7 @@ class Linear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) -> (..., H)."""
         kind = x.device.type
-        low = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-        if not low or not torch.is_grad_enabled() or several_seeds():
+        if not _low(kind) or not torch.is_grad_enabled() or several_seeds():
             return super().forward(x)
         return _Low.apply(x, self.weight, self.bias, torch.get_autocast_dtype(kind))
 

@@ -29,7 +29,7 @@ from erclab.models.attention import attend
 from erclab.models.blocks import split_heads
 from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
-from erclab.models.linear import Linear
+from erclab.models.linear import Linear, lowered
 from erclab.models.recompute import part
 from erclab.models.sdt_distillation import Losses
 from erclab.models.within_dialogues import attend_within, bounds
@@ -198,6 +198,7 @@ class SDT(Model):
             for n in self.config.sources(m):
                 pair = f"{m}_from_{n}"
                 h, attended = part(self.encoder[pair], x[m], x[n], batch, ends, attention)
+                h = lowered(h)  # gate and product read it
                 if pair in self.unimodal_gate:
                     z = torch.sigmoid(h if self.config.frozen_identity_gates else self.unimodal_gate[pair](h))
                     h, gates[f"unimodal_gate.{pair}"] = z * h, z
@@ -366,6 +367,7 @@ class CrossModalEncoder(nn.Module):
     def attend(self, query: Tensor, key: Tensor, batch: DialogueBatch, ends: list[int] | None, attention: bool
                ) -> tuple[Tensor, Tensor | None]:
         """Scaled dot-product attention over the turns of the key stream."""
+        query, key = (lowered(query),) * 2 if key is query else (query, lowered(key))  # read more than once
         q, k, v = self.q(query), self.k(key), self.v(key)
         if ends is not None:  # no padding here either
             return self.out(attend_within(q, k, v, batch, ends, self.heads, self.dropout)), None

@@ -62,7 +62,8 @@ def memory_kept() -> Iterator[None]:
     CPU. And oneDNN remembers how to multiply matrices of a thousand shapes: packed batches have a new shape each, so
     that memory fills up with what is never used again, and with holes between it. Elsewhere nothing happens.
     """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")  # read when oneDNN is first used
+    for cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):  # read when oneDNN is first used
+        os.environ.setdefault(cache, "32")
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     glibc = hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")
     if glibc:

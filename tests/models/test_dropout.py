@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from torch.autograd.graph import saved_tensors_hooks
 
+from erclab.models import dropout as module
 from erclab.models.dropout import Dropout, ReluDropout, dropout, keep, keyed, mix, step_key
 
 
@@ -52,7 +54,6 @@ def test_the_same_key_gives_the_same_masks():
 def test_padding_does_not_change_a_mask():
     whole, part = keep((4, 9, 33), 0.5, 11), keep((3, 7, 20), 0.5, 11)
     assert torch.equal(whole[:3, :7, :20], part)
-    assert torch.equal(keep((2, 9, 33), 0.5, 11, first=2), whole[2:])
 
 
 def test_seeds_in_one_pass_have_the_masks_of_each_alone():
@@ -119,3 +120,17 @@ def test_the_hash_is_one_to_one_and_agrees_with_numpy():
         y = (y ^ (y >> np.uint32(shift))) * np.uint32(factor)
     y ^= y >> np.uint32(16)
     assert np.array_equal(mix(x).numpy(), y.view(np.int32))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_large_tensor_is_dropped_in_parts_and_its_mask_is_not_kept(dtype, monkeypatch):
+    x, sizes = torch.randn(7, 30, 11).to(dtype).requires_grad_(), []
+    mask = keep(x.shape, 0.5, step_key(0, 1))
+    for part in (100, 1 << 20):
+        monkeypatch.setattr(module, "PART", part)
+        monkeypatch.setattr(module, "next_key", lambda: step_key(0, 1))
+        with saved_tensors_hooks(lambda t: sizes.append(t.numel()) or t, lambda t: t):
+            out = dropout(x, 0.5)
+        assert torch.equal(out, x * mask * 2)
+        assert torch.equal(torch.autograd.grad(out, x, torch.ones_like(x))[0], (mask * 2).to(dtype))
+    assert max(sizes) == 7 * 30  # two numbers a row

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from erclab.errors import unknown
 from erclab.training.recipes import dialogues, sdt, sequences
-from erclab.training.recipes.recipe import PROFILES, VARIANTS, Entry, Recipe, split_changes
+from erclab.training.recipes.recipe import PRECISIONS, PROFILES, VARIANTS, Entry, Recipe, split_changes
 
-__all__ = ["PROFILES", "RECIPES", "VARIANTS", "Entry", "Recipe", "family", "recipe_for", "split_changes"]
+__all__ = ["PRECISIONS", "PROFILES", "RECIPES", "VARIANTS", "Entry", "Recipe", "family", "recipe_for", "split_changes"]
 
 # (model, corpus or "*", profile). A missing row falls back to the corpus's family, to "*", then to the default Entry.
 RECIPES = {(model, *key): entry for model, rows in {
