@@ -56,7 +56,8 @@ class DialogueBatch:
     @property
     def targets(self) -> Tensor:
         """The labels, -1 or NaN wherever a loss must not count."""
-        return _only(self.labels, self.annotated)
+        there = self.annotated
+        return torch.where(there.unsqueeze(-1) if self.labels.dim() > 2 else there, self.labels, _nothing(self.labels))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -108,12 +109,6 @@ class SequenceBatch:
     def __len__(self) -> int:
         """The number of utterances."""
         return len(self.rows)
-
-
-def _only(labels: Tensor, there: Tensor) -> Tensor:
-    if labels.is_floating_point():
-        return torch.where(there.unsqueeze(-1), labels, torch.nan)
-    return torch.where(there, labels, -1)
 
 
 @dataclass(frozen=True)
@@ -186,4 +181,5 @@ def _moved(batch: DialogueBatch, B: int, T: int) -> Tensor:
 
 
 def _nothing(labels: Tensor) -> float:
+    """What a label is where there is none."""
     return torch.nan if labels.is_floating_point() else -1

@@ -7,6 +7,14 @@ import pytest
 import torch
 from one_line import WORDS
 
+from erclab import corpora
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The smallest simulated corpus."""
+    return corpora.load("simulated-tiny")
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

@@ -193,7 +193,9 @@ def record():
 def test_a_record_holds_every_path(record):
     assert [r["path"] for r in record["rows"]] == ["reference", "float32"]
     assert record["environment"]["threads"] == 1
-    assert record["growth"] == record["notes"] == []
+    assert record["growth"] == []
+    note, = record["notes"]  # a millionth is less than what Python takes
+    assert note.startswith("SDT, tiny: Python, float32 weights and Adam's moments alone are ")
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     slow, ours = record["rows"]
     assert slow["ratio"] == slow["memory_ratio"] == 1
@@ -202,6 +204,7 @@ def test_a_record_holds_every_path(record):
     assert [r["utterances"] for r in ours["rounds"]] == [16, 16]
     assert ours["ms_per_utterance"] == pytest.approx(np.median([r["seconds"] for r in ours["rounds"]]) / 16 * 1e3)
     assert ours["memory_ratio"] == ours["bytes"] / slow["bytes"]
+    assert 1e8 < ours["floor"] <= ours["bytes"] and ours["floor_ratio"] == ours["floor"] / slow["bytes"]
     assert ours["gflops"] == pytest.approx(ours["operations"] / ours["ms_per_utterance"] / 1e6)
     assert ours["share"] == pytest.approx(ours["gflops"] * 1e9 / record["product"]["float32"])
     assert ours["fast_enough"] is True  # a millionth of the reference's speed
@@ -238,7 +241,7 @@ class Here:
 
     def ask(self, do, **request):
         return {"round": self.bench.round, "work": lambda: {"coefficients": self.bench.work()},
-                "memory": lambda: {"bytes": self.bench.memory()},
+                "memory": lambda: {"bytes": self.bench.memory(), "floor": self.bench.floor()},
                 "product": lambda: worker.product(torch.device("cpu"), 0)}[do](**request)
 
 
@@ -290,13 +293,15 @@ def test_a_process_gets_the_case_s_environment(monkeypatch):
 # Growth
 
 
-def test_growth_has_one_point_per_length_and_batch():
+def test_growth_has_one_point_per_length_batch_and_number_of_seeds():
     points = {at: case for case, at in measure.grow(bench.CASES["sdt-iemocap"])}
     assert [at for at in points if at[0] == "length"] == [("length", n) for n in (12, 24, 47, 94)]
     assert set(points["length", 24].turns) == {24}
     assert len(points["length", 24].turns) == 16
     assert [len(points["batch", n].turns) for n in (2, 4, 8, 16, 32)] == [2, 4, 8, 16, 32]
     assert len({t for n in (2, 32) for t in points["batch", n].turns}) == 1
+    assert [points["seeds", n].seeds for n in (1, 2, 4)] == [1, 2, 4] and len(points["seeds", 4].turns) == 16
+    assert not [at for _, at in measure.grow(bench.CASES["dialoguernn-iemocap"]) if at[0] == "seeds"]
     short = {at: case for case, at in measure.grow(bench.CASES["mult-mosi"])}["length", 62]
     assert short.frames == {"text": 6, "audio": 47, "visual": 62}
 
@@ -312,12 +317,16 @@ def test_growth_is_measured(monkeypatch):
     monkeypatch.setattr(measure, "Worker", Here)
     monkeypatch.setattr(measure, "SHARES", (0.5, 1.0))
     monkeypatch.setattr(measure, "BATCHES", (1, 3))
+    monkeypatch.setattr(measure, "SEEDS", (1, 2))
     found = bench.bench([TINY], rounds=1, device="cpu", growth=True, progress=False)
     assert [(r["path"], r["axis"], r["value"]) for r in found["growth"]] == [
         (path, *at) for at in (("length", 3), ("length", 6), ("batch", 1), ("batch", 3))
-        for path in ("reference", "float32", "bfloat16")]
+        for path in ("reference", "float32", "bfloat16")] + [
+        (path, "seeds", s) for s, paths in ((1, ("reference", "float32", "bfloat16")), (2, ("float32", "bfloat16")))
+        for path in paths]
     turns = {(r["axis"], r["value"]): r["rounds"][0]["utterances"] for r in found["growth"]}
-    assert turns == {("length", 3): 6, ("length", 6): 12, ("batch", 1): 3, ("batch", 3): 9}
+    assert turns == {("length", 3): 6, ("length", 6): 12, ("batch", 1): 3, ("batch", 3): 9,
+                     ("seeds", 1): 6, ("seeds", 2): 12}
     assert len(found["rows"]) == 3
 
 

@@ -5,14 +5,9 @@ import time
 
 import pytest
 
-from erclab import cli, corpora, runs
+from erclab import cli, runs
 from erclab.errors import RunError, UsageError
 from erclab.runs.catalogue import COLUMNS, catalogue
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return corpora.load("simulated-tiny")
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,10 @@
 import numpy as np
 import pytest
 
-from erclab import corpora, metrics, runs
+from erclab import metrics, runs
 from erclab.corpora.folds import folds
 from erclab.errors import UsageError
 from erclab.exhibits import scores
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return corpora.load("simulated-tiny")
 
 
 def test_pools_the_predictions_of_all_folds(tiny, tmp_path):

@@ -9,17 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from erclab import corpora, metrics, models, runs
+from erclab import metrics, models, runs
 from erclab.corpora import simulated
 from erclab.errors import RunError, UsageError
 from erclab.training import device
 
 QUICK = {"epochs": 2, "hidden": 16, "heads": 2}
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return corpora.load("simulated-tiny")
 
 
 @pytest.fixture

@@ -4,16 +4,11 @@ import shutil
 
 import pytest
 
-from erclab import corpora, runs
+from erclab import runs
 from erclab.errors import FeatureError, RunError, UsageError
 from erclab.training.loop import predictions
 
 SMALL = {"epochs": 1, "feed_forward": 8, "heads": 2, "layers": 1, "fusion_layers": 1, "context_turns": 2}
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return corpora.load("simulated-tiny")
 
 
 @pytest.fixture

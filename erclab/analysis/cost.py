@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-from contextlib import ExitStack
-
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from erclab import runs
 from erclab.corpora import Corpus
 from erclab.models import build, info
 from erclab.runs import RunSpec
+from erclab.training.operations import operations as counted
 from erclab.training.recipes import Recipe
 from erclab.training.step import step_losses
 
@@ -25,15 +22,10 @@ def operations(spec: RunSpec, corpus: Corpus, items: int = 8) -> float:
     """
     view = runs.views(spec, corpus, splits=["train"])["train"]
     model, total, utterances = build(spec.model, spec.settings).train(), 0, 0
-    # oneDNN's LSTM is one operation that the counter does not know; without it, it is products.
-    with torch.random.fork_rng(), warnings.catch_warnings(), ExitStack() as stack:
-        warnings.filterwarnings("ignore", "TF32", UserWarning)  # PyTorch 2.13 speaks of GPUs whenever the flag is set
-        stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+    with torch.random.fork_rng():
         for i in range(min(items, len(view))):
             batch = view.batch([i])
-            with FlopCounterMode(display=False) as counter:
-                step_losses(model, batch, Recipe(), None, i).total.backward()
-            total += counter.get_total_flops()
+            total += counted(lambda batch=batch, i=i: step_losses(model, batch, Recipe(), None, i).total)
             utterances += int((batch.rows >= 0).sum())
     return total / utterances
 

@@ -30,6 +30,7 @@ class Case:
         frames: modality -> steps of every utterance, all at the length that the authors cut to.
         steps: of a round; 0 is an epoch.
         recipe: fields of `Recipe` besides the batch size, as the authors have them.
+        seeds: how many are trained in one pass (`erclab.training.together`); not by the reference.
         changes: settings of the model that differ from its preset.
         faster: how many times as fast as the reference it should be, None for no such aim.
         memory: which share of the reference's memory it should need at most, None for no such aim.
@@ -46,6 +47,7 @@ class Case:
     frames: dict = field(default_factory=dict)
     steps: int = 0
     recipe: dict = field(default_factory=dict)
+    seeds: int = 1
     changes: dict = field(default_factory=dict)
     faster: float | None = None
     memory: float | None = None

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 import erclab
-from erclab import paths
+from erclab import models, paths
 from erclab.bench import corpora
 from erclab.bench.cases import CASES, Case
 from erclab.bench.worker import Job
@@ -32,6 +32,7 @@ SCHEMA = 1
 # Of growth: turns or frames as a share of the longest that the case has, and batch sizes.
 SHARES = (0.125, 0.25, 0.5, 1.0)
 BATCHES = (2, 4, 8, 16, 32)
+SEEDS = (1, 2, 4)  # trained in one pass, of the models that can be
 
 
 def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, reference: bool = True, rounds: int = 3,
@@ -50,7 +51,7 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
         gflops, share      those per second, and as a share of what `product` says for the path's type of numbers
         faster, memory     what is aimed at; `fast_enough` and `small_enough` say whether it was met
     A round is an epoch, or the case's number of steps, over the same dialogues for every path. `growth` has a row per
-    case, path, `axis` ("length" or "batch") and its value.
+    case, path, `axis` ("length", "batch" or "seeds") and its value.
 
     Args:
         rounds: how often, after a round that does not count.
@@ -82,7 +83,8 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
         where = machine.ready
         for case, at in bar(points, desc="bench", unit="setting", progress=progress):
             products.append(machine.ask(do="product"))
-            measured, work = _measure(case, routes, common, rounds, steps if at is None else 1)
+            ways = routes if case.seeds == 1 else [r for r in routes if r != "reference"]
+            measured, work = _measure(case, ways, common, rounds, steps if at is None else 1)
             if at is None:
                 rows += measured
                 operations[case.name] = _operations(case, work or _work(case, common)) if folder else None
@@ -101,9 +103,10 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
 
 
 def grow(case: Case) -> list[tuple[Case, tuple[str, float]]]:
-    """A case at several lengths, and at several batch sizes: each with what it is, ("length" or "batch", value).
+    """A case at several lengths, at several batch sizes, and with several seeds in one pass where its model can: each
+    with what it is, ("length", "batch" or "seeds", value).
 
-    All dialogues are equally long, the middle one's length where only the batch grows.
+    All dialogues are equally long, the middle one's length where only batch or seeds grow.
     """
     points = []
     middle = sorted(case.turns)[len(case.turns) // 2] if case.turns else 0
@@ -115,6 +118,9 @@ def grow(case: Case) -> list[tuple[Case, tuple[str, float]]]:
     for size in BATCHES:
         shape = dataclasses.replace(case, turns=(middle,) * size if middle else (), batch_size=size, steps=1)
         points.append((shape, ("batch", size)))
+    for seeds in SEEDS if models.info(case.model).stacks else ():
+        shape = dataclasses.replace(case, turns=(middle,) * case.batch_size if middle else (), seeds=seeds, steps=1)
+        points.append((shape, ("seeds", seeds)))
     return points
 
 

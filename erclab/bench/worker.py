@@ -15,7 +15,6 @@ import json
 import resource
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -25,7 +24,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from erclab import models, settings
 from erclab.bench import corpora
@@ -33,8 +31,10 @@ from erclab.bench.cases import Case
 from erclab.corpora.views import View
 from erclab.training import loop
 from erclab.training.device import choose_device, memory_kept, threads_for
+from erclab.training.operations import operations
 from erclab.training.optimisers import optimiser_for
 from erclab.training.recipes import Recipe
+from erclab.training.together import Together
 
 SIDE = 2048  # of the matrices whose product says how fast the machine is
 COUNTED = (4, 8, 16)  # turns of the dialogues whose operations say those of all
@@ -99,8 +99,9 @@ class Bench:
             self.optimiser = torch.optim.Adam((p for p in self.model.parameters() if p.requires_grad),
                                               lr=self.recipe.learning_rate, weight_decay=self.recipe.weight_decay)
         else:
-            self.model = cls(self.config).to(self.device)
-            self.optimiser = optimiser_for(self.model, self.recipe)
+            self.models = [cls(self.config).to(self.device) for _ in range(self.case.seeds)]
+            self.model, self.together = self.models[0], None
+            self.optimiser = optimiser_for(self.model, self.recipe) if len(self.models) == 1 else None
 
     def round(self, seed: int, count: int) -> dict[str, Any]:
         """Train once through `count` dialogues or utterances, the same for all paths of a seed."""
@@ -111,9 +112,20 @@ class Bench:
         else:
             steps = self.case.batch_size * view.lengths.mean()
             with threads_for(models.parameter_count(self.model), steps, self.device), clock:  # as a run has them
-                loop.train_epoch(self.model, view, self.optimiser, self.recipe, order)
-        return {"seconds": clock.seconds, "cpu_seconds": clock.cpu_seconds, "utterances": len(view.rows),
-                "steps": -(-len(view) // self.case.batch_size)}
+                if self.optimiser:
+                    loop.train_epoch(self.model, view, self.optimiser, self.recipe, order)
+                else:
+                    self._seeds(view).train()
+        return {"seconds": clock.seconds, "cpu_seconds": clock.cpu_seconds,
+                "utterances": len(view.rows) * self.case.seeds, "steps": -(-len(view) // self.case.batch_size)}
+
+    def _seeds(self, view: View) -> Together:
+        if self.together is None:
+            self.together = Together([loop.Trainer(model, {"train": view}, self.recipe, seed)
+                                      for seed, model in enumerate(self.models)])
+        for trainer in self.together.trainers:
+            trainer.views = {"train": view}
+        return self.together
 
     def _authors_epoch(self, view: View, rng: np.random.Generator, clock: Clock) -> None:
         """Their loop over random batches, each padded to its longest; what their loader does is no part of the time."""
@@ -153,13 +165,9 @@ class Bench:
 
     def _count(self, view: View) -> float:
         inputs = self.model.prepare(view.batch([0]))
-        # An LSTM of oneDNN is one operation that the counter does not know; without it, it is matrix products.
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="TF32 acceleration")  # torch 2.13, of putting a flag back
-            with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
-                self.model.loss(self.model(inputs), inputs).backward()
+        found = operations(lambda: self.model.loss(self.model(inputs), inputs))
         self.model.zero_grad(set_to_none=True)
-        return float(counter.get_total_flops())
+        return float(found)
 
 
 def naive(folder: str):

@@ -44,7 +44,7 @@ def _run(options) -> int:
     modalities = [m.strip() for m in options.modalities.split(",")] if options.modalities else None
     # A model of sequences gets the words one by one where the corpus has only their text.
     corpus = corpora.load(options.corpus, options.data, text_encoder=options.text_encoder,
-                          text_as="tokens" if info.view == "sequence" else "vectors")
+                          text_as=info.text_as)
     if options.complete:
         corpus = corpora.complete(corpus, modalities)
     question = {"seeds": options.seeds, "protocol": options.protocol, "profile": options.profile,

@@ -12,7 +12,8 @@ from matplotlib.ticker import LogLocator
 from erclab import viz
 
 PATHS = {"reference": viz.GREY, "float32": viz.BLUE, "bfloat16": viz.ORANGE}
-AXES = {"length": "turns, or frames of the longest modality", "batch": "dialogues or utterances per batch"}
+AXES = {"length": "turns, or frames of the longest modality", "batch": "dialogues or utterances per batch",
+        "seeds": "seeds trained in one pass"}
 GIGA = 1e9
 
 
@@ -53,9 +54,10 @@ def text(record: dict[str, Any]) -> str:
 
 
 def growth(record: dict[str, Any]) -> Figure:
-    """How time and memory of a step grow with length and batch: a column per model, a line per path.
+    """How time and memory of a step grow with length, batch and seeds: a column per model, a line per path.
 
-    The rows are time against length, memory against length, time against batch, memory against batch. Time is drawn on
+    The rows are time against length, memory against length, and so on. A model whose seeds are trained one after the
+    other, because their recurrent kernels cannot be stacked, has nothing to show against seeds. Time is drawn on
     logarithmic axes, where growth by a power is a straight line; memory from 0, because a process has its libraries in
     it whatever it does.
     """
@@ -67,6 +69,9 @@ def growth(record: dict[str, Any]) -> Figure:
     for i, (axis, column, label, unit) in enumerate(shown):
         for j, case in enumerate(cases):
             part, plot = rows[(rows["case"] == case) & (rows["axis"] == axis)], axes[i, j]
+            if not len(part):
+                plot.set_axis_off()
+                continue
             for (path, colour), marker in zip(PATHS.items(), viz.MARKERS, strict=False):
                 line = part[part["path"] == path].sort_values("value")
                 if len(line):

@@ -49,6 +49,11 @@ class ModelInfo:
     stacks: bool = False
 
     @property
+    def text_as(self) -> str:
+        """How a corpus is loaded for it (`erclab.corpora.load`): words one by one where it reads sequences."""
+        return "tokens" if self.view == "sequence" else "vectors"
+
+    @property
     def cls(self) -> type:
         """The class itself, imported when first needed."""
         module, name = self.where.split(":")

@@ -49,22 +49,21 @@ def run(model: str, corpus: Corpus, *, protocol: str = "sound", folder: Path | N
         raise unknown("protocol", protocol, loop.PROTOCOLS)
     specs = plan(model, corpus, **question)
     how = {"folder": folder, "force": force, "progress": progress, "device": device}
-    if together is None:
-        together = pays_together(model, specs[0].settings, choose_device(device))
-    if together and models.info(model).stacks and len(specs) > 1:
+    several = len(specs) > 1 and models.info(model).stacks
+    if several and (pays_together(choose_device(device)) if together is None else together):
         records = execute_seeds(specs, corpus, **how)
     else:
         records = [execute(spec, corpus, **how) for spec in specs]
     return [dataclasses.replace(record, protocol=protocol) for record in records]
 
 
-def pays_together(model: str, settings: dict[str, Any], device: torch.device) -> bool:
-    """Whether several seeds of a model are trained in less time in one pass than one after the other.
+def pays_together(device: torch.device) -> bool:
+    """Whether several seeds of a model that stacks take less time in one pass than one after the other.
 
     On a GPU, whose time goes by steps as long as a model does not fill it. Not on a CPU: there, a step's time is that
     of its numbers, and other cores are better used by other runs (a sweep).
     """
-    return models.info(model).stacks and device.type == "cuda"
+    return device.type == "cuda"
 
 
 def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | None = None, force: bool = False,

@@ -121,7 +121,7 @@ def _cells(grid: Grid):
                                 grid.tasks or ("",), (grid.changes or {"": {}}).items(), grid.protocols)
     for model, source, variant, modalities, task, (change, settings), protocol in product:
         # A model of sequences gets the words one by one where the corpus has only their text.
-        part = Part(source, "tokens" if models.info(model).view == "sequence" else "vectors",
+        part = Part(source, models.info(model).text_as,
                     (modalities or ("all",)) if source.complete else ())
         question = {"model": model, "profile": grid.profile, "variant": variant or None,
                     "modalities": modalities or None, "task": task or None, "words": grid.words,

@@ -2,13 +2,8 @@
 
 import pytest
 
-from erclab import corpora, runs
+from erclab import runs
 from erclab.analysis import cost
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return corpora.load("simulated-tiny")
 
 
 def test_a_dialogues_operations_by_hand(tiny):

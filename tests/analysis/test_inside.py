@@ -16,11 +16,6 @@ SMALL = {"epochs": 1, "hidden": 8, "heads": 2, "layers": 1}
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return corpora.load("simulated-tiny")
-
-
-@pytest.fixture(scope="module")
 def ask(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
 

@@ -8,11 +8,6 @@ from erclab.corpora.folds import folds
 from erclab.errors import UsageError
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    return corpora.load("simulated-tiny")
-
-
 def split_of(corpus):
     return corpus.table.groupby("dialogue")["split"].unique()
 

@@ -9,16 +9,11 @@ import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 
-from erclab import corpora, metrics, published, runs, viz
+from erclab import metrics, published, runs, viz
 from erclab.corpora import Corpus
 from erclab.corpora.views import DialogueView
 from erclab.errors import UsageError
 from erclab.exhibits import conversations, scores, sdt
-
-
-@pytest.fixture(scope="session")
-def tiny():
-    return corpora.load("simulated-tiny")
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,6 @@ from erclab.errors import UsageError
 from erclab.exhibits import ceilings, inside, scores
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    return corpora.load("simulated-tiny")
-
-
 @pytest.fixture(scope="module", autouse=True)
 def folder(tmp_path_factory):
     import os

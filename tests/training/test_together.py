@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from erclab import corpora, models, runs
+from erclab import models, runs
 from erclab.batches import stack
 from erclab.errors import UsageError
 from erclab.training import loop
@@ -13,11 +13,6 @@ from erclab.training.optimisers import optimiser_for
 
 STACKING = [name for name, info in models.MODELS.items() if info.stacks]
 SMALL = {"sdt": {"hidden": 16, "heads": 2}, "mult": {"hidden": 8, "heads": 2}, "lmf-mult": {"hidden": 8, "heads": 2}}
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return corpora.load("simulated-tiny")
 
 
 def trainers(name, corpus, seeds=3, **changes):

@@ -1,0 +1,20 @@
+"""Floating-point operations, counted and not timed, so that they are the same on every machine."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def operations(loss: Callable[[], Tensor]) -> int:
+    """Of the matrix products that compute a loss and its gradients."""
+    # oneDNN's LSTM is one operation that the counter does not know; without it, it is products.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "TF32", UserWarning)  # PyTorch 2.13 speaks of GPUs whenever the flag is set
+        with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
+            loss().backward()
+    return counter.get_total_flops()
