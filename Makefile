@@ -38,7 +38,7 @@ test: env  ## Run the unit tests, then every notebook against its committed outp
 	@echo "[1/2] Unit tests (tests/)"
 	@$(TEST_VARIABLES) $(RUN) pytest -p no:cacheprovider -n 2 --dist loadfile tests/
 	@echo "[2/2] Notebooks against their committed outputs (notebooks/)"
-	@$(TEST_VARIABLES) $(RUN) pytest -p no:cacheprovider --nbval --nbval-current-env notebooks/
+	@$(TEST_VARIABLES) $(RUN) pytest -p no:cacheprovider -n 2 --dist loadfile --nbval --nbval-current-env notebooks/
 	@echo "All tests passed; what the notebooks drew is in build/test/figures/"
 
 lab: env  ## Open the notebooks in JupyterLab
