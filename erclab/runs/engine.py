@@ -87,7 +87,7 @@ def execute_seeds(specs: Sequence[RunSpec], corpus: Corpus, *, folder: Path | No
         RunError: as for `execute`.
     """
     _check_alike(specs)
-    folder = folder or paths.runs_dir()
+    folder = Path(folder or paths.runs_dir())
     place = {spec.id: folder / f"{spec.id}.json" for spec in specs}
     if force or not all(path.exists() for path in place.values()):
         _ensure_writable(folder)  # before an hour of training, not after

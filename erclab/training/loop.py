@@ -131,7 +131,9 @@ class Trainer:
             "choices": {name: {"epoch": c.epoch, "predictions": {s: torch.from_numpy(x)
                                                                  for s, x in c.predictions.items()}}
                         for name, c in self._choices.items()},
-            "torch": torch.get_rng_state(),  # for parts that are not ours, such as a BERT's dropout
+            # For parts that are not ours, such as a BERT's dropout.
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state() if self.views["train"].labels.is_cuda else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -144,6 +146,8 @@ class Trainer:
         self._choices = {name: Choice(c["epoch"], {s: x.numpy() for s, x in c["predictions"].items()})
                          for name, c in state["choices"].items()}
         torch.set_rng_state(state["torch"])
+        if state["cuda"] is not None:
+            torch.cuda.set_rng_state(state["cuda"])
 
 
 def train(model: Model, views: Mapping[str, View], recipe: Recipe, *, seed: int, progress: bool = True,
