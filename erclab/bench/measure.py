@@ -75,7 +75,6 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
     common = {"naive": str(folder or ""), "threads": threads, "device": device}
 
     cases = list(cases)
-    by_name = {case.name: case for case in cases}
     rows, grown, operations, products = [], [], {}, []
     points = [(case, None) for case in cases] + [p for case in cases if growth for p in grow(case)]
     # The machine's rate is the best that was seen in between: others may load it.
@@ -92,11 +91,11 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
                 grown += [{**row, "axis": at[0], "value": at[1]} for row in measured]
         products.append(machine.ask(do="product"))
     product = {kind: max(p[kind] for p in products) for kind in PRECISIONS}
-    notes += [f"{row['title']}: Python, float32 weights and Adam's moments alone are {row['floor_ratio']:.2f} of the "
-              f"reference's memory." for row in rows if row["path"] == "float32"
-              and row.get("floor_ratio", 0) > (by_name[row["case"]].memory or 1)]
     for case in cases:
         _judge(case, [r for r in rows if r["case"] == case.name], product, operations[case.name])
+    notes += [f"{row['title']}: Python, float32 weights and Adam's moments alone are {row['floor_ratio']:.2f} of the "
+              f"reference's memory." for row in rows
+              if row["path"] == "float32" and row.get("floor_ratio", 0) > (row["memory"] or 1)]
     facts = environment(torch.device(where["device"])) | {"threads": where["threads"], "erclab": erclab.__version__}
     return {"schema": SCHEMA, "environment": facts, "rounds": rounds, "product": product, "rows": rows,
             "growth": grown, "notes": notes}

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from erclab.models.blocks import split_heads
+from erclab.models.blocks import split_heads, wide
 from erclab.models.dropout import Dropout, coordinates, next_key, several_seeds, threshold
 
 _whole: ContextVar[bool] = ContextVar("whole", default=False)
@@ -74,7 +74,7 @@ class Attention(nn.Module):
         """The blocks of (B, Lt, d), the number of keys and what broadcasts to (B, Lt, Ls); None if there are none:
         another device, a pass over several seeds, or too few scores for blocks to pay."""
         B, queries = query.shape[:2]
-        if query.device.type != "cpu" or transformed() or B * self.heads * queries * keys < LEAST:
+        if not parts_pay(query.device, B * self.heads * queries * keys):
             return None
         return blocks_of(keep.expand(B, -1, keys), queries, self.heads)
 
@@ -84,16 +84,15 @@ def attend(q: Tensor, k: Tensor, v: Tensor, keep: Tensor, dropout: Dropout, *, a
     """Queries (B, heads, Lt, d), keys and values (B, heads, Ls, d), what broadcasts to (B, Lt, Ls) -> (B, heads, Lt, d)
     and the weights (B, heads, Lt, Ls) before `dropout`, None without `attention`. See `Attention`."""
     rate, weights = dropout.p if dropout.training else 0.0, None
-    if blocks is not None and not attention:
-        return Blockwise.apply(q, k, v, blocks, rate, next_key() if rate else 0), None
-    some = keep.any(-1, keepdim=True)[:, None]
-    seen = keep[:, None] | ~some  # a query without keys sees all of them, and that times 0
-    explicit = rate or (q.device.type == "cpu" and transformed())  # `vmap` has no rule for a CPU's kernel
-    if attention or explicit:
-        scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
-        weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)
-    if blocks is not None and not rate:
-        context = Blockwise.apply(q, k, v, blocks, 0.0, 0)
+    if attention or blocks is None:
+        some = keep.any(-1, keepdim=True)[:, None]
+        seen = keep[:, None] | ~some  # a query without keys sees all of them, and that times 0
+        explicit = rate or (q.device.type == "cpu" and transformed())  # `vmap` has no rule for a CPU's kernel
+        if attention or explicit:
+            scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
+            weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)
+    if blocks is not None and not (attention and rate):
+        context = Blockwise.apply(q, k, v, blocks, rate, next_key() if rate else 0)
     elif explicit:
         context = dropout(weights) @ v * some
     else:
@@ -115,6 +114,11 @@ def whole() -> Iterator[None]:
 def transformed() -> bool:
     """Whether a transform of functions, which cannot look into an `autograd.Function`, goes over what is computed."""
     return _whole.get() or several_seeds()
+
+
+def parts_pay(device: torch.device, scores: int) -> bool:
+    """Whether so many scores are computed in parts in less time than all together: on a CPU, if they are not few."""
+    return device.type == "cpu" and not transformed() and scores >= LEAST
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,7 @@ class Block:
 
     def shape(self, heads: int) -> tuple[int, int, int]:
         """(samples heads, queries, keys)."""
-        return ((self.samples.stop - self.samples.start) * heads, self.queries.stop - self.queries.start,
-                self.seen)
+        return (self.samples.stop - self.samples.start) * heads, self.queries.stop - self.queries.start, self.seen
 
 
 def blocks_of(keep: Tensor, queries: int, heads: int) -> list[Block]:
@@ -183,7 +186,7 @@ class Blockwise(torch.autograd.Function):
         """(B, heads, Lt, d), (B, heads, Ls, d) twice, blocks of B samples and Lt queries -> (B, heads, Lt, d)."""
         B, H, Lt, d = q.shape
         given = [x.mT.reshape(B * H, d, -1) for x in (q * (LOG2_E / math.sqrt(d)), k, v)]
-        q, k, v = map(_wide, given)
+        q, k, v = map(wide, given)
         out, total, most = torch.zeros_like(q), q.new_ones(B * H, 1, Lt), q.new_zeros(B * H, 1, Lt)
         small = _largest(q) * _largest(k) < EXPONENT  # by Cauchy and Schwarz
         new, drop = _Scratch(q.dtype, blocks, H), _Mask((B, H, Lt, k.shape[-1]), blocks, rate, key)
@@ -210,10 +213,10 @@ class Blockwise(torch.autograd.Function):
     @once_differentiable
     @torch.autocast("cpu", enabled=False)
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, out, log_sum = map(_wide, ctx.saved_tensors)
+        q, k, v, out, log_sum = map(wide, ctx.saved_tensors)
         blocks, rate, key = ctx.rest
         B, H, Lt, d = grad.shape
-        dtype, grad = grad.dtype, _wide(grad.mT.reshape(B * H, d, Lt))
+        dtype, grad = grad.dtype, wide(grad.mT.reshape(B * H, d, Lt))
         new, more = _Scratch(q.dtype, blocks, H), _Scratch(q.dtype, blocks, H)
         drop = _Mask((B, H, Lt, k.shape[-1]), blocks, rate, key)
         # One more feature of queries and keys takes the logarithm of the sum off the scores, so that powers of two
@@ -290,11 +293,6 @@ def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
         total.baddbmm_(a, b)
     else:  # which would be a product per head
         total.add_(torch.bmm(a, b))
-
-
-def _wide(x: Tensor) -> Tensor:
-    """In float32, unless it has more."""
-    return x.float() if x.dtype == torch.bfloat16 else x
 
 
 def _largest(x: Tensor) -> float:

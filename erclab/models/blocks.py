@@ -11,6 +11,11 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
+def wide(x: Tensor) -> Tensor:
+    """In float32, unless it has as many bits or more."""
+    return x.float() if x.element_size() < 4 else x
+
+
 def masked_softmax(scores: Tensor, keep: Tensor) -> Tensor:
     """Softmax over the last axis where `keep` (broadcast to the scores), 0 elsewhere.
 

@@ -87,7 +87,25 @@ def next_key() -> int | Tensor:
 
 def keep(shape: tuple[int, ...], p: float, key: int | Tensor, device: torch.device | str = "cpu") -> Tensor:
     """A mask of this shape, True with probability 1 - p."""
-    return _mask(*coordinates(shape, key, device), p, several=isinstance(key, Tensor)).bool()
+    mask = _mask(*coordinates(shape, key, device), p, several=isinstance(key, Tensor))
+    return mask if mask.dtype == torch.bool else mask.view(torch.bool)
+
+
+def dropped(x: Tensor, a: Tensor, b: Tensor, columns: Tensor, p: float, *, several: bool = False) -> Tensor:
+    """x * keep / (1 - p), without a gradient, a part of the rows after the other: on a CPU a mask then never leaves the
+    cache.
+
+    Args:
+        a, b, columns: `coordinates` of x, or those of its rows in a larger tensor.
+        several: this is inside a pass over several seeds (`torch.vmap`).
+    """
+    if several or x.device.type != "cpu" or x.numel() <= PART:
+        return (x * _mask(a, b, columns, p, several)).mul_(1 / (1 - p))
+    out, width = torch.empty(x.shape, dtype=x.dtype), x.shape[-1]
+    parts = (t.reshape(-1, n).split(max(PART // width, 1)) for t, n in ((x, width), (a, 1), (b, 1), (out, width)))
+    for some, a_, b_, to in zip(*parts, strict=True):
+        torch.mul(some, _mask(a_, b_, columns, p, several), out=to).mul_(1 / (1 - p))
+    return out
 
 
 def coordinates(shape: tuple[int, ...], key: int | Tensor, device: torch.device | str = "cpu"
@@ -132,17 +150,6 @@ def _mix_int(x: int) -> int:
     return x - (1 << 32) if x >> 31 else x
 
 
-def _dropped(x: Tensor, a: Tensor, b: Tensor, columns: Tensor, p: float, several: bool) -> Tensor:
-    """x * keep / (1 - p), a part of the rows after the other: on a CPU a mask then never leaves the cache."""
-    if several or x.device.type != "cpu" or x.numel() <= PART:
-        return (x * _mask(a, b, columns, p, several)).mul_(1 / (1 - p))
-    out, width = torch.empty(x.shape, dtype=x.dtype), x.shape[-1]
-    parts = (t.reshape(-1, n).split(max(PART // width, 1)) for t, n in ((x, width), (a, 1), (b, 1), (out, width)))
-    for some, a_, b_, to in zip(*parts, strict=True):
-        torch.mul(some, _mask(a_, b_, columns, p, several), out=to).mul_(1 / (1 - p))
-    return out
-
-
 def _mask(a: Tensor, b: Tensor, columns: Tensor, p: float, several: bool) -> Tensor:
     """1 and 0 as bytes, from `coordinates`. Straight from int32 into bools takes a CPU three times as long, and a
     product with bools four times; but `vmap` has no rule for the shorter way."""
@@ -158,7 +165,7 @@ class _Drop(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, a: Tensor, b: Tensor, columns: Tensor, p: float) -> Tensor:
-        return _dropped(x, a, b, columns, p, several_seeds())
+        return dropped(x, a, b, columns, p, several=several_seeds())
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
@@ -168,7 +175,7 @@ class _Drop(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return _dropped(grad, *ctx.saved_tensors, ctx.p, ctx.several), None, None, None, None
+        return dropped(grad, *ctx.saved_tensors, ctx.p, several=ctx.several), None, None, None, None
 
 
 class _DropRelu(torch.autograd.Function):
@@ -178,7 +185,7 @@ class _DropRelu(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, a: Tensor, b: Tensor, columns: Tensor, p: float) -> Tensor:
-        return _dropped(torch.relu(x), a, b, columns, p, several_seeds())
+        return dropped(torch.relu(x), a, b, columns, p, several=several_seeds())
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:

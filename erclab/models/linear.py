@@ -13,10 +13,10 @@ from erclab.models.dropout import several_seeds
 def lowered(x: Tensor) -> Tensor:
     """x as autocast will have it: for several maps that read the same, and would each keep a copy of their own."""
     kind = x.device.type
-    return x.to(torch.get_autocast_dtype(kind)) if _low(kind) and x.is_floating_point() else x
+    return x.to(torch.get_autocast_dtype(kind)) if _autocast(kind) else x
 
 
-def _low(kind: str) -> bool:
+def _autocast(kind: str) -> bool:
     return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
 
 
@@ -27,9 +27,12 @@ class Linear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) -> (..., H)."""
         kind = x.device.type
-        if not _low(kind) or not torch.is_grad_enabled() or several_seeds():
+        if not _autocast(kind):
             return super().forward(x)
-        return _Low.apply(x, self.weight, self.bias, torch.get_autocast_dtype(kind))
+        low = torch.get_autocast_dtype(kind)
+        if several_seeds():  # autocast does not see a map with a bias in `vmap`
+            return F.linear(x.to(low), self.weight.to(low), None if self.bias is None else self.bias.to(low))
+        return _Low.apply(x, self.weight, self.bias, low) if torch.is_grad_enabled() else super().forward(x)
 
 
 class _Low(torch.autograd.Function):

@@ -14,15 +14,16 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from erclab.batches import DialogueBatch
-from erclab.models.attention import transformed
-from erclab.models.dropout import Dropout, coordinates, next_key, threshold
+from erclab.models.attention import parts_pay
+from erclab.models.blocks import wide
+from erclab.models.dropout import Dropout, coordinates, dropped, next_key
 
 
 def bounds(batch: DialogueBatch, heads: int) -> list[int] | None:
     """Where each dialogue begins in the packed batch, and where the last ends; None where padding costs less: on
     another device, in a pass over several seeds, or with few scores."""
     B, T = batch.shape
-    if batch.mask.device.type != "cpu" or transformed() or B * heads * T * T < LEAST:
+    if not parts_pay(batch.mask.device, B * heads * T * T):
         return None
     return [0, *batch.mask.sum(1).cumsum(0).tolist()]
 
@@ -53,7 +54,7 @@ class _Within(torch.autograd.Function):
         and (T,)."""
         out, kept, scale = torch.empty_like(v), [], 1 / math.sqrt(q.shape[-1])
         Q, K, V = map(_by_head, (q, k, v))
-        for at in map(slice, *zip(*pairwise(ends), strict=True)):
+        for at in _dialogues(ends):
             weights = torch.bmm(Q[:, at], K[:, at].mT).mul_(scale).softmax(-1)
             kept.append(weights)
             out[at] = torch.bmm(_dropped(weights, at, rate, rows), V[:, at]).transpose(0, 1)
@@ -68,7 +69,7 @@ class _Within(torch.autograd.Function):
         (q, k, v, *kept), (ends, rate, rows) = ctx.saved_tensors, ctx.rest
         dq, dk, dv, scale = *(torch.empty_like(x) for x in (q, k, v)), 1 / math.sqrt(q.shape[-1])
         Q, K, V, G = map(_by_head, (q, k, v, grad))
-        for at, weights in zip(map(slice, *zip(*pairwise(ends), strict=True)), kept, strict=True):
+        for at, weights in zip(_dialogues(ends), kept, strict=True):
             dv[at] = torch.bmm(_dropped(weights, at, rate, rows).mT, G[:, at]).transpose(0, 1)
             slopes = _dropped(torch.bmm(G[:, at], V[:, at].mT), at, rate, rows)
             slopes = torch.ops.aten._softmax_backward_data(slopes, weights, -1, weights.dtype).mul_(scale)
@@ -77,18 +78,18 @@ class _Within(torch.autograd.Function):
         return dq, dk, dv, None, None, None
 
 
+def _dialogues(ends: list[int]) -> list[slice]:
+    return [slice(*pair) for pair in pairwise(ends)]
+
+
 def _by_head(x: Tensor) -> Tensor:
-    """(N, heads, d) -> (heads, N, d), in float32 unless it has more."""
-    return (x.float() if x.dtype == torch.bfloat16 else x).transpose(0, 1)
+    """(N, heads, d) -> (heads, N, d), in float32 or more."""
+    return wide(x).transpose(0, 1)
 
 
 def _dropped(x: Tensor, at: slice, rate: float, rows: tuple[Tensor, ...]) -> Tensor:
-    """(heads, T, T) of the dialogue that is there, with the mask that `erclab.models.dropout.keep` would give."""
+    """(heads, T, T) of the dialogue that is there."""
     if not rate:
         return x
     a, b, columns = rows
-    mask = (a[:, at] * columns[: x.shape[-1]]).add_(b[:, at]).ge_(threshold(rate))  # as int32, which is fastest
-    return (x * mask).div_(1 - rate)
-
-
-LEAST = 1 << 18  # fewer scores are as fast with their padding
+    return dropped(x, a[:, at], b[:, at], columns[: x.shape[-1]], rate)

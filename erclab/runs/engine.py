@@ -31,7 +31,7 @@ from erclab.training.checkpoint import Checkpoint
 from erclab.training.device import choose_device, memory_kept, seeded, threads_for
 
 
-def run(model: str, corpus: Corpus, *, protocol: str = "sound", folder: Path | None = None, force: bool = False,
+def run(model: str, corpus: Corpus, *, protocol: str = "sound", folder: Path | str | None = None, force: bool = False,
         progress: bool = True, device: str | None = None, together: bool | None = None, **question) -> list[Record]:
     """Answer a question (see `plan`): load the runs that exist, train the others.
 
@@ -66,7 +66,7 @@ def pays_together(device: torch.device) -> bool:
     return device.type == "cuda"
 
 
-def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | None = None, force: bool = False,
+def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | str | None = None, force: bool = False,
             progress: bool = True, device: str | None = None) -> Record:
     """Load one run, or train and store it. It may be asked for by several processes at once.
 
@@ -78,7 +78,7 @@ def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | None = None, force:
     return execute_seeds([spec], corpus, folder=folder, force=force, progress=progress, device=device)[0]
 
 
-def execute_seeds(specs: Sequence[RunSpec], corpus: Corpus, *, folder: Path | None = None, force: bool = False,
+def execute_seeds(specs: Sequence[RunSpec], corpus: Corpus, *, folder: Path | str | None = None, force: bool = False,
                   progress: bool = True, device: str | None = None) -> list[Record]:
     """The same for runs that differ in their seed alone: those that do not exist are trained in one pass.
 

@@ -5,7 +5,7 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 
 from erclab.batches import DialogueBatch
-from erclab.models import within_dialogues
+from erclab.models import attention
 from erclab.models.attention import attend, whole
 from erclab.models.blocks import split_heads
 from erclab.models.dropout import Dropout, keyed
@@ -16,7 +16,7 @@ HEADS, WIDTH, LENGTHS = 2, 8, (5, 1, 9, 3)
 
 @pytest.fixture(autouse=True)
 def _however_few(monkeypatch):
-    monkeypatch.setattr(within_dialogues, "LEAST", 0)
+    monkeypatch.setattr(attention, "LEAST", 0)
 
 
 @pytest.fixture
@@ -68,5 +68,5 @@ def test_bounds_are_there_where_they_pay(batch, monkeypatch):
     assert bounds(batch, HEADS) == [0, 5, 6, 15, 18]
     with whole():
         assert bounds(batch, HEADS) is None
-    monkeypatch.setattr(within_dialogues, "LEAST", len(LENGTHS) * HEADS * 9 * 9 + 1)
+    monkeypatch.setattr(attention, "LEAST", len(LENGTHS) * HEADS * 9 * 9 + 1)
     assert bounds(batch, HEADS) is None

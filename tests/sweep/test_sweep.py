@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -264,9 +265,11 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, grid, call):
 # Whole commands, from outside
 
 def start(path, folder, *options):
-    """A sweep as a process with a group of its own, as a shell starts it."""
+    """A sweep as a process with a group of its own, as a terminal starts it: also where these tests run in the
+    background, and ignore Ctrl-C."""
     return subprocess.Popen([sys.executable, "-m", "erclab", "sweep", path, "--out", folder, *options],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL))
 
 
 def alive(session):
