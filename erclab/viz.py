@@ -57,15 +57,20 @@ def save(figure: Figure, name: str, corpus: str) -> Picture:
     Raises:
         ErclabError: the folder cannot be written.
     """
-    path = paths.figures_dir() / f"{name}_{corpus}.png"
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    path, content = paths.figures_dir() / f"{name}_{corpus}.png", png(figure)
     try:
-        write_atomically(path, buffer.getvalue())
+        write_atomically(path, content)
     except OSError as error:
         raise ErclabError(f"the figure cannot be stored: {error.strerror}", where=path,
                           remedy="Free some space or choose another folder (ERCLAB_FIGURES).") from None
-    return Picture(path.stem, buffer.getvalue())
+    return Picture(path.stem, content)
+
+
+def png(figure: Figure) -> bytes:
+    """The picture of a figure; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def figure(rows: int = 1, columns: int = 1, **options) -> tuple[Figure, np.ndarray]:

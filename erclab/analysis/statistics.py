@@ -60,3 +60,29 @@ def gain(better: Sequence[float], worse: Sequence[float], confidence: float = 0.
         half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * sum(variances) ** 0.5
         low, high = difference - half, difference + half
     return {"difference": difference, "low": low, "high": high, "seed_deviation": max(deviations)}
+
+
+def paired(values: Sequence[float], base: Sequence[float], confidence: float = 0.95) -> dict[str, float]:
+    """How much higher `values` are than `base` where both have the same seeds, by the paired t interval.
+
+    What differs between seeds and not between settings (a lucky initialisation, the order of the data) cancels, which
+    is why ablations are trained with the same seeds. Of sides of unequal length the first seeds count, which both have.
+
+    Returns:
+        `difference`; `low`, `high` of its interval (nan with one seed); `p` of the two-sided test; `effect`, Cohen's d
+        of the pairs (mean over deviation of the differences; infinite if all are the same, 0 if all are 0); and
+        `seed_deviation`, the larger deviation of the two sides.
+    """
+    n = min(len(values), len(base))
+    a, b = (np.asarray(x, dtype=float)[:n] for x in (values, base))
+    difference, noise = a - b, max(summarise(x).deviation for x in (a, b))
+    mean, deviation = float(difference.mean()), summarise(difference).deviation
+    if n == 1:
+        low = high = p = effect = float("nan")
+    elif deviation == 0:
+        low, high, p, effect = mean, mean, float(mean == 0), float(np.sign(mean) * np.inf) if mean else 0.0
+    else:
+        tested = stats.ttest_rel(a, b)
+        (low, high), p, effect = map(float, tested.confidence_interval(confidence)), float(tested.pvalue), (
+            mean / deviation)
+    return {"difference": mean, "low": low, "high": high, "p": p, "effect": effect, "seed_deviation": noise}

@@ -25,6 +25,8 @@ from erclab.settings import check
 
 PRESETS = {
     "small": Settings(),
+    # What a class can wait for: a sixth of the training, a test split that still tells five points apart.
+    "lesson": Settings(dialogues=(48, 16, 48), turns=(5, 9, 16), dims=(32, 18, 18)),
     "tiny": Settings(dialogues=(12, 4, 6), turns=(3, 5, 8), dims=(20, 18, 18)),
     # Dialogues, turns and speakers per dialogue after the published corpora.
     "iemocap": Settings(dialogues=(108, 12, 31), turns=(8, 46, 110), spread=0.38),
@@ -48,7 +50,7 @@ def generate(preset: str = "small", *, frames: bool = False, **changes) -> Corpu
     `burst_start` and `burst_end`, seconds of the voice's burst (the face's is 0.12 s earlier).
 
     Args:
-        preset: "small" (the study's default), "tiny" (tests), "iemocap" or "meld" (sizes and shares of those).
+        preset: "small" (the study's default), "lesson" (notebooks, a minute each), "tiny" (tests), "iemocap" or "meld" (sizes and shares of those).
         frames: also make word vectors, audio frames (12.5 Hz) and visual frames (15 Hz).
         changes: fields of `Settings` to set differently.
 

@@ -60,3 +60,6 @@ def gates_against_truth(records: Sequence[Record], corpus: Corpus) -> pd.DataFra
         m: truth[f"{m}_shown"] == "masked" for m in ("audio", "visual")}
     return pd.DataFrame({m: {"speaking": weights.loc[~silent[m], m].mean(), "silent": weights.loc[silent[m], m].mean()}
                          for m in weights.columns}).T
+
+
+EXHIBITS = ()

@@ -1,6 +1,6 @@
 """Sweeps: lists of runs that answer one question together.
 
-In a notebook the few runs of a figure (`comparison`, `probes`, `variants`); at scale a grid, in Python or a YAML file:
+In a notebook the few runs of a figure (`answers`, `comparison`, `probes`, `variants`); at scale a grid, in Python or a YAML file:
 
     models: [sdt, bc-lstm]                # the names of `erclab models`
     corpora:                              # a name of `erclab corpora`, with its folder where it needs one
@@ -25,11 +25,11 @@ Everything but `models` may be left out. The runs are the product of all lists; 
 reported, and costs no other run. To stop it is safe: finished runs are kept, and the same command goes on from there.
 """
 
-from erclab.sweep.comparisons import PROBES, comparison, probes, variants
+from erclab.sweep.comparisons import PROBES, answers, comparison, probes, variants
 from erclab.sweep.grid import Grid, Source, grids, read
 from erclab.sweep.jobs import Job, plan
 from erclab.sweep.results import Failure, Result
 from erclab.sweep.schedule import BACKENDS, run
 
-__all__ = ["BACKENDS", "PROBES", "Failure", "Grid", "Job", "Result", "Source", "comparison", "grids",
+__all__ = ["BACKENDS", "PROBES", "Failure", "Grid", "Job", "Result", "Source", "answers", "comparison", "grids",
            "plan", "probes", "read", "run", "variants"]

@@ -7,7 +7,8 @@ from typing import Any
 
 from erclab import models, runs
 from erclab.corpora import Corpus
-from erclab.runs import Record
+from erclab.runs import Question, Record
+from erclab.runs.questions import asked_of, taught
 
 PROBES = {"dialogue": ("linear", "linear-balanced", "constant"), "sequence": ("linear-pooled", "constant")}
 
@@ -49,5 +50,23 @@ def probes(corpus: Corpus, view: str = "dialogue", *, profile: str = "smoke", ta
 def variants(corpus: Corpus, model: str, settings: Mapping[str, Mapping[str, Any]], *, seeds: int = 3,
              profile: str = "smoke", progress: bool = True) -> dict[str, list[Record]]:
     """A model in several settings: legend -> runs. `settings` maps a legend to what is set differently."""
-    return {name: runs.run(model, corpus, seeds=seeds, profile=profile, progress=progress, **changes)
-            for name, changes in settings.items()}
+    return answers({name: Question(model, changes) for name, changes in settings.items()}, corpus, seeds=seeds,
+                   profile=profile, progress=progress)
+
+
+def answers(questions: Mapping[str, Question], corpus: Corpus, other: Corpus | None = None, *, seeds: int = 3,
+            profile: str = "smoke", progress: bool = True, **where) -> dict[str, list[Record]]:
+    """The runs of named questions, such as those of an exhibit: loaded, or trained in this process.
+
+    Args:
+        other: the second corpus, for questions about it.
+        where: `folder`, `force` and `device` of `erclab.runs.run`.
+
+    Raises:
+        UsageError, RunError: see `erclab.runs.run`.
+    """
+    found: dict[str, list[Record]] = {}
+    for name, question in questions.items():
+        found[name] = runs.run(question.model, asked_of(question, corpus, other), seeds=seeds, profile=profile,
+                               progress=progress, **taught(question, found), **question.settings, **where)
+    return found

@@ -1,0 +1,112 @@
+"""`erclab exhibits`: the tables and figures of the papers, and ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from erclab.cli.common import command, profile_and_corpus
+
+
+def add(commands) -> None:
+    """Add the command to the parser."""
+    made = command(commands, "exhibits", _exhibits, "list the papers' tables and figures, or build those that are named")
+    made.add_argument("ids", nargs="*", metavar="ID", help="exhibits to build, such as D4 S2; `all` for every one that "
+                      "the corpus allows (default: list them)")
+    profile_and_corpus(made)
+    made.add_argument("--other", metavar="C", help="the second corpus, for S9 (default: that of the first)")
+    made.add_argument("--other-data", metavar="DIR", help="its folder")
+    made.add_argument("--text-encoder", default="minilm", metavar="NAME",
+                      help="minilm (default, offline), or a Hugging Face name or path; for corpora without text vectors")
+    made.add_argument("--seeds", type=int, default=3, metavar="N", help="runs per setting (default: %(default)s)")
+    made.add_argument("--train", action="store_true", help="train the runs that are missing; without it they are named")
+    made.add_argument("--out", type=Path, metavar="DIR", help="where tables (csv) and figures (png) go "
+                      "(default: build/exhibits/CORPUS-PROFILE)")
+    made.add_argument("--json", action="store_true", help="print the list, or what was built, as JSON")
+
+
+def _exhibits(options) -> int:
+    from erclab import paths
+    from erclab.exhibits.store import Store
+    from erclab.exhibits import catalogue
+    from erclab.training.recipes import recipe_for
+
+    recipe_for("", "", options.profile)  # refuses an unknown one
+    every = options.ids == ["all"]
+    chosen = catalogue.find(() if every else options.ids)
+    store = Store(options.out or paths.project_root() / "build" / "exhibits" / f"{options.corpus}-{options.profile}")
+    read = _reader(options)
+    return _build(options, chosen, read, store, every) if options.ids else _list(options, chosen, read, store)
+
+
+def _reader(options):
+    """exhibit -> (corpus, second corpus or None), each read once."""
+    from functools import cache
+
+    from erclab import corpora
+
+    @cache
+    def load(name, data, text_as):
+        return corpora.load(name, data, text_encoder=options.text_encoder, text_as=text_as)
+
+    def read(exhibit):
+        corpus = load(options.corpus, options.data, exhibit.text_as)
+        if not exhibit.two or not options.other:
+            return corpus, None
+        return corpus, load(options.other, options.other_data, exhibit.text_as)
+    return read
+
+
+def _list(options, chosen, read, store) -> int:
+    from erclab.exhibits import catalogue
+
+    rows = []
+    for exhibit in chosen:
+        corpus, other = read(exhibit)
+        found = catalogue.state(exhibit, corpus, other, seeds=options.seeds, profile=options.profile,
+                                built=store.runs(exhibit.id))
+        rows.append({"id": exhibit.id, "paper": exhibit.paper, "title": exhibit.title, "needs": exhibit.needs,
+                     "state": found.name, "detail": found.detail})
+    if options.json:
+        print(json.dumps(rows))
+        return 0
+    width, needs = (max(len(row[key]) for row in rows) for key in ("title", "needs"))
+    for row in rows:
+        print(f"{row['id']:<4}{row['title']:<{width}}  {row['needs']:<{needs}}  {row['state']}"
+              + (f" ({row['detail']})" if row["detail"] else ""))
+    count = sum(row["state"] == "built" for row in rows)
+    print(f"\n{count} of {len(rows)} built on {options.corpus}, {options.seeds} seeds, profile {options.profile}. Build "
+          "one with its id (--train trains what it needs): erclab exhibits S2 --train")
+    return 0
+
+
+def _build(options, chosen, read, store, every) -> int:
+    import pandas as pd
+
+    from erclab import sweep
+    from erclab.exhibits import catalogue
+
+    made = []
+    for exhibit in chosen:
+        corpus, other = read(exhibit)
+        if every and (lacking := exhibit.lacks(corpus)):
+            made.append({"id": exhibit.id, "state": "not here", "detail": lacking})
+            continue
+        how = {"seeds": options.seeds, "profile": options.profile}
+        if options.train and not exhibit.lacks(corpus):
+            sweep.answers(exhibit.questions(corpus), corpus, other, **how)
+        found = catalogue.load(exhibit, corpus, other, **how)
+        result = catalogue.build(exhibit, corpus, found, other)
+        path = store.write(exhibit.id, result, [r.id for records in found.values() for r in records])
+        made.append({"id": exhibit.id, "state": "built", "detail": str(path)})
+        if not options.json:
+            print(f"{exhibit.id}: {exhibit.title}")
+            print(result.to_string() if isinstance(result, pd.DataFrame) else "(a figure)")
+            print(f"{path}\n")
+    if options.json:
+        print(json.dumps(made))
+    elif every:
+        for row in made:
+            if row["state"] != "built":
+                print(f"{row['id']}: not here, {row['detail']}")
+    return 0

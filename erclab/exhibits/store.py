@@ -1,0 +1,48 @@
+"""Exhibits that were built, as files: a csv or png each, and beside it from which runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from erclab import viz
+from erclab.errors import ErclabError
+from erclab.storage import write_atomically
+
+
+class Store:
+    """A folder of them, of one corpus and profile. Nothing is written before there is something to keep."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def write(self, name: str, made: pd.DataFrame | Figure, ids: Sequence[str]) -> Path:
+        """Keep an exhibit, and the ids of the runs that it was made from. Returns its path.
+
+        Raises:
+            ErclabError: the folder cannot be written.
+        """
+        table = isinstance(made, pd.DataFrame)
+        path = self.folder / f"{name}.{'csv' if table else 'png'}"
+        try:
+            write_atomically(path, made.to_csv().encode() if table else viz.png(made))
+            write_atomically(self._note(name), json.dumps({"runs": list(dict.fromkeys(ids))}).encode())
+        except OSError as error:
+            raise ErclabError(f"the exhibit cannot be stored: {error.strerror or error}", where=path,
+                              remedy="Free some space or choose another folder (--out).") from None
+        return path
+
+    def runs(self, name: str) -> list[str] | None:
+        """The ids of the runs that a stored exhibit was made from; None if none is stored."""
+        try:
+            found = json.loads(self._note(name).read_text())["runs"]
+        except (OSError, ValueError, KeyError, TypeError):  # absent, or damaged: then it is to be built again
+            return None
+        return found if any((self.folder / f"{name}.{kind}").exists() for kind in ("csv", "png")) else None
+
+    def _note(self, name: str) -> Path:
+        return self.folder / f"{name}.runs.json"
