@@ -9,12 +9,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from erclab import runs
+from erclab import models, runs
 from erclab.batches import DialogueBatch, SequenceBatch
 from erclab.corpora import Corpus
 from erclab.corpora.simulated import LEAD_SECONDS
 from erclab.errors import UsageError
-from erclab.models.interface import Output
+from erclab.models.interface import Model, Output
 from erclab.runs import Record
 
 Read = Callable[[Output, DialogueBatch | SequenceBatch], Mapping[str, Tensor]]
@@ -22,20 +22,19 @@ Read = Callable[[Output, DialogueBatch | SequenceBatch], Mapping[str, Tensor]]
 
 @torch.inference_mode()
 def per_utterance(record: Record, corpus: Corpus, read: Read, split: str = "test", *, attention: bool = False,
-                  batch_size: int = 32) -> pd.DataFrame:
+                  batch_size: int = 32, model: Model | None = None) -> pd.DataFrame:
     """A table of one row per utterance of a split (index: corpus rows), in row order.
 
     Args:
         read: (output, batch) -> column -> (B, T) for dialogues or (B,) for sequences.
         attention: ask the model for its attention weights.
+        model: of the same configuration, to look at instead (`untrained`); the trained one by default.
 
     Raises:
         UsageError: the run was trained on another corpus.
     """
-    if record.spec["fingerprint"] != corpus.fingerprint:
-        raise UsageError("the run was trained on another corpus", where=record.id,
-                         remedy=f"Load {record.spec['corpus']} with the features that it was trained on.")
-    model, parts = record.model(), []
+    check_corpus(record, corpus)
+    model, parts = model or record.model(), []
     for batch in runs.views(record.spec, corpus, splits=[split])[split].batches(batch_size):
         there = batch.rows >= 0
         columns = {name: x[there].numpy() for name, x in read(model(batch, attention=attention), batch).items()}
@@ -43,10 +42,30 @@ def per_utterance(record: Record, corpus: Corpus, read: Read, split: str = "test
     return pd.concat(parts).sort_index()
 
 
-def gate_weights(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFrame:
+def check_corpus(record: Record, corpus: Corpus) -> None:
+    """Refuse a corpus that a run was not trained on.
+
+    Raises:
+        UsageError: names the right one.
+    """
+    if record.spec["fingerprint"] != corpus.fingerprint:
+        raise UsageError("the run was trained on another corpus", where=record.id,
+                         remedy=f"Load {record.spec['corpus']} with the features that it was trained on.")
+
+
+def untrained(record: Record) -> Model:
+    """The run's model as it was before training but for the draw: random weights, the control of what attention or a
+    gate seems to have learnt (Adebayo et al. 2018, "Sanity Checks for Saliency Maps")."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(record.spec["seed"])
+        return models.build(record.spec["model"], record.spec["settings"]).eval()
+
+
+def gate_weights(record: Record, corpus: Corpus, split: str = "test", *, model: Model | None = None) -> pd.DataFrame:
     """SDT: the weight of each modality in the multimodal gate, columns modalities.
 
     The gate is a softmax over modalities for every feature; this is its mean over features, so a row sums to 1.
+    `model` as in `per_utterance`.
 
     Raises:
         UsageError: the run saw one modality only, so there is no gate, or another corpus.
@@ -55,7 +74,7 @@ def gate_weights(record: Record, corpus: Corpus, split: str = "test") -> pd.Data
     if len(modalities) < 2:
         raise UsageError("one modality has no multimodal gate", where=record.id)
     return per_utterance(record, corpus, lambda output, _: {
-        m: output.aux["multimodal_gate"][..., i, :].mean(-1) for i, m in enumerate(modalities)}, split)
+        m: output.aux["multimodal_gate"][..., i, :].mean(-1) for i, m in enumerate(modalities)}, split, model=model)
 
 
 def pair_gates(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFrame:
@@ -97,19 +116,19 @@ def _shares(output: Output, batch: SequenceBatch, corpus: Corpus) -> dict[str, T
         target, _, source = name.partition("_from_")
         if not {target, source} <= set(batch.masks) or weights.shape[-1] != batch.masks[source].shape[1]:
             continue
-        planted = torch.from_numpy(_planted(corpus, source, batch.rows.numpy(), weights.shape[-1]))
-        planted &= batch.masks[source]
-        share = (weights * planted[:, *[None] * (weights.dim() - 2), :]).sum(-1)  # (B, ..., Lq)
+        there = torch.from_numpy(planted(corpus, source, batch.rows.numpy(), weights.shape[-1]))
+        there &= batch.masks[source]
+        share = (weights * there[:, *[None] * (weights.dim() - 2), :]).sum(-1)  # (B, ..., Lq)
         share = share.flatten(1, -2).mean(1)  # (B, Lq)
         asks = batch.masks[target] if batch.masks[target].shape == share.shape else torch.ones_like(share)
         columns[f"{name}.attention"] = (share * asks).sum(1) / asks.sum(1).clamp(min=1)
-        columns[f"{name}.uniform"] = planted.sum(1) / batch.masks[source].sum(1).clamp(min=1)
+        columns[f"{name}.uniform"] = there.sum(1) / batch.masks[source].sum(1).clamp(min=1)
     if not columns:
         raise UsageError("this model's attention is not over the steps of its input", remedy="Take MulT or HCT-MG.")
     return columns
 
 
-def _planted(corpus: Corpus, modality: str, rows: np.ndarray, length: int) -> np.ndarray:
+def planted(corpus: Corpus, modality: str, rows: np.ndarray, length: int) -> np.ndarray:
     """(B, L) bool: the steps of these utterances that show the emotion."""
     table, step = corpus.table.iloc[rows], np.arange(length)
     if modality == "text":

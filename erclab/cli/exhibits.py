@@ -10,14 +10,15 @@ from erclab.cli.common import command, profile_and_corpus
 
 def add(commands) -> None:
     """Add the command to the parser."""
-    made = command(commands, "exhibits", _exhibits, "list the papers' tables and figures, or build those that are named")
-    made.add_argument("ids", nargs="*", metavar="ID", help="exhibits to build, such as D4 S2; `all` for every one that "
+    made = command(commands, "exhibits", _exhibits, "list the papers' tables and figures and ours, or build those that "
+                   "are named")
+    made.add_argument("ids", nargs="*", metavar="ID", help="to build, such as D4 S2; `all` for every one that "
                       "the corpus allows (default: list them)")
     profile_and_corpus(made)
     made.add_argument("--other", metavar="C", help="the second corpus, for S9 (default: that of the first)")
     made.add_argument("--other-data", metavar="DIR", help="its folder")
     made.add_argument("--text-encoder", default="minilm", metavar="NAME",
-                      help="minilm (default, offline), or a Hugging Face name or path; for corpora without text vectors")
+                      help="for text without vectors: minilm (default, offline), or a Hugging Face name or path")
     made.add_argument("--seeds", type=int, default=3, metavar="N", help="runs per setting (default: %(default)s)")
     made.add_argument("--train", action="store_true", help="train the runs that are missing; without it they are named")
     made.add_argument("--out", type=Path, metavar="DIR", help="where tables (csv) and figures (png) go "
@@ -27,8 +28,8 @@ def add(commands) -> None:
 
 def _exhibits(options) -> int:
     from erclab import paths
-    from erclab.exhibits.store import Store
     from erclab.exhibits import catalogue
+    from erclab.exhibits.store import Store
     from erclab.training.recipes import recipe_for
 
     recipe_for("", "", options.profile)  # refuses an unknown one
@@ -72,11 +73,11 @@ def _list(options, chosen, read, store) -> int:
         return 0
     width, needs = (max(len(row[key]) for row in rows) for key in ("title", "needs"))
     for row in rows:
-        print(f"{row['id']:<4}{row['title']:<{width}}  {row['needs']:<{needs}}  {row['state']}"
-              + (f" ({row['detail']})" if row["detail"] else ""))
+        detail = f" ({row['detail']})" if row["detail"] else ""
+        print(f"{row['id']:<4}{row['title']:<{width}}  {row['needs']:<{needs}}  {row['state']}{detail}")
     count = sum(row["state"] == "built" for row in rows)
-    print(f"\n{count} of {len(rows)} built on {options.corpus}, {options.seeds} seeds, profile {options.profile}. Build "
-          "one with its id (--train trains what it needs): erclab exhibits S2 --train")
+    print(f"\n{count} of {len(rows)} built on {options.corpus}, {options.seeds} seeds, profile {options.profile}. "
+          "Build one with its id (--train trains what it needs): erclab exhibits S2 --train")
     return 0
 
 

@@ -50,7 +50,8 @@ def generate(preset: str = "small", *, frames: bool = False, **changes) -> Corpu
     `burst_start` and `burst_end`, seconds of the voice's burst (the face's is 0.12 s earlier).
 
     Args:
-        preset: "small" (the study's default), "lesson" (notebooks, a minute each), "tiny" (tests), "iemocap" or "meld" (sizes and shares of those).
+        preset: "small" (the study's default), "lesson" (notebooks, a minute each), "tiny" (tests), "iemocap" or "meld"
+            (sizes and shares of those).
         frames: also make word vectors, audio frames (12.5 Hz) and visual frames (15 Hz).
         changes: fields of `Settings` to set differently.
 

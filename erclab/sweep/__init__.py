@@ -1,6 +1,7 @@
 """Sweeps: lists of runs that answer one question together.
 
-In a notebook the few runs of a figure (`answers`, `comparison`, `probes`, `variants`); at scale a grid, in Python or a YAML file:
+In a notebook the few runs of a figure (`answers`, `comparison`, `probes`, `variants`); at scale a grid, in Python or a
+YAML file:
 
     models: [sdt, bc-lstm]                # the names of `erclab models`
     corpora:                              # a name of `erclab corpora`, with its folder where it needs one

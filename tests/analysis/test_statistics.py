@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from erclab.analysis.statistics import Summary, gain, summarise, values
+from erclab.analysis.statistics import Summary, gain, paired, summarise, values
 from erclab.errors import UsageError
 from erclab.runs import Record
 
@@ -101,3 +101,22 @@ def test_a_side_whose_seeds_agree_is_no_cause_for_a_warning(a, b):
         made = gain(a, b)
     assert made["seed_deviation"] == pytest.approx(np.std(b, ddof=1) if len(set(b)) > 1 else 0, abs=0)
     assert (made["low"] < made["high"]) == (len(set(b)) > 1)
+
+
+def test_paired_differences_forget_what_seeds_share():
+    rng = np.random.default_rng(0)
+    seeds = rng.normal(0, 1, 5)
+    found = paired(seeds + 0.5 + rng.normal(0, 0.01, 5), seeds)
+    assert found["low"] < 0.5 < found["high"] < 0.55 and found["p"] < 0.001 and found["effect"] > 10
+    tested = stats.ttest_rel([1.0, 2.0, 4.0], [1.0, 1.0, 2.0])
+    low, high = tested.confidence_interval(0.9)
+    found = paired([1.0, 2.0, 4.0, 9.0], [1.0, 1.0, 2.0], confidence=0.9)  # the fourth has no partner
+    assert (found["low"], found["high"], found["p"]) == pytest.approx((low, high, tested.pvalue))
+    assert found["effect"] == pytest.approx(1.0) and found["difference"] == pytest.approx(1.0)
+
+
+def test_paired_without_noise_or_with_one_seed():
+    found = paired([0.5, 0.5], [0.4, 0.4])
+    assert found["low"] == found["high"] == pytest.approx(0.1) and found["effect"] == np.inf
+    assert paired([0.4, 0.4], [0.4, 0.4])["effect"] == 0
+    assert np.isnan(paired([0.5], [0.4])["low"])

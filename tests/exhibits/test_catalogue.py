@@ -1,0 +1,168 @@
+"""The list of exhibits: what each needs, whether it is there, and the command that lists and builds them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from erclab import cli, corpora, runs, sweep
+from erclab.errors import ErclabError, RunError, UsageError
+from erclab.exhibits import ablation, catalogue, lacks
+from erclab.exhibits.catalogue import Exhibit
+from erclab.exhibits.store import Store
+from erclab.runs import Question
+
+PAPERS = [*(f"D{i}" for i in range(1, 8)), *(f"H{i}" for i in range(1, 10)), *(f"M{i}" for i in range(1, 6)),
+          *(f"S{i}" for i in range(1, 11)), *(f"L{i}" for i in range(1, 7)), "O1", "O2", "O7"]
+QUICK = {"epochs": 1, "hidden": 8, "heads": 2}
+TWO = {"whole": Question("sdt", QUICK), "text": Question("sdt", {**QUICK, "modalities": ["text"]})}
+
+
+def shown(corpus, found):
+    return pd.DataFrame({name: [len(records)] for name, records in found.items()})
+
+
+EXAMPLE = Exhibit("S99", "an example", "vectors of two modalities", shown, lambda corpus: TWO, lacks.vectors(2))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("ERCLAB_RUNS", str(tmp_path / "runs"))
+    return tmp_path
+
+
+def test_all_exhibits_of_the_papers_and_three_of_ours_are_there():
+    found = catalogue.find()
+    assert [e.id for e in found] == PAPERS
+    for e in found:
+        assert e.title and e.needs and e.view in ("dialogue", "sequence") and e.paper
+    assert [e.id for e in catalogue.find(["s2", "D4", "S2"])] == ["S2", "D4"]
+    with pytest.raises(UsageError, match="unknown exhibit 'S22'"):
+        catalogue.find(["S22"])
+
+
+@pytest.mark.parametrize("name", ["simulated-tiny", "simulated-lesson"])
+def test_every_exhibit_can_be_planned_on_a_simulated_corpus(name):
+    for e in catalogue.find():
+        corpus = corpora.load(name)
+        assert e.lacks(corpus) == "", e.id
+        planned = catalogue.planned(e, corpus, seeds=2)
+        assert planned.keys() == e.questions(corpus).keys()
+        assert catalogue.state(e, corpus, seeds=2, folder=None).name in ("ready", "to train")
+
+
+def test_states_follow_the_runs(tiny, folder):
+    state = catalogue.state(EXAMPLE, tiny, seeds=2)
+    assert (state.name, state.detail, state.missing) == ("to train", "4 of 4 runs", 4)
+    with pytest.raises(RunError, match=r"S99 needs 4 more run.*SDT on simulated-tiny.*erclab exhibits S99 --corpus "
+                                       r"simulated-tiny --train"):
+        catalogue.load(EXAMPLE, tiny, seeds=2)
+    trained = sweep.answers(TWO, tiny, seeds=2, progress=False)
+    loaded = catalogue.load(EXAMPLE, tiny, seeds=2)
+    assert {n: [r.id for r in x] for n, x in loaded.items()} == {n: [r.id for r in x] for n, x in trained.items()}
+    state = catalogue.state(EXAMPLE, tiny, seeds=2)
+    assert (state.name, state.detail, len(state.ids)) == ("ready", "4 runs", 4)
+    store = Store(folder / "exhibits")
+    path = store.write("S99", catalogue.build(EXAMPLE, tiny, loaded), state.ids)
+    assert pd.read_csv(path, index_col=0).iloc[0].to_dict() == {"whole": 2, "text": 2}
+    assert catalogue.state(EXAMPLE, tiny, seeds=2, built=store.runs("S99")).name == "built"
+    assert catalogue.state(EXAMPLE, tiny, seeds=1, built=store.runs("S99")).name == "ready"  # of other runs
+
+
+def test_a_corpus_that_lacks_something_says_what(tiny, folder):
+    needs = Exhibit("S99", "x", "real faces", shown, lacks=lambda corpus: "its faces are drawn")
+    assert catalogue.state(needs, tiny).detail == "its faces are drawn"
+    for refused in (catalogue.planned, catalogue.load):
+        with pytest.raises(UsageError, match=r"S99 cannot be built on simulated-tiny: its faces are drawn.*real faces"):
+            refused(needs, tiny)
+    with pytest.raises(UsageError, match="its faces are drawn"):
+        catalogue.build(needs, tiny, {})
+
+
+def test_lacks_are_sentences(tiny):
+    assert lacks.vectors(3)(tiny) == lacks.sequences(3, "text")(tiny) == lacks.planted(tiny) == ""
+    assert "no sequences" in lacks.sequences(1)(bare := _bare(tiny)) and "no utterance vectors" in lacks.vectors()(bare)
+    assert "not dimensional" in lacks.task("dimensional")(bare) and "nobody knows" in lacks.planted(bare)
+    assert lacks.all_of(lacks.planted, lacks.vectors())(bare).startswith("nobody")
+
+
+def _bare(corpus):
+    from types import SimpleNamespace
+
+    return SimpleNamespace(name="bare", modalities=(), frame_dims={}, tasks=("emotion",),
+                           table=corpus.table[["dialogue", "speaker"]], starts=corpus.starts)
+
+
+def test_a_stored_exhibit_is_none_without_its_file_and_a_full_disk_is_one_line(tmp_path):
+    store = Store(tmp_path / "x")
+    assert store.runs("S1") is None
+    path = store.write("S1", pd.DataFrame({"a": [1]}), ["one", "one", "two"])
+    assert store.runs("S1") == ["one", "two"]
+    path.unlink()
+    assert store.runs("S1") is None
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ErclabError, match="cannot be stored"):
+        Store(tmp_path / "file").write("S1", pd.DataFrame(), [])
+
+
+def test_questions_with_teachers_and_second_corpora(tiny, folder):
+    offline = Question("sdt", {**QUICK, "distillation": "offline"}, teacher="whole")
+    specs = runs.plan_all({**TWO, "offline": offline}, tiny, seeds=2)
+    assert {s.teacher for s in specs["offline"]} == {specs["whole"][0].id}
+    with pytest.raises(UsageError, match="'whole' is no earlier question"):
+        runs.plan_all({"offline": offline}, tiny)
+    other = Question("constant", on_other=True)
+    with pytest.raises(UsageError, match="second corpus"):
+        runs.plan_all({"other": other}, tiny)
+    lesson = corpora.load("simulated-lesson")
+    assert runs.plan_all({"other": other}, tiny, lesson)["other"][0].corpus == "simulated-lesson"
+    trained = sweep.answers({"whole": TWO["whole"], "offline": offline, "other": other}, tiny, lesson, progress=False)
+    assert trained["offline"][0].spec["teacher"] == trained["whole"][0].id
+    assert trained["other"][0].spec["corpus"] == "simulated-lesson"
+
+
+def test_the_command_lists_trains_and_builds(folder, capsys):
+    def call(*arguments):
+        status = cli.main(["exhibits", *arguments, "--corpus", "simulated-tiny"])
+        return status, *capsys.readouterr()
+
+    out_folder = str(folder / "out")
+    status, out, _ = call("--seeds", "1", "--json", "--out", out_folder)
+    rows = {row["id"]: row for row in json.loads(out)}
+    assert status == 0 and list(rows) == PAPERS and rows["O7"]["state"] == "ready"
+    status, _, err = call("S8", "--seeds", "1", "--out", out_folder)
+    assert status == 2 and "--train" in err and err.count("\n") == 1
+    status, out, _ = call("D1", "--out", out_folder)
+    assert status == 0 and "D1" in out and list((folder / "out").glob("D1.*"))
+    status, out, _ = call("--out", out_folder)
+    assert status == 0 and "1 of 40 built on simulated-tiny, 3 seeds" in out
+    status, _, err = call("D99")
+    assert status == 2 and "unknown exhibit 'D99'" in err
+
+
+class Scored:
+    """A record with given scores."""
+
+    task = "emotion"
+
+    def __init__(self, score):
+        self.score = score
+
+    def scores(self, split="test"):
+        return {"weighted_f1": self.score, "accuracy": self.score}
+
+
+def test_an_ablation_calls_seed_noise_noise():
+    groups = {name: [Scored(x) for x in values] for name, values in {
+        "whole": (0.60, 0.62, 0.64), "without a leg": (0.50, 0.52, 0.54), "without a hair": (0.61, 0.61, 0.64),
+        "without much": (0.40, 0.43, 0.44)}.items()}
+    table = ablation.table(groups, published={"whole": 70.0, "without a leg": 60.5})
+    assert table["verdict"].iloc[1:].tolist() == ["lower", "within seed noise", "lower"]
+    assert table.loc["without a leg", "difference"] == -10.0
+    assert table.loc["without much", "low"] < -19.67 + 0.01 < table.loc["without much", "high"]
+    assert table["published"].tolist()[:2] == [70.0, 60.5] and np.isnan(table["published"].iloc[2])
+    one = ablation.table({name: records[:1] for name, records in groups.items()})
+    assert one["verdict"].iloc[1] == "one seed"
+    axis, = ablation.differences(groups, title="What the parts are worth").axes
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["without a leg", "without a hair", "without much"]
