@@ -101,7 +101,8 @@ def pointing(scores: Tensor, truth: Tensor, mask: Tensor) -> pd.DataFrame:
     table = pd.DataFrame({"hit": ((top & truth).sum(1) / top.sum(1).clamp(min=1)).numpy(),
                           "chance": (truth.sum(1) / mask.sum(1).clamp(min=1)).numpy(),
                           "auroc": ((above * pairs).sum((1, 2)) / pairs.sum((1, 2)).clamp(min=1)).numpy()})
-    return table.where(told[:, None])
+    table[~told] = np.nan
+    return table
 
 
 def batches(record: Record, corpus: Corpus, split: str = "test", most: int | None = None, size: int = 32
