@@ -73,7 +73,7 @@ CORPORA = {
         CorpusInfo("simulated", "simulated conversations, two speakers, six emotions, three modalities",
                    lambda: simulated.generate("small", frames=True), licence="MIT, as the project",
                    obtain="embedded"),
-        CorpusInfo("simulated-lesson", "the same for a class: a third of the utterances, clearer evidence, small features",
+        CorpusInfo("simulated-lesson", "the same for a class: a third of the utterances, clearer evidence",
                    lambda: simulated.generate("lesson", frames=True), licence="MIT, as the project", obtain="embedded"),
         CorpusInfo("simulated-tiny", "the same in the size of a test",
                    lambda: simulated.generate("tiny", frames=True), licence="MIT, as the project", obtain="embedded"),
