@@ -83,25 +83,29 @@ def figure(rows: int = 1, columns: int = 1, **options) -> tuple[Figure, np.ndarr
 
 
 def seed_bars(groups: Mapping[str, Sequence[float]], *, title: str, xlabel: str,
-              colours: Mapping[str, str] | None = None, reference: Mapping[str, float] | None = None) -> Figure:
+              colours: Mapping[str, str] | None = None, reference: Mapping[str, float] | None = None,
+              percent: bool = True) -> Figure:
     """One horizontal bar per group: its mean, its deviation over seeds, and every seed as a dot.
 
     Args:
         groups: name -> values over seeds in [0, 1], from top to bottom; drawn in percent.
         reference: published values, name -> number in percent, drawn as dashed lines beside ours.
+        percent: False for values and references that are no shares and drawn as they are, such as correlations.
     """
     made, ((axis,),) = figure(figsize=(9, 1.4 + 0.5 * len(groups)))
     for i, (name, seeds) in enumerate(groups.items()):
-        x = 100 * np.asarray(seeds, dtype=float)
+        x = (100 if percent else 1) * np.asarray(seeds, dtype=float)
         axis.barh(i, x.mean(), color=(colours or {}).get(name, GREY), alpha=0.85, height=0.62,
                   xerr=x.std(ddof=1) if len(x) > 1 else None, error_kw={"capsize": 4, "lw": 1.5})
         if len(x) > 1:
             axis.plot(x, np.full(len(x), i), "o", color="black", ms=4, alpha=0.7, zorder=3)
         edge = max(x.max(), x.mean() + (x.std(ddof=1) if len(x) > 1 else 0))
-        axis.annotate(f"{x.mean():.1f}", (edge, i), xytext=(7, 0), textcoords="offset points", va="center")
+        axis.annotate(f"{x.mean():.{1 if percent else 3}f}", (edge, i), xytext=(7, 0), textcoords="offset points",
+                      va="center")
     for i, (name, value) in enumerate((reference or {}).items()):
         axis.axvline(value, ls="--", lw=1.5, color=RED if i == 0 else PURPLE, label=f"{name}: {value}")
-    axis.set(yticks=range(len(groups)), yticklabels=list(groups), xlim=(0, 100), title=title, xlabel=xlabel)
+    axis.set(yticks=range(len(groups)), yticklabels=list(groups), title=title, xlabel=xlabel,
+             xlim=(0, 100) if percent else None)
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
     axis.grid(axis="y", visible=False)

@@ -5,7 +5,7 @@ One file per paper, named after its model:
     paper       who wrote it, and where
     unit        of `scores`: percent, but `mae` and `correlation` are on their own scale
     protocol    how the paper selects and averages, as far as it is known
-    scores      rows of the paper's headline tables: its own model, and others that erclab has as well
+    scores      rows of the paper's tables, its headline table first: its own model, and others that erclab has as well
     parameters  sizes of models that the paper prints, and those of its authors' code, counted
     size_notes  model -> why ours differs from a printed size
     left_out    what the paper does not say: what the authors' code does, and what is chosen here; the names of the
@@ -24,7 +24,9 @@ import pandas as pd
 from erclab.errors import unknown
 
 # Scores that are not in percent, also as the last part of a name such as `valence.correlation`.
-RAW = ("mae", "correlation")
+RAW = ("mae", "correlation", "support")
+# Of one emotion, after its name. `share` and `from_negative` are DialogueTRM's case study (D7).
+PARTS = ("precision", "recall", "f1", "support", "share", "from_negative")
 
 
 @cache
@@ -45,7 +47,8 @@ def scores(model: str, corpus: str | None = None) -> pd.DataFrame:
     """What the paper of this model prints, of its own model and of others: one row per number.
 
     Columns: exhibit, corpus, model, setting ("aligned", ...; "" where there is one only), metric as `erclab.metrics`
-    names it, value (percent, but see `RAW`), source. `corpus` is the paper's: "iemocap", "mosi", ...
+    names it, or `EMOTION.PART` for one of `PARTS` of an emotion ("macro" and "weighted" are averages), value (percent,
+    but see `RAW`), source. `corpus` is the paper's: "iemocap", "mosi", ...
 
     Raises:
         UsageError: no published numbers are kept for this model.
@@ -75,9 +78,11 @@ def size_note(model: str) -> str:
 
 
 def reference(model: str, corpus: str, metric: str = "weighted_f1") -> dict[str, float]:
-    """Legend -> percent, for a figure: what the paper reports of its own model; empty without such a number."""
+    """Legend -> percent, for a figure: what the paper reports of its own model in the first table of the file that has
+    the metric (ablations come later); empty without such a number."""
     table = scores(model, corpus)
     own = table[(table["model"] == model) & (table["metric"] == metric)]
+    own = own[own["exhibit"] == own["exhibit"].iloc[0]] if len(own) else own
     legend = _read(model)["legend"]
     return {f"published ({' '.join(filter(None, (r.exhibit, r.setting)))}), {legend}": float(r.value)
             for r in own.itertuples()}

@@ -1,0 +1,112 @@
+"""DialogueTRM's Figure 5 and case study (D7): where voice and face mend what the text alone gets wrong."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from erclab import published, viz
+from erclab.analysis import cases
+from erclab.corpora import MODALITIES, Corpus
+from erclab.exhibits.catalogue import Runs
+from erclab.runs import Question
+from erclab.training.recipes import family
+
+FREE, TEXT, ALL = "text alone, no context", "text in context", "all modalities"
+LINE = 46  # characters of a line of the conversation
+
+
+def questions(corpus: Corpus) -> dict[str, Question]:
+    """The text without and with its context, and all modalities."""
+    free = tuple((m, "free") for m in MODALITIES)
+    return {FREE: Question("dialoguetrm", {"modalities": ("text",), "context": free, "task": "emotion"}),
+            TEXT: Question("dialoguetrm", {"modalities": ("text",), "task": "emotion"}),
+            ALL: Question("dialoguetrm", {"task": "emotion"})}
+
+
+def conversation(corpus: Corpus, runs: Runs) -> pd.DataFrame:
+    """Figure 5: see `erclab.analysis.cases.conversation`, of the first seed."""
+    return cases.conversation(runs[TEXT][0], runs[ALL][0], corpus)
+
+
+def rectified(corpus: Corpus, runs: Runs) -> pd.DataFrame:
+    """The first point of the case study: see `erclab.analysis.cases.rectified`."""
+    return cases.rectified(runs[TEXT], runs[ALL], corpus)
+
+
+def ambiguous(corpus: Corpus, runs: Runs) -> pd.DataFrame:
+    """The third point: see `erclab.analysis.cases.ambiguous_accuracy`; with the paper's of "yeah." on IEMOCAP."""
+    made = cases.ambiguous_accuracy(runs, corpus)
+    table = published.scores("dialoguetrm", family(corpus.name))
+    own = table[(table["exhibit"] == "D7") & (table["metric"] == "accuracy")]
+    if len(own):
+        made["published (\"yeah.\")"] = pd.Series(dict(zip(own["setting"], own["value"], strict=True)))
+    return made
+
+
+def case_study(corpus: Corpus, runs: Runs) -> Figure:
+    """Left a conversation with text-predicted (TP), multimodal-predicted (MP) and true (GT) emotions; right what all
+    modalities mend, by emotion, and how often ambiguous words are understood."""
+    shown, mended, short = (make(corpus, runs) for make in (conversation, rectified, ambiguous))
+    made = Figure(figsize=(15, 7))
+    grid = made.add_gridspec(2, 2, width_ratios=(1.5, 1))
+    _script(made.add_subplot(grid[:, 0]), shown)
+    _mended(made.add_subplot(grid[0, 1]), mended)
+    _short(made.add_subplot(grid[1, 1]), short)
+    return made
+
+
+def _script(axis, table: pd.DataFrame) -> None:
+    wrapped = [textwrap.shorten(text, 2 * LINE, placeholder=" ...") or "(no words)" for text in table["text"]]
+    for i, (row, words) in enumerate(zip(table.itertuples(), wrapped, strict=True)):
+        axis.text(0, i, f"{row.speaker}:", va="center", fontweight="bold", fontsize=11)
+        axis.text(0.6, i, textwrap.fill(words, LINE), va="center", fontsize=11)
+        for x, guess in ((6.6, row.TP), (8.1, row.MP), (9.6, row.GT)):
+            wrong = row.GT and guess != row.GT
+            axis.text(x, i, guess, va="center", ha="center", fontsize=11, fontweight="bold" if wrong else "normal",
+                      color="white" if wrong else "black", bbox={"boxstyle": "round", "lw": 0,
+                                                                 "fc": viz.RED if wrong else "#E8E8E8"})
+    for x, name in ((6.6, "text\n(TP)"), (8.1, "all\n(MP)"), (9.6, "truth\n(GT)")):
+        axis.text(x, -0.75, name, ha="center", va="center", fontsize=11, color=viz.GREY)
+    text, every = ((table[c] != table["GT"])[table["GT"] != ""].sum() for c in ("TP", "MP"))
+    axis.set(xlim=(0, 10.4), ylim=(len(table) - 0.4, -1.2), title=f"{table['dialogue'].iloc[0]}, from turn "
+             f"{table['turn'].iloc[0]}: mistakes of the text {text}, of all {every}")
+    axis.axis("off")
+
+
+def _mended(axis, table: pd.DataFrame) -> None:
+    shares = table["share"].fillna(0.0)
+    dark = shares * table["from negative"].fillna(0.0) / 100
+    place = np.arange(len(table))
+    axis.bar(place, dark, 0.7, color=viz.BLUE, label="which the text took for a negative emotion")
+    axis.bar(place, shares - dark, 0.7, bottom=dark, color=viz.SKY, hatch="//", edgecolor="white", label="for another")
+    for x, (share, count) in enumerate(zip(shares, table["mended"], strict=True)):
+        axis.annotate(f"{count:.0f}", (x, share), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=11)
+    most = shares.idxmax()
+    axis.set(xticks=place, ylabel="share of the mended (%)", ylim=(0, 1.45 * max(shares.max(), 1)),
+             title=f"All mend {table['mended'].sum():.0f} and break {table['broken'].sum():.0f}; most are {most}")
+    axis.set_xticklabels(table.index, rotation=25, ha="right")
+    axis.legend(fontsize=11, loc="upper right")
+
+
+def _short(axis, table: pd.DataFrame) -> None:
+    seeds = table[[c for c in table if c.startswith("seed ")]].astype(float)
+    mean, count = seeds.mean(axis=1), int(table["utterances"].iloc[0])
+    if not count:
+        axis.text(0.5, 0.5, "no ambiguous utterance in the test split", ha="center", va="center")
+        axis.axis("off")
+        return
+    axis.barh(range(len(mean)), mean, 0.62, color=[viz.SKY, viz.BLUE, viz.PURPLE], alpha=0.85)
+    for i, (name, row) in enumerate(seeds.iterrows()):
+        axis.plot(row, np.full(len(row), i), "o", color="black", ms=4)
+        axis.annotate(f"{mean[name]:.0f}", (max(row.max(), mean[name]), i), xytext=(7, 0), textcoords="offset points",
+                      va="center")
+    axis.set(yticks=range(len(mean)), yticklabels=list(mean.index), xlim=(0, 100), xlabel="right (%)",
+             title=f"{count} ambiguous utterances: {mean.iloc[0]:.0f} % alone, {mean.iloc[1]:.0f} in context, "
+                   f"{mean.iloc[2]:.0f} from all")
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    axis.grid(axis="y", visible=False)
