@@ -13,6 +13,7 @@ import pandas as pd
 
 from erclab.corpora import MODALITIES, Corpus
 from erclab.errors import UsageError
+from erclab.metrics import EMOTION4
 from erclab.runs import Record
 
 SHARE = 0.1  # of a split: so many of the utterances whose modalities disagree most are called incongruent
@@ -116,8 +117,6 @@ def examples(selected: pd.DataFrame, corpus: Corpus, count: int, steps: tuple[in
 
 def reading(record: Record, predictions: np.ndarray) -> list[str]:
     """What predictions (N, C) of a run say, in words: the emotion, those that are present of four, or the value."""
-    from erclab.metrics import EMOTION4
-
     if record.task == "emotion":
         return [record.labels[i] for i in predictions.argmax(1)]
     if record.task == "emotion4":
