@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from cycler import cycler
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch, Rectangle, Wedge
+from matplotlib.path import Path
 
 from erclab import paths
 from erclab.errors import ErclabError
@@ -174,3 +176,89 @@ def confusion(counts: np.ndarray, labels: Sequence[str], *, title: str, axis=Non
     axis.set_yticklabels(labels)
     axis.grid(visible=False)
     return made
+
+
+def words(rows: Sequence[tuple[str, Sequence[str], Sequence[float], int]], *, title: str, columns: int = 104) -> Figure:
+    """Sentences whose words are darker the more weight they have; the share of each, in percent, stands below it.
+
+    Args:
+        rows: (label, words, weights, place of a word to frame or -1); a row without words is a heading.
+        columns: characters to a line; what is longer goes on in the next.
+    """
+    placed, y = [], 0.0  # (label or "", [(x, width, word, share, darkness, framed)], y)
+    for label, sentence, weights, framed in rows:
+        placed.append((label, [], y, not len(sentence)))
+        y, x, cells = y + 1.0, 0, []
+        shares = np.asarray(weights, dtype=float) / max(float(np.sum(weights)), 1e-12) if len(sentence) else ()
+        for i, (word, share) in enumerate(zip(sentence, shares, strict=True)):
+            width = max(len(word), 3) + 1
+            if x + width > columns:
+                placed.append(("", cells, y, False))
+                y, x, cells = y + 2.0, 0, []
+            cells.append((x, width, word, share, share / max(shares), i == framed))
+            x += width
+        if cells:
+            placed.append(("", cells, y, False))
+            y += 2.3
+    made, ((axis,),) = figure(figsize=(12, 0.9 + 0.24 * y))
+    shade = matplotlib.colormaps["Blues"]
+    for label, cells, top, heading in placed:
+        axis.text(0, top + 0.75, label, va="baseline", fontsize=12, weight="bold" if heading else "normal")
+        for x, width, word, share, dark, framed in cells:
+            axis.add_patch(Rectangle((x, top), width - 0.3, 1.15, facecolor=shade(0.85 * dark), lw=1.8 * framed,
+                                     edgecolor="black" if framed else "none"))
+            axis.text(x + (width - 0.3) / 2, top + 0.6, word, ha="center", va="center", family="monospace",
+                      fontsize=11.5, color="white" if dark > 0.7 else "black")
+            axis.text(x + (width - 0.3) / 2, top + 1.55, f"{100 * share:.0f}", ha="center", va="center", fontsize=8.5)
+    axis.set(xlim=(-0.3, columns), ylim=(y, -0.2), title=title)
+    axis.set_axis_off()
+    return made
+
+
+def chord(flows: pd.DataFrame, colours: Mapping[str, str], *, title: str, axis=None):
+    """What a group of equals gives to one another, as a circle: an arc for each, as long as all that it gives.
+
+    The ribbon between i and j is as wide at i as what i gives to j, and at j as what j gives to i; it has the colour of
+    the one that gives more. What one keeps is a ribbon to itself. Numbers are percent of everything.
+
+    Args:
+        flows: row gives to column, both the same names in the same order; not negative, some of it positive.
+    """
+    made = None
+    if axis is None:
+        made, ((axis,),) = figure(figsize=(6.2, 6.2))
+    share = flows.to_numpy(dtype=float) / flows.to_numpy(dtype=float).sum()
+    gap = 0.06 * 2 * np.pi
+    scale, start, ends = 2 * np.pi - gap * len(share), np.pi / 2, {}
+    for i, name in enumerate(flows.index):
+        first = start
+        order = sorted(range(len(share)), key=lambda j, i=i: (i - j) % len(share))  # neighbours do not cross
+        for j in order:
+            ends[i, j] = (start, start - scale * share[i, j])
+            start = ends[i, j][1]
+        axis.add_patch(Wedge((0, 0), 1.08, np.degrees(start), np.degrees(first), width=0.07, color=colours[name]))
+        middle = (first + start) / 2
+        axis.text(1.2 * np.cos(middle), 1.2 * np.sin(middle), f"{name}\n{100 * share[i].sum():.0f} %", ha="center",
+                  va="center", weight="bold")
+        start -= gap
+    for i, j in zip(*np.nonzero(np.triu(share + share.T)), strict=True):
+        giver = i if share[i, j] >= share[j, i] else j
+        axis.add_patch(PathPatch(_ribbon(ends[i, j], ends[j, i]), facecolor=colours[flows.index[giver]], alpha=0.45,
+                                 lw=1, edgecolor="black"))
+        for a, b in dict.fromkeys(((i, j), (j, i))):
+            at = sum(ends[a, b]) / 2
+            axis.text(0.87 * np.cos(at), 0.87 * np.sin(at), f"{100 * share[a, b]:.0f}", ha="center", va="center",
+                      fontsize=10)
+    axis.set(xlim=(-1.45, 1.45), ylim=(-1.35, 1.35), aspect="equal", title=title)
+    axis.set_axis_off()
+    return made
+
+
+def _ribbon(one: tuple[float, float], other: tuple[float, float]) -> Path:
+    """From an arc of the unit circle to another, by way of the centre."""
+    points, codes = [], []
+    for (a, b), move in ((one, Path.MOVETO), (other, Path.CURVE3)):
+        arc = [(np.cos(t), np.sin(t)) for t in np.linspace(a, b, 24)]
+        points += ([(0.0, 0.0)] if move == Path.CURVE3 else []) + arc
+        codes += ([Path.CURVE3, Path.CURVE3] if move == Path.CURVE3 else [move]) + [Path.LINETO] * 23
+    return Path([*points, (0.0, 0.0), points[0]], [*codes, Path.CURVE3, Path.CURVE3])

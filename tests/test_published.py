@@ -46,16 +46,18 @@ def test_the_papers_and_the_baselines_that_they_compare_with_have_a_file():
 @every_paper
 def test_a_file_has_the_schema(paper):
     data = raw(paper)
-    assert list(data) == ["paper", "unit", "protocol", "legend", "scores", "parameters", "size_notes", "left_out"]
+    always = ["paper", "unit", "protocol", "legend", "scores", "parameters", "size_notes", "left_out"]
+    assert list(data)[:8] == always and set(list(data)[8:]) <= {"ablations", "settings"}
     assert data["unit"] == "percent" and paper in models.MODELS
     assert all(data[key].strip() for key in ("paper", "protocol", "legend"))
     assert re.search(r"(19|20)\d\d", data["paper"])[0] in models.info(paper).paper
     required = {"scores": {"exhibit", "corpus", "model", "metric", "value", "source"},
+                "ablations": {"exhibit", "corpus", "model", "setting", "metric", "value", "source"},
                 "parameters": {"exhibit", "corpus", "model", "value", "unit", "source"}}
     optional = {"scores": {"setting"}, "parameters": {"variant"}}
     for section, keys in required.items():
-        for row in data[section]:
-            assert keys <= set(row) <= keys | optional[section]
+        for row in data.get(section, ()):
+            assert keys <= set(row) <= keys | optional.get(section, set())
             assert all(isinstance(v, str) and v.strip() for k, v in row.items() if k != "value")
             assert row["model"] in models.MODELS and row["corpus"] in CORPORA
             assert re.fullmatch(r"[DHMSL]\d+", row["exhibit"])
@@ -65,7 +67,7 @@ def test_a_file_has_the_schema(paper):
 
 @every_paper
 def test_scores_are_known_once_and_in_range(paper):
-    rows, names = raw(paper)["scores"], known_metrics()
+    rows, names = [*raw(paper)["scores"], *raw(paper).get("ablations", ())], known_metrics()
     place = [(r["corpus"], r["model"], r.get("setting"), r["metric"]) for r in rows]
     assert len(place) == len(set(place))
     emotions = {label for scheme in SCHEMES.values() for label in scheme} | {"macro", "weighted"}
@@ -76,6 +78,36 @@ def test_scores_are_known_once_and_in_range(paper):
         low, high = {"mae": (0, 3), "correlation": (-1, 1), "support": (1, 2610)}.get(
             kind, (10 if part else 20, 100))  # a fraction is no percentage
         assert low <= row["value"] <= high
+
+
+@every_paper
+def test_settings_are_known_once_and_of_a_corpus_that_there_is(paper):
+    rows = raw(paper).get("settings", ())
+    assert all(set(r) == {"exhibit", "corpus", "what", "value", "source"} and r["corpus"] in CORPORA for r in rows)
+    place = [(r["corpus"], r["what"]) for r in rows]
+    assert len(place) == len(set(place)) and all(r["exhibit"][0] == EXHIBITS[paper] for r in rows)
+
+
+@pytest.mark.parametrize(("paper", "corpus", "setting", "printed"), [
+    ("hct-mg", "mosi", "primary audio", {
+        "acc7": 37.5, "acc2_non0": 81.3, "f1_non0": 81.3, "correlation": 0.705, "mae": 0.883}),
+    ("hct-mg", "mosei", "primary text", {
+        "acc7": 50.1, "acc2_non0": 81.8, "f1_non0": 81.9, "correlation": 0.685, "mae": 0.601}),
+    ("lmr-cbt", "mosei", "[L, A] -> V", {"acc7": 51.1, "mult_a2": 79.3, "f1_non0": 81.0})])
+def test_printed_rows_of_variants(paper, corpus, setting, printed):
+    """Wang et al. 2023, Table 4; Fu et al. 2021, Table 2."""
+    table = published.ablations(paper, corpus).query("setting == @setting")
+    assert dict(zip(table["metric"], table["value"], strict=True)) == printed
+    assert published.ablations(paper, "meld").empty
+
+
+@pytest.mark.parametrize(("paper", "what", "printed"), [
+    ("hct-mg", "batch_size", {"mosi": 36, "mosei": 64, "iemocap": 16}),
+    ("lmr-cbt", "kernel_audio", {"mosi": 1, "mosei": 3, "iemocap": 5})])
+def test_printed_settings(paper, what, printed):
+    """Wang et al. 2023, Table 8; Fu et al. 2021, Table 1."""
+    table = published.settings(paper).query("what == @what")
+    assert dict(zip(table["corpus"], table["value"], strict=True)) == printed
 
 
 @every_paper

@@ -10,6 +10,8 @@ One file per paper, named after its model:
     size_notes  model -> why ours differs from a printed size
     left_out    what the paper does not say: what the authors' code does, and what is chosen here; the names of the
                 fields that hold the choice are in parentheses
+    ablations   where the paper has such tables: rows as in `scores`, of variants of its own model
+    settings    where it prints them: sizes of its corpora, and hyper-parameters
 """
 
 from __future__ import annotations
@@ -56,6 +58,24 @@ def scores(model: str, corpus: str | None = None) -> pd.DataFrame:
     return _rows([model], "scores", corpus).drop(columns="paper")
 
 
+def ablations(model: str, corpus: str | None = None) -> pd.DataFrame:
+    """What the paper of this model prints of its variants: the columns of `scores`, `setting` is the variant.
+
+    Raises:
+        UsageError: no published numbers are kept for this model.
+    """
+    return _rows([model], "ablations", corpus).drop(columns="paper")
+
+
+def settings(model: str, corpus: str | None = None) -> pd.DataFrame:
+    """What the paper of this model prints of its corpora and its training: exhibit, corpus, what, value, source.
+
+    Raises:
+        UsageError: no published numbers are kept for this model.
+    """
+    return _rows([model], "settings", corpus).drop(columns="paper")
+
+
 def reported(model: str, corpus: str | None = None) -> pd.DataFrame:
     """What all papers print of one model: the columns of `scores`, and `paper`, whose file has the row."""
     table = _rows(papers(), "scores", corpus)
@@ -94,10 +114,13 @@ def left_out(model: str) -> pd.DataFrame:
 
 
 COLUMNS = {"scores": ("exhibit", "corpus", "model", "setting", "metric", "value", "source"),
-           "parameters": ("exhibit", "corpus", "model", "variant", "value", "unit", "source")}
+           "parameters": ("exhibit", "corpus", "model", "variant", "value", "unit", "source"),
+           "settings": ("exhibit", "corpus", "what", "value", "source")}
+COLUMNS["ablations"] = COLUMNS["scores"]
 
 
 def _rows(models: Sequence[str], section: str, corpus: str | None) -> pd.DataFrame:
-    rows = [{**dict.fromkeys(COLUMNS[section], ""), **row, "paper": m} for m in models for row in _read(m)[section]]
+    rows = [{**dict.fromkeys(COLUMNS[section], ""), **row, "paper": m} for m in models
+            for row in _read(m).get(section, ())]
     table = pd.DataFrame(rows, columns=[*COLUMNS[section], "paper"])
     return table if corpus is None else table[table["corpus"] == corpus].reset_index(drop=True)

@@ -8,6 +8,12 @@ from erclab.training.recipes.recipe import Entry, Recipe
 # do, the quicker one stands here (LMR-CBT of width 128: 46.0, of 96: 45.8; MulT after 6 epochs: 49.1, after 5: 47.9).
 OURS = "our choice: the validation split of the simulated corpus"
 
+# A class waits: 446 utterances, and a run of about five seconds on one thread. Compared at seed 0 by time and by the
+# validation score (weighted F1), which stands in each row; the linear probe on pooled frames has 35.1, the constant
+# 10.9. LMF-MulT and the LSTMs are above that probe. MulT, HCT-MG and LMR-CBT, which have more to learn from as little,
+# are below it, in slower configurations as well (MulT of width 96 and kernels of 9: 34.0; HCT-MG of 6 epochs: 35.4).
+LESSON = "our choice: the validation split of simulated-lesson at seed 0, {}"
+
 FULL_MULT = Entry(
     Recipe(epochs=40, batch_size=24, learning_rate=1e-3, clip=0.8, schedule="plateau", plateau_patience=20,
            standardise=False), source="yaohungt/Multimodal-Transformer, its defaults")
@@ -18,6 +24,12 @@ MULT = {
         {"hidden": 64, "heads": 4, "layers": 1, "memory_layers": 1, "kernel_text": 3, "kernel_audio": 5,
          "kernel_visual": 5, "attention_dropout": 0.0, "attention_dropout_audio": 0.0, "attention_dropout_visual": 0.0,
          "relu_dropout": 0.0, "embedding_dropout": 0.1, "output_dropout": 0.3}, f"{OURS}, 5 configurations"),
+    ("simulated-lesson", "smoke"): Entry(
+        Recipe(epochs=5, batch_size=32, learning_rate=8e-3, clip=0.8, schedule="linear", warmup_steps=10),
+        {"hidden": 40, "heads": 2, "layers": 1, "memory_layers": 1, "kernel_text": 3, "kernel_audio": 5,
+         "kernel_visual": 5, "attention_dropout": 0.0, "attention_dropout_audio": 0.0, "attention_dropout_visual": 0.0,
+         "relu_dropout": 0.0, "embedding_dropout": 0.1, "output_dropout": 0.3},
+        LESSON.format("10 configurations; 28.8")),
     ("*", "full"): FULL_MULT,
 }
 
@@ -29,6 +41,12 @@ LMF_MULT = {
                warmup_steps=60),
         {"hidden": 64, "heads": 4, "layers": 2, "memory_layers": 1, "fused_steps": 1, "attention_dropout": 0.0,
          "relu_dropout": 0.0, "embedding_dropout": 0.2, "output_dropout": 0.5}, f"{OURS}, 5 configurations"),
+    ("simulated-lesson", "smoke"): Entry(
+        Recipe(epochs=8, batch_size=64, learning_rate=4e-3, weight_decay=3e-4, clip=0.8, schedule="linear",
+               warmup_steps=10),
+        {"hidden": 64, "heads": 4, "layers": 2, "memory_layers": 1, "fused_steps": 1, "attention_dropout": 0.0,
+         "relu_dropout": 0.0, "embedding_dropout": 0.2, "output_dropout": 0.5},
+        LESSON.format("6 configurations; 43.4")),
     ("*", "full"): FULL_MULT,
 }
 
@@ -38,6 +56,11 @@ LMR_CBT = {
         {"hidden": 96, "heads": 4, "layers": 1, "kernel_audio": 5, "kernel_visual": 5, "lstm_dropout": 0.2,
          "attention_dropout": 0.0, "relu_dropout": 0.0, "residual_dropout": 0.1, "embedding_dropout": 0.1,
          "output_dropout": 0.3}, f"{OURS}, 5 configurations"),
+    ("simulated-lesson", "smoke"): Entry(
+        Recipe(epochs=7, batch_size=32, learning_rate=8e-3, clip=1.0, schedule="linear", warmup_steps=10),
+        {"hidden": 64, "heads": 2, "layers": 1, "kernel_audio": 5, "kernel_visual": 5, "lstm_dropout": 0.0,
+         "attention_dropout": 0.0, "relu_dropout": 0.0, "residual_dropout": 0.0, "embedding_dropout": 0.1,
+         "output_dropout": 0.3}, LESSON.format("9 configurations; 29.2")),
     ("*", "full"): Entry(
         Recipe(epochs=120, batch_size=32, learning_rate=1e-3, clip=1.0, standardise=False),
         source="Table 1 (MOSEI); clipping of skeletonNN/LMR-CBT"),
@@ -55,6 +78,11 @@ EF_LSTM = {
         Recipe(epochs=20, batch_size=32, learning_rate=3e-3, weight_decay=1e-3, clip=1.0, schedule="linear",
                warmup_steps=50),
         {"hidden": 96, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.3}, f"{OURS}, 13 configurations"),
+    ("simulated-lesson", "smoke"): Entry(
+        Recipe(epochs=20, batch_size=32, learning_rate=3e-3, weight_decay=1e-3, clip=1.0, schedule="linear",
+               warmup_steps=50),
+        {"hidden": 64, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.3},
+        LESSON.format("2 configurations; 43.1")),
     ("*", "full"): FULL_LSTM,
 }
 
@@ -63,6 +91,11 @@ LF_LSTM = {
         Recipe(epochs=10, batch_size=32, learning_rate=4e-3, weight_decay=2e-4, clip=1.0, schedule="linear",
                warmup_steps=50),
         {"hidden": 96, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.1}, f"{OURS}, 7 configurations"),
+    ("simulated-lesson", "smoke"): Entry(
+        Recipe(epochs=6, batch_size=32, learning_rate=8e-3, weight_decay=2e-4, clip=1.0, schedule="linear",
+               warmup_steps=20),
+        {"hidden": 48, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.1},
+        LESSON.format("3 configurations; 36.9")),
     ("*", "full"): FULL_LSTM,
 }
 
@@ -71,6 +104,11 @@ HCT_MG = {
         Recipe(epochs=7, batch_size=32, learning_rate=3e-3, clip=1.0, schedule="linear", warmup_steps=60),
         {"hidden": 64, "heads": 4, "layers": 1, "self_layers": 1, "kernel": 5, "attention_dropout": 0.0,
          "relu_dropout": 0.0, "embedding_dropout": 0.15, "output_dropout": 0.3}, f"{OURS}, 2 configurations"),
+    ("simulated-lesson", "smoke"): Entry(
+        Recipe(epochs=4, batch_size=32, learning_rate=6e-3, clip=1.0, schedule="linear", warmup_steps=10),
+        {"hidden": 64, "heads": 2, "layers": 1, "self_layers": 1, "kernel": 5, "attention_dropout": 0.0,
+         "relu_dropout": 0.0, "embedding_dropout": 0.25, "output_dropout": 0.3},
+        LESSON.format("8 configurations; 32.0")),
     ("*", "full"): Entry(
         Recipe(epochs=30, batch_size=64, learning_rate=1e-3, clip=0.8, schedule="plateau", plateau_patience=20,
                standardise=False), {"layers": 4}, "Table 8 (MOSEI); clipping is MulT's"),

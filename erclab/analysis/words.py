@@ -1,0 +1,176 @@
+"""What models of sequences do with the words of an utterance, from the forward pass that makes the prediction.
+
+Three readings, because none is the whole: `maps`, which frames a word asks; `added`, how much it is told; `read`, how
+much of it ends in what is classified. The rows of crossmodal attention sum to 1 for every word, so the weights alone
+cannot say which word was enhanced: the norm of what is added can (Kobayashi et al. 2020, "Attention is not only a
+weight", EMNLP).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from erclab import models, runs
+from erclab.batches import SequenceBatch
+from erclab.corpora import Corpus
+from erclab.errors import UsageError
+from erclab.models.interface import Output
+from erclab.runs import Record
+
+ByRow = dict[int, np.ndarray]  # corpus row -> (L,), one number per step of its text
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """A run's model with the weights of an initialisation: the control of whatever its attention is said to show."""
+
+    record: Record
+    seed: int = 0
+
+    @property
+    def id(self) -> str:
+        """The run's."""
+        return self.record.id
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The run's."""
+        return self.record.spec
+
+    def model(self) -> torch.nn.Module:
+        """The model as it is before training."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return models.build(self.spec["model"], self.spec["settings"]).eval()
+
+
+def maps(record: Record | Untrained, corpus: Corpus, row: int) -> dict[str, np.ndarray]:
+    """Stream (such as "text_from_visual") -> (L_target, L_source), the attention of one utterance, mean over layers
+    and heads; rows sum to 1.
+
+    Raises:
+        UsageError: the run is of another corpus, or its model has no attention over the steps of its input.
+    """
+    output, batch, _ = next(_passes(record, corpus, [row]))
+    lengths = {m: int(mask.sum()) for m, mask in batch.masks.items()}
+    found = {}
+    for name, weights in output.attention.items():
+        target, _, source = name.partition("_from_")
+        if {target, source} <= set(lengths) and weights.shape[-2:] == tuple(
+                batch.masks[m].shape[1] for m in (target, source)):
+            found[name] = weights[0].mean((0, 1))[:lengths[target], :lengths[source]].numpy()
+    if not found:
+        raise UsageError("this model's attention is not over the steps of its input", where=record.id,
+                         remedy="Take MulT or HCT-MG.")
+    return found
+
+
+def read(record: Record | Untrained, corpus: Corpus, rows: list[int]) -> ByRow:
+    """How the enhanced text is read: the weight of each word in the vector of the text that is classified.
+
+    It is the attention of the text's last step, in the last layer of the transformer over the enhanced text, mean over
+    heads: that step is what the head gets. The weights of an utterance sum to 1.
+
+    Raises:
+        UsageError: as `maps`; or no transformer reads the text, because another modality is the primary.
+    """
+    found = {}
+    for output, batch, at in _passes(record, corpus, rows):
+        if "text_from_text" not in (output.attention or {}):
+            raise UsageError("the text of this model is not read by self-attention", where=record.id,
+                             remedy="Take MulT, or HCT-MG with primary='text'.")
+        steps = batch.masks["text"].sum(1)
+        for i, row in enumerate(at):
+            n = int(steps[i])
+            found[row] = output.attention["text_from_text"][i, -1, :, max(n - 1, 0), :n].mean(0).numpy()
+    return found
+
+
+def added(record: Record | Untrained, corpus: Corpus, rows: list[int], source: str) -> ByRow:
+    """How much crossmodal attention to `source` adds to each word, as its share of all that it adds to the utterance.
+
+    The norm of the attention's output at the word, mean over layers; the shares of an utterance sum to 1.
+
+    Raises:
+        UsageError: as `maps`; or the text of this model does not attend to this modality.
+    """
+    found: ByRow = {}
+    for _, batch, at, told in _passes(record, corpus, rows, watch=f"text_from_{source}"):
+        norms = torch.stack(told).norm(dim=-1).mean(0)  # (B, L)
+        for i, row in enumerate(at):
+            x = norms[i, :int(batch.masks["text"][i].sum())].numpy()
+            found[row] = x / max(float(x.sum()), 1e-12)
+    return found
+
+
+def average(tables: list[ByRow]) -> ByRow:
+    """The mean over seeds, word by word."""
+    return {row: np.mean([t[row] for t in tables], axis=0) for row in tables[0]}
+
+
+def names(corpus: Corpus, row: int) -> list[str]:
+    """The words of an utterance where there are as many as steps of its text; else the steps' numbers, from 1."""
+    words, steps = str(corpus.table["text"].iloc[row]).split(), int(corpus.frames["text"].lengths[row])
+    return words if len(words) == steps else [f"{i + 1}" for i in range(steps)]
+
+
+def pointing(weights: Mapping[int, np.ndarray], corpus: Corpus) -> dict[str, float]:
+    """Does the heaviest word of an utterance be the planted one?
+
+    Returns:
+        `hit`, the share of utterances in which it is; `chance`, that of a word at random; `weight`, the mean share of
+        the weight that the planted word has; `n` utterances.
+
+    Raises:
+        UsageError: nobody knows which word is the salient one.
+    """
+    if "salient_word" not in corpus.table:
+        raise UsageError(f"nobody knows the salient words of {corpus.name}", remedy="Use a simulated corpus.")
+    planted = corpus.table["salient_word"]
+    some = {row: w for row, w in weights.items() if len(w) > 1}
+    if not some:
+        raise UsageError("no utterance has two words to choose from")
+    return {"hit": float(np.mean([int(w.argmax()) == planted[row] for row, w in some.items()])),
+            "chance": float(np.mean([1 / len(w) for w in some.values()])),
+            "weight": float(np.mean([w[planted[row]] / w.sum() for row, w in some.items()])), "n": len(some)}
+
+
+def evenness(attention: np.ndarray) -> float:
+    """How even (L_target, L_source) attention is: its entropy over the largest possible, mean over targets; 1: it
+    attends to all steps alike, and has chosen nothing."""
+    p = np.asarray(attention, dtype=np.float64)
+    if p.shape[1] < 2:
+        return 1.0
+    return float((-(p * np.log(np.maximum(p, 1e-300))).sum(1) / np.log(p.shape[1])).mean())
+
+
+@torch.inference_mode()
+def _passes(record: Record | Untrained, corpus: Corpus, rows: list[int], *, watch: str = "", batch_size: int = 32
+            ) -> Iterator[tuple[Output, SequenceBatch, list[int]] | tuple]:
+    """The forward pass over batches of these utterances, of one split: output, batch, their rows; with `watch`, the
+    name of a crossmodal transformer, also what each of its layers adds, (B, L_target, d)."""
+    if record.spec["fingerprint"] != corpus.fingerprint:
+        raise UsageError("the run was trained on another corpus", where=record.id,
+                         remedy=f"Load {record.spec['corpus']} with the features that it was trained on.")
+    split = corpus.table["split"].iloc[rows[0]]
+    view = runs.views(record.spec, corpus, splits=[split])[split]
+    place = {row: i for i, row in enumerate(view.rows.tolist())}
+    model, told = record.model(), []
+    if watch:
+        transformers = getattr(model, "crossmodal", {})
+        if watch not in transformers:
+            raise UsageError(f"this model has no {watch.replace('_', ' ')}", where=record.id,
+                             remedy="Take MulT, or HCT-MG with primary='text', of both modalities.")
+        for layer in transformers[watch].layers:
+            layer.attention.register_forward_hook(lambda module, given, out: told.append(out[0]))
+    for first in range(0, len(rows), batch_size):
+        part = rows[first : first + batch_size]
+        batch = view.batch([place[row] for row in part])
+        told.clear()
+        output = model(batch, attention=not watch)
+        yield (output, batch, part, list(told)) if watch else (output, batch, part)
