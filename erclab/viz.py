@@ -148,16 +148,24 @@ def curves(series: Mapping[str, pd.DataFrame], *, title: str, ylabel: str, axis=
     if axis is None:
         made, ((axis,),) = figure()
     for (name, table), colour, marker in zip(series.items(), cycle(CYCLE), cycle(MARKERS), strict=False):
-        mean = table.mean(axis=1)
-        spread = table.std(axis=1).fillna(0.0)
-        axis.plot(mean.index, mean, color=colour, marker=marker, ms=4, lw=2, label=name)
-        axis.fill_between(mean.index, mean - spread, mean + spread, color=colour, alpha=0.2, lw=0)
+        band(axis, table, colour=colour, marker=marker, ms=4, label=name)
     if marked is not None:
         axis.axvline(marked, color=GREY, ls=":", lw=1.5)
     axis.set(title=title, xlabel="epoch", ylabel=ylabel)
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.legend()
     return made
+
+
+def band(axis, table: pd.DataFrame, *, colour: str, **line) -> None:
+    """The mean over the columns (seeds) against the index, with a band of one deviation.
+
+    Args:
+        line: what `axis.plot` takes, such as marker and label.
+    """
+    mean, spread = table.mean(axis=1), table.std(axis=1).fillna(0.0)
+    axis.plot(mean.index, mean, color=colour, **{"lw": 2, **line})
+    axis.fill_between(mean.index, mean - spread, mean + spread, color=colour, alpha=0.2, lw=0)
 
 
 def confusion(counts: np.ndarray, labels: Sequence[str], *, title: str, axis=None):

@@ -1,6 +1,8 @@
-"""What a step of training costs, counted and not timed, so that it is the same on every machine."""
+"""What a step of training costs: counted, which is the same on every machine, or timed on this one."""
 
 from __future__ import annotations
+
+import time
 
 import torch
 
@@ -28,6 +30,24 @@ def operations(spec: RunSpec, corpus: Corpus, items: int = 8) -> float:
             total += counted(lambda batch=batch, i=i: step_losses(model, batch, Recipe(), None, i).total)
             utterances += int((batch.rows >= 0).sum())
     return total / utterances
+
+
+def seconds(spec: RunSpec, corpus: Corpus, items: int = 16, rounds: int = 3) -> float:
+    """The least time of some rounds that a run's model takes for a step on this machine's processor: forward and
+    backward on the first dialogues (or utterances) of the training split, without the optimiser's update.
+
+    `erclab bench` measures whole steps, with more care.
+    """
+    view = runs.views(spec, corpus, splits=["train"])["train"]
+    model, batch = build(spec.model, spec.settings).train(), view.batch(range(min(items, len(view))))
+    taken = []
+    with torch.random.fork_rng():
+        for i in range(rounds + 1):  # the first one also allocates
+            start = time.perf_counter()
+            step_losses(model, batch, Recipe(), None, i).total.backward()
+            taken.append(time.perf_counter() - start)
+            model.zero_grad(set_to_none=True)
+    return min(taken[1:])
 
 
 def table(specs: list[RunSpec], corpus: Corpus, items: int = 8) -> dict[str, dict[str, float]]:

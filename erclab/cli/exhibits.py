@@ -15,7 +15,7 @@ def add(commands) -> None:
     made.add_argument("ids", nargs="*", metavar="ID", help="to build, such as D4 S2; `all` for every one that "
                       "the corpus allows (default: list them)")
     profile_and_corpus(made)
-    made.add_argument("--other", metavar="C", help="the second corpus, for S9 (default: that of the first)")
+    made.add_argument("--other", metavar="C", help="the second corpus, for S9 (a simulated one has its own)")
     made.add_argument("--other-data", metavar="DIR", help="its folder")
     made.add_argument("--text-encoder", default="minilm", metavar="NAME",
                       help="for text without vectors: minilm (default, offline), or a Hugging Face name or path")
@@ -90,12 +90,12 @@ def _build(options, chosen, read, store, every) -> int:
     made = []
     for exhibit in chosen:
         corpus, other = read(exhibit)
-        if every and (lacking := exhibit.lacks(corpus)):
+        if every and (lacking := catalogue.lacking(exhibit, corpus, other)):
             made.append({"id": exhibit.id, "state": "not here", "detail": lacking})
             continue
         how = {"seeds": options.seeds, "profile": options.profile}
-        if options.train and not exhibit.lacks(corpus):
-            sweep.answers(exhibit.questions(corpus), corpus, other, **how)
+        if options.train:
+            sweep.answers(catalogue.asked(exhibit, corpus, other), *catalogue.pair(exhibit, corpus, other), **how)
         found = catalogue.load(exhibit, corpus, other, **how)
         result = catalogue.build(exhibit, corpus, found, other)
         path = store.write(exhibit.id, result, [r.id for records in found.values() for r in records])

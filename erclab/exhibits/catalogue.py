@@ -36,6 +36,10 @@ def anything(corpus: Corpus) -> str:
     return ""
 
 
+def nobody(corpus: Corpus) -> None:
+    """The second corpus of an exhibit that needs to be told which."""
+
+
 @dataclass(frozen=True)
 class Exhibit:
     """A table or figure.
@@ -45,20 +49,22 @@ class Exhibit:
         title: what it shows.
         needs: what a corpus must have, in words.
         build: (corpus, runs) -> DataFrame or Figure; (corpus, runs, other) if `two`.
-        questions: corpus -> name -> question, the runs that `build` gets, under these names.
-        lacks: corpus -> why it cannot be built there, "" if it can.
+        questions: corpus -> name -> question, the runs that `build` gets, under these names; of two corpora if `two`.
+        lacks: corpus -> why it cannot be built there, "" if it can; (corpus, other or None) if `two`.
         view: "dialogue" or "sequence": how the corpus is read, see `erclab.models.ModelInfo.text_as`.
         two: it compares two corpora.
+        second: of those: corpus -> the second one where none is given, None if there is no telling which.
     """
 
     id: str
     title: str
     needs: str
     build: Callable[..., pd.DataFrame | Figure]
-    questions: Callable[[Corpus], Mapping[str, Question]] = nothing
-    lacks: Callable[[Corpus], str] = anything
+    questions: Callable[..., Mapping[str, Question]] = nothing
+    lacks: Callable[..., str] = anything
     view: str = "dialogue"
     two: bool = False
+    second: Callable[[Corpus], Corpus | None] = nobody
 
     @property
     def paper(self) -> str:
@@ -108,6 +114,30 @@ def find(ids: Iterable[str] = ()) -> list[Exhibit]:
     return [there[name] for name in dict.fromkeys(ids)] if ids else list(there.values())
 
 
+def pair(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None) -> tuple[Corpus, ...]:
+    """What it is made of: the corpus; of an exhibit of two also the second one, that which is given or its own (None if
+    it has none)."""
+    if not exhibit.two:
+        return (corpus,)
+    return corpus, exhibit.second(corpus) if other is None else other
+
+
+def lacking(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None) -> str:
+    """Why it cannot be built on these corpora, "" if it can."""
+    return exhibit.lacks(*pair(exhibit, corpus, other))
+
+
+def asked(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None) -> Mapping[str, Question]:
+    """Its questions on these corpora.
+
+    Raises:
+        UsageError: they lack what the exhibit needs.
+    """
+    if why := lacking(exhibit, corpus, other):
+        raise UsageError(f"{exhibit.id} cannot be built on {corpus.name}: {why}", remedy=f"It needs {exhibit.needs}.")
+    return exhibit.questions(*pair(exhibit, corpus, other))
+
+
 def planned(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None, *, seeds: int | Iterable[int] = 3,
             profile: str = "smoke") -> dict[str, list[RunSpec]]:
     """Name -> the runs of each of its questions.
@@ -115,10 +145,8 @@ def planned(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None, *, se
     Raises:
         UsageError: the corpus lacks what the exhibit needs.
     """
-    if lacking := exhibit.lacks(corpus):
-        raise UsageError(f"{exhibit.id} cannot be built on {corpus.name}: {lacking}",
-                         remedy=f"It needs {exhibit.needs}.")
-    return runs.plan_all(exhibit.questions(corpus), corpus, other, seeds=seeds, profile=profile)
+    questions = asked(exhibit, corpus, other)
+    return runs.plan_all(questions, *pair(exhibit, corpus, other), seeds=seeds, profile=profile)
 
 
 def load(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None, *, seeds: int | Iterable[int] = 3,
@@ -144,10 +172,9 @@ def build(exhibit: Exhibit, corpus: Corpus, found: Runs, other: Corpus | None = 
     Raises:
         UsageError: the corpus lacks what it needs.
     """
-    if lacking := exhibit.lacks(corpus):
-        raise UsageError(f"{exhibit.id} cannot be built on {corpus.name}: {lacking}",
-                         remedy=f"It needs {exhibit.needs}.")
-    return exhibit.build(corpus, found, other) if exhibit.two else exhibit.build(corpus, found)
+    asked(exhibit, corpus, other)
+    first, *second = pair(exhibit, corpus, other)
+    return exhibit.build(first, found, *second)
 
 
 def state(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None, *, seeds: int | Iterable[int] = 3,
@@ -157,8 +184,8 @@ def state(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None, *, seed
     Args:
         built: the ids of the runs from which a stored one was made; None if none is stored.
     """
-    if lacking := exhibit.lacks(corpus):
-        return State("not here", lacking)
+    if why := lacking(exhibit, corpus, other):
+        return State("not here", why)
     specs = planned(exhibit, corpus, other, seeds=seeds, profile=profile)
     ids = tuple(dict.fromkeys(s.id for found in specs.values() for s in found))
     if missing := _missing(specs, folder or paths.runs_dir()):

@@ -117,19 +117,21 @@ def size_against_score(panels: dict[str, pd.DataFrame], *, ylabel: str = "score 
 
 
 def overhead(corpus: Corpus, names: Sequence[str] = ("bc-lstm", "m2fnet", "dialoguernn", "sdt"), *,
-             variants: Sequence[str] = ("smoke", "official"), items: int = 3) -> pd.DataFrame:
+             variants: Sequence[str] = ("smoke", "official"), items: int = 3, timed: bool = False) -> pd.DataFrame:
     """S10. Parameters and operations per utterance of models on one corpus, each also as a multiple of the smallest.
 
     Args:
         variants: "smoke", the recipe's size; "official", that of the authors, on the features of this corpus.
         items: dialogues to average over.
+        timed: also measure what a step takes (`erclab.analysis.cost.seconds`), which differs between machines.
     """
     rows = []
     for variant in variants:
         specs = [runs.plan(name, corpus, profile="smoke" if variant == "smoke" else "full",
                            variant=None if variant == "smoke" else "official")[0] for name in names]
-        for title, found in cost.table(specs, corpus, items).items():
-            rows.append({"size": variant, "model": title, **found})
+        for spec, (title, found) in zip(specs, cost.table(specs, corpus, items).items(), strict=True):
+            seconds = {"seconds per step": cost.seconds(spec, corpus)} if timed else {}
+            rows.append({"size": variant, "model": title, **found, **seconds})
     table = pd.DataFrame(rows).set_index(["size", "model"])
     least = table.groupby("size")["operations"].transform("min")
     return table.assign(times=table["operations"] / least)

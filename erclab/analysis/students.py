@@ -1,0 +1,53 @@
+"""What the students of SDT have learned: one per modality, beside the fused prediction that is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from torch import nn
+
+from erclab import runs
+from erclab.analysis import robustness
+from erclab.batches import DialogueBatch
+from erclab.corpora import Corpus
+from erclab.errors import UsageError
+from erclab.models.interface import Output
+from erclab.runs import Record
+
+
+class Student(nn.Module):
+    """A trained SDT that answers with one of its students."""
+
+    def __init__(self, model: nn.Module, modality: str):
+        super().__init__()
+        self.model, self.modality, self.config = model, modality, model.config
+
+    def forward(self, batch: DialogueBatch) -> Output:
+        """The student's logits (B, T, C) where the fused ones would be."""
+        return Output(self.model(batch).aux[f"student.{self.modality}"])
+
+
+def scores(records: Sequence[Record], corpus: Corpus, metric: str = "weighted_f1", split: str = "test") -> pd.DataFrame:
+    """One row per run, a column per modality: the score of that modality's student.
+
+    A student reads one modality at the end, but its stream has attended to the others before.
+
+    Raises:
+        UsageError: a run of another model, or of another corpus.
+    """
+    rows = []
+    for r in records:
+        if r.spec["model"] != "sdt":
+            raise UsageError(f"{r.title} has no students", where=r.id, remedy="Take runs of sdt.")
+        if r.spec["fingerprint"] != corpus.fingerprint:
+            raise UsageError("the run was trained on another corpus", where=r.id,
+                             remedy=f"Load {r.spec['corpus']} with the features that it was trained on.")
+        view, model = runs.views(r.spec, corpus, splits=[split])[split], r.model()
+        rows.append({m: robustness.score(Student(model, m), view, metric) for m in r.spec["modalities"]})
+    return pd.DataFrame(rows)
+
+
+def taught(settings: Mapping) -> bool:
+    """Whether a run's students learn anything: from the labels, or from who teaches them."""
+    return any(settings["loss_weights"][1:])
