@@ -25,6 +25,15 @@ DIALOGUERNN = {
         "declare-lab/conv-emotion, its MELD script"),
 }
 
+# Lesson rows fit a class: seconds a run. They are chosen by weighted F1 on validation, the mean of the lesson corpora
+# of seeds 0 and 1, one training each. There the linear probe has 92.1 on all modalities.
+LESSON = "our choice: the validation splits of lesson corpora, seconds a run"
+
+# A third of the default's time there (92.3; the best of 3).
+DIALOGUERNN["simulated-lesson", "smoke"] = Entry(
+    Recipe(epochs=8, batch_size=16, learning_rate=1e-2, weight_decay=3e-3),
+    {**DIALOGUERNN["*", "smoke"].settings, "dropout": 0.1, "output_dropout": 0.1}, LESSON)
+
 # The smoke recipe is the paper's model. The authors' later attention has scores in [-1, 1] and no residual, so that of
 # 15 turns none gives itself more than 1 / (1 + 14 e^-2), a third: mean validation F1 64.2 instead of 76.4, all else
 # being equal. The best but two of 21 configurations: 78.0; they have 78.1, with decays that others may not bear.
@@ -50,6 +59,11 @@ M2FNET = {
                          source="our choice: the paper names the means (3.6) and gives no number"),
 }
 
+# Half the default's time (93.7; it has 94.4).
+M2FNET["simulated-lesson", "smoke"] = replace(
+    M2FNET["*", "smoke"], source=LESSON,
+    recipe=replace(M2FNET["*", "smoke"].recipe, epochs=8, batch_size=8, learning_rate=2e-3))
+
 # Text as vectors; for words, one names a BERT (`runs.run(..., words=...)`, `--words`).
 # The smoke recipe counts turns in its windows: without positions (the paper mentions none) the turn before the target
 # cannot be told from older ones, so its window is short, too. Widths of 64 and less do not learn in so few steps (59 to
@@ -72,6 +86,14 @@ DIALOGUETRM = {
 DIALOGUETRM["avec2012", "smoke"] = replace(
     DIALOGUETRM["*", "smoke"], recipe=replace(DIALOGUETRM["*", "smoke"].recipe, epochs=60, warmup_steps=5),
     source="our choice: as everywhere, with as many epochs as steps are needed")
+
+# 94.0, and 76.6 for the text alone; K = 1, as what decides a turn is said in the one before. With K = 2 the text hardly
+# learns to look back (76.0 after 30 epochs, with 1 80.2), and without dropout it does so sooner. One of 26
+# configurations; a run takes 4 to 6 seconds, in which narrower models do not fit more epochs.
+DIALOGUETRM["simulated-lesson", "smoke"] = Entry(
+    replace(DIALOGUETRM["*", "smoke"].recipe, epochs=8, learning_rate=2e-3, warmup_steps=10),
+    {**DIALOGUETRM["*", "smoke"].settings, "feed_forward": 128, "bert_inner": 128, "context_turns": 1, "dropout": 0.0,
+     "bert_dropout": 0.0, "chunk": 512}, LESSON)
 
 # With a BERT to fine-tune: three epochs of MELD with MiniLM take 20 minutes of one core.
 DIALOGUETRM_ON_WORDS = {
