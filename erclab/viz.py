@@ -201,7 +201,8 @@ def words(rows: Sequence[tuple[str, Sequence[str], Sequence[float], int]], *, ti
     made, ((axis,),) = figure(figsize=(12, 0.9 + 0.24 * y))
     shade = matplotlib.colormaps["Blues"]
     for label, cells, top, heading in placed:
-        axis.text(0, top + 0.75, label, va="baseline", fontsize=12, weight="bold" if heading else "normal")
+        if label:
+            axis.text(0, top + 0.75, label, va="baseline", fontsize=12, weight="bold" if heading else "normal")
         for x, width, word, share, dark, framed in cells:
             axis.add_patch(Rectangle((x, top), width - 0.3, 1.15, facecolor=shade(0.9 * dark), lw=1.8 * framed,
                                      edgecolor="black" if framed else "none"))

@@ -22,23 +22,27 @@ from erclab.exhibits.catalogue import Runs
 from erclab.runs import Record
 
 SHOWN = 3  # utterances in a figure
+PROBE = "probe of "  # begins the names of the questions by which utterances are chosen, where nothing was planted
 STEPS = (4, 24)  # of their text: neither a single word nor half a page
 
 
 def alone(found: Runs) -> dict[str, Record]:
     """Modality -> the first run of the probe that saw it alone, where these runs have any."""
-    return {name.removesuffix(" alone"): records[0] for name, records in found.items() if name.endswith(" alone")}
+    return {name.removeprefix(PROBE): records[0] for name, records in found.items() if name.startswith(PROBE)}
 
 
 def chosen(corpus: Corpus, found: Runs, count: int = SHOWN) -> list[int]:
-    """Corpus rows of the most incongruent test utterances of a length that can be drawn.
+    """Corpus rows of the most incongruent test utterances of a length that can be drawn; where there is none, of the
+    first ones of such a length.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none either.
     """
-    rows = incongruity.examples(incongruity.select(corpus, alone(found)), corpus, count, STEPS)
+    selected = incongruity.select(corpus, alone(found))
+    rows = (incongruity.examples(selected, corpus, count, STEPS)
+            or incongruity.examples(selected.assign(incongruent=True), corpus, count, STEPS))
     if not rows:
-        raise UsageError(f"no incongruent utterance of {corpus.name} has {STEPS[0]} to {STEPS[1]} steps of text")
+        raise UsageError(f"no test utterance of {corpus.name} has {STEPS[0]} to {STEPS[1]} steps of text")
     return rows
 
 

@@ -59,6 +59,6 @@ def test_the_gate_follows_the_modality_that_carries_the_emotion(ask, dominant):
     strength = tuple(9.0 if m == dominant else 0.0 for m in ("text", "audio", "visual"))
     corpus = simulated.generate("tiny", frames=True, dialogues=(40, 6, 6), strength=strength, masked=0.0,
                                 incongruent=0.0, ambiguous=0.0, referential=0.0, offset=0.0)
-    record = ask("hct-mg", corpus, seeds=2, epochs=5, hidden=16, heads=2, layers=1, self_layers=1, kernel=5,
+    record = ask("hct-mg", corpus, epochs=5, hidden=16, heads=2, layers=1, self_layers=1, kernel=5,
                  learning_rate=5e-3, warmup_steps=0)
     assert record.data["curve"][-1]["model"]["primary"] == dominant, record.data["curve"][-1]["model"]

@@ -35,9 +35,9 @@ def test_agreement_is_zero_and_contradiction_one_bit():
     assert incongruity.disagreement(four, "emotion4") == pytest.approx(0.25, abs=1e-3)
 
 
-def test_disagreement_of_values_is_their_distance_where_signs_differ():
+def test_disagreement_of_values_is_their_distance_and_different_signs_come_first():
     one, other = np.array([[1.0], [2.0], [-1.0]]), np.array([[-0.5], [1.0], [-3.0]])
-    np.testing.assert_allclose(incongruity.disagreement([one, other], "sentiment"), [1.5, 0, 0])
+    np.testing.assert_allclose(incongruity.disagreement([one, other], "sentiment"), [7.5, 1, 2])
     np.testing.assert_allclose(incongruity.disagreement([one, other], "dimensional"), [1.5, 1, 2])
     with pytest.raises(UsageError, match="cannot contradict"):
         incongruity.disagreement([one], "sentiment")
@@ -86,8 +86,8 @@ def test_refused(lying):
         incongruity.lies(bare)
     with pytest.raises(UsageError, match="cannot contradict"):
         incongruity.select(bare, {"text": alone["text"]})
-    with pytest.raises(UsageError, match="disagree nowhere"):
-        incongruity.select(bare, {"text": alone["text"], "audio": alone["text"]})
+    same = incongruity.select(bare, {"text": alone["text"], "audio": alone["text"]})
+    assert not same["incongruent"].any()
 
 
 def test_predictions_in_words(tiny, tmp_path):

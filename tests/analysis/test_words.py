@@ -132,7 +132,7 @@ def told():
 
 
 def test_a_trained_reading_finds_the_planted_word_and_an_untrained_one_does_not(ask, told):
-    record = ask("mult", told, modalities=["text"], epochs=6, hidden=16, learning_rate=5e-3, batch_size=32,
+    record = ask("mult", told, modalities=["text"], epochs=20, hidden=32, heads=1, learning_rate=5e-3, batch_size=32,
                  warmup_steps=0, memory_layers=1, kernel_text=1)
     rows = [int(r) for r in told.rows("test") if told.frames["text"].lengths[r] > 1]
     trained = words.pointing(words.read(record, told, rows), told)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from sequence_corpora import exhibit, quick, values_like, without_text_in_training
 
 from erclab import corpora, published, sweep
 from erclab.analysis import incongruity, words
@@ -16,14 +17,6 @@ from erclab.exhibits import catalogue, hct_mg, sequence_tables, word_figures
 IDS = [f"H{i}" for i in range(1, 10)]
 
 
-def quick(questions):
-    """The same questions of models of a test's size."""
-    small = {"epochs": 1, "hidden": 8}
-    sizes = {"constant": {}, "linear-pooled": {}, "ef-lstm": small, "lf-lstm": small}
-    return {name: replace(q, settings={**q.settings, **sizes.get(q.model, small | {"heads": 2})})
-            for name, q in questions.items()}
-
-
 @pytest.fixture(scope="module")
 def answer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
@@ -31,26 +24,6 @@ def answer(tmp_path_factory):
     def answer(exhibit, corpus, seeds=2):
         return sweep.answers(quick(exhibit.questions(corpus)), corpus, seeds=seeds, progress=False, folder=folder)
     return answer
-
-
-def exhibit(name):
-    found, = catalogue.find([name])
-    return found
-
-
-def values_like(corpus):
-    """The corpus as a real one would be: sentiment only, words that are not there, nothing known of what is shown."""
-    keep = ["split", "dialogue", "turn", "speaker", "text"]
-    return replace(corpus, table=corpus.table[keep].assign(text="", label=-1), labels=(),
-                   annotations={"sentiment": corpus.annotations["sentiment"]})
-
-
-def without_text_in_training(corpus):
-    """As ICT-MMMO's: the words of the training split are not to be had."""
-    text = corpus.frames["text"]
-    train = set(corpus.rows("train"))
-    parts = [text[i][:0] if i in train else text[i] for i in range(len(corpus))]
-    return replace(values_like(corpus), frames={**corpus.frames, "text": type(text).pack(parts)})
 
 
 @pytest.mark.parametrize("name", IDS)
