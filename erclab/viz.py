@@ -189,6 +189,8 @@ def confusion(counts: np.ndarray, labels: Sequence[str], *, title: str, axis=Non
 def words(rows: Sequence[tuple[str, Sequence[str], Sequence[float], int]], *, title: str, columns: int = 104) -> Figure:
     """Sentences whose words are darker the more weight they have; the share of each, in percent, stands below it.
 
+    White is nothing, the darkest is three times what each word would get if all got the same.
+
     Args:
         rows: (label, words, weights, place of a word to frame or -1); a row without words is a heading.
         columns: characters to a line; what is longer goes on in the next.
@@ -203,7 +205,7 @@ def words(rows: Sequence[tuple[str, Sequence[str], Sequence[float], int]], *, ti
             if x + width > columns:
                 placed.append(("", cells, y, False))
                 y, x, cells = y + 2.0, 0, []
-            cells.append((x, width, word, share, share / max(shares), i == framed))
+            cells.append((x, width, word, share, min(share * len(sentence) / 3, 1.0), i == framed))
             x += width
         if cells:
             placed.append(("", cells, y, False))
@@ -211,12 +213,13 @@ def words(rows: Sequence[tuple[str, Sequence[str], Sequence[float], int]], *, ti
     made, ((axis,),) = figure(figsize=(12, 0.9 + 0.24 * y))
     shade = matplotlib.colormaps["Blues"]
     for label, cells, top, heading in placed:
-        axis.text(0, top + 0.75, label, va="baseline", fontsize=12, weight="bold" if heading else "normal")
+        if label:
+            axis.text(0, top + 0.75, label, va="baseline", fontsize=12, weight="bold" if heading else "normal")
         for x, width, word, share, dark, framed in cells:
-            axis.add_patch(Rectangle((x, top), width - 0.3, 1.15, facecolor=shade(0.85 * dark), lw=1.8 * framed,
+            axis.add_patch(Rectangle((x, top), width - 0.3, 1.15, facecolor=shade(0.9 * dark), lw=1.8 * framed,
                                      edgecolor="black" if framed else "none"))
             axis.text(x + (width - 0.3) / 2, top + 0.6, word, ha="center", va="center", family="monospace",
-                      fontsize=11.5, color="white" if dark > 0.7 else "black")
+                      fontsize=11.5, color="white" if dark > 0.6 else "black")
             axis.text(x + (width - 0.3) / 2, top + 1.55, f"{100 * share:.0f}", ha="center", va="center", fontsize=8.5)
     axis.set(xlim=(-0.3, columns), ylim=(y, -0.2), title=title)
     axis.set_axis_off()

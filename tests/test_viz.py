@@ -178,3 +178,29 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path, mon
     with pytest.raises(ErclabError, match=problem) as caught:
         viz.save(drawn(), "01_scores", "made")
     assert "\n" not in str(caught.value)
+
+
+def test_words_are_darker_the_more_weight_they_have_and_wrap():
+    sentence, weights = ["never", "a", "fan"], [3.0, 0.0, 1.0]
+    axis = viz.words([("An utterance", (), (), -1), ("read", sentence, weights, 0)], title="T").axes[0]
+    texts = [t.get_text() for t in axis.texts]
+    assert texts == ["An utterance", "read", "never", "75", "a", "0", "fan", "25"]
+    greys = [np.dot(p.get_facecolor()[:3], [0.3, 0.6, 0.1]) for p in axis.patches]
+    assert greys[0] < greys[2] < greys[1]  # darker with more, in grey as well
+    assert [p.get_linewidth() > 0 for p in axis.patches] == [True, False, False]
+    narrow = viz.words([("read", sentence, weights, -1)], title="T", columns=7).axes[0]
+    assert len({p.get_y() for p in narrow.patches}) == 3 and all(p.get_x() == 0 for p in narrow.patches)
+
+
+def test_a_chord_has_an_arc_as_long_as_what_is_given_and_says_how_much():
+    flows = pd.DataFrame([[0.2, 0.4], [0.1, 0.3]], ["a", "b"], ["a", "b"])
+    axis = viz.chord(flows, {"a": viz.BLUE, "b": viz.ORANGE}, title="T").axes[0]
+    arcs = [p for p in axis.patches if hasattr(p, "theta1")]
+    spans = [p.theta2 - p.theta1 for p in arcs]
+    assert spans[0] / spans[1] == pytest.approx(0.6 / 0.4) and sum(spans) < 360
+    texts = {t.get_text() for t in axis.texts}
+    assert {"a\n60 %", "b\n40 %", "20", "40", "10", "30"} == texts
+    ribbons = [p for p in axis.patches if not hasattr(p, "theta1")]
+    assert [to_hex(p.get_facecolor()[:3]) for p in ribbons] == [c.lower() for c in (viz.BLUE, viz.BLUE, viz.ORANGE)]
+    half = viz.chord(flows * 7, {"a": viz.BLUE, "b": viz.ORANGE}, title="T").axes[0]
+    assert {t.get_text() for t in half.texts} == texts  # shares, whatever the unit

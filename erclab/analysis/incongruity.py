@@ -18,6 +18,8 @@ from erclab.runs import Record
 
 SHARE = 0.1  # of a split: so many of the utterances whose modalities disagree most are called incongruent
 CHANNELS = ("audio", "visual")
+WORDS = {"audio": "voice", "visual": "face"}
+RANGE = 6.0  # of sentiment, from -3 to 3
 
 
 def planted(corpus: Corpus) -> bool:
@@ -46,8 +48,8 @@ def disagreement(predictions: Sequence[np.ndarray], task: str) -> np.ndarray:
     """(N,) how far predictions from one modality each contradict one another; 0 where they agree.
 
     `emotion`, `emotion4`: Jensen-Shannon divergence of the distributions over labels in bits, for `emotion4` the mean
-    over its four. `sentiment`: the distance between the most positive and the most negative one if they differ in
-    sign, else 0. `dimensional`: the same distance, whatever the sign, mean over dimensions.
+    over its four. `sentiment`: the distance between the most positive and the most negative one, and `RANGE` more if
+    they differ in sign, so that these come first. `dimensional`: the distance, mean over dimensions.
 
     Args:
         predictions: (N, C) of each modality, as `erclab.tasks.predictions` has them.
@@ -60,7 +62,8 @@ def disagreement(predictions: Sequence[np.ndarray], task: str) -> np.ndarray:
     x = np.stack([np.asarray(p, dtype=np.float64) for p in predictions])  # (M, N, C)
     if task in ("sentiment", "dimensional"):
         apart = x.max(0) - x.min(0)
-        return np.where((x.max(0) > 0) & (x.min(0) < 0), apart, 0.0)[:, 0] if task == "sentiment" else apart.mean(1)
+        differ = (x.max(0) > 0) & (x.min(0) < 0)
+        return (apart + RANGE * differ)[:, 0] if task == "sentiment" else apart.mean(1)
     p = np.exp(x).reshape(*x.shape[:2], -1, 2 if task == "emotion4" else x.shape[2])
     return (_entropy(p.mean(0)) - _entropy(p).mean(0)).mean(-1)
 
@@ -69,13 +72,13 @@ def select(corpus: Corpus, alone: Mapping[str, Record] | None = None, split: str
     """The utterances of a split (index: corpus row): `incongruent`, `score` (to rank them by) and `why`, in words.
 
     Where it was planted: voice or face shows another emotion; the score is how many do, plus the intensity. Else the
-    `SHARE` of utterances whose modalities, each read by a model of its own, disagree most.
+    `SHARE` of utterances whose modalities, each read by a model of its own, disagree most; none if none disagree.
 
     Args:
         alone: modality -> a run of it alone, needed where nothing was planted.
 
     Raises:
-        UsageError: nothing was planted, and there are fewer than two such runs, or they do not disagree anywhere.
+        UsageError: nothing was planted, and there are fewer than two such runs.
     """
     if planted(corpus):
         found = lies(corpus, split)
@@ -91,15 +94,10 @@ def select(corpus: Corpus, alone: Mapping[str, Record] | None = None, split: str
     incongruent = np.zeros(len(score), dtype=bool)
     incongruent[order[:max(round(SHARE * len(score)), 1)]] = True
     incongruent &= score > 0
-    if not incongruent.any():
-        raise UsageError(f"the modalities of {corpus.name} disagree nowhere in the {split} split")
     read = [reading(alone[m], x) for m, x in predictions.items()]
     why = [", ".join(f"{m} alone: {words[i]}" for m, words in zip(alone, read, strict=True)) if incongruent[i] else ""
            for i in range(len(score))]
     return pd.DataFrame({"incongruent": incongruent, "score": score, "why": why}, index=corpus.rows(split))
-
-
-WORDS = {"audio": "voice", "visual": "face"}
 
 
 def examples(selected: pd.DataFrame, corpus: Corpus, count: int, steps: tuple[int, int] = (1, 1_000_000)) -> list[int]:

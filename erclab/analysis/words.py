@@ -119,25 +119,31 @@ def names(corpus: Corpus, row: int) -> list[str]:
     return words if len(words) == steps else [f"{i + 1}" for i in range(steps)]
 
 
-def pointing(weights: Mapping[int, np.ndarray], corpus: Corpus) -> dict[str, float]:
-    """Does the heaviest word of an utterance be the planted one?
+def pointing(weights: Mapping[int, np.ndarray], corpus: Corpus, reach: int = 0) -> dict[str, float]:
+    """Is the heaviest word of an utterance the planted one?
+
+    Args:
+        reach: a word so many steps beside the planted one is a hit as well: a convolution carries what a word says
+            to its neighbours, and a model may read it there.
 
     Returns:
         `hit`, the share of utterances in which it is; `chance`, that of a word at random; `weight`, the mean share of
-        the weight that the planted word has; `n` utterances.
+        the weight that the planted word (and what is within reach) has; `n` utterances.
 
     Raises:
         UsageError: nobody knows which word is the salient one.
     """
     if "salient_word" not in corpus.table:
         raise UsageError(f"nobody knows the salient words of {corpus.name}", remedy="Use a simulated corpus.")
-    planted = corpus.table["salient_word"]
-    some = {row: w for row, w in weights.items() if len(w) > 1}
-    if not some:
+    found = []
+    for row, w in weights.items():
+        if len(w) > 1:
+            near = np.abs(np.arange(len(w)) - corpus.table["salient_word"].iloc[row]) <= reach
+            found.append((near[w.argmax()], near.mean(), w[near].sum() / w.sum()))
+    if not found:
         raise UsageError("no utterance has two words to choose from")
-    return {"hit": float(np.mean([int(w.argmax()) == planted[row] for row, w in some.items()])),
-            "chance": float(np.mean([1 / len(w) for w in some.values()])),
-            "weight": float(np.mean([w[planted[row]] / w.sum() for row, w in some.items()])), "n": len(some)}
+    hit, chance, weight = np.mean(found, axis=0)
+    return {"hit": float(hit), "chance": float(chance), "weight": float(weight), "n": len(found)}
 
 
 def evenness(attention: np.ndarray) -> float:

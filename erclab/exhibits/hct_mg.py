@@ -32,7 +32,7 @@ def alone_questions(corpus: Corpus) -> dict[str, Question]:
     """The quick probes of one modality each, by whose disagreement utterances are chosen where nothing was planted."""
     if incongruity.planted(corpus):
         return {}
-    return {f"{m} alone": Question("linear-pooled", {"modalities": (m,), "task": corpus.tasks[0]})
+    return {f"{word_figures.PROBE}{m}": Question("linear-pooled", {"modalities": (m,), "task": corpus.tasks[0]})
             for m in tables.modalities(corpus)}
 
 

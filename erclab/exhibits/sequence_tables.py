@@ -9,7 +9,7 @@ import pandas as pd
 
 from erclab import metrics, models, published, runs
 from erclab.analysis import statistics
-from erclab.corpora import SPLITS, Corpus
+from erclab.corpora import SPLITS, Corpus, simulated
 from erclab.exhibits import scores
 from erclab.exhibits.catalogue import Runs
 from erclab.exhibits.lacks import Lacks
@@ -93,13 +93,15 @@ def table(found: Runs, corpus: Corpus, paper: str) -> pd.DataFrame:
     for row in printed(paper, corpus, names):
         rows[row.pop("whose"), row.pop("model")] = row
     made = pd.DataFrame(rows).T.rename_axis(["whose", "model"])
-    return made.fillna("")
+    return made.replace("nan", "").fillna("")  # a constant has no correlation
 
 
 def missing_setting(corpus: Corpus) -> str:
     """Why ours has rows of one setting only, in words."""
     if aligned(corpus):
         return f"unaligned: {corpus.name} comes with one step per word in every modality"
+    if corpus.name in simulated.NAMES:
+        return "aligned: train the same on erclab.corpora.align.to_words(corpus)"
     return f"aligned: {corpus.name} does not say when its words are spoken, nor does it come averaged over them"
 
 

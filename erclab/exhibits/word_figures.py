@@ -22,23 +22,27 @@ from erclab.exhibits.catalogue import Runs
 from erclab.runs import Record
 
 SHOWN = 3  # utterances in a figure
+PROBE = "probe of "  # begins the names of the questions by which utterances are chosen, where nothing was planted
 STEPS = (4, 24)  # of their text: neither a single word nor half a page
 
 
 def alone(found: Runs) -> dict[str, Record]:
     """Modality -> the first run of the probe that saw it alone, where these runs have any."""
-    return {name.removesuffix(" alone"): records[0] for name, records in found.items() if name.endswith(" alone")}
+    return {name.removeprefix(PROBE): records[0] for name, records in found.items() if name.startswith(PROBE)}
 
 
 def chosen(corpus: Corpus, found: Runs, count: int = SHOWN) -> list[int]:
-    """Corpus rows of the most incongruent test utterances of a length that can be drawn.
+    """Corpus rows of the most incongruent test utterances of a length that can be drawn; where there is none, of the
+    first ones of such a length.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none either.
     """
-    rows = incongruity.examples(incongruity.select(corpus, alone(found)), corpus, count, STEPS)
+    selected = incongruity.select(corpus, alone(found))
+    rows = (incongruity.examples(selected, corpus, count, STEPS)
+            or incongruity.examples(selected.assign(incongruent=True), corpus, count, STEPS))
     if not rows:
-        raise UsageError(f"no incongruent utterance of {corpus.name} has {STEPS[0]} to {STEPS[1]} steps of text")
+        raise UsageError(f"no test utterance of {corpus.name} has {STEPS[0]} to {STEPS[1]} steps of text")
     return rows
 
 
@@ -54,19 +58,19 @@ def frames_by_words(corpus: Corpus, found: Runs, row: int | None = None) -> Figu
     records = found["MulT"]
     attention = np.mean([words.maps(r, corpus, row)["text_from_visual"] for r in records], axis=0)
     sentence, rate = words.names(corpus, row), corpus.frames["visual"].rate or 1.0
-    made, ((axis,),) = viz.figure(figsize=(10, 1.8 + 0.36 * len(sentence)))
+    made, ((axis,),) = viz.figure(figsize=(10.5, 1.8 + 0.36 * len(sentence)))
     image = axis.imshow(attention * attention.shape[1], cmap="cividis", aspect="auto", interpolation="nearest",
                         extent=(0, attention.shape[1] / rate, len(sentence) - 0.5, -0.5))
     made.colorbar(image, ax=axis, label="attention, times that to\nall frames alike")
     even = np.mean([words.evenness(words.maps(r, corpus, row)["text_from_visual"]) for r in records])
-    title = f"{_said(corpus, row)}\n{100 * even:.0f} % as even as attention can be"
+    title = f"Attention here is {100 * even:.0f} % as even as it can be ({_said(corpus, row)})"
     if "burst_start" in corpus.table:
         at = corpus.table.iloc[row]
         start, end = at["burst_start"] - LEAD_SECONDS["visual"], at["burst_end"] - LEAD_SECONDS["visual"]
         axis.add_patch(Rectangle((max(start, 0), at["salient_word"] - 0.5), end - max(start, 0), 1, fill=False, lw=3,
                                  edgecolor=viz.RED))
         ratio = np.mean([inside.focus(r, corpus)["ratio"]["text_from_visual"] for r in records])
-        title += f"; over the test split {ratio:.2f} times the even share on what was planted (framed)"
+        title += f"\nWhat was planted (framed) gets {ratio:.2f} times an even share, over all test utterances"
     axis.set(yticks=range(len(sentence)), yticklabels=sentence, title=title,
              xlabel="seconds of the face" if corpus.frames["visual"].rate else "steps of the face")
     axis.title.set_fontsize(12)
@@ -110,13 +114,18 @@ def agreement(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray]) ->
 
 
 def finding(corpus: Corpus, tables: Mapping[str, words.ByRow], what: str) -> str:
-    """The title: over the whole test split, how often the heaviest word is the planted one, or the same one."""
+    """The title: over the whole test split, how often the heaviest word is the planted one, or the same one.
+
+    Beside the planted word counts apart: a convolution of three words carries its meaning there.
+    """
     (one, other), names = tables.values(), list(tables)
     if "salient_word" in corpus.table:
-        hits = {name: words.pointing(table, corpus) for name, table in tables.items()}
-        told = ", ".join(f"{name}: {100 * h['hit']:.0f} %" for name, h in hits.items())
-        return (f"How often {what} at the planted word (framed), all test utterances\n"
-                f"{told}; a word at random: {100 * hits[names[0]]['chance']:.0f} %")
+        hits = {name: [words.pointing(table, corpus, reach) for reach in (0, 1)] for name, table in tables.items()}
+        told = "; ".join(f"{name} {100 * at['hit']:.0f} and {100 * near['hit']:.0f} %"
+                         for name, (at, near) in hits.items())
+        at, near = hits[names[0]]
+        return (f"How often {what} at the planted word (framed), and there or beside it, in all test utterances:\n"
+                f"{told}; a word at random {100 * at['chance']:.0f} and {100 * near['chance']:.0f} %")
     same = agreement(one, other)
     return (f"{names[0]} and {names[1]} have the same heaviest word in {100 * same['same']:.0f} % of test utterances\n"
             f"(by chance in {100 * same['chance']:.0f} %)")

@@ -1,0 +1,84 @@
+"""LMR-CBT's exhibits: sizes that follow from Table 1, variants, and the tables by task and setting."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from sequence_corpora import exhibit, quick, values_like, without_text_in_training
+
+from erclab import models, sweep
+from erclab.corpora import simulated
+from erclab.corpora.align import to_words
+from erclab.errors import UsageError
+from erclab.exhibits import catalogue, lmr_cbt
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+
+    def answer(exhibit, corpus, seeds=2):
+        return sweep.answers(quick(exhibit.questions(corpus)), corpus, seeds=seeds, progress=False, folder=folder)
+    return answer
+
+
+@pytest.mark.parametrize("name", ["L2", "L3", "L4", "L5", "L6"])
+def test_builds_and_refuses(answer, tiny, name):
+    found = exhibit(name)
+    made = catalogue.build(found, tiny, answer(found, tiny, seeds=1))
+    assert isinstance(made, Figure if name == "L6" else pd.DataFrame) and found.paper == "LMR-CBT"
+    assert found.lacks(simulated.generate("tiny")) == "it has no sequences"
+    values = values_like(tiny)
+    if name == "L3":
+        assert "not emotion4" in found.lacks(values)
+        with pytest.raises(UsageError, match="cannot be built"):
+            catalogue.build(found, values, {})
+    else:
+        catalogue.build(found, values, answer(found, values, seeds=1))
+    spoken = without_text_in_training(tiny)
+    if name in ("L4", "L5", "L6"):  # audio takes the text's place
+        catalogue.build(found, spoken, answer(found, spoken, seeds=1))
+    else:
+        assert found.lacks(spoken)
+
+
+def test_sizes_follow_from_table_1():
+    made = catalogue.build(exhibit("L1"), simulated.generate("tiny"), {})
+    assert set(made.columns.get_level_values(0)) == {"mosi", "mosei", "iemocap"}
+    for corpus, agrees in {"mosei": "yes", "mosi": "no", "iemocap": "no"}.items():
+        theirs, ours = made[corpus, "published"], made[corpus, "ours"]
+        said = [what for what in made.index if theirs[what] != "" and ours[what] != ""]
+        assert len(said) == 9 and all(theirs[what] == ours[what] for what in said)
+        cls = models.info("lmr-cbt").cls
+        assert ours["parameters that follow"] == f"{models.parameter_count(cls(cls.paper(corpus))):,}"
+        assert ours["rounds to what is printed"] == agrees
+    assert made["mosei", "ours"]["the authors' code"] == "406,523"
+
+
+def test_variants_are_other_models_and_published_beside_mosei(answer, tiny):
+    found = exhibit("L2")
+    mosei = replace(values_like(tiny), name="mosei-mult")
+    made = catalogue.build(found, mosei, answer(found, mosei))
+    assert list(made.index) == list(lmr_cbt.VARIANTS)
+    assert made["published"].tolist() == [51.8, 50.6, 50.7, 51.1]
+    assert made["parameters"].nunique() >= 2 and "verdict" in made
+
+
+@pytest.mark.parametrize(("name", "column"), [("L3", "sad, weighted F1"), ("L4", "7-class accuracy")])
+def test_the_setting_that_is_missing_is_said(answer, tiny, name, column):
+    found = exhibit(name)
+    for corpus, here, missing in ((tiny, "unaligned", "aligned"), (to_words(tiny), "aligned", "unaligned")):
+        made = catalogue.build(found, corpus, answer(found, corpus, seeds=1))
+        whose = made.index.get_level_values("whose")
+        assert list(whose) == [f"ours, {here}"] * 7 + [f"ours, {missing}"]
+        assert made.index.get_level_values("model")[-1].startswith("none: ")
+        assert (made[column].iloc[:-1] != "").all() and (made.iloc[-1] == "").all()
+
+
+def test_size_against_score_has_every_trained_model_beside_the_papers(answer, tiny):
+    found = exhibit("L6")
+    made = catalogue.build(found, tiny, answer(found, tiny, seeds=1))
+    ours, theirs = made.axes
+    assert len(ours.get_legend().get_texts()) == 6 and len(theirs.get_legend().get_texts()) == 3
+    assert "EF-LSTM is the smallest" in made.get_suptitle()
