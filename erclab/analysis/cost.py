@@ -32,7 +32,7 @@ def operations(spec: RunSpec, corpus: Corpus, items: int = 8) -> float:
     return total / utterances
 
 
-def seconds(spec: RunSpec, corpus: Corpus, items: int = 16, rounds: int = 3) -> float:
+def seconds(spec: RunSpec, corpus: Corpus, items: int = 16, rounds: int = 2) -> float:
     """The least time of some rounds that a run's model takes for a step on this machine's processor: forward and
     backward on the first dialogues (or utterances) of the training split, without the optimiser's update.
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import metrics, models, published, viz
+from erclab import models, published, viz
 from erclab.analysis.inside import gate_weights
 from erclab.corpora import MODALITIES, Corpus, simulated
 from erclab.errors import UsageError
@@ -112,8 +112,7 @@ def _with_published(table: pd.DataFrame, paper: str, corpus: str) -> pd.DataFram
     known = published.scores(paper, corpus)
     known = known[(known["model"] == paper) & known["metric"].isin(names.values())]
     for (exhibit, setting), rows in known.groupby(["exhibit", "setting"], sort=False):
-        value = {r.metric: f"{r.value:.3f}" if r.metric in metrics.PLAIN else f"{r.value:.1f}"
-                 for r in rows.itertuples()}
+        value = {r.metric: f"{r.value:g}" for r in rows.itertuples()}
         legend = ", ".join(filter(None, (models.info(paper).title, "published", exhibit, setting)))
         table.loc[legend] = [value.get(names.get(column), "") for column in table]
     return table

@@ -39,7 +39,7 @@ def kinds(corpus: Corpus, runs: Runs) -> pd.DataFrame:
     """
     metric, made = ablation.chosen_metric(runs), ablation.table(runs)
     for name, records in runs.items():
-        if not students.taught(records[0].spec["settings"]):
+        if not students.taught(_settings(runs, name)):
             continue
         for m, x in students.scores(records, corpus, metric).items():
             made.loc[name, f"student of {m}"] = statistics.summarise(x).text(metric not in metrics.PLAIN)
@@ -55,7 +55,7 @@ def student_gains(corpus: Corpus, runs: Runs, reference: str = LABELS) -> pd.Dat
     base, rows = students.scores(runs[reference], corpus, metric), {}
     factor = 1 if metric in metrics.PLAIN else 100
     for name, records in runs.items():
-        if name == reference or not students.taught(records[0].spec["settings"]):
+        if name == reference or not students.taught(_settings(runs, name)):
             continue
         for m, x in students.scores(records, corpus, metric).items():
             found = statistics.paired(x, base[m])
@@ -99,12 +99,12 @@ def temperature(corpus: Corpus, runs: Runs) -> Figure:
     below = {name: _students(records, corpus, metric) for name, records in runs.items()}
     made, axes = viz.figure(1, 2, figsize=(12, 4.8))
     factor = 1 if metric in metrics.PLAIN else 100
-    for axis, who, values in zip(axes[0], ("Fused", "Students"), (fused, below), strict=True):
+    for axis, who, values in zip(axes[0], ("Fused prediction", "Mean of the students"), (fused, below), strict=True):
         for (name, table), colour, marker in zip(_lines(runs, values).items(), viz.CYCLE, viz.MARKERS, strict=False):
             viz.band(axis, factor * table, colour=colour, marker=marker, ms=7, label=name)
         base = factor * statistics.summarise(values[LABELS]).mean
         axis.axhline(base, color=viz.GREY, ls="--", lw=1.8, label="without soft labels")
-        axis.set(title=f"{who}: {_finding(runs, values, factor)}", xlabel="temperature",
+        axis.set(title=f"{who}: {_finding(runs, values, metric)}", xlabel="temperature",
                  ylabel=f"{TITLES[metric]}, test split" + (" (%)" if factor > 1 else ""))
         axis.set_xscale("log", base=2)
         axis.set_xticks(TEMPERATURES, [f"{tau:g}" for tau in TEMPERATURES])
@@ -121,8 +121,8 @@ def _students(records: Sequence[Record], corpus: Corpus, metric: str) -> np.ndar
 def _lines(runs: Runs, values: dict[str, np.ndarray]) -> dict[str, pd.DataFrame]:
     """Scaling -> index temperatures, columns seeds."""
     rows: dict[str, dict[float, np.ndarray]] = {SCALED: {}, UNSCALED: {}}
-    for name, records in runs.items():
-        settings = records[0].spec["settings"]
+    for name in runs:
+        settings = _settings(runs, name)
         tau = settings["temperature"]
         for line, scaled in ((SCALED, True), (UNSCALED, False)):
             if name != LABELS and (settings["tau_squared"] == scaled or tau == 1):
@@ -130,9 +130,13 @@ def _lines(runs: Runs, values: dict[str, np.ndarray]) -> dict[str, pd.DataFrame]
     return {line: pd.DataFrame(found).T.sort_index() for line, found in rows.items() if found}
 
 
-def _finding(runs: Runs, values: dict[str, np.ndarray], factor: float) -> str:
+def _finding(runs: Runs, values: dict[str, np.ndarray], metric: str) -> str:
     """In words, what the best temperature gives beyond labels alone, as `ablation.verdict` judges it."""
     best = max((name for name in values if name != LABELS), key=lambda name: values[name].mean())
-    found = statistics.paired(values[best], values[LABELS])
-    tau = runs[best][0].spec["settings"]["temperature"]
-    return f"best at {tau:g}, {factor * found['difference']:+.1f} points ({ablation.verdict(found)})"
+    found, plain = statistics.paired(values[best], values[LABELS]), metric in metrics.PLAIN
+    gain = f"{found['difference']:+.3f}" if plain else f"{100 * found['difference']:+.1f} points"
+    return f"{gain} at best\n(temperature {_settings(runs, best)['temperature']:g}, {ablation.verdict(found)})"
+
+
+def _settings(runs: Runs, name: str) -> dict:
+    return runs[name][0].spec["settings"]

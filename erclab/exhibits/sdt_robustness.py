@@ -35,8 +35,8 @@ def costs(corpus: Corpus, runs: Runs, world: World | None = None) -> pd.DataFram
     """What it costs to be without each modality, in points of the score; a row per modality.
 
     `lost when asked`: the model was trained with it, and every utterance of the test split lacks it. `retrained
-    without`: the model never had it, the deviation over seeds beside it. `the oracle`: what the exact posterior loses,
-    for which the whole dialogue is seen; only of emotions on a simulated corpus.
+    without`: the model never had it; `low` and `high` of its 95 % interval, paired over seeds. `the oracle`: what the
+    exact posterior loses that sees the whole dialogue; only of emotions on a simulated corpus.
 
     Args:
         world: of a simulated corpus that is no preset.
@@ -47,10 +47,8 @@ def costs(corpus: Corpus, runs: Runs, world: World | None = None) -> pd.DataFram
     rows = {}
     for m, table in gone.items():
         rows[m] = {LOST: factor * (table.loc[0.0] - table.loc[1.0]).mean()}
-        if f"without {m}" in runs:
-            both = statistics.paired(statistics.values(whole, metric), statistics.values(runs[f"without {m}"], metric))
-            rows[m] |= {RETRAINED: factor * both["difference"], "low": factor * both["low"],
-                        "high": factor * both["high"]}
+        both = statistics.paired(statistics.values(whole, metric), statistics.values(runs[f"without {m}"], metric))
+        rows[m] |= {RETRAINED: factor * both["difference"], "low": factor * both["low"], "high": factor * both["high"]}
     made = pd.DataFrame(rows).T
     world = world or (simulated.world_of(simulated.NAMES[corpus.name]) if corpus.name in simulated.NAMES else None)
     if world and metric in ORACLES and whole[0].task == "emotion":
@@ -72,22 +70,34 @@ def figure(corpus: Corpus, runs: Runs) -> Figure:
     Right of the share 1: a model that never had the modality, and where it is known, what the oracle loses.
     """
     metric, table = ablation.chosen_metric(runs), costs(corpus, runs)
-    made, axes = viz.figure(1, 2, figsize=(12.5, 5), sharey=True)
-    unit = TITLES[metric] + ("" if metric in metrics.PLAIN else " (points)")
-    for axis, kind in zip(axes[0], ("missing", "noise"), strict=True):
-        for m, found in falls(runs[WHOLE], corpus, kind, metric).items():
-            viz.band(axis, found, colour=viz.MODALITY[m], marker=viz.MARKERS[list(viz.MODALITY).index(m)], ms=7,
+    found = {kind: falls(runs[WHOLE], corpus, kind, metric) for kind in robustness.RATES}
+    made, axes = viz.figure(1, 2, figsize=(12.5, 5))
+    for axis, curves in zip(axes[0], found.values(), strict=True):
+        for m, fall in curves.items():
+            viz.band(axis, fall, colour=viz.MODALITY[m], marker=viz.MARKERS[list(viz.MODALITY).index(m)], ms=7,
                      label=f"{m}, test split only")
         axis.axhline(0, color="black", lw=1)
+    axes[0, 1].sharey(axes[0, 0])
     _marks(axes[0, 0], table)
-    worst = table[LOST].idxmax()
-    title = f"Without {worst}: −{table.loc[worst, LOST]:.0f} points"
-    if RETRAINED in table:
-        title += f", retrained −{table.loc[worst, RETRAINED]:.0f}"
-    axes[0, 0].set(title=title, xlabel="share of utterances without the modality", ylabel=f"change in {unit}")
-    axes[0, 1].set(title="Noise", xlabel="noise (deviations of each feature)")
+    worst, digits = table[LOST].idxmax(), 2 if metric in metrics.PLAIN else 0
+    axes[0, 0].set(title=f"Without {worst}: {-table.loc[worst, LOST]:+.{digits}f}, retrained "
+                   f"{-table.loc[worst, RETRAINED]:+.{digits}f}", xlabel="share of utterances without the modality",
+                   ylabel=f"change in {TITLES[metric]}" + ("" if metric in metrics.PLAIN else " (points)"))
+    axes[0, 1].set(title=_noise_against_absence(found), xlabel="noise (deviations of each feature)")
     made.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return made
+
+
+def _noise_against_absence(found: dict[str, dict[str, pd.DataFrame]]) -> str:
+    """From which noise on a modality is worse than none, on average over those that can be noisy."""
+    noisy = found["noise"]
+    if not noisy:
+        return "Words cannot be noisy"
+    gone = np.mean([found["missing"][m].loc[1.0].mean() for m in noisy])
+    curve = sum(table.mean(axis=1) for table in noisy.values()) / len(noisy)
+    worse = curve.index[curve < gone]
+    return (f"Noise of {worse[0]:g} deviations is worse than absence" if len(worse) else
+            f"Noise of up to {curve.index[-1]:g} deviations is no worse than absence")
 
 
 def falls(records: Sequence[Record], corpus: Corpus, kind: str, metric: str) -> dict[str, pd.DataFrame]:
@@ -104,13 +114,12 @@ def _marks(axis, table: pd.DataFrame) -> None:
         if column not in table:
             continue
         for i, m in enumerate(table.index):
-            axis.plot(x, -table.loc[m, column], marker, ms=13 if marker == "*" else 8, color=viz.MODALITY[m],
+            at = x + 0.022 * (i - (len(table) - 1) / 2)
+            axis.plot(at, -table.loc[m, column], marker, ms=13 if marker == "*" else 8, color=viz.MODALITY[m],
                       mec="black", mew=0.8, ls="none", zorder=4)
             if column == RETRAINED:
-                axis.plot([x, x], [-table.loc[m, "low"], -table.loc[m, "high"]], color=viz.MODALITY[m], lw=1.5)
-            if i == 0:
-                axis.plot([], [], marker, ms=11 if marker == "*" else 8, color="white", mec="black", ls="none",
-                          label=label)
+                axis.plot([at, at], [-table.loc[m, "low"], -table.loc[m, "high"]], color=viz.MODALITY[m], lw=1.5)
+        axis.plot([], [], marker, ms=11 if marker == "*" else 8, color="white", mec="black", ls="none", label=label)
     axis.axvline(1.035, color=viz.GREY, lw=1, ls=":")
 
 
