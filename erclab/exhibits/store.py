@@ -36,6 +36,18 @@ class Store:
                               remedy="Free some space or choose another folder (--out).") from None
         return path
 
+    def table(self, name: str) -> pd.DataFrame:
+        """A stored table.
+
+        Raises:
+            ErclabError: there is none.
+        """
+        try:
+            return pd.read_csv(self.folder / f"{name}.csv", index_col=0, keep_default_na=False)
+        except (OSError, ValueError) as error:
+            raise ErclabError(f"{name} is not stored as a table ({error})", where=self.folder,
+                              remedy=f"Build it: erclab exhibits {name} --train.") from None
+
     def runs(self, name: str) -> list[str] | None:
         """The ids of the runs that a stored exhibit was made from; None if none is stored."""
         try:

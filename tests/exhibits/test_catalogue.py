@@ -98,7 +98,9 @@ def test_a_stored_exhibit_is_none_without_its_file_and_a_full_disk_is_one_line(t
     store = Store(tmp_path / "x")
     assert store.runs("S1") is None
     path = store.write("S1", pd.DataFrame({"a": [1]}), ["one", "one", "two"])
-    assert store.runs("S1") == ["one", "two"]
+    assert store.runs("S1") == ["one", "two"] and store.table("S1").loc[0, "a"] == 1
+    with pytest.raises(ErclabError, match=r"S2 is not stored.*erclab exhibits S2 --train"):
+        store.table("S2")
     path.unlink()
     assert store.runs("S1") is None
     (tmp_path / "file").write_text("")
