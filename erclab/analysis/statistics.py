@@ -29,8 +29,13 @@ class Summary:
         return " ± ".join(parts) if self.n > 1 else parts[0]
 
 
-def values(records: Sequence[Record | Pooled], metric: str = "weighted_f1", split: str = "test") -> np.ndarray:
-    """(seeds,) one score per run."""
+# The score of a task that a figure shows where none is asked for; higher is better in all of them.
+SHOWN = {"emotion": "weighted_f1", "emotion4": "weighted_f1", "sentiment": "acc2_non0", "dimensional": "correlation"}
+
+
+def values(records: Sequence[Record | Pooled], metric: str | None = None, split: str = "test") -> np.ndarray:
+    """(seeds,) one score per run; by default what is `SHOWN` of their task."""
+    metric = metric or SHOWN[records[0].task]
     return np.array([np.nan if (x := r.scores(split)[metric]) is None else x for r in records])
 
 

@@ -23,7 +23,7 @@ def table(runs: Runs, *, metric: str | None = None, published: Mapping[str, floa
     and points; an error or a correlation as it is.
 
     Args:
-        metric: a headline of the runs' task; by default the one that chooses epochs.
+        metric: a headline of the runs' task; by default the one that is shown of it.
         published: the name of a row -> what the paper reports of it.
     """
     reference = next(iter(runs))
@@ -55,11 +55,8 @@ def verdict(found: Mapping[str, float]) -> str:
 
 
 def chosen_metric(runs: Runs) -> str:
-    """The metric by which epochs are chosen in the task of these runs, if higher is better, else the first headline
-    of which that is so."""
-    task = next(iter(runs.values()))[0].task
-    metric, sign = metrics.SELECT[task]
-    return metric if sign > 0 else next(m for m in metrics.HEADLINES[task] if m != metric)
+    """What is shown of the task of these runs, see `erclab.analysis.statistics.SHOWN`."""
+    return statistics.SHOWN[next(iter(runs.values()))[0].task]
 
 
 def differences(runs: Runs, *, title: str, metric: str | None = None) -> Figure:

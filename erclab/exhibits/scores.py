@@ -38,14 +38,17 @@ def table(groups: Mapping[str, Sequence[Record | Pooled]], split: str = "test") 
     }).T
 
 
-def bars(groups: Mapping[str, Sequence[Record]], metric: str = "weighted_f1", *, title: str,
+def bars(groups: Mapping[str, Sequence[Record]], metric: str | None = None, *, title: str,
          reference: Mapping[str, float] | None = None) -> Figure:
-    """One bar per group with its seeds. Groups named after a modality get that modality's colour."""
+    """One bar per group with its seeds; of what is shown of their task, if no metric is named. Groups named after a
+    modality get that modality's colour. `reference` is in percent."""
+    metric = metric or statistics.SHOWN[next(iter(groups.values()))[0].task]
+    unit = "× 100" if metric in metrics.PLAIN else "(%)"
     colours = {name: next((c for m, c in viz.MODALITY.items() if f"{m} alone" in name),
                           viz.PURPLE if records[0].data["parameters"]["all"] else viz.GREY)
                for name, records in groups.items()}
     return viz.seed_bars({name: statistics.values(records, metric) for name, records in groups.items()},
-                         title=title, xlabel=f"{TITLES[metric]} on the test split (%)", colours=colours,
+                         title=title, xlabel=f"{TITLES[metric]} on the test split {unit}", colours=colours,
                          reference=reference)
 
 

@@ -77,7 +77,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 
 
 def record(seed, tmp_path, **protocols):
-    return Record({"id": f"r{seed}", "spec": {"model": "sdt", "seed": seed}, "protocols": protocols},
+    return Record({"id": f"r{seed}", "spec": {"model": "sdt", "seed": seed, "task": "emotion"}, "protocols": protocols},
                   tmp_path / f"r{seed}.json")
 
 
