@@ -35,8 +35,8 @@ def learning(corpus: Corpus, runs: Runs) -> Figure:
     """Figure 2: loss, accuracy and F1 per epoch; mean and deviation over seeds.
 
     The loss is that of the training split (with dropout), the scores are those of the validation split: a training
-    scores nothing else in every epoch. Stars are the scores of the chosen epoch on the training split, at the mean
-    chosen epoch, from a forward pass of the weights that were kept: their distance from the curve is overfitting.
+    scores nothing else in every epoch. Stars are each seed's scores on the training split in its chosen epoch, from a
+    forward pass of the weights that were kept: their distance from the curve is overfitting.
     """
     records = runs[TITLE]
     made, ((loss, accuracy, f1),) = viz.figure(1, 3, figsize=(15, 4.8))
@@ -45,12 +45,11 @@ def learning(corpus: Corpus, runs: Runs) -> Figure:
 
     viz.curves({"training": column("train.total")}, title="Loss", ylabel="weighted loss per utterance"
                if records[0].spec["recipe"]["class_weights"] else "loss per utterance", axis=loss)
-    chosen = float(np.mean([r.epoch() for r in records]))
     seen = [training_scores(r, corpus) for r in records]
     for axis, metric in ((accuracy, "accuracy"), (f1, "weighted_f1")):
-        viz.curves({"validation": column(f"valid.{metric}")}, ylabel=scores.TITLES[metric], marked=chosen, axis=axis,
+        viz.curves({"validation": column(f"valid.{metric}")}, ylabel=scores.TITLES[metric], axis=axis,
                    title=f"{scores.TITLES[metric][0].upper()}{scores.TITLES[metric][1:]}")
-        axis.plot([chosen] * len(seen), [s[metric] for s in seen], "*", color=viz.ORANGE, ms=13, mec="black",
+        axis.plot([r.epoch() for r in records], [s[metric] for s in seen], "*", color=viz.ORANGE, ms=13, mec="black",
                   label="training, chosen epoch")
         axis.legend(loc="lower right")
     gap = np.mean([s["weighted_f1"] - r.scores("valid")["weighted_f1"] for s, r in zip(seen, records, strict=True)])
