@@ -121,6 +121,24 @@ def mistaken(records: Sequence[Record]) -> pd.Series:
     return pd.Series({"share": share[i, j], "count": mean[i, j]}, name=(labels[i], labels[j]))
 
 
+def classes_compared(groups: Runs) -> Figure:
+    """F1 of each emotion, means over seeds, one bar per group of runs; titled with the emotion on which they differ
+    most."""
+    f1 = 100 * pd.DataFrame({name: scores.per_class(records).drop(columns="support").mean(axis=1)
+                             for name, records in groups.items()})
+    made, ((axis,),) = viz.figure(figsize=(11, 5))
+    width = 0.8 / len(groups)
+    for i, (name, colour) in enumerate(zip(f1, viz.CYCLE, strict=False)):
+        axis.bar(np.arange(len(f1)) + width * (i - (len(groups) - 1) / 2), f1[name], width, label=name, color=colour,
+                 hatch=("", "//", "..", "xx", "--")[i % 5], edgecolor="white")
+    spread = f1.max(axis=1) - f1.min(axis=1)
+    worst = spread.idxmax()
+    axis.set(xticks=range(len(f1)), xticklabels=list(f1.index), ylabel="F1 on the test split (%)", ylim=(0, 100),
+             title=f"They differ most on {worst}: {f1.loc[worst].min():.0f} to {f1.loc[worst].max():.0f}")
+    made.legend(loc="outside lower center", ncols=min(len(groups), 5))
+    return made
+
+
 # M4
 
 def compared(corpus: Corpus) -> dict[str, Question]:
