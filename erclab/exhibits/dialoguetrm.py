@@ -232,7 +232,7 @@ def _gain(axis, i: int, values: Sequence[np.ndarray], found: Mapping[str, float]
 
 def _what_context_is_worth(gained: Mapping[str, Mapping[str, float]], digits: int) -> str:
     alone = [f"{name} {found['difference']:+.{digits}f}" for name, found in gained.items() if name in MODALITIES]
-    return "Context gains " + ", ".join(alone)
+    return "Gained: " + ", ".join(alone)
 
 
 def oracle_gains(corpus: Corpus, metric: str, modalities: Sequence[str]) -> dict[str, float]:
@@ -244,6 +244,32 @@ def oracle_gains(corpus: Corpus, metric: str, modalities: Sequence[str]) -> dict
     table = ceilings.table(corpus, world, subsets=[(m,) for m in modalities])[TITLES[metric]]
     return {m: float(table[m, ceilings.CONTEXTS["causal"]] - table[m, ceilings.CONTEXTS["utterance"]])
             for m in modalities}
+
+
+def gains_by_words(gains: pd.DataFrame, oracle: pd.DataFrame | None = None) -> Figure:
+    """What the conversation gains, by modality and kind of words, and the exact oracle's gain as stars.
+
+    Args:
+        gains: see `erclab.analysis.context.gains`.
+        oracle: see `erclab.exhibits.ceilings.context_gain`; None where nobody knows it.
+    """
+    kinds = list(dict.fromkeys(gains.index.get_level_values("words")))
+    names = list(dict.fromkeys(gains.index.get_level_values("modality")))
+    made, ((axis,),) = viz.figure(figsize=(10, 5))
+    for i, (kind, colour, hatch) in enumerate(zip(kinds, viz.CYCLE, ("", "//", ".."), strict=False)):
+        at = np.arange(len(names)) + 0.27 * (i - (len(kinds) - 1) / 2)
+        rows = gains.xs(kind, level="words").reindex(names)
+        axis.bar(at, rows["gain"], 0.27, yerr=rows["deviation"], color=colour, hatch=hatch, edgecolor="white",
+                 label=f"{kind} words", error_kw={"capsize": 3, "lw": 1.2})
+        if oracle is not None:
+            axis.plot(at, oracle["gain"].xs(kind, level="words").reindex(names), "*", color=viz.YELLOW, mec="black",
+                      ms=13, ls="", label="the exact oracle" if i == len(kinds) - 1 else None)
+    axis.axhline(0, color="black", lw=1)
+    (name, kind), most = gains["gain"].idxmax(), gains["gain"].max()
+    axis.set(xticks=range(len(names)), xticklabels=names, ylabel="accuracy gained from context (points)",
+             title=f"Most is gained by {name}, on {kind} words: {most:+.0f} points")
+    axis.legend()
+    return made
 
 
 # D6

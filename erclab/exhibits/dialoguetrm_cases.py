@@ -105,8 +105,7 @@ def _short(axis, table: pd.DataFrame) -> None:
         axis.annotate(f"{mean[name]:.0f}", (max(row.max(), mean[name]), i), xytext=(7, 0), textcoords="offset points",
                       va="center")
     axis.set(yticks=range(len(mean)), yticklabels=list(mean.index), xlim=(0, 100), xlabel="right (%)",
-             title=f"{count} ambiguous utterances: {mean.iloc[0]:.0f} % alone, {mean.iloc[1]:.0f} in context, "
-                   f"{mean.iloc[2]:.0f} from all")
+             title=f"Ambiguous words ({count}): {mean[FREE]:.0f}, {mean[TEXT]:.0f}, {mean[ALL]:.0f} %")
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
     axis.grid(axis="y", visible=False)

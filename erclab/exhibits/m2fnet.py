@@ -35,8 +35,8 @@ def learning(corpus: Corpus, runs: Runs) -> Figure:
     """Figure 2: loss, accuracy and F1 per epoch; mean and deviation over seeds.
 
     The loss is that of the training split (with dropout), the scores are those of the validation split: a training
-    scores nothing else in every epoch. Stars are the scores of the chosen epoch on the training split, at the mean
-    chosen epoch, from a forward pass of the weights that were kept: their distance from the curve is overfitting.
+    scores nothing else in every epoch. Stars are each seed's scores on the training split in its chosen epoch, from a
+    forward pass of the weights that were kept: their distance from the curve is overfitting.
     """
     records = runs[TITLE]
     made, ((loss, accuracy, f1),) = viz.figure(1, 3, figsize=(15, 4.8))
@@ -45,12 +45,11 @@ def learning(corpus: Corpus, runs: Runs) -> Figure:
 
     viz.curves({"training": column("train.total")}, title="Loss", ylabel="weighted loss per utterance"
                if records[0].spec["recipe"]["class_weights"] else "loss per utterance", axis=loss)
-    chosen = float(np.mean([r.epoch() for r in records]))
     seen = [training_scores(r, corpus) for r in records]
     for axis, metric in ((accuracy, "accuracy"), (f1, "weighted_f1")):
-        viz.curves({"validation": column(f"valid.{metric}")}, ylabel=scores.TITLES[metric], marked=chosen, axis=axis,
+        viz.curves({"validation": column(f"valid.{metric}")}, ylabel=scores.TITLES[metric], axis=axis,
                    title=f"{scores.TITLES[metric][0].upper()}{scores.TITLES[metric][1:]}")
-        axis.plot([chosen] * len(seen), [s[metric] for s in seen], "*", color=viz.ORANGE, ms=13, mec="black",
+        axis.plot([r.epoch() for r in records], [s[metric] for s in seen], "*", color=viz.ORANGE, ms=13, mec="black",
                   label="training, chosen epoch")
         axis.legend(loc="lower right")
     gap = np.mean([s["weighted_f1"] - r.scores("valid")["weighted_f1"] for s, r in zip(seen, records, strict=True)])
@@ -120,6 +119,24 @@ def mistaken(records: Sequence[Record]) -> pd.Series:
     i, j = np.unravel_index(share.argmax(), share.shape)
     labels = records[0].labels
     return pd.Series({"share": share[i, j], "count": mean[i, j]}, name=(labels[i], labels[j]))
+
+
+def classes_compared(groups: Runs) -> Figure:
+    """F1 of each emotion, means over seeds, one bar per group of runs; titled with the emotion on which they differ
+    most."""
+    f1 = 100 * pd.DataFrame({name: scores.per_class(records).drop(columns="support").mean(axis=1)
+                             for name, records in groups.items()})
+    made, ((axis,),) = viz.figure(figsize=(11, 5))
+    width = 0.8 / len(groups)
+    for i, (name, colour) in enumerate(zip(f1, viz.CYCLE, strict=False)):
+        axis.bar(np.arange(len(f1)) + width * (i - (len(groups) - 1) / 2), f1[name], width, label=name, color=colour,
+                 hatch=("", "//", "..", "xx", "--")[i % 5], edgecolor="white")
+    spread = f1.max(axis=1) - f1.min(axis=1)
+    worst = spread.idxmax()
+    axis.set(xticks=range(len(f1)), xticklabels=list(f1.index), ylabel="F1 on the test split (%)", ylim=(0, 100),
+             title=f"They differ most on {worst}: {f1.loc[worst].min():.0f} to {f1.loc[worst].max():.0f}")
+    made.legend(loc="outside lower center", ncols=min(len(groups), 5))
+    return made
 
 
 # M4

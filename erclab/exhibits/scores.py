@@ -108,7 +108,7 @@ def per_class_difference(first: Sequence[Record], second: Sequence[Record], name
 def confusions(groups: Mapping[str, Sequence[Record]]) -> Figure:
     """One confusion matrix per group, counts averaged over its seeds."""
     width = 1.0 * len(next(iter(groups.values()))[0].labels)
-    made, axes = viz.figure(1, len(groups), figsize=(width * len(groups), width))
+    made, axes = viz.figure(1, len(groups), figsize=(width * len(groups), width + 1))  # and titles, labels
     for axis, (name, records) in zip(axes[0], groups.items(), strict=True):
         mean = sum(r.confusion() for r in records) / len(records)
         score = statistics.summarise(statistics.values(records))
