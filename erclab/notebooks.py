@@ -15,8 +15,9 @@ from typing import Any
 import nbformat
 import pandas as pd
 from joblib import Parallel, delayed
+from matplotlib.figure import Figure
 
-from erclab import paths
+from erclab import paths, viz
 from erclab.errors import NotebookError
 
 
@@ -114,6 +115,27 @@ def _check(path: Path, values: Mapping[str, Any], known: Mapping[str, str]) -> N
         if name not in known:
             raise NotebookError(f"unknown parameter '{name}'", where=path.name,
                                 remedy=f"It has: {', '.join(known)}.")
+
+
+def stepper(draw: Callable[[Any], Figure], options: Mapping[str, Any], label: str = "") -> Any:
+    """A slider through `options` that shows the figure which `draw` makes of each; it needs a live kernel.
+
+    A committed notebook holds no widgets: it shows a static twin, and this where a parameter asks for it.
+
+    Args:
+        options: what the slider says -> what `draw` gets.
+
+    Raises:
+        NotebookError: ipywidgets is not installed.
+    """
+    try:
+        import ipywidgets
+        from IPython.display import Image, display
+    except ImportError as error:
+        raise NotebookError(f"{error.name} is not installed",
+                            remedy='Install it with: pip install "erclab[notebooks]".') from None
+    slider = ipywidgets.SelectionSlider(options=list(options.items()), description=label, continuous_update=False)
+    return ipywidgets.interactive(lambda at: display(Image(viz.png(draw(at)))), at=slider)
 
 
 def normalise(source: Path, target: Path) -> None:

@@ -88,7 +88,7 @@ def read(record: Record | Untrained, corpus: Corpus, rows: list[int]) -> ByRow:
         for i, row in enumerate(at):
             n = int(steps[i])
             found[row] = output.attention["text_from_text"][i, -1, :, max(n - 1, 0), :n].mean(0).numpy()
-    return found
+    return {row: found[row] for row in rows}
 
 
 def added(record: Record | Untrained, corpus: Corpus, rows: list[int], source: str) -> ByRow:
@@ -105,7 +105,7 @@ def added(record: Record | Untrained, corpus: Corpus, rows: list[int], source: s
         for i, row in enumerate(at):
             x = norms[i, :int(batch.masks["text"][i].sum())].numpy()
             found[row] = x / max(float(x.sum()), 1e-12)
-    return found
+    return {row: found[row] for row in rows}
 
 
 def average(tables: list[ByRow]) -> ByRow:
@@ -159,7 +159,8 @@ def evenness(attention: np.ndarray) -> float:
 def _passes(record: Record | Untrained, corpus: Corpus, rows: list[int], *, watch: str = "", batch_size: int = 32
             ) -> Iterator[tuple[Output, SequenceBatch, list[int]] | tuple]:
     """The forward pass over batches of these utterances, of one split: output, batch, their rows; with `watch`, the
-    name of a crossmodal transformer, also what each of its layers adds, (B, L_target, d)."""
+    name of a crossmodal transformer, also what each of its layers adds, (B, L_target, d). The longest come first, so
+    that batches have little padding."""
     if record.spec["fingerprint"] != corpus.fingerprint:
         raise UsageError("the run was trained on another corpus", where=record.id,
                          remedy=f"Load {record.spec['corpus']} with the features that it was trained on.")
@@ -174,8 +175,9 @@ def _passes(record: Record | Untrained, corpus: Corpus, rows: list[int], *, watc
                              remedy="Take MulT, or HCT-MG with primary='text', of both modalities.")
         for layer in transformers[watch].layers:
             layer.attention.register_forward_hook(lambda module, given, out: told.append(out[0]))
-    for first in range(0, len(rows), batch_size):
-        part = rows[first : first + batch_size]
+    order = sorted(rows, key=lambda row: (-view.lengths[place[row]], row))
+    for first in range(0, len(order), batch_size):
+        part = order[first : first + batch_size]
         batch = view.batch([place[row] for row in part])
         told.clear()
         output = model(batch, attention=not watch)

@@ -114,30 +114,39 @@ def agreement(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray]) ->
 
 
 def finding(corpus: Corpus, tables: Mapping[str, words.ByRow], what: str) -> str:
-    """The title: over the whole test split, how often the heaviest word is the planted one, or the same one.
+    """The title: how often, of all that the tables have, the heaviest word is the planted one, or the same one.
 
     Beside the planted word counts apart: a convolution of three words carries its meaning there.
     """
-    (one, other), names = tables.values(), list(tables)
+    names, (one, *others) = list(tables), tables.values()
+    if max(map(len, one.values())) < 2:
+        return "A single word has all the weight"
     if "salient_word" in corpus.table:
         hits = {name: [words.pointing(table, corpus, reach) for reach in (0, 1)] for name, table in tables.items()}
         told = "; ".join(f"{name} {100 * at['hit']:.0f} and {100 * near['hit']:.0f} %"
                          for name, (at, near) in hits.items())
         at, near = hits[names[0]]
-        return (f"How often {what} at the planted word (framed), and there or beside it, in all test utterances:\n"
+        return (f"How often {what} at the planted word (framed), and there or beside it, of {at['n']} utterances:\n"
                 f"{told}; a word at random {100 * at['chance']:.0f} and {100 * near['chance']:.0f} %")
-    same = agreement(one, other)
-    return (f"{names[0]} and {names[1]} have the same heaviest word in {100 * same['same']:.0f} % of test utterances\n"
-            f"(by chance in {100 * same['chance']:.0f} %)")
+    if not others:
+        return f"Where {what} by {names[0]}"
+    same = agreement(one, others[0])
+    return (f"{names[0]} and {names[1]} have the same heaviest word in {100 * same['same']:.0f} % of {len(one)} "
+            f"utterances\n(by chance in {100 * same['chance']:.0f} %)")
 
 
 def _figure(corpus: Corpus, found: Runs, tables: Mapping[str, words.ByRow], what: str) -> Figure:
+    return viz.words(_lines(corpus, tables, chosen(corpus, found)), title=finding(corpus, tables, what))
+
+
+def _lines(corpus: Corpus, tables: Mapping[str, words.ByRow], rows: Sequence[int]) -> list[tuple]:
+    """What `viz.words` draws: a heading for each utterance, and below it a line for each table."""
     shown: list[tuple[str, Sequence[str], Sequence[float], int]] = []
-    for row in chosen(corpus, found):
+    for row in rows:
         planted = int(corpus.table["salient_word"].iloc[row]) if "salient_word" in corpus.table else -1
         shown.append((_said(corpus, row), (), (), -1))
         shown += [(name, words.names(corpus, row), table[row], planted) for name, table in tables.items()]
-    return viz.words(shown, title=finding(corpus, tables, what))
+    return shown
 
 
 def _said(corpus: Corpus, row: int) -> str:
@@ -152,3 +161,15 @@ def _said(corpus: Corpus, row: int) -> str:
     if incongruity.planted(corpus):
         parts += [f"{what} {at[f'{m}_shown']}" for m, what in incongruity.WORDS.items()]
     return ", ".join(parts)
+
+
+def conversation(corpus: Corpus, found: Runs, rows: Sequence[int]) -> Figure:
+    """Utterances one below the other, as each of these models reads their text (`erclab.analysis.words.read`).
+
+    Args:
+        found: name -> runs of MulT, or of HCT-MG with the text as its primary; means over their seeds.
+        rows: corpus rows of utterances of one split, such as those of a conversation, or a single one.
+    """
+    tables = {name: words.average([words.read(r, corpus, list(rows)) for r in records])
+              for name, records in found.items()}
+    return viz.words(_lines(corpus, tables, rows), title=finding(corpus, tables, "the text is read"))

@@ -150,3 +150,21 @@ def test_published_variants():
     found = sequence_tables.chosen("hct-mg", iemocap, names, "weighted_f1")
     assert found["primary audio"] == pytest.approx(f1, abs=1e-3)
     assert sequence_tables.chosen("hct-mg", corpora.load("simulated-tiny"), names, "acc7") is None
+
+
+def test_a_conversation_is_read_utterance_by_utterance(answer, tiny):
+    found = answer(exhibit("H6"), tiny)
+    rows = [int(r) for r in tiny.rows("test")[:3]]
+    made = word_figures.conversation(tiny, found, rows)
+    words_drawn = [t.get_text() for t in made.axes[0].texts]
+    assert all(word in words_drawn for row in rows for word in tiny.table["text"].iloc[row].split())
+    alone = word_figures.conversation(values_like(tiny), {"HCT-MG": [_like(r, tiny) for r in found["HCT-MG"]]}, rows)
+    assert alone.axes[0].get_title(loc="left") == "Where the text is read by HCT-MG"
+    short = next(int(r) for r in tiny.rows("test") if tiny.frames["text"].lengths[r] == 1)
+    assert "single word" in word_figures.conversation(tiny, found, [short]).axes[0].get_title(loc="left")
+
+
+def _like(record, corpus):
+    """The record as if it were of the same corpus with less known of it."""
+    spec = {**record.spec, "fingerprint": values_like(corpus).fingerprint, "task": "sentiment"}
+    return replace(record, data={**record.data, "spec": spec})
