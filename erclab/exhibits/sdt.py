@@ -15,7 +15,16 @@ from erclab import models, published, viz
 from erclab.analysis.inside import gate_weights
 from erclab.corpora import MODALITIES, Corpus, simulated
 from erclab.errors import UsageError
-from erclab.exhibits import ablation, ceilings, efficiency, lacks, scores, sdt_distillation, sdt_robustness
+from erclab.exhibits import (
+    ablation,
+    ceilings,
+    efficiency,
+    lacks,
+    scores,
+    sdt_distillation,
+    sdt_robustness,
+    sdt_transfer,
+)
 from erclab.exhibits.catalogue import Exhibit, Runs
 from erclab.models.sdt import ABLATIONS
 from erclab.runs import Question, Record
@@ -149,8 +158,8 @@ EXHIBITS = (
             sdt_distillation.temperature, sdt_distillation.temperatures,
             lacks.all_of(_DIALOGUES, lacks.task("emotion", "emotion4"))),
     Exhibit("S9", "from one corpus to another", "labels and features in common with another corpus (--other)",
-            sdt_robustness.transferred, sdt_robustness.here_and_there, sdt_robustness.nothing_shared, two=True,
-            second=sdt_robustness.second),
+            sdt_transfer.table, sdt_transfer.questions, sdt_transfer.nothing_shared, two=True,
+            second=sdt_transfer.second),
     Exhibit("S10", "overhead: parameters, operations and time per step", "utterance vectors", overhead,
             lacks=lacks.vectors()),
 )

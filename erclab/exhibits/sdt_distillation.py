@@ -97,7 +97,8 @@ def temperature(corpus: Corpus, runs: Runs) -> Figure:
     metric = ablation.chosen_metric(runs)
     fused = {name: statistics.values(records, metric) for name, records in runs.items()}
     below = {name: _students(records, corpus, metric) for name, records in runs.items()}
-    made, axes = viz.figure(1, 2, figsize=(12, 4.8))
+    there = sorted({_settings(runs, name)["temperature"] for name in runs if name != LABELS})
+    made, axes = viz.figure(1, 2, figsize=(12, 5))
     factor = 1 if metric in metrics.PLAIN else 100
     for axis, who, values in zip(axes[0], ("Fused prediction", "Mean of the students"), (fused, below), strict=True):
         for (name, table), colour, marker in zip(_lines(runs, values).items(), viz.CYCLE, viz.MARKERS, strict=False):
@@ -107,7 +108,7 @@ def temperature(corpus: Corpus, runs: Runs) -> Figure:
         axis.set(title=f"{who}: {_finding(runs, values, metric)}", xlabel="temperature",
                  ylabel=f"{TITLES[metric]}, test split" + (" (%)" if factor > 1 else ""))
         axis.set_xscale("log", base=2)
-        axis.set_xticks(TEMPERATURES, [f"{tau:g}" for tau in TEMPERATURES])
+        axis.set_xticks(there, [f"{tau:g}" for tau in there])
         axis.minorticks_off()
     made.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return made

@@ -11,7 +11,7 @@ from erclab import published, runs, sweep
 from erclab.analysis import students, transfer
 from erclab.corpora import Corpus, simulated
 from erclab.errors import UsageError
-from erclab.exhibits import ablation, catalogue, ceilings, sdt, sdt_distillation, sdt_robustness
+from erclab.exhibits import ablation, catalogue, ceilings, sdt, sdt_distillation, sdt_robustness, sdt_transfer
 from erclab.exhibits.scores import TITLES
 from erclab.models.sdt import ABLATIONS
 
@@ -208,7 +208,12 @@ def test_each_corpus_is_tested_by_its_own_model_a_guest_and_a_constant(tiny, ans
     row = table.loc[(f"tested on {other.name}", f"trained on {tiny.name}")]
     assert row["accuracy"].startswith(f"{mean:.1f} ±") and row["verdict"] and row["difference"]
     assert row["utterances"] == (transfer.targets(other, among, "test") >= 0).sum()
-    assert len(sdt_robustness.confusions(tiny, answered["S9"], other).axes) == 2
+    assert len(sdt_transfer.confusions(tiny, answered["S9"], other).axes) == 2
+    (axis,) = sdt_transfer.bars(tiny, answered["S9"], other).axes
+    own = 100 * np.mean([transfer.scores(r, other, other, among)["weighted_f1"] for r in answered["S9"]["second"]])
+    guest = 100 * np.mean([transfer.scores(r, tiny, other, among)["weighted_f1"] for r in answered["S9"]["first"]])
+    assert [bar.get_width() for bar in axis.patches[:2]] == pytest.approx([own, guest]) and len(axis.patches) == 6
+    assert f"elsewhere: {guest - own:+.0f} and" in axis.get_title(loc="left")
 
 
 def test_overhead_has_parameters_operations_and_seconds(built):
