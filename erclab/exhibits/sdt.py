@@ -11,7 +11,7 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import models, published, viz
+from erclab import metrics, models, published, viz
 from erclab.analysis.inside import gate_weights
 from erclab.corpora import MODALITIES, Corpus, simulated
 from erclab.errors import UsageError
@@ -32,7 +32,7 @@ from erclab.training.recipes import family
 
 
 def training_curves(records: Sequence[Record]) -> Figure:
-    """Left the three parts of the loss, right weighted F1 on the validation split; bands over seeds."""
+    """Left the three parts of the loss, right the validation score that chooses the epoch; bands over seeds."""
     tables = [r.curve.set_index("epoch") for r in records]
     def column(name: str) -> pd.DataFrame:
         return pd.concat([t[name] for t in tables], axis=1)
@@ -41,7 +41,8 @@ def training_curves(records: Sequence[Record]) -> Figure:
     parts = {"task (teacher)": "train.task", "students": "train.student", "distillation": "train.distillation"}
     viz.curves({name: column(c) for name, c in parts.items()}, title="The three-part loss, training split",
                ylabel="nats per utterance", axis=axes[0, 0])
-    viz.curves({"validation": column("valid.weighted_f1")}, ylabel="weighted F1", axis=axes[0, 1],
+    chosen, _ = metrics.SELECT[records[0].task]
+    viz.curves({"validation": column(f"valid.{chosen}")}, ylabel=scores.TITLES[chosen], axis=axes[0, 1],
                title=f"The epoch is chosen here ({len(records)} seeds)")
     return made
 
