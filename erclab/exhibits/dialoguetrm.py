@@ -211,7 +211,8 @@ def context_preference(corpus: Corpus, runs: Runs) -> Figure:
     ticks = {"xticks": range(len(found)), "xticklabels": [name.replace("+", "\n+ ") for name in found]}
     unit = "" if factor == 1 else " (points)"
     left.set(**ticks, title="Free of context, and in it", ylabel=TITLES[metric] + (" (%)" if factor > 1 else ""))
-    right.set(**ticks, title=_what_context_is_worth(gained, digits), ylabel=f"gained from context{unit}")
+    right.set(**ticks, title=_what_context_is_worth(gained, digits), ylabel=f"gained from context{unit}",
+              xlim=(-0.5, len(found) - 0.5))
     right.axhline(0, color="black", lw=1)
     for axis in (left, right):
         made.legend(*axis.get_legend_handles_labels(), ncols=3,

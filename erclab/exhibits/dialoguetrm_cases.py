@@ -16,7 +16,8 @@ from erclab.runs import Question
 from erclab.training.recipes import family
 
 FREE, TEXT, ALL = "text alone, no context", "text in context", "all modalities"
-LINE = 46  # characters of a line of the conversation
+NAME = 10  # characters of a speaker's name that are shown
+LETTER = 0.105, 0.135  # width of a letter of the conversation, and of a bold one, where its axis is 10.4 wide
 
 
 def questions(corpus: Corpus) -> dict[str, Question]:
@@ -60,10 +61,12 @@ def case_study(corpus: Corpus, runs: Runs) -> Figure:
 
 
 def _script(axis, table: pd.DataFrame) -> None:
-    wrapped = [textwrap.shorten(text, 2 * LINE, placeholder=" ...") or "(no words)" for text in table["text"]]
-    for i, (row, words) in enumerate(zip(table.itertuples(), wrapped, strict=True)):
-        axis.text(0, i, f"{row.speaker}:", va="center", fontweight="bold", fontsize=11)
-        axis.text(0.6, i, textwrap.fill(words, LINE), va="center", fontsize=11)
+    start = 0.3 + LETTER[1] * table["speaker"].str.len().clip(upper=NAME).max()
+    line = int((5.8 - start) / LETTER[0])
+    for i, row in enumerate(table.itertuples()):
+        words = textwrap.shorten(row.text, 2 * line, placeholder=" ...") or "(no words)"
+        axis.text(0, i, f"{row.speaker[:NAME]}:", va="center", fontweight="bold", fontsize=11)
+        axis.text(start, i, textwrap.fill(words, line), va="center", fontsize=11)
         for x, guess in ((6.6, row.TP), (8.1, row.MP), (9.6, row.GT)):
             wrong = row.GT and guess != row.GT
             axis.text(x, i, guess, va="center", ha="center", fontsize=11, fontweight="bold" if wrong else "normal",
