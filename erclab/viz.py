@@ -249,7 +249,7 @@ def chord(flows: pd.DataFrame, colours: Mapping[str, str], *, title: str, axis=N
             start = ends[i, j][1]
         axis.add_patch(Wedge((0, 0), 1.08, np.degrees(start), np.degrees(first), width=0.07, color=colours[name]))
         middle = (first + start) / 2
-        axis.text(1.2 * np.cos(middle), 1.2 * np.sin(middle), f"{name}\n{100 * share[i].sum():.0f} %", ha="center",
+        axis.text(1.36 * np.cos(middle), 1.24 * np.sin(middle), f"{name}\n{100 * share[i].sum():.1f} %", ha="center",
                   va="center", weight="bold")
         start -= gap
     for i, j in zip(*np.nonzero(np.triu(share + share.T)), strict=True):
@@ -258,15 +258,20 @@ def chord(flows: pd.DataFrame, colours: Mapping[str, str], *, title: str, axis=N
                                  lw=1, edgecolor="black"))
         for a, b in dict.fromkeys(((i, j), (j, i))):
             at = sum(ends[a, b]) / 2
-            axis.text(0.87 * np.cos(at), 0.87 * np.sin(at), f"{100 * share[a, b]:.0f}", ha="center", va="center",
+            axis.text(0.87 * np.cos(at), 0.87 * np.sin(at), f"{100 * share[a, b]:.1f}", ha="center", va="center",
                       fontsize=10)
-    axis.set(xlim=(-1.45, 1.45), ylim=(-1.35, 1.35), aspect="equal", title=title)
+    axis.set(xlim=(-1.65, 1.65), ylim=(-1.4, 1.25), aspect="equal", title=title)
     axis.set_axis_off()
     return made
 
 
 def _ribbon(one: tuple[float, float], other: tuple[float, float]) -> Path:
-    """From an arc of the unit circle to another, by way of the centre."""
+    """From an arc of the unit circle to another, by way of the centre; from one to itself, half way to the centre."""
+    if one == other:
+        arc, middle = np.linspace(*one, 24), sum(one) / 2
+        points = [(np.cos(t), np.sin(t)) for t in arc]
+        back = (0.3 * np.cos(middle), 0.3 * np.sin(middle))
+        return Path([*points, back, points[0]], [Path.MOVETO, *[Path.LINETO] * 23, Path.CURVE3, Path.CURVE3])
     points, codes = [], []
     for (a, b), move in ((one, Path.MOVETO), (other, Path.CURVE3)):
         arc = [(np.cos(t), np.sin(t)) for t in np.linspace(a, b, 24)]

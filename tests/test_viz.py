@@ -199,7 +199,7 @@ def test_a_chord_has_an_arc_as_long_as_what_is_given_and_says_how_much():
     spans = [p.theta2 - p.theta1 for p in arcs]
     assert spans[0] / spans[1] == pytest.approx(0.6 / 0.4) and sum(spans) < 360
     texts = {t.get_text() for t in axis.texts}
-    assert {"a\n60 %", "b\n40 %", "20", "40", "10", "30"} == texts
+    assert {"a\n60.0 %", "b\n40.0 %", "20.0", "40.0", "10.0", "30.0"} == texts
     ribbons = [p for p in axis.patches if not hasattr(p, "theta1")]
     assert [to_hex(p.get_facecolor()[:3]) for p in ribbons] == [c.lower() for c in (viz.BLUE, viz.BLUE, viz.ORANGE)]
     half = viz.chord(flows * 7, {"a": viz.BLUE, "b": viz.ORANGE}, title="T").axes[0]
