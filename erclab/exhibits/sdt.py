@@ -135,7 +135,9 @@ def variants(exhibit: str) -> dict[str, Question]:
 
 def overhead(corpus: Corpus, runs: Runs) -> pd.DataFrame:
     """S10. Parameters, operations and seconds of models of dialogues. The seconds are of this machine, now."""
-    return efficiency.overhead(corpus, timed=True)
+    made = efficiency.overhead(corpus, timed=True)
+    return made.assign(operations=made["operations"].round().astype(int), times=made["times"].round(2),
+                       **{"seconds per step": made["seconds per step"].round(4)})
 
 
 _DIALOGUES = lacks.all_of(lacks.vectors(), lacks.dialogues)

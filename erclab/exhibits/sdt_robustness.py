@@ -76,6 +76,10 @@ def figure(corpus: Corpus, runs: Runs) -> Figure:
                      label=f"{m}, test split only")
         axis.axhline(0, color="black", lw=1)
     axes[0, 1].sharey(axes[0, 0])
+    points = np.concatenate([fall.to_numpy().ravel() for curves in found.values() for fall in curves.values()]
+                            + [-table[c] for c in (LOST, RETRAINED, ORACLE) if c in table])
+    low, high = np.nanmin(points), np.nanmax(points)  # an interval of two seeds may be longer than the page
+    axes[0, 0].set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
     _marks(axes[0, 0], table)
     worst, digits = table[LOST].idxmax(), 2 if metric in metrics.PLAIN else 0
     axes[0, 0].set(title=f"Without {worst}: {-table.loc[worst, LOST]:+.{digits}f}, retrained "
@@ -96,7 +100,7 @@ def _noise_against_absence(found: dict[str, dict[str, pd.DataFrame]]) -> str:
     curve = sum(table.mean(axis=1) for table in noisy.values()) / len(noisy)
     worse = curve.index[curve < gone]
     return (f"Noise of {worse[0]:g} deviations is worse than absence" if len(worse) else
-            f"Noise of up to {curve.index[-1]:g} deviations is no worse than absence")
+            f"Noise up to {curve.index[-1]:g} is no worse than absence")
 
 
 def falls(records: Sequence[Record], corpus: Corpus, kind: str, metric: str) -> dict[str, pd.DataFrame]:
