@@ -150,7 +150,7 @@ def normalise(source: Path, target: Path) -> None:
     nbformat.write(notebook, target)
 
 
-def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = "simulated", data: str = "",
+def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = "", data: str = "",
           out: Path | None = None, extra: Mapping[str, Any] | None = None, update: bool = False,
           results: Callable[[list[Executed]], pd.DataFrame | None] = lambda done: None,
           jobs: int = 1, say=print) -> tuple[list[Executed], Path]:
@@ -159,6 +159,7 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
     Every notebook gets those of `profile`, `corpus` and `data` that it has, and all of `extra`.
 
     Args:
+        corpus: "" leaves each notebook its own, a simulated one.
         update: also write the results into `notebooks/` and `figures/`, for a commit.
         results: from what was executed to a table for the summary, or None.
         jobs: notebooks at a time, which share the processor's cores. A run that two of them want is trained once.
@@ -170,17 +171,19 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
     chosen = find(numbers)
     if jobs < 1:
         raise NotebookError(f"{jobs} notebooks at a time", where="--jobs", remedy="Give 1 or more.")
-    out = out or paths.project_root() / "build" / "study" / f"{corpus}-{profile}"
+    out = out or paths.project_root() / "build" / "study" / f"{corpus or 'simulated'}-{profile}"
     figures = paths.figures_dir() if update else out / "figures"
     environment = {"ERCLAB_FIGURES": str(figures), "ERCLAB_RUNS": str(paths.runs_dir()),
                    "ERCLAB_CACHE": str(paths.cache_dir())}
-    say(f"{len(chosen)} notebooks, profile {profile}, corpus {corpus}")
+    what = f"corpus {corpus or 'of each notebook'}, profile {profile}"
+    say(f"{len(chosen)} notebooks, {what}")
     if jobs > 1:
         environment |= {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // jobs, 1))}
     tasks = []
     for path in chosen:
         known = parameters(path)
-        usual = {k: v for k, v in (("profile", profile), ("corpus", corpus), ("data", data)) if k in known}
+        usual = {"profile": profile, "data": data, **({"corpus": corpus} if corpus else {})}
+        usual = {name: value for name, value in usual.items() if name in known}
         # For a commit the defaults must be what is asked for, or the injected cell would be missing from it.
         values = {**({} if update else usual), **(extra or {})}
         _check(path, values, known)  # a mistake of one is said before the others have run
@@ -193,7 +196,7 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
         if update and not result.error:
             normalise(result.path, next(path for path in chosen if path.stem == result.name))
     done.sort(key=lambda result: result.name)
-    return done, _summary(done, out, figures, results(done), f"corpus {corpus}, profile {profile}")
+    return done, _summary(done, out, figures, results(done), what)
 
 
 def _summary(done: list[Executed], out: Path, figures: Path, table: pd.DataFrame | None, what: str) -> Path:

@@ -20,10 +20,11 @@ def command(commands, name: str, function: Callable[[argparse.Namespace], int], 
     return added
 
 
-def profile_and_corpus(command: argparse.ArgumentParser) -> None:
-    """Add the options that say which recipes and which corpus."""
+def profile_and_corpus(command: argparse.ArgumentParser, of_each: str = "") -> None:
+    """Add the options that say which recipes and which corpus; with `of_each` none is given by default, but that."""
     command.add_argument("--profile", default="smoke", help="smoke: a CPU, seconds (default); full: paper scale")
-    command.add_argument("--corpus", default="simulated", metavar="C", help="a name from `erclab corpora`")
+    command.add_argument("--corpus", default="" if of_each else "simulated", metavar="C",
+                         help=f"a name from `erclab corpora` (default: {of_each or 'simulated'})")
     command.add_argument("--data", metavar="DIR", help="the folder of a corpus that is not embedded")
 
 

@@ -15,7 +15,7 @@ def add(commands) -> None:
     """Add the command to the parser."""
     study = command(commands, "study", _study, "execute the notebooks and leave copies, figures and a summary")
     study.add_argument("numbers", nargs="*", metavar="NN", help="notebooks by number, such as 01 12 (default: all)")
-    profile_and_corpus(study)
+    profile_and_corpus(study, of_each="the simulated one of each notebook")
     study.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: build/study/CORPUS-PROFILE)")
     study.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
                        help="another parameter of the notebooks; one that a notebook does not have is an error")
@@ -39,7 +39,7 @@ def _study(options) -> int:
     recipe_for("", "", options.profile)
     notebooks.find(options.numbers)
     data = str(Path(options.data).resolve()) if options.data else ""
-    corpus = corpora.load(options.corpus, data or None)
+    corpus = corpora.load(options.corpus or "simulated", data or None)
     extra = changes(options.changes)
     tables = []
 
