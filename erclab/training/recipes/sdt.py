@@ -6,6 +6,11 @@ ROWS = {
     ("*", "smoke"): Entry(
         Recipe(epochs=15, batch_size=16, learning_rate=2e-3, weight_decay=1e-5),
         {"hidden": 64, "heads": 4, "dropout": 0.5}, "our choice, on the validation split of the simulated corpus"),
+    ("simulated-lesson", "smoke"): Entry(
+        Recipe(epochs=8, batch_size=20, learning_rate=4e-3, weight_decay=1e-5),
+        {"hidden": 64, "heads": 4, "dropout": 0.3},
+        "our choice: less than half the time of the recipe above; the best of 4 configurations over two seeds on the "
+        "validation split"),
     ("meld", "smoke"): Entry(
         Recipe(epochs=20, batch_size=16, learning_rate=3e-4, weight_decay=1e-5),
         {"hidden": 256, "heads": 4, "dropout": 0.5},
