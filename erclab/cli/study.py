@@ -44,8 +44,8 @@ def _study(options) -> int:
     tables = []
 
     def results(done):
-        """The table behind 12_sdt: its runs exist by now and are loaded."""
-        if any(r.name == "12_sdt" and not r.error for r in done):
+        """The table behind 12_sdt: its runs exist by now and are loaded. A corpus without vectors has none."""
+        if corpus.modalities and any(r.name == "12_sdt" and not r.error for r in done):
             seeds = {"seeds": extra["seeds"]} if "seeds" in extra else {}
             tables.append(scores.table(sweep.comparison(corpus, profile=options.profile, progress=False, **seeds)))
         return tables[0] if tables else None
