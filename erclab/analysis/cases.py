@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from erclab.analysis.inside import check_corpus
 from erclab.corpora import Corpus
 from erclab.corpora.world import AFFECT
 from erclab.errors import UsageError
@@ -26,9 +27,7 @@ def guesses(record: Record, corpus: Corpus, split: str = "test") -> np.ndarray:
         UsageError: the run was trained on another corpus, or it does not predict emotions.
         RunError: its predictions are gone.
     """
-    if record.spec["fingerprint"] != corpus.fingerprint:
-        raise UsageError("the run was trained on another corpus", where=record.id,
-                         remedy=f"Load {record.spec['corpus']} with the features that it was trained on.")
+    check_corpus(record, corpus)
     if record.task != "emotion":
         raise UsageError(f"the run predicts {record.task}, not emotions", where=record.id)
     return record.predictions(split).argmax(1)

@@ -53,11 +53,12 @@ def check_corpus(record: Record, corpus: Corpus) -> None:
                          remedy=f"Load {record.spec['corpus']} with the features that it was trained on.")
 
 
-def untrained(record: Record) -> Model:
+def untrained(record: Record, seed: int | None = None) -> Model:
     """The run's model as it was before training but for the draw: random weights, the control of what attention or a
-    gate seems to have learnt (Adebayo et al. 2018, "Sanity Checks for Saliency Maps")."""
+    gate seems to have learnt (Adebayo et al. 2018, "Sanity Checks for Saliency Maps"). By default with the
+    run's own seed."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(record.spec["seed"])
+        torch.manual_seed(record.spec["seed"] if seed is None else seed)
         return models.build(record.spec["model"], record.spec["settings"]).eval()
 
 

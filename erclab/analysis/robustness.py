@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from erclab import runs
+from erclab.analysis.inside import check_corpus
 from erclab.batches import DialogueBatch, SequenceBatch
 from erclab.corpora import Corpus
 from erclab.corpora.views import View
@@ -79,9 +80,7 @@ def score(model, view: View | Changed, metric: str) -> float:
 
 def _check(records: Sequence[Record], corpus: Corpus) -> None:
     for r in records:
-        if r.spec["fingerprint"] != corpus.fingerprint:
-            raise UsageError("the run was trained on another corpus", where=r.id,
-                             remedy=f"Load {r.spec['corpus']} with the features that it was trained on.")
+        check_corpus(r, corpus)
         if any(r.spec[key] != records[0].spec[key] for key in ("model", "modalities", "task", "words", "recipe")):
             raise UsageError("the runs differ in more than their seeds", where=r.id,
                              remedy="Ask for the curves of one question at a time.")

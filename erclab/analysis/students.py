@@ -9,6 +9,7 @@ from torch import nn
 
 from erclab import runs
 from erclab.analysis import robustness
+from erclab.analysis.inside import check_corpus
 from erclab.batches import DialogueBatch
 from erclab.corpora import Corpus
 from erclab.errors import UsageError
@@ -40,9 +41,7 @@ def scores(records: Sequence[Record], corpus: Corpus, metric: str = "weighted_f1
     for r in records:
         if r.spec["model"] != "sdt":
             raise UsageError(f"{r.title} has no students", where=r.id, remedy="Take runs of sdt.")
-        if r.spec["fingerprint"] != corpus.fingerprint:
-            raise UsageError("the run was trained on another corpus", where=r.id,
-                             remedy=f"Load {r.spec['corpus']} with the features that it was trained on.")
+        check_corpus(r, corpus)
         view, model = runs.views(r.spec, corpus, splits=[split])[split], r.model()
         rows.append({m: robustness.score(Student(model, m), view, metric) for m in r.spec["modalities"]})
     return pd.DataFrame(rows)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from erclab import metrics
+from erclab.analysis.inside import check_corpus
 from erclab.batches import DialogueBatch
 from erclab.corpora import MODALITIES, UNLABELLED, Corpus, simulated
 from erclab.corpora.views import DialogueView, Standardiser
@@ -100,9 +101,7 @@ def targets(corpus: Corpus, among: tuple[str, ...], split: str) -> np.ndarray:
 def _predictions(record: Record, home: Corpus, abroad: Corpus, split: str) -> np.ndarray:
     """(N, C of home) log-probabilities."""
     spec = record.spec
-    if spec["fingerprint"] != home.fingerprint:
-        raise UsageError("the run was trained on another corpus", where=record.id,
-                         remedy=f"Load {spec['corpus']} with the features that it was trained on.")
+    check_corpus(record, home)
     for m in spec["modalities"]:
         if abroad.dims.get(m) != home.dims[m]:
             raise UsageError(f"{m} is {home.dims[m]} wide in {home.name} and {abroad.dims.get(m, 0)} in {abroad.name}",

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from erclab import models, runs
+from erclab import runs
+from erclab.analysis import inside
 from erclab.batches import SequenceBatch
 from erclab.corpora import Corpus
 from erclab.errors import UsageError
@@ -44,9 +45,7 @@ class Untrained:
 
     def model(self) -> torch.nn.Module:
         """The model as it is before training."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            return models.build(self.spec["model"], self.spec["settings"]).eval()
+        return inside.untrained(self.record, self.seed)
 
 
 def maps(record: Record | Untrained, corpus: Corpus, row: int) -> dict[str, np.ndarray]:
@@ -161,9 +160,7 @@ def _passes(record: Record | Untrained, corpus: Corpus, rows: list[int], *, watc
     """The forward pass over batches of these utterances, of one split: output, batch, their rows; with `watch`, the
     name of a crossmodal transformer, also what each of its layers adds, (B, L_target, d). The longest come first, so
     that batches have little padding."""
-    if record.spec["fingerprint"] != corpus.fingerprint:
-        raise UsageError("the run was trained on another corpus", where=record.id,
-                         remedy=f"Load {record.spec['corpus']} with the features that it was trained on.")
+    inside.check_corpus(record, corpus)
     split = corpus.table["split"].iloc[rows[0]]
     view = runs.views(record.spec, corpus, splits=[split])[split]
     place = {row: i for i, row in enumerate(view.rows.tolist())}

@@ -12,8 +12,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from erclab import metrics, models, published, viz
+from erclab.analysis import attribution
 from erclab.analysis.inside import gate_weights
-from erclab.corpora import MODALITIES, Corpus, simulated
+from erclab.corpora import MODALITIES, Corpus
 from erclab.errors import UsageError
 from erclab.exhibits import (
     ablation,
@@ -73,11 +74,9 @@ def gates_against_truth(records: Sequence[Record], corpus: Corpus) -> pd.DataFra
     if "text_kind" not in corpus.table:
         raise UsageError(f"{corpus.name} does not know what is silent", remedy="Use a simulated corpus.")
     weights = gate_table(records, corpus)
-    truth = corpus.table.loc[weights.index]
-    silent = {"text": truth["text_kind"] != "plain"} | {
-        m: truth[f"{m}_shown"] == "masked" for m in ("audio", "visual")}
-    return pd.DataFrame({m: {"speaking": weights.loc[~silent[m], m].mean(), "silent": weights.loc[silent[m], m].mean()}
-                         for m in weights.columns}).T
+    speaks = {m: attribution.shown(corpus, m, weights.index.to_numpy()) for m in weights}
+    return pd.DataFrame({m: {"speaking": weights.loc[speaks[m], m].mean(), "silent": weights.loc[~speaks[m], m].mean()}
+                         for m in weights}).T
 
 
 def rivals(corpus: Corpus, task: str | None = None) -> dict[str, Question]:
@@ -105,8 +104,7 @@ def sentiment(corpus: Corpus, runs: Runs) -> pd.DataFrame:
     own model: from other features, and for MOSI often on another split.
     """
     made = scores.table(runs)
-    if corpus.name in simulated.NAMES:
-        world = simulated.world_of(simulated.NAMES[corpus.name])
+    if world := ceilings.world_of(corpus):
         found = ceilings.table(corpus, world, subsets=[MODALITIES]).iloc[-1]
         made.loc["oracle, whole dialogue"] = ""
         made.loc["oracle, whole dialogue", [scores.TITLES["mae"], scores.TITLES["correlation"]]] = [

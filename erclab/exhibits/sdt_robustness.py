@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from erclab import metrics, viz
 from erclab.analysis import robustness, statistics
-from erclab.corpora import MODALITIES, Corpus, simulated
+from erclab.corpora import MODALITIES, Corpus
 from erclab.corpora.world import World
 from erclab.exhibits import ablation, ceilings
 from erclab.exhibits.catalogue import Runs
@@ -48,7 +48,7 @@ def costs(corpus: Corpus, runs: Runs, world: World | None = None) -> pd.DataFram
         both = statistics.paired(statistics.values(whole, metric), statistics.values(runs[f"without {m}"], metric))
         rows[m] |= {RETRAINED: factor * both["difference"], "low": factor * both["low"], "high": factor * both["high"]}
     made = pd.DataFrame(rows).T
-    world = world or (simulated.world_of(simulated.NAMES[corpus.name]) if corpus.name in simulated.NAMES else None)
+    world = world or ceilings.world_of(corpus)
     if world and metric in ORACLES and whole[0].task == "emotion":
         made[ORACLE] = oracle_costs(corpus, world, metric)
     return made

@@ -85,7 +85,7 @@ def table(found: Runs, corpus: Corpus, paper: str) -> pd.DataFrame:
     setting = "aligned" if aligned(corpus) else "unaligned"
     rows = {}
     for title, records in found.items():
-        cells = {TITLES.get(m, m.replace(".weighted_f1", ", weighted F1").replace(".", ", ")):
+        cells = {_title(m):
                  statistics.summarise(statistics.values(records, m)).text(m.split(".")[-1] not in metrics.PLAIN)
                  for m in names}
         size = int(records[0].data["parameters"]["all"])
@@ -94,6 +94,10 @@ def table(found: Runs, corpus: Corpus, paper: str) -> pd.DataFrame:
         rows[row.pop("whose"), row.pop("model")] = row
     made = pd.DataFrame(rows).T.rename_axis(["whose", "model"])
     return made.replace("nan", "").fillna("")  # a constant has no correlation
+
+
+def _title(metric: str) -> str:
+    return TITLES.get(metric, metric.replace(".weighted_f1", ", weighted F1").replace(".", ", "))
 
 
 def missing_setting(corpus: Corpus) -> str:
@@ -114,7 +118,7 @@ def printed(paper: str, corpus: Corpus, names: Sequence[str]) -> list[dict[str, 
         sizes = published.parameters(name, recipes.family(corpus.name)).query(
             "paper == @paper and unit == 'million'", engine="python") if setting.startswith("unaligned") else []
         size = f"{sizes['value'].iloc[0]:.2f} M" if len(sizes) else ""
-        cells = {TITLES.get(m, m.replace(".weighted_f1", ", weighted F1").replace(".", ", ")):
+        cells = {_title(m):
                  f"{v:.3f}" if m.split(".")[-1] in metrics.PLAIN else f"{v:.1f}" for m, v in values.items()}
         found.append({"whose": f"published, {setting}" if setting else "published",
                       "model": models.info(name).title, **cells, "parameters": size})

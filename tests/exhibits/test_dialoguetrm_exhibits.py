@@ -23,22 +23,6 @@ SIZES = {"dialoguetrm": QUICK, "bc-lstm": {"epochs": 1, "hidden": 8},
          "dialoguernn": {"epochs": 1, **dict.fromkeys(WIDTHS, 8)}}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def answered(tiny, folder):
-    """Exhibit id -> the runs of its questions, in the size of a test."""
-    def answer(name, corpus=tiny, seeds=2):
-        exhibit, = catalogue.find([name])
-        small = {key: replace(q, settings={**SIZES[q.model], **q.settings})
-                 for key, q in exhibit.questions(corpus).items()}
-        return exhibit, sweep.answers(small, corpus, seeds=seeds, progress=False, folder=folder)
-    return answer
-
-
 def title(axis):
     return axis.get_title(loc="left")
 

@@ -6,24 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from sequence_corpora import exhibit, quick, values_like, without_text_in_training
+from sequence_corpora import exhibit, values_like, without_text_in_training
 
-from erclab import corpora, published, sweep
+from erclab import corpora, published
 from erclab.analysis import incongruity, words
 from erclab.corpora import simulated
 from erclab.errors import UsageError
 from erclab.exhibits import catalogue, hct_mg, sequence_tables, word_figures
 
 IDS = [f"H{i}" for i in range(1, 10)]
-
-
-@pytest.fixture(scope="module")
-def answer(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-
-    def answer(exhibit, corpus, seeds=2):
-        return sweep.answers(quick(exhibit.questions(corpus)), corpus, seeds=seeds, progress=False, folder=folder)
-    return answer
 
 
 @pytest.mark.parametrize("name", IDS)

@@ -5,22 +5,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from sequence_corpora import exhibit, quick, values_like, without_text_in_training
+from sequence_corpora import exhibit, values_like, without_text_in_training
 
-from erclab import models, sweep
+from erclab import models
 from erclab.corpora import simulated
 from erclab.corpora.align import to_words
 from erclab.errors import UsageError
 from erclab.exhibits import catalogue, lmr_cbt
-
-
-@pytest.fixture(scope="module")
-def answer(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-
-    def answer(exhibit, corpus, seeds=2):
-        return sweep.answers(quick(exhibit.questions(corpus)), corpus, seeds=seeds, progress=False, folder=folder)
-    return answer
 
 
 @pytest.mark.parametrize("name", ["L2", "L3", "L4", "L5", "L6"])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from erclab import metrics, models, runs, sweep
+from erclab import metrics, models, runs
 from erclab.analysis.statistics import values
 from erclab.errors import UsageError
 from erclab.exhibits import catalogue, m2fnet
@@ -16,22 +16,6 @@ QUICK = {"epochs": 3, "hidden": 8, "heads": 2}
 WIDTHS = ("global_width", "party_width", "emotion_width", "head_width")
 SIZES = {"m2fnet": QUICK, "sdt": {**QUICK, "epochs": 1}, "bc-lstm": {"epochs": 1, "hidden": 8},
          "dialoguernn": {"epochs": 1, **dict.fromkeys(WIDTHS, 8)}}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def answered(tiny, folder):
-    """Exhibit id -> it and the runs of its questions, in the size of a test."""
-    def answer(name):
-        exhibit, = catalogue.find([name])
-        small = {key: replace(q, settings={**SIZES.get(q.model, {}), **q.settings})
-                 for key, q in exhibit.questions(tiny).items()}
-        return exhibit, sweep.answers(small, tiny, seeds=2, progress=False, folder=folder)
-    return answer
 
 
 def made_up(matrix, labels=("calm", "glad", "cross")):
