@@ -10,7 +10,9 @@ matched filter would have left, so a corpus has the same vectors with and withou
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+import re
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -39,6 +41,7 @@ RATES = {"audio": 12.5, "visual": 15.0}  # frames per second
 WORD_SECONDS, EDGE_SECONDS = 0.35, 0.3
 BURST_SECONDS = 0.16  # deviation of the burst around the salient word
 LEAD_SECONDS = {"audio": 0.0, "visual": 0.12}  # the face moves before the voice
+CHANGED = ", changed: "  # in `Corpus.source`: what is set differently from the preset follows, as JSON
 MOST_LIVE = 4  # speakers whose last emotion still matters at once: the oracle's state is C to this power
 
 
@@ -70,8 +73,10 @@ def generate(preset: str = "small", *, frames: bool = False, **changes) -> Corpu
     affect = world.affect[table["label"]] * intensity
     names = np.array(world.labels)[table["label"]]
     name = next(name for name, known in NAMES.items() if known == preset)
+    differs = {k: x for k, x in asdict(settings).items() if x != getattr(PRESETS[preset], k) and k != "seed"}
+    source = f"simulated, seed {settings.seed}" + (CHANGED + json.dumps(differs) if differs else "")
     return Corpus(
-        name, table, world.labels, vectors, source=f"simulated, seed {settings.seed}", frames=sequences,
+        name, table, world.labels, vectors, source=source, frames=sequences,
         annotations={"sentiment": (3 * affect[:, :1]).astype(np.float32), "dimensional": affect.astype(np.float32),
                      "emotion4": np.stack([np.isin(names, group) for group in EMOTION4], 1).astype(np.float32)})
 
@@ -85,6 +90,22 @@ def world_of(preset: str = "small", **changes) -> World:
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
     return World(replace(PRESETS[preset], **check(Settings, changes)))
+
+
+def world_behind(corpus: Corpus) -> World | None:
+    """The generative model that this corpus was drawn from, its preset's or a changed one, as far as its observations
+    go (not the number of its dialogues); None for a corpus that is not simulated, of which nobody knows it.
+
+    What is made from a simulated corpus keeps its name and the beginning of its `source`.
+    """
+    if corpus.name not in NAMES:
+        return None
+    seed = re.match(r"simulated, seed (\d+)", corpus.source)
+    if not seed:  # of the same name, but made elsewhere
+        return None
+    _, _, changed = corpus.source.partition(CHANGED)
+    changes, _ = json.JSONDecoder().raw_decode(changed) if changed else ({}, 0)
+    return world_of(NAMES[corpus.name], **changes, seed=int(seed[1]))
 
 
 def parents(speakers) -> list[tuple[int | None, int | None]]:

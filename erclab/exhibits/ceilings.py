@@ -41,17 +41,12 @@ def table(corpus: Corpus, world: World, split: str = "test",
     return pd.DataFrame(rows).T.rename_axis(["modalities", "context"])
 
 
-def world_of(corpus: Corpus) -> World | None:
-    """The world of a simulated corpus, by its name: that of a preset as it is. None for others, which nobody knows."""
-    return simulated.world_of(simulated.NAMES[corpus.name]) if corpus.name in simulated.NAMES else None
-
-
 def limits(corpus: Corpus, metric: str = "weighted F1") -> dict[str, float]:
     """Legend -> percent, for a figure: the oracle's score from all modalities, without and with the conversation.
 
     Empty for a corpus that is not simulated, of which nobody knows it.
     """
-    world = world_of(corpus)
+    world = simulated.world_behind(corpus)
     if world is None:
         return {}
     found = table(corpus, world, subsets=[MODALITIES])[metric]

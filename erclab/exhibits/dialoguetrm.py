@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from erclab import metrics, models, published, viz
 from erclab.analysis import statistics
-from erclab.corpora import MODALITIES, Corpus
+from erclab.corpora import MODALITIES, Corpus, simulated
 from erclab.exhibits import ablation, ceilings, dialoguetrm_cases, lacks
 from erclab.exhibits.catalogue import Exhibit, Runs
 from erclab.exhibits.scores import TITLES
@@ -239,7 +239,7 @@ def _what_context_is_worth(gained: Mapping[str, Mapping[str, float]], digits: in
 def oracle_gains(corpus: Corpus, metric: str, modalities: Sequence[str]) -> dict[str, float]:
     """Modality -> points that the exact oracle gains from what was said before; empty unless the corpus is simulated
     and the metric one that the oracle has."""
-    world = ceilings.world_of(corpus)
+    world = simulated.world_behind(corpus)
     if world is None or metric not in ("accuracy", "weighted_f1", "macro_f1"):
         return {}
     table = ceilings.table(corpus, world, subsets=[(m,) for m in modalities])[TITLES[metric]]

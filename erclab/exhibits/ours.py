@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from erclab import contracts, models, viz
 from erclab.analysis import attribution, inside, statistics
 from erclab.batches import SequenceBatch
-from erclab.corpora import Corpus
+from erclab.corpora import Corpus, simulated
 from erclab.errors import UsageError
 from erclab.exhibits import ceilings, lacks
 from erclab.exhibits.catalogue import Exhibit, Runs
@@ -35,7 +35,7 @@ def ceiling_questions(corpus: Corpus) -> dict[str, Question]:
 def against_ceilings(corpus: Corpus, runs: Runs) -> pd.DataFrame:
     """O1: accuracy of each model beside the best that anybody could have from what it sees, and the share of the way
     from the constant predictor to there."""
-    known = ceilings.table(corpus, ceilings.world_of(corpus), subsets=[corpus.modalities])
+    known = ceilings.table(corpus, simulated.world_behind(corpus), subsets=[corpus.modalities])
     known = known["accuracy"].droplevel("modalities")
     (_, base), *others = runs.items()
     floor, rows = 100 * statistics.values(base, "accuracy").mean(), {}
@@ -195,7 +195,7 @@ def _area(speaks: np.ndarray, scores: np.ndarray) -> float:
 
 
 def _simulated(corpus: Corpus) -> str:
-    return "" if ceilings.world_of(corpus) else "nobody knows its oracle"
+    return "" if simulated.world_behind(corpus) else "nobody knows its oracle"
 
 
 EXHIBITS = (

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from erclab import metrics, models, published, viz
 from erclab.analysis import attribution
 from erclab.analysis.inside import gate_weights
-from erclab.corpora import MODALITIES, Corpus
+from erclab.corpora import MODALITIES, Corpus, simulated
 from erclab.errors import UsageError
 from erclab.exhibits import (
     ablation,
@@ -104,7 +104,7 @@ def sentiment(corpus: Corpus, runs: Runs) -> pd.DataFrame:
     own model: from other features, and for MOSI often on another split.
     """
     made = scores.table(runs)
-    if world := ceilings.world_of(corpus):
+    if world := simulated.world_behind(corpus):
         found = ceilings.table(corpus, world, subsets=[MODALITIES]).iloc[-1]
         made.loc["oracle, whole dialogue"] = ""
         made.loc["oracle, whole dialogue", [scores.TITLES["mae"], scores.TITLES["correlation"]]] = [

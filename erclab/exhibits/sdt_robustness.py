@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from erclab import metrics, viz
 from erclab.analysis import robustness, statistics
-from erclab.corpora import MODALITIES, Corpus
+from erclab.corpora import MODALITIES, Corpus, simulated
 from erclab.corpora.world import World
 from erclab.exhibits import ablation, ceilings
 from erclab.exhibits.catalogue import Runs
@@ -29,15 +29,12 @@ def whole_and_without(corpus: Corpus) -> dict[str, Question]:
         for m in corpus.modalities}
 
 
-def costs(corpus: Corpus, runs: Runs, world: World | None = None) -> pd.DataFrame:
+def costs(corpus: Corpus, runs: Runs) -> pd.DataFrame:
     """What it costs to be without each modality, in points of the score; a row per modality.
 
     `lost when asked`: the model was trained with it, and every utterance of the test split lacks it. `retrained
     without`: the model never had it; `low` and `high` of its 95 % interval, paired over seeds. `the oracle`: what the
     exact posterior loses that sees the whole dialogue; only of emotions on a simulated corpus.
-
-    Args:
-        world: of a simulated corpus that is no preset.
     """
     metric, whole = ablation.chosen_metric(runs), runs[WHOLE]
     factor = 1 if metric in metrics.PLAIN else 100
@@ -48,7 +45,7 @@ def costs(corpus: Corpus, runs: Runs, world: World | None = None) -> pd.DataFram
         both = statistics.paired(statistics.values(whole, metric), statistics.values(runs[f"without {m}"], metric))
         rows[m] |= {RETRAINED: factor * both["difference"], "low": factor * both["low"], "high": factor * both["high"]}
     made = pd.DataFrame(rows).T
-    world = world or ceilings.world_of(corpus)
+    world = simulated.world_behind(corpus)
     if world and metric in ORACLES and whole[0].task == "emotion":
         made[ORACLE] = oracle_costs(corpus, world, metric)
     return made

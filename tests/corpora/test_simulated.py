@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -449,3 +450,17 @@ def test_annotations_follow_from_emotion_and_intensity():
     assert corpus.tasks == ("emotion", "emotion4", "sentiment", "dimensional")
     happy = np.isin(np.array(LABELS)[label], ["happy", "excited"])
     np.testing.assert_array_equal(corpus.annotations["emotion4"][:, 1] == 1, happy)
+
+
+@pytest.mark.parametrize("changes", [{}, {"seed": 7}, {"event": 8.0, "dims": (20, 20, 20), "scheme": "meld"}])
+def test_a_corpus_says_what_world_it_was_drawn_from(changes):
+    corpus = simulated.generate("tiny", **changes)
+    assert simulated.world_behind(corpus).settings == simulated.world_of("tiny", **changes).settings
+    derived = replace(corpus, source=f"{corpus.source}, fold 1 of 5")
+    assert simulated.world_behind(derived).settings == simulated.world_of("tiny", **changes).settings
+
+
+def test_nobody_knows_the_world_of_other_corpora():
+    corpus = simulated.generate("tiny")
+    assert simulated.world_behind(replace(corpus, name="meld")) is None
+    assert simulated.world_behind(replace(corpus, source="/home/me/table")) is None

@@ -184,12 +184,12 @@ def test_what_is_removed_costs_what_the_oracle_says(tmp_path):
     and some 500 test utterances leave open: measured 19, 7 and 2 points against the oracle's 16, 5 and 0."""
     changes = {"dialogues": (60, 10, 60), "turns": (5, 9, 14), "dims": (18, 18, 18), "strength": (4.0, 3.0, 0.0),
                "ambiguous": 0.0, "referential": 0.0, "masked": 0.0, "incongruent": 0.0}
-    corpus, world = simulated.generate("tiny", **changes), simulated.world_of("tiny", **changes)
+    corpus = simulated.generate("tiny", **changes)
     learn = {"epochs": 10, "hidden": 32, "learning_rate": 5e-3, "dropout": 0.2}
     asked = {name: replace(q, settings={**q.settings, **learn})
              for name, q in sdt_robustness.whole_and_without(corpus).items()}
     found = sweep.answers(asked, corpus, seeds=2, progress=False, folder=tmp_path)
-    table = sdt_robustness.costs(corpus, found, world)
+    table = sdt_robustness.costs(corpus, found)
     lost, retrained, oracle = (table[c] for c in (sdt_robustness.LOST, sdt_robustness.RETRAINED, sdt_robustness.ORACLE))
     assert oracle["visual"] == 0 < 3 < oracle["audio"] < oracle["text"] - 8
     assert ((retrained - oracle).abs() < 8).all(), table
