@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from erclab.cli.common import command, profile_and_corpus
+from erclab.errors import ErclabError
 
 
 def add(commands) -> None:
@@ -29,7 +31,7 @@ def add(commands) -> None:
 def _exhibits(options) -> int:
     from erclab import paths
     from erclab.exhibits import catalogue
-    from erclab.exhibits.store import Store
+    from erclab.exhibits.store import Store, of_the_study
     from erclab.training.recipes import recipe_for
 
     recipe_for("", "", options.profile)  # refuses an unknown one
@@ -37,7 +39,9 @@ def _exhibits(options) -> int:
     chosen = catalogue.find(() if every else options.ids)
     store = Store(options.out or paths.project_root() / "build" / "exhibits" / f"{options.corpus}-{options.profile}")
     read = _reader(options)
-    return _build(options, chosen, read, store, every) if options.ids else _list(options, chosen, read, store)
+    if options.ids:
+        return _build(options, chosen, read, store, every)
+    return _list(options, chosen, read, [store, of_the_study(options.corpus, options.profile)])
 
 
 def _reader(options):
@@ -58,16 +62,18 @@ def _reader(options):
     return read
 
 
-def _list(options, chosen, read, store) -> int:
+def _list(options, chosen, read, stores) -> int:
     from erclab.exhibits import catalogue
 
     rows = []
     for exhibit in chosen:
         corpus, other = read(exhibit)
+        kept = [(store, ids) for store in stores if (ids := store.runs(exhibit.id)) is not None]
         found = catalogue.state(exhibit, corpus, other, seeds=options.seeds, profile=options.profile,
-                                built=store.runs(exhibit.id))
+                                built=[ids for _, ids in kept])
+        where = next((s.folder for s, ids in kept if tuple(ids) == found.ids), None) if found.name == "built" else None
         rows.append({"id": exhibit.id, "paper": exhibit.paper, "title": exhibit.title, "needs": exhibit.needs,
-                     "state": found.name, "detail": found.detail})
+                     "state": found.name, "detail": found.detail, "folder": str(where or "")})
     if options.json:
         print(json.dumps(rows))
         return 0
@@ -78,6 +84,8 @@ def _list(options, chosen, read, store) -> int:
     count = sum(row["state"] == "built" for row in rows)
     print(f"\n{count} of {len(rows)} built on {options.corpus}, {options.seeds} seeds, profile {options.profile}. "
           "Build one with its id (--train trains what it needs): erclab exhibits S2 --train")
+    for folder in dict.fromkeys(row["folder"] for row in rows if row["folder"]):
+        print(f"Built ones: {folder}")
     return 0
 
 
@@ -87,27 +95,33 @@ def _build(options, chosen, read, store, every) -> int:
     from erclab import sweep
     from erclab.exhibits import catalogue
 
-    made = []
+    made, how = [], {"seeds": options.seeds, "profile": options.profile}
     for exhibit in chosen:
         corpus, other = read(exhibit)
         if every and (lacking := catalogue.lacking(exhibit, corpus, other)):
             made.append({"id": exhibit.id, "state": "not here", "detail": lacking})
             continue
-        how = {"seeds": options.seeds, "profile": options.profile}
-        if options.train:
-            sweep.answers(catalogue.asked(exhibit, corpus, other), *catalogue.pair(exhibit, corpus, other), **how)
-        found = catalogue.load(exhibit, corpus, other, **how)
-        result = catalogue.build(exhibit, corpus, found, other)
-        path = store.write(exhibit.id, result, [r.id for records in found.values() for r in records])
+        try:
+            if options.train:
+                sweep.answers(catalogue.asked(exhibit, corpus, other), *catalogue.pair(exhibit, corpus, other), **how)
+            found = catalogue.load(exhibit, corpus, other, **how)
+            result = catalogue.build(exhibit, corpus, found, other)
+            path = store.write(exhibit.id, result, [r.id for records in found.values() for r in records])
+        except ErclabError as error:
+            if not every:
+                raise
+            made.append({"id": exhibit.id, "state": "failed", "detail": str(error)})  # the others are not lost
+            print(f"{exhibit.id}: failed, {error}\n", file=sys.stderr)
+            continue
         made.append({"id": exhibit.id, "state": "built", "detail": str(path)})
         if not options.json:
             print(f"{exhibit.id}: {exhibit.title}")
-            print(result.to_string() if isinstance(result, pd.DataFrame) else "(a figure)")
+            print(result.to_string(na_rep="–") if isinstance(result, pd.DataFrame) else "(a figure)")
             print(f"{path}\n")
     if options.json:
         print(json.dumps(made))
     elif every:
         for row in made:
             if row["state"] != "built":
-                print(f"{row['id']}: not here, {row['detail']}")
-    return 0
+                print(f"{row['id']}: {row['state']}, {row['detail']}")
+    return 1 if any(row["state"] == "failed" for row in made) else 0

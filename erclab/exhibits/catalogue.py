@@ -82,8 +82,8 @@ class State:
     """What there is of an exhibit on a corpus.
 
     Attributes:
-        name: "built": it is stored, and made from the runs there are; "ready": its runs are there; "to train": some are
-            not; "not here": the corpus lacks what it needs.
+        name: "built": it is stored, made from the runs that it would be made from now; "ready": its runs are there;
+            "to train": some are not; "not here": the corpus lacks what it needs.
         detail: what is lacking, or how many runs are.
         ids: of its runs, those that are there and those that are not.
         missing: how many are not.
@@ -178,20 +178,23 @@ def build(exhibit: Exhibit, corpus: Corpus, found: Runs, other: Corpus | None = 
 
 
 def state(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None, *, seeds: int | Iterable[int] = 3,
-          profile: str = "smoke", folder: Path | None = None, built: Sequence[str] | None = None) -> State:
+          profile: str = "smoke", folder: Path | None = None, built: Iterable[Sequence[str]] = ()) -> State:
     """What there is of it.
 
     Args:
-        built: the ids of the runs from which a stored one was made; None if none is stored.
+        built: for each place where one is stored, the ids of the runs from which it was made. If they are those that
+            it would be made from now, it needs no training, whether or not these runs are here.
     """
     if why := lacking(exhibit, corpus, other):
         return State("not here", why)
     specs = planned(exhibit, corpus, other, seeds=seeds, profile=profile)
     ids = tuple(dict.fromkeys(s.id for found in specs.values() for s in found))
+    words = f"{len(ids)} run{'s' * (len(ids) != 1)}" if ids else "no runs"
+    if ids in map(tuple, built):
+        return State("built", words, ids)
     if missing := _missing(specs, folder or paths.runs_dir()):
         return State("to train", f"{len(missing)} of {len(ids)} runs", ids, len(missing))
-    words = f"{len(ids)} run{'s' * (len(ids) != 1)}" if ids else "no runs"
-    return State("built" if built is not None and tuple(built) == ids else "ready", words, ids)
+    return State("ready", words, ids)
 
 
 def _missing(specs: Mapping[str, list[RunSpec]], folder: Path) -> list[RunSpec]:

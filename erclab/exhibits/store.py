@@ -9,9 +9,14 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import viz
+from erclab import paths, viz
 from erclab.errors import ErclabError
 from erclab.storage import write_atomically
+
+
+def of_the_study(corpus: str, profile: str) -> Store:
+    """Those that come with the repository."""
+    return Store(paths.results_dir() / "exhibits" / f"{corpus}-{profile}")
 
 
 class Store:

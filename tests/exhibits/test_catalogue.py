@@ -64,8 +64,10 @@ def test_states_follow_the_runs(tiny, folder):
     store = Store(folder / "exhibits")
     path = store.write("S99", catalogue.build(EXAMPLE, tiny, loaded), state.ids)
     assert pd.read_csv(path, index_col=0).iloc[0].to_dict() == {"whole": 2, "text": 2}
-    assert catalogue.state(EXAMPLE, tiny, seeds=2, built=store.runs("S99")).name == "built"
-    assert catalogue.state(EXAMPLE, tiny, seeds=1, built=store.runs("S99")).name == "ready"  # of other runs
+    assert catalogue.state(EXAMPLE, tiny, seeds=2, built=[["other"], store.runs("S99")]).name == "built"
+    elsewhere = catalogue.state(EXAMPLE, tiny, seeds=2, built=[store.runs("S99")], folder=folder / "elsewhere")
+    assert (elsewhere.name, elsewhere.missing) == ("built", 0)  # from runs that are not here
+    assert catalogue.state(EXAMPLE, tiny, seeds=1, built=[store.runs("S99")]).name == "ready"  # of other runs
 
 
 def test_a_corpus_that_lacks_something_says_what(tiny, folder):
@@ -122,7 +124,7 @@ def test_questions_with_teachers_and_second_corpora(tiny, folder):
     assert trained["other"][0].spec["corpus"] == "simulated-lesson"
 
 
-def test_the_command_lists_trains_and_builds(folder, capsys):
+def test_the_command_lists_trains_and_builds(folder, capsys, monkeypatch):
     def call(*arguments):
         status = cli.main(["exhibits", *arguments, "--corpus", "simulated-tiny"])
         return status, *capsys.readouterr()
@@ -136,7 +138,12 @@ def test_the_command_lists_trains_and_builds(folder, capsys):
     status, out, _ = call("D1", "--out", out_folder)
     assert status == 0 and "D1" in out and list((folder / "out").glob("D1.*"))
     status, out, _ = call("--out", out_folder)
-    assert status == 0 and "1 of 40 built on simulated-tiny, 3 seeds" in out
+    assert status == 0 and "1 of 40 built on simulated-tiny, 3 seeds" in out and f"Built ones: {out_folder}" in out
+    some = catalogue.find(["D1", "S8"])
+    with monkeypatch.context() as patched:
+        patched.setattr(catalogue, "find", lambda ids: some)
+        status, out, err = call("all", "--seeds", "1", "--out", out_folder)
+    assert status == 1 and "D1" in out and "S8: failed" in out and "--train" in err  # one fails, the other is built
     status, _, err = call("D99")
     assert status == 2 and "unknown exhibit 'D99'" in err
 
