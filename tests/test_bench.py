@@ -257,6 +257,22 @@ def test_without_the_tests_there_is_no_reference(monkeypatch):
     assert "no reference" in speed.text(found)
 
 
+def test_a_setting_that_fails_does_not_cost_the_others(monkeypatch):
+    class Killed(Here):
+        def ask(self, do, **request):
+            if do == "round" and self.bench.case.model == "mult":
+                raise RunError("the process ended: SIGKILL", where=self.bench.case.title)
+            return super().ask(do, **request)
+
+    monkeypatch.setattr(measure, "Worker", Killed)
+    how = {"precisions": ["float32"], "rounds": 1, "device": "cpu", "progress": False}
+    found = bench.bench([FRAMES, TINY], **how)
+    assert {row["case"] for row in found["rows"]} == {"sdt-tiny"} and all("share" in row for row in found["rows"])
+    assert "Not measured: MulT, tiny: the process ended: SIGKILL" in speed.text(found)
+    with pytest.raises(RunError, match="SIGKILL"):
+        bench.bench([FRAMES], **how)
+
+
 def test_what_makes_the_reference_faster_is_not_held_against_its_memory(monkeypatch):
     class Counted(Here):
         def __init__(self, job):

@@ -60,7 +60,7 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
 
     Raises:
         UsageError: an unknown precision, fewer than one round or step, or a device that is not there.
-        RunError: a process ended before it was asked to.
+        RunError: of every case a process ended too early. Where that happens to some, `notes` say so.
     """
     for name in precisions:
         if name not in PRECISIONS:
@@ -75,7 +75,7 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
     common = {"naive": str(folder or ""), "threads": threads, "device": device}
 
     cases = list(cases)
-    rows, grown, operations, products = [], [], {}, []
+    rows, grown, operations, products, failed = [], [], {}, [], None
     points = [(case, None) for case in cases] + [p for case in cases if growth for p in grow(case)]
     # The machine's rate is the best that was seen in between: others may load it.
     with Worker(Job(dataclasses.asdict(CASES["bc-lstm-iemocap"]), "erclab", **common)) as machine:
@@ -83,16 +83,24 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
         for case, at in bar(points, desc="bench", unit="setting", progress=progress):
             products.append(machine.ask(do="product"))
             ways = routes if case.seeds == 1 else [r for r in routes if r != "reference"]
-            measured, work = _measure(case, ways, common, rounds, steps if at is None else 1)
+            try:
+                measured, work = _measure(case, ways, common, rounds, steps if at is None else 1)
+                if at is None:
+                    operations[case.name] = _operations(case, work or _work(case, common)) if folder else None
+            except RunError as error:  # what has been measured in minutes is not lost
+                failed = error
+                notes.append(f"Not measured{f' ({at[0]} {at[1]})' if at else ''}: {error}")
+                continue
             if at is None:
                 rows += measured
-                operations[case.name] = _operations(case, work or _work(case, common)) if folder else None
             else:
                 grown += [{**row, "axis": at[0], "value": at[1]} for row in measured]
         products.append(machine.ask(do="product"))
+    if failed and not rows:
+        raise failed
     product = {kind: max(p[kind] for p in products) for kind in PRECISIONS}
     for case in cases:
-        _judge(case, [r for r in rows if r["case"] == case.name], product, operations[case.name])
+        _judge(case, [r for r in rows if r["case"] == case.name], product, operations.get(case.name))
     notes += [f"{row['title']}: Python, float32 weights and Adam's moments alone are {row['floor_ratio']:.2f} of the "
               f"reference's memory." for row in rows
               if row["path"] == "float32" and row.get("floor_ratio", 0) > (row["memory"] or 1)]
