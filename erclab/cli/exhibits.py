@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from erclab.cli.common import command, profile_and_corpus
+from erclab.cli.common import changes, command, profile_and_corpus
 from erclab.errors import ErclabError
 
 
@@ -22,6 +22,8 @@ def add(commands) -> None:
     made.add_argument("--text-encoder", default="minilm", metavar="NAME",
                       help="for text without vectors: minilm (default, offline), or a Hugging Face name or path")
     made.add_argument("--seeds", type=int, default=3, metavar="N", help="runs per setting (default: %(default)s)")
+    made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
+                      help="a field of every recipe, such as epochs=1 for a rehearsal; may be repeated")
     made.add_argument("--train", action="store_true", help="train the runs that are missing; without it they are named")
     made.add_argument("--out", type=Path, metavar="DIR", help="where tables (csv) and figures (png) go "
                       "(default: build/exhibits/CORPUS-PROFILE)")
@@ -36,7 +38,8 @@ def _exhibits(options) -> int:
 
     recipe_for("", "", options.profile)  # refuses an unknown one
     every = options.ids == ["all"]
-    chosen = catalogue.find(() if every else options.ids)
+    recipe = changes(options.changes)
+    chosen = [catalogue.trained_otherwise(e, recipe) for e in catalogue.find(() if every else options.ids)]
     store = Store(options.out or paths.project_root() / "build" / "exhibits" / f"{options.corpus}-{options.profile}")
     read = _reader(options)
     if options.ids:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -19,6 +20,8 @@ from erclab import paths, runs
 from erclab.corpora import Corpus
 from erclab.errors import RunError, UsageError, unknown
 from erclab.runs import Question, Record, RunSpec
+from erclab.settings import check
+from erclab.training.recipes import Recipe
 
 Runs = Mapping[str, Sequence[Record]]  # name of a question -> its runs, one per seed
 
@@ -112,6 +115,20 @@ def find(ids: Iterable[str] = ()) -> list[Exhibit]:
         if name not in there:
             raise unknown("exhibit", name, there)
     return [there[name] for name in dict.fromkeys(ids)] if ids else list(there.values())
+
+
+def trained_otherwise(exhibit: Exhibit, recipe: Mapping[str, Any]) -> Exhibit:
+    """The same exhibit with these fields of every recipe set differently, except where it is about them itself.
+
+    Raises:
+        UsageError: there is no such field, or a value of another type.
+    """
+    changes = check(Recipe, recipe)
+
+    def questions(*corpora: Corpus) -> dict[str, Question]:
+        return {name: replace(q, settings={**changes, **q.settings})
+                for name, q in exhibit.questions(*corpora).items()}
+    return replace(exhibit, questions=questions)
 
 
 def pair(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None) -> tuple[Corpus, ...]:

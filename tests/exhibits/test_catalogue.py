@@ -94,6 +94,17 @@ def _bare(corpus):
                            table=corpus.table[["dialogue", "speaker"]], starts=corpus.starts)
 
 
+def test_a_rehearsal_changes_every_recipe_but_not_what_the_exhibit_is_about(tiny):
+    own = Exhibit("S99", "x", "vectors", shown, lambda corpus: {
+        "one": Question("sdt"), "two": Question("sdt", {"dropout": 0.0, "epochs": 3}), "probe": Question("linear")})
+    quick = catalogue.trained_otherwise(own, {"epochs": 1})
+    specs = {name: some[0] for name, some in catalogue.planned(quick, tiny, seeds=1).items()}
+    assert (specs["one"].recipe.epochs, specs["two"].recipe.epochs) == (1, 3)
+    assert specs["probe"].id == catalogue.planned(own, tiny, seeds=1)["probe"][0].id
+    with pytest.raises(UsageError, match=r"epoch'.*epochs"):
+        catalogue.trained_otherwise(own, {"epoch": 1})
+
+
 def test_a_stored_exhibit_is_none_without_its_file_and_a_full_disk_is_one_line(tmp_path):
     store = Store(tmp_path / "x")
     assert store.runs("S1") is None
