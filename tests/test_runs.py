@@ -210,6 +210,13 @@ def test_two_processes_that_want_the_same_run_train_it_once(tmp_path):
     assert len(list((tmp_path / "runs").glob("*.json"))) == 1 and not list((tmp_path / "runs").glob(".*"))
 
 
+def test_sdt_has_positions_for_the_longest_dialogue(tiny):
+    long = simulated.generate("tiny", dialogues=(2, 1, 1), turns=(600, 600, 600))
+    most = [runs.plan("sdt", c, **more)[0].settings["max_turns"]
+            for c, more in ((tiny, {}), (long, {}), (long, {"max_turns": 700}))]
+    assert most == [512, 600, 700]
+
+
 @pytest.mark.parametrize(("name", "task"), [(name, task) for name, info in models.MODELS.items()
                                             for task in info.tasks])
 def test_every_model_runs_every_task_of_its_own_with_its_smoke_recipe(tiny, tmp_path, name, task):

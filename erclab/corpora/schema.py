@@ -172,6 +172,11 @@ class Corpus:
         """How many speaker indices a model must be able to tell apart."""
         return len(self.roles) or int(self.speaker_index.max()) + 1
 
+    @cached_property
+    def longest(self) -> int:
+        """Turns of the longest dialogue."""
+        return int(np.diff(self.starts).max())
+
     def rows(self, split: str) -> np.ndarray:
         """The rows of a split, in order."""
         if split not in SPLITS:

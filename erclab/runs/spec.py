@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,8 +113,11 @@ def plan(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, profile:
     settings = {"outputs": tasks.outputs(task, labels), "task": task, **given}
     if info.kind == "trained":
         settings = {"dims": tuple(dims.items()), **settings}
-        if "speakers" in {f.name for f in dataclasses.fields(info.cls.Config)}:
+        known = {f.name: f.default for f in dataclasses.fields(info.cls.Config)}
+        if "speakers" in known:
             settings.setdefault("speakers", corpus.speaker_count)
+        if corpus.longest > known.get("max_turns", math.inf):  # AVEC's sessions have up to 2,000
+            settings.setdefault("max_turns", corpus.longest)
         config = getattr(info.cls, variant)(recipes.family(corpus.name), **check(info.cls.Config, settings))
     else:
         config, numbers = from_dict(info.cls.Config, settings), [0]
