@@ -80,13 +80,14 @@ def _list(options, chosen, read, stores) -> int:
     if options.json:
         print(json.dumps(rows))
         return 0
-    width, needs = (max(len(row[key]) for row in rows) for key in ("title", "needs"))
+    width = max(len(row["title"]) for row in rows)
     for row in rows:
         detail = f" ({row['detail']})" if row["detail"] else ""
-        print(f"{row['id']:<4}{row['title']:<{width}}  {row['needs']:<{needs}}  {row['state']}{detail}")
+        print(f"{row['id']:<4}{row['state']:<10}{row['title']:<{width}}  {row['needs']}{detail}")
     count = sum(row["state"] == "built" for row in rows)
-    print(f"\n{count} of {len(rows)} built on {options.corpus}, {options.seeds} seeds, profile {options.profile}. "
-          "Build one with its id (--train trains what it needs): erclab exhibits S2 --train")
+    again = f" --data {options.data}" if options.data else ""
+    print(f"\n{count} of {len(rows)} built on {options.corpus}, {options.seeds} seeds, profile {options.profile}. Build one "
+          f"(--train trains what it needs): erclab exhibits S2 --corpus {options.corpus}{again} --train")
     for folder in dict.fromkeys(row["folder"] for row in rows if row["folder"]):
         print(f"Built ones: {folder}")
     return 0
