@@ -86,8 +86,8 @@ def _list(options, chosen, read, stores) -> int:
         print(f"{row['id']:<4}{row['state']:<10}{row['title']:<{width}}  {row['needs']}{detail}")
     count = sum(row["state"] == "built" for row in rows)
     again = f" --data {options.data}" if options.data else ""
-    print(f"\n{count} of {len(rows)} built on {options.corpus}, {options.seeds} seeds, profile {options.profile}. Build one "
-          f"(--train trains what it needs): erclab exhibits S2 --corpus {options.corpus}{again} --train")
+    print(f"\n{count} of {len(rows)} built on {options.corpus}, {options.seeds} seeds, profile {options.profile}. "
+          f"Build one (--train trains what it needs): erclab exhibits S2 --corpus {options.corpus}{again} --train")
     for folder in dict.fromkeys(row["folder"] for row in rows if row["folder"]):
         print(f"Built ones: {folder}")
     return 0
