@@ -217,6 +217,16 @@ def test_sdt_has_positions_for_the_longest_dialogue(tiny):
     assert most == [512, 600, 700]
 
 
+def test_a_baseline_that_reads_nothing_takes_modalities_from_vectors_or_from_sequences(tmp_path):
+    whole = simulated.generate("tiny", frames=True)
+    heard = dataclasses.replace(whole, vectors={"audio": whole.vectors["audio"]})  # its text is words alone
+    for modalities in (["audio"], ["text", "audio"], None):
+        record, = runs.run("constant", heard, modalities=modalities, folder=tmp_path, progress=False)
+        assert record.spec["modalities"] == (modalities or ["audio"])
+    with pytest.raises(UsageError, match="unknown modality of simulated-tiny 'smell'"):
+        runs.plan("constant", heard, modalities=["smell"])
+
+
 @pytest.mark.parametrize(("name", "task"), [(name, task) for name, info in models.MODELS.items()
                                             for task in info.tasks])
 def test_every_model_runs_every_task_of_its_own_with_its_smoke_recipe(tiny, tmp_path, name, task):

@@ -24,7 +24,7 @@ from erclab.features.encoders import source
 from erclab.models.interface import Model
 from erclab.provenance import environment
 from erclab.runs.records import SCHEMA, Record, load
-from erclab.runs.spec import RunSpec, plan, views
+from erclab.runs.spec import RunSpec, plan, reads_sequences, views
 from erclab.storage import remove_leftovers, write_atomically
 from erclab.training import loop
 from erclab.training.checkpoint import Checkpoint
@@ -186,7 +186,7 @@ def _built(spec: RunSpec, folder: Path) -> Model:
 
 def _fit(spec: RunSpec, corpus: Corpus) -> loop.Outcome:
     """Fit a baseline on the modalities side by side; it is deterministic and looks at validation alone."""
-    pooled = models.info(spec.model).view == "sequence" or not corpus.modalities
+    pooled = reads_sequences(models.info(spec.model), corpus, spec.modalities)
     part = flat(corpus, spec.modalities, spec.task, pooled=pooled, standardise=spec.recipe.standardise)
     model = models.build(spec.model, spec.settings)
     curve = model.fit(part["train"], part["valid"])

@@ -154,7 +154,7 @@ def _teacher(info: models.ModelInfo, settings: dict[str, Any], teacher: str | Re
 
 def _dims(info: models.ModelInfo, corpus: Corpus, modalities: Sequence[str] | None, words: bool) -> dict[str, int]:
     """Modality -> width of what the model reads of the corpus; of words, which have none, 1."""
-    sequences = info.view == "sequence" or (info.view == "any" and not corpus.modalities)
+    sequences = reads_sequences(info, corpus, modalities)
     there, what = (corpus.frame_dims, "sequences") if sequences else (corpus.dims, "utterance vectors")
     if words:
         there = {"text": 1} | {m: d for m, d in there.items() if m != "text"}
@@ -165,6 +165,15 @@ def _dims(info: models.ModelInfo, corpus: Corpus, modalities: Sequence[str] | No
         if m not in there:
             raise unknown(f"modality of {corpus.name}", m, there)
     return {m: there[m] for m in modalities or there}
+
+
+def reads_sequences(info: models.ModelInfo, corpus: Corpus, modalities: Sequence[str] | None) -> bool:
+    """Whether a model reads the corpus's sequences and not its vectors. One that takes any prefers vectors, where there
+    are some of every modality that is asked for."""
+    if info.view != "any":
+        return info.view == "sequence"
+    asked = set(modalities or ())
+    return not corpus.modalities or (not asked <= {*corpus.dims} and asked <= {*corpus.frame_dims})
 
 
 def views(spec: RunSpec | dict[str, Any], corpus: Corpus, device="cpu", splits: Sequence[str] = SPLITS
