@@ -165,9 +165,9 @@ def gate_pace(corpus: Corpus, found: Runs) -> Figure:
     first = Counter(max(path, key=lambda m, path=path: path[m][0, -1]) for path in paths)
     last = Counter(r.data["curve"][-1]["model"]["primary"] for r in found["HCT-MG"])
     axes[0, 0].set(xlabel="batch of the first epoch", ylabel="weight of the modality",
-                   title=f"After one epoch ahead: {_counted(first, len(paths))}")
+                   title=f"After one epoch ahead:\n{_counted(first, len(paths))}")
     axes[0, 1].set(xlabel="epoch", ylabel="mean weight in the epoch",
-                   title=f"In the end the primary: {_counted(last, len(paths))}")
+                   title=f"In the end the primary:\n{_counted(last, len(paths))}")
     axes[0, 1].xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].legend()
     return made
