@@ -121,12 +121,6 @@ def default():
     return corpus, World(simulated.PRESETS["small"])
 
 
-@pytest.fixture(scope="module")
-def some():
-    """Enough for means that are compared with their standard error."""
-    return simulated.generate("small", dialogues=(200, 1, 1), seed=11), World(simulated.PRESETS["small"])
-
-
 @pytest.mark.parametrize("modalities", [("text",), ("audio",), MODALITIES], ids="+".join)
 @pytest.mark.parametrize("context", oracle.CONTEXTS)
 def test_it_is_calibrated(default, modalities, context):
@@ -144,8 +138,8 @@ def log_score(corpus, world, modalities, context, **options):
     return np.log(p[np.arange(len(p)), corpus.table["label"]])
 
 
-def test_more_modalities_never_lower_its_score(some):
-    corpus, world = some
+def test_more_modalities_never_lower_its_score(default):
+    corpus, world = default
     for context in ("utterance", "causal"):
         score = {subset: log_score(corpus, world, subset, context) for subset in SUBSETS}
         for smaller, larger in combinations(SUBSETS, 2):
@@ -154,8 +148,8 @@ def test_more_modalities_never_lower_its_score(some):
                 assert gain.mean() > -3 * gain.std() / np.sqrt(len(gain)), (smaller, larger, context)
 
 
-def test_more_context_never_lowers_its_score(some):
-    corpus, world = some
+def test_more_context_never_lowers_its_score(default):
+    corpus, world = default
     steps = [("utterance", {}), ("window", {"window": 1}), ("window", {"window": 4}), ("causal", {}), ("dialogue", {})]
     for modalities in (("text",), ("visual",), MODALITIES):
         scores = [log_score(corpus, world, modalities, context, **options) for context, options in steps]
