@@ -179,7 +179,7 @@ def load(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None, *, seeds
     if missing := _missing(specs, folder):
         raise RunError(f"{exhibit.id} needs {len(missing)} more run(s) on {corpus.name}, such as {missing[0].title}",
                        where=folder, remedy=f"Train them: erclab exhibits {exhibit.id} --corpus {corpus.name} --train "
-                       "(with the same --data, --seeds and --profile).")
+                       "(with the same --data, --seeds, --set and --profile).")
     return {name: [runs.load(folder / f"{spec.id}.json") for spec in found] for name, found in specs.items()}
 
 

@@ -188,7 +188,7 @@ def views(spec: RunSpec | dict[str, Any], corpus: Corpus, device="cpu", splits: 
         FeatureError: the tokenizer of a run that reads words is not to be had.
     """
     spec = spec if isinstance(spec, dict) else dataclasses.asdict(spec)
-    sequences = models.info(spec["model"]).view == "sequence"
+    sequences = reads_sequences(models.info(spec["model"]), corpus, spec["modalities"])
     vectors = [m for m in spec["modalities"] if not (m == "text" and spec["words"])]
     fit = Standardiser.fit(corpus, vectors, frames=sequences) if spec["recipe"]["standardise"] else None
     if sequences:
