@@ -27,6 +27,7 @@ from erclab.models import recurrent
 from erclab.models.blocks import masked_softmax
 from erclab.models.dropout import Dropout, keep, next_key
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.linear import lowered
 
 
 class DialogueRNN(Model):
@@ -121,8 +122,9 @@ class DialogueRNN(Model):
         turns = pack(batch.mask, len(self.directions))
         u = u.to(self.linear.weight.dtype)
         keep = self.keep(turns, u.dtype)
-        with torch.autocast(u.device.type, enabled=False):  # a hundred steps would add up a hundred roundings
-            e, context = zip(*(direction(u_d, who, turns, {cell: k[i] for cell, k in keep.items()})
+        low = lowered(u).dtype
+        with torch.autocast(u.device.type, enabled=False):  # states over a hundred steps: only products are rounded
+            e, context = zip(*(direction(u_d, who, turns, {cell: k[i] for cell, k in keep.items()}, low)
                                for i, (direction, u_d, who) in enumerate(zip(
                                    self.directions.values(), turns.take(u), turns.take(batch.speakers), strict=True))),
                              strict=True)
@@ -174,9 +176,10 @@ class Direction(nn.Module):
         self.listener_cell = nn.GRUCell(inputs + p, p) if config.listener else None
         self.attend = nn.Linear(inputs, g, bias=False) if self.general else nn.Linear(g, 1, bias=False)
 
-    def forward(self, u: Tensor, who: Tensor, turns: Turns, keep: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, u: Tensor, who: Tensor, turns: Turns, keep: dict[str, Tensor], low: torch.dtype
+                ) -> tuple[Tensor, Tensor]:
         """Packed utterances (N, inputs), who speaks (N,), masks (`DialogueRNN.keep`) -> emotions (N, D_e), and the
-        attention over steps (N, T).
+        attention over steps (N, T). Factors of matrix products are rounded to `low`; see `recurrent`.
         """
         if not recurrent.applies():
             return self.loop(u, who, turns, keep)
@@ -184,11 +187,12 @@ class Direction(nn.Module):
         state, alpha = recurrent.converse(
             cells, self.attend.weight, self.general, u,
             recurrent.schedule(turns.sizes, turns.row, turns.step, who, self.speakers),
-            [keep.get(cell) for cell in ("global", "party", "listener")])
-        return recurrent.gru(self.emotion_cell, state, turns.sizes, keep.get("emotion")), alpha
+            [keep.get(cell) for cell in ("global", "party", "listener")], low)
+        return recurrent.gru(self.emotion_cell, state, turns.sizes, keep.get("emotion"), low), alpha
 
     def loop(self, u: Tensor, who: Tensor, turns: Turns, keep: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The same, as the paper has it. `recurrent` computes these equations in a quarter of the time."""
+        """The same without rounding, as the paper has it. `recurrent` computes these equations in a quarter of the
+        time."""
         sizes, S, T = turns.sizes, self.speakers, len(turns.sizes)
         steps = {cell: k.split(sizes) for cell, k in keep.items()}
 

@@ -5,7 +5,9 @@ What makes them fast, on a CPU above all:
 - a step multiplies only what waits for the step before, with weights that are packed once for all steps;
 - a weight's gradient is one product over all turns at the end, not a sum of one product per step;
 - past global states lie in one buffer: nothing is concatenated, and their gradients are gathered when they are due;
-- autograd keeps no graph of single operations.
+- autograd keeps no graph of single operations;
+- with `low` bfloat16, matrix products take their factors rounded to it. States, gates, sums and attention stay in the
+  precision of the weights, so that a long dialogue does not add up roundings of its state.
 
 Turns are packed as `dialoguernn.Turns` says: turn 0 of every dialogue, longest dialogue first, then turn 1 of those
 that have one. N turns, n dialogues at a step, B at the first, T steps; H, G, P the widths of states.
@@ -74,18 +76,19 @@ def _exact(backward: Callable) -> Callable:
     return once_differentiable(run)
 
 
-def gru(cell: nn.GRUCell, x: Tensor, sizes: Sequence[int], keep: Tensor | None) -> Tensor:
+def gru(cell: nn.GRUCell, x: Tensor, sizes: Sequence[int], keep: Tensor | None, low: torch.dtype) -> Tensor:
     """A GRU over packed turns: (N, inputs) -> its states (N, H).
 
     Args:
         sizes: see `Schedule`.
         keep: (N, H), multiplied with every new state, which the next step then reads; None is 1.
+        low: what factors of matrix products are rounded to; the dtype of x for no rounding.
     """
-    return _GRU.apply(list(sizes), keep, x, *_weights(cell))
+    return _GRU.apply(list(sizes), keep, low, x, *_weights(cell))
 
 
 def converse(cells: Sequence[nn.GRUCell], attend: Tensor, general: bool, u: Tensor, turns: Schedule,
-             keep: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
+             keep: Sequence[Tensor | None], low: torch.dtype) -> tuple[Tensor, Tensor]:
     """Global states, context attention and speakers' states of DialogueRNN.
 
     Args:
@@ -93,61 +96,63 @@ def converse(cells: Sequence[nn.GRUCell], attend: Tensor, general: bool, u: Tens
         attend: weights of the context attention, (G, inputs) if `general`, else (1, G).
         u: (N, inputs) utterances.
         keep: as in `gru`, (N, G), (N, P) and (N, S, P).
+        low: as in `gru`.
 
     Returns:
         (N, P), every speaker's state after the turn; (N, T), the attention over steps, which has no gradient.
     """
     weights = [w for cell in cells for w in _weights(cell)]
-    return _Converse.apply(turns, general, tuple(keep), u, attend, *weights)
+    return _Converse.apply(turns, general, tuple(keep), low, u, attend, *weights)
 
 
 class _GRU(torch.autograd.Function):
     """See `gru`."""
 
     @staticmethod
-    def forward(ctx, sizes, keep, u, w_in, w_state, b_in, b_state):
-        x, N, H = torch.addmm(b_in, u, w_in.t()), len(u), w_state.shape[1]
-        hn, states, from_state = x.new_empty(N, H), x.new_empty(N, H), product(_first(w_state), sizes[0],
-                                                                               _first(b_state))
+    def forward(ctx, sizes, keep, low, u, w_in, w_state, b_in, b_state):
+        x, N, H = _times(u, w_in.t(), low, b_in), len(u), w_state.shape[1]
+        hn, states = x.new_empty(N, H), x.new_empty(N, H)
+        from_state = product(_first(w_state), sizes[0], _first(b_state), low)
         state = x.new_zeros(sizes[0], H)
         for x_t, hn_t, keep_t, new in _steps(sizes, x, hn, keep, states):
             state = state[:len(new)]
             state = _forth(x_t, from_state(state), state, keep_t, hn_t, new)
-        ctx.sizes, ctx.kept = sizes, (x, hn, keep, states)
+        ctx.sizes, ctx.low, ctx.kept = sizes, low, (x, hn, keep, states)
         ctx.save_for_backward(u, w_in, w_state)
         return states[:]  # a view: the node must not own what it gives out
 
     @staticmethod
     @_exact
     def backward(ctx, d_states):
-        sizes, (x, hn, keep, states), (u, w_in, w_state) = ctx.sizes, ctx.kept, ctx.saved_tensors
+        sizes, low, (x, hn, keep, states), (u, w_in, w_state) = ctx.sizes, ctx.low, ctx.kept, ctx.saved_tensors
         H, before = w_state.shape[1], _shifted(states, sizes)
-        to_state = product(_first(w_state).t(), sizes[0])
+        to_state = product(_first(w_state).t(), sizes[0], low=low)
         d, carried = x.new_empty(len(x), 4 * H), x.new_zeros(0, H)
         for x_t, hn_t, keep_t, before_t, new, d_t in _steps(sizes, x, hn, keep, before, d_states, d, back=True):
             new = new.clone()
             new[:len(carried)] += carried
             carried = _back(x_t, hn_t, before_t, keep_t, new, d_t).add_(to_state(d_t[:, :3 * H]))
-        d_u = d[:, H:] @ w_in if ctx.needs_input_grad[2] else None
-        return None, None, d_u, *_weight_gradients(d[:, H:], u, d[:, :3 * H], before)
+        d_u = _times(d[:, H:], w_in, low) if ctx.needs_input_grad[3] else None
+        return None, None, None, d_u, *_weight_gradients(d[:, H:], u, d[:, :3 * H], before, low)
 
 
 class _Converse(torch.autograd.Function):
     """See `converse`."""
 
     @staticmethod
-    def forward(ctx, turns, general, keep, u, attend, *weights):
+    def forward(ctx, turns, general, keep, low, u, attend, *weights):
         sizes, N, inputs = turns.sizes, len(u), u.shape[1]
         (gi, gs, gbi, gbs), (pi, ps, pbi, pbs), *listener = _by_cell(weights)
         B, T, G, P = sizes[0], len(sizes), gs.shape[1], ps.shape[1]
-        xg, xp = torch.addmm(gbi, u, gi[:, :inputs].t()), torch.addmm(pbi, u, pi[:, :inputs].t())
-        from_own = product(torch.cat([gi[:, inputs:], _first(ps)]), B, torch.cat([torch.zeros_like(gbi), _first(pbs)]))
-        from_g, from_c = product(_first(gs), B, _first(gbs)), product(pi[:, inputs:], B)
-        asks = u @ attend.t() if general else attend.expand(N, G)
+        xg, xp = _times(u, gi[:, :inputs].t(), low, gbi), _times(u, pi[:, :inputs].t(), low, pbi)
+        from_own = product(torch.cat([gi[:, inputs:], _first(ps)]), B,
+                           torch.cat([torch.zeros_like(gbi), _first(pbs)]), low)
+        from_g, from_c = product(_first(gs), B, _first(gbs), low), product(pi[:, inputs:], B, low=low)
+        asks = _times(u, attend.t(), low) if general else attend.expand(N, G)
         past, alpha = u.new_zeros(B, T, G), u.new_zeros(B, T, T)
         hng, globals_, c = u.new_empty(N, G), u.new_empty(N, G), u.new_zeros(N, G)
         hnp, own, states = u.new_empty(N, P), u.new_empty(N, P), u.new_zeros(N + 1, P)  # row 0: nothing said yet
-        hears = _Listener(listener[0], u, turns, keep[2]) if listener else None
+        hears = _Listener(listener[0], u, turns, keep[2], low) if listener else None
         g = u.new_zeros(B, G)
         for t, (xg_t, hng_t, new_g, kg, xp_t, hnp_t, new_p, kp, own_t, before, ask, c_t) in enumerate(_steps(
                 sizes, xg, hng, globals_, keep[0], xp, hnp, states[1:], keep[1], own, turns.before, asks, c)):
@@ -167,7 +172,7 @@ class _Converse(torch.autograd.Function):
             _forth(xp_t, by_own[:, 3 * G:], own_t, kp, hnp_t, new_p)
             if hears:
                 hears.forth(t, new_p)
-        ctx.turns, ctx.general, ctx.hears, ctx.keep = turns, general, hears, keep
+        ctx.turns, ctx.general, ctx.hears, ctx.keep, ctx.low = turns, general, hears, keep, low
         ctx.kept = xg, hng, globals_, xp, hnp, own, states, asks, c, past, alpha
         ctx.save_for_backward(u, attend, *weights)
         rows = alpha[turns.row, turns.step]
@@ -177,13 +182,13 @@ class _Converse(torch.autograd.Function):
     @staticmethod
     @_exact
     def backward(ctx, d_states, _):
-        turns, keep, hears, (u, attend, *weights) = ctx.turns, ctx.keep, ctx.hears, ctx.saved_tensors
+        turns, keep, hears, low, (u, attend, *weights) = ctx.turns, ctx.keep, ctx.hears, ctx.low, ctx.saved_tensors
         xg, hng, globals_, xp, hnp, own, states, asks, c, past, alpha = ctx.kept
         (gi, gs, *_), (pi, ps, *_), *_ = _by_cell(weights)
         sizes, N, inputs, G, P = turns.sizes, len(u), u.shape[1], gs.shape[1], ps.shape[1]
         B, T = sizes[0], len(sizes)
-        to_own = product(torch.cat([gi[:, inputs:], _first(ps)]).t(), B)
-        to_g, to_c = product(_first(gs).t(), B), product(pi[:, inputs:].t(), B)
+        to_own = product(torch.cat([gi[:, inputs:], _first(ps)]).t(), B, low=low)
+        to_g, to_c = product(_first(gs).t(), B, low=low), product(pi[:, inputs:].t(), B, low=low)
         before = _shifted(globals_, sizes)
         # Of turn j by turn t, so that what later turns ask of g_j is one row.
         later, d_later = alpha.transpose(1, 2).contiguous(), torch.zeros_like(alpha)
@@ -212,33 +217,35 @@ class _Converse(torch.autograd.Function):
                 hears.give(t, down_t)
         d_ask = (d_later.transpose(1, 2) @ past)[turns.row, turns.step]
         dxg, dxp = d[:, G:4 * G], d[:, 4 * G + P:]
-        gradients = [*_weight_gradients(dxg, torch.cat([u, own], 1), d[:, :3 * G], before),
-                     *_weight_gradients(dxp, torch.cat([u, c], 1), d[:, 4 * G:4 * G + 3 * P], own)]
-        d_u = dxg @ gi[:, :inputs] + dxp @ pi[:, :inputs] if ctx.needs_input_grad[3] else None
+        gradients = [*_weight_gradients(dxg, torch.cat([u, own], 1), d[:, :3 * G], before, low),
+                     *_weight_gradients(dxp, torch.cat([u, c], 1), d[:, 4 * G:4 * G + 3 * P], own, low)]
+        d_u = None
+        if ctx.needs_input_grad[4]:
+            d_u = _times(dxg, gi[:, :inputs], low) + _times(dxp, pi[:, :inputs], low)
         if hears:
             d_x, more = hears.gradients(u, states[1:])
             gradients += more
             d_u = d_u if d_u is None else d_u + d_x
         if d_u is not None and ctx.general:
-            d_u += d_ask @ attend
-        d_attend = d_ask.t() @ u if ctx.general else d_ask.sum(0, keepdim=True)
-        return None, None, None, d_u, d_attend, *gradients
+            d_u += _times(d_ask, attend, low)
+        d_attend = _times(d_ask.t(), u, low) if ctx.general else d_ask.sum(0, keepdim=True)
+        return None, None, None, None, d_u, d_attend, *gradients
 
 
 class _Listener:
     """GRU_L within `_Converse`: what everybody makes of a turn, and in the speaker's place the speaker's own state."""
 
-    def __init__(self, weights: Sequence[Tensor], u: Tensor, turns: Schedule, keep: Tensor | None):
+    def __init__(self, weights: Sequence[Tensor], u: Tensor, turns: Schedule, keep: Tensor | None, low: torch.dtype):
         w_in, w_state, b_in, b_state = weights
-        self.weights, sizes, S, P = weights, turns.sizes, turns.speakers, w_state.shape[1]
+        self.weights, self.low, sizes, S, P = weights, low, turns.sizes, turns.speakers, w_state.shape[1]
         self.shape, self.inputs = (len(u), S, P), u.shape[1]
-        heard = torch.addmm(b_in, u, w_in[:, :self.inputs].t())
+        heard = _times(u, w_in[:, :self.inputs].t(), low, b_in)
         self.x, self.hn, self.after = (u.new_empty(len(u), S, width) for width in (3 * P, P, P))
         who = turns.who[:, None, None].expand(-1, 1, P)
         self.sizes, self.packed = sizes, (self.x, self.hn, self.after, keep, who, heard)
         self.steps = list(_steps(sizes, *self.packed))
-        self.from_own = product(w_in[:, self.inputs:], sizes[0])
-        self.from_state = product(_first(w_state), sizes[0] * S, _first(b_state))
+        self.from_own = product(w_in[:, self.inputs:], sizes[0], low=low)
+        self.from_state = product(_first(w_state), sizes[0] * S, _first(b_state), low)
 
     def own(self, t: int, out: Tensor) -> None:
         """The speaker's state before turn t, (n, P)."""
@@ -258,8 +265,8 @@ class _Listener:
         (N, S, P), (w_in, w_state, *_) = self.shape, self.weights
         self.d, self.d_heard, self.d_after = self.x.new_empty(N, S, 4 * P), self.x.new_empty(N, 3 * P), None
         self.d_steps = list(_steps(self.sizes, self.d, self.d_heard))
-        self.to_own = product(w_in[:, self.inputs:].t(), self.sizes[0])
-        self.to_state = product(_first(w_state).t(), self.sizes[0] * S)
+        self.to_own = product(w_in[:, self.inputs:].t(), self.sizes[0], low=self.low)
+        self.to_state = product(_first(w_state).t(), self.sizes[0] * S, low=self.low)
 
     def back(self, t: int, d_state: Tensor) -> Tensor:
         """The whole gradient of the speaker's state after turn t, from that of what else reads it, (n, P)."""
@@ -284,9 +291,9 @@ class _Listener:
         """Of the utterances, and of the weights."""
         P, d = self.shape[2], self.d.flatten(0, 1)
         before = _shifted(self.after, self.sizes).flatten(0, 1)
-        into, bias = _products(self.d_heard, torch.cat([u, states], 1))
-        own, own_bias = _products(d[:, :3 * P], before)
-        d_u = self.d_heard @ self.weights[0][:, :self.inputs]
+        into, bias = _products(self.d_heard, torch.cat([u, states], 1), self.low)
+        own, own_bias = _products(d[:, :3 * P], before, self.low)
+        d_u = _times(self.d_heard, self.weights[0][:, :self.inputs], self.low)
         return d_u, [into, torch.roll(own, -P, 0), bias, torch.roll(own_bias, -P, 0)]
 
     def _before(self, t: int) -> Tensor:
@@ -295,13 +302,40 @@ class _Listener:
         return self.steps[t - 1][2][:n] if t else self.after.new_zeros(n, *self.shape[1:])
 
 
-def product(weight: Tensor, rows: int, bias: Tensor | None = None) -> Callable[[Tensor], Tensor]:
-    """x -> x weight^T + bias, to be called many times with x of up to so many rows."""
-    if weight.device.type == "cpu" and weight.dtype == torch.float32 and torch.backends.mkldnn.is_available():
-        packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)
-        return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
-    weight = weight.t()
-    return lambda x: x @ weight if bias is None else torch.addmm(bias, x, weight)
+def product(weight: Tensor, rows: int, bias: Tensor | None = None, low: torch.dtype | None = None
+            ) -> Callable[[Tensor], Tensor]:
+    """x -> x weight^T + bias, to be called many times with x of up to so many rows. Factors are rounded to `low`, if
+    given; bias and result are not."""
+    exact, weight = low is None or low == weight.dtype, weight if low is None else weight.to(low)
+    if not _packable(weight):
+        weight = weight.t()
+        return lambda x: _times(x, weight, weight.dtype, bias)
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)
+
+    def linear(x: Tensor, bias: Tensor | None = None) -> Tensor:
+        return torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
+
+    if exact:
+        return lambda x: linear(x, bias)
+    if bias is None:
+        return lambda x: linear(x.to(low)).to(x.dtype)
+    return lambda x: torch.add(bias, linear(x.to(low)))
+
+
+def _packable(weight: Tensor) -> bool:
+    """Whether oneDNN has a layout of its own for this weight."""
+    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    return weight.dtype == torch.float32 or (
+        weight.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _times(a: Tensor, b: Tensor, low: torch.dtype, bias: Tensor | None = None) -> Tensor:
+    """a b + bias, with a and b rounded to `low`; the result is as exact as a."""
+    if a.dtype == low:
+        return a @ b if bias is None else torch.addmm(bias, a, b)
+    ab = a.to(low) @ b.to(low)
+    return ab.to(a.dtype) if bias is None else torch.add(bias, ab)
 
 
 def _forth(x: Tensor, h: Tensor, state: Tensor, keep: Tensor | None, hn: Tensor, new: Tensor) -> Tensor:
@@ -346,14 +380,14 @@ def _shifted(states: Tensor, sizes: list[int]) -> Tensor:
     return torch.cat([torch.zeros_like(states[:sizes[0]]), *parts])
 
 
-def _products(d: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+def _products(d: Tensor, inputs: Tensor, low: torch.dtype) -> tuple[Tensor, Tensor]:
     """Gradients of a weight and a bias, from those of what they gave (N, K) and from what went in (N, H)."""
-    return d.t() @ inputs, d.sum(0)
+    return _times(d.t(), inputs, low), d.sum(0)
 
 
-def _weight_gradients(d_x: Tensor, inputs: Tensor, d_h: Tensor, states: Tensor) -> list[Tensor]:
+def _weight_gradients(d_x: Tensor, inputs: Tensor, d_h: Tensor, states: Tensor, low: torch.dtype) -> list[Tensor]:
     """Of a cell, in the order of `_weights`."""
-    (w_in, b_in), (w_state, b_state) = _products(d_x, inputs), _products(d_h, states)
+    (w_in, b_in), (w_state, b_state) = _products(d_x, inputs, low), _products(d_h, states, low)
     H = states.shape[1]
     return [w_in, torch.roll(w_state, -H, 0), b_in, torch.roll(b_state, -H, 0)]
 

@@ -71,6 +71,32 @@ def test_equals_the_plain_loop_in_float32_with_packed_weights(listener, monkeypa
         torch.testing.assert_close(found, want[name], rtol=0, atol=1e-5 * max(scale, 1), msg=name)
 
 
+def in_precision(net, given, low):
+    """Emotions (B, T, width) and gradients by name; in bfloat16 if `low`. Each emotion weighs the same in the sum, so
+    that an error of the gradients is one of the recurrences."""
+    net.zero_grad(set_to_none=True)
+    with keyed(3), torch.autocast("cpu", torch.bfloat16, enabled=low):
+        emotion = net(given).aux["emotion"]
+    assert emotion.dtype == torch.float32
+    emotion.sum().backward()
+    return emotion.detach(), {n: p.grad.clone() for n, p in net.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("listener", [False, True])
+def test_bfloat16_rounds_products_but_a_long_dialogue_adds_nothing_up(listener):
+    given = random_dialogues(DIMS, 5, 2, (90, 60, 11), seed=1, dtype=torch.float32)
+    torch.manual_seed(0)  # weights as a training begins with; `made` has such large ones that the states are chaotic
+    net = DialogueRNN(DialogueRNN.tiny(dims=tuple(DIMS.items()), listener=listener, global_width=64, party_width=48,
+                                       emotion_width=32, dropout=0.1, output_dropout=0.0)).train()
+    (want, slopes), (found, low_slopes) = (in_precision(net, given, low) for low in (False, True))
+    error = (found - want).abs()[0].amax(-1)  # of a dialogue's 90 turns
+    assert 0 < error.max() < 2**-7 * want.abs().max()
+    assert error[45:].mean() < 2 * error[:45].mean()
+    for name, slope in slopes.items():
+        error = (low_slopes[name] - slope).norm()
+        assert 0 < error < 0.02 * slope.norm() or not name.endswith(("hh", "ih")), name
+
+
 @pytest.mark.parametrize("general", [True, False])
 @pytest.mark.parametrize("listener", [False, True])
 def test_gradients_are_those_of_differences(listener, general):
@@ -85,10 +111,11 @@ def test_gradients_are_those_of_differences(listener, general):
     u = torch.randn(7, inputs, dtype=torch.float64)
     given = [x.detach().requires_grad_() for x in (u, attend, *weights)]
     assert torch.autograd.gradcheck(
-        lambda u, attend, *w: recurrent._Converse.apply(turns, general, tuple(keep), u, attend, *w)[0], given)
+        lambda u, attend, *w: recurrent._Converse.apply(turns, general, tuple(keep), u.dtype, u, attend, *w)[0],
+        given)
     given = [x.detach().requires_grad_() for x in (u, *recurrent._weights(nn.GRUCell(inputs, 5).double()))]
     keep = torch.randint(0, 2, (7, 5)).double() * 2
-    assert torch.autograd.gradcheck(lambda u, *w: recurrent._GRU.apply(sizes, keep, u, *w), given)
+    assert torch.autograd.gradcheck(lambda u, *w: recurrent._GRU.apply(sizes, keep, u.dtype, u, *w), given)
 
 
 def test_who_spoke_before_and_after():
@@ -146,3 +173,17 @@ def test_products_of_packed_weights():
         torch.testing.assert_close(recurrent.product(weight, 4)(x), x @ weight.t())
         torch.testing.assert_close(recurrent.product(weight.double(), 4, bias.double())(x.double()),
                                    x.double() @ weight.double().t() + bias)
+
+
+@pytest.mark.parametrize("packable", [True, False])
+def test_products_of_rounded_factors(packable, monkeypatch):
+    if not packable:
+        monkeypatch.setattr(recurrent, "_packable", lambda weight: False)
+    weight, bias, x = torch.randn(7, 64), torch.randn(7) * 100, torch.randn(3, 64)
+    rounded = x.bfloat16().double() @ weight.bfloat16().double().t()
+    for added in (None, bias):
+        found = recurrent.product(weight, 4, added, torch.bfloat16)(x)
+        assert found.dtype == torch.float32  # only the product is rounded once more, the bias never
+        error = found.double() - (rounded if added is None else rounded + added.double())
+        assert (error.abs() <= 2**-8 * rounded.abs() + 1e-4).all()
+        torch.testing.assert_close(recurrent._times(x, weight.t(), torch.bfloat16, added), found, rtol=0, atol=0.1)
