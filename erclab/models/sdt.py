@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 
 from erclab.batches import DialogueBatch
 from erclab.errors import UsageError
-from erclab.models import sdt_distillation
+from erclab.models import sdt_distillation, side_by_side
 from erclab.models.attention import attend
 from erclab.models.blocks import split_heads
 from erclab.models.dropout import Dropout
@@ -191,13 +192,13 @@ class SDT(Model):
              for m in self.config.modalities}  # H_m: (N, H)
 
         # Intra- and inter-modal transformers, each followed by its unimodal gate: z = sigmoid(W h), z * h.
-        ends = None if attention else bounds(batch, self.config.heads)
+        encoded = self._encoded(x, batch, attention)
         streams, enhanced = [], {}
         for m in self.config.modalities:
             own = []
             for n in self.config.sources(m):
                 pair = f"{m}_from_{n}"
-                h, attended = part(self.encoder[pair], x[m], x[n], batch, ends, attention)
+                h, attended = next(encoded)
                 h = lowered(h)  # gate and product read it
                 if pair in self.unimodal_gate:
                     z = torch.sigmoid(h if self.config.frozen_identity_gates else self.unimodal_gate[pair](h))
@@ -220,6 +221,19 @@ class SDT(Model):
             with torch.no_grad():
                 aux["offline"] = teacher(batch).logits
         return Output(batch.unpack(logits), weights, aux)
+
+    def _encoded(self, x: dict[str, Tensor], batch: DialogueBatch, attention: bool
+                 ) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """The transformers' streams (N, H) and attention weights: one after the other, or several if that is faster."""
+        pairs = [(m, n) for m in self.config.modalities for n in self.config.sources(m)]
+        layers, queries, keys = zip(*((self.encoder[f"{m}_from_{n}"], x[m], x[n]) for m, n in pairs), strict=True)
+        if self.training and not attention and (side := side_by_side.groups(len(pairs), queries[0])) > 1:
+            for h in side_by_side.encode(layers, queries, keys, batch, side):
+                yield h, None
+            return
+        ends = None if attention else bounds(batch, self.config.heads)
+        for layer, query, key in zip(layers, queries, keys, strict=True):
+            yield part(layer, query, key, batch, ends, attention)
 
     def _one_of(self, m: str, streams: list[Tensor]) -> Tensor:
         """The unimodal level after its gates: streams (N, H) -> (N, H)."""

@@ -20,11 +20,14 @@ from erclab.models.dropout import Dropout, coordinates, dropped, next_key
 
 
 def bounds(batch: DialogueBatch, heads: int) -> list[int] | None:
-    """Where each dialogue begins in the packed batch, and where the last ends; None where padding costs less: on
-    another device, in a pass over several seeds, or with few scores."""
+    """`ends` of the batch; None where padding costs less: on another device, in a pass over several seeds, or with few
+    scores."""
     B, T = batch.shape
-    if not parts_pay(batch.mask.device, B * heads * T * T):
-        return None
+    return ends(batch) if parts_pay(batch.mask.device, B * heads * T * T) else None
+
+
+def ends(batch: DialogueBatch) -> list[int]:
+    """Where each dialogue begins in the packed batch, and where the last ends."""
     return [0, *batch.mask.sum(1).cumsum(0).tolist()]
 
 
@@ -35,13 +38,22 @@ def attend_within(q: Tensor, k: Tensor, v: Tensor, batch: DialogueBatch, ends: l
     Args:
         ends: the batch's `bounds`.
     """
-    rate, rows = dropout.p if dropout.training else 0.0, ()
-    if rate:  # the mask of the padded batch (B, heads, T, T)
-        B, T = batch.shape
-        a, b, columns = coordinates((B, heads, T, T), next_key())
-        rows = *(batch.pack(x.squeeze(-1).transpose(1, 2)).T.unsqueeze(-1) for x in (a, b)), columns
+    rate = dropout.p if dropout.training else 0.0
+    rows = masks_within(batch, heads, next_key()) if rate else ()
     q, k, v = (x.unflatten(-1, (heads, -1)) for x in (q, k, v))
+    return heads_within(q, k, v, ends, rate, rows)
+
+
+def heads_within(q: Tensor, k: Tensor, v: Tensor, ends: list[int], rate: float, rows: tuple[Tensor, ...]) -> Tensor:
+    """(N, heads, d) three times -> (N, heads d). `rows` is what masks of dropout are made of, see `masks_within`."""
     return _Within.apply(q, k, v, ends, rate, rows).flatten(1)
+
+
+def masks_within(batch: DialogueBatch, heads: int, key: int) -> tuple[Tensor, Tensor, Tensor]:
+    """`coordinates` of the padded batch's mask (B, heads, T, T): (heads, N, 1) twice and (T,)."""
+    B, T = batch.shape
+    a, b, columns = coordinates((B, heads, T, T), key)
+    return *(batch.pack(x.squeeze(-1).transpose(1, 2)).T.unsqueeze(-1) for x in (a, b)), columns
 
 
 class _Within(torch.autograd.Function):
@@ -50,8 +62,7 @@ class _Within(torch.autograd.Function):
     @staticmethod
     @torch.autocast("cpu", enabled=False)
     def forward(ctx, q: Tensor, k: Tensor, v: Tensor, ends: list[int], rate: float, rows: tuple[Tensor, ...]) -> Tensor:
-        """(N, heads, d) three times -> (N, heads, d). `rows` is what masks of dropout are made of: (heads, N, 1) twice
-        and (T,)."""
+        """(N, heads, d) three times -> (N, heads, d)."""
         out, kept, scale = torch.empty_like(v), [], 1 / math.sqrt(q.shape[-1])
         Q, K, V = map(_by_head, (q, k, v))
         for at in _dialogues(ends):
