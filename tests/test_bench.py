@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 import sys
 import time
 from pathlib import Path
@@ -231,7 +232,7 @@ class Here:
     """A worker without its process."""
 
     def __init__(self, job):
-        self.bench, self.ready = worker.Bench(job), {"threads": 1, "device": "cpu"}
+        self.bench, self.ready = worker.Bench(job), {"threads": 1, "device": "cpu", "spin": 70}
 
     def __enter__(self):
         return self
@@ -271,6 +272,27 @@ def test_a_setting_that_fails_does_not_cost_the_others(monkeypatch):
     assert "Not measured: MulT, tiny: the process ended: SIGKILL" in speed.text(found)
     with pytest.raises(RunError, match="SIGKILL"):
         bench.bench([FRAMES], **how)
+
+
+def test_a_bench_that_is_stopped_keeps_what_it_has(monkeypatch):
+    class Stopped(Here):
+        def ask(self, do, **request):
+            if do == "round" and self.bench.case.model == "mult":
+                raise KeyboardInterrupt
+            return super().ask(do, **request)
+
+    monkeypatch.setattr(measure, "Worker", Stopped)
+    how = {"precisions": ["float32"], "rounds": 1, "device": "cpu", "progress": False}
+    found = bench.bench([TINY, FRAMES], **how)
+    assert {row["case"] for row in found["rows"]} == {"sdt-tiny"} and all("share" in row for row in found["rows"])
+    assert "Stopped by hand in MulT, tiny; nothing was measured from there on." in speed.text(found)
+    with pytest.raises(KeyboardInterrupt):
+        bench.bench([FRAMES, TINY], **how)
+
+
+def test_ctrl_c_at_a_terminal_does_not_reach_the_workers():
+    with measure.Worker(worker.Job(dataclasses.asdict(TINY), "erclab", device="cpu")) as process:
+        assert os.getpgid(process.process.pid) != os.getpgid(0)
 
 
 def test_what_makes_the_reference_faster_is_not_held_against_its_memory(monkeypatch):

@@ -50,6 +50,7 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
                            padding. A path that leaves out what the reference does in vain is credited with it
         gflops, share      those per second, and as a share of what `product` says for the path's type of numbers
         faster, memory     what is aimed at; `fast_enough` and `small_enough` say whether it was met
+    `environment` has the threads of a process, and in "spin" how often one of erclab's looks for work before it sleeps.
     A round is an epoch, or the case's number of steps, over the same dialogues for every path. `growth` has a row per
     case, path, `axis` ("length", "batch" or "seeds") and its value.
 
@@ -61,6 +62,7 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
     Raises:
         UsageError: an unknown precision, fewer than one round or step, or a device that is not there.
         RunError: of every case a process ended too early. Where that happens to some, `notes` say so.
+        KeyboardInterrupt: stopped by hand before a case was measured. Later, what was measured is returned.
     """
     for name in precisions:
         if name not in PRECISIONS:
@@ -91,6 +93,11 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
                 failed = error
                 notes.append(f"Not measured{f' ({at[0]} {at[1]})' if at else ''}: {error}")
                 continue
+            except KeyboardInterrupt as stop:
+                failed = stop
+                notes.append(f"Stopped by hand in {case.title}{f' ({at[0]} {at[1]})' if at else ''}; nothing was "
+                             "measured from there on.")
+                break
             if at is None:
                 rows += measured
             else:
@@ -104,7 +111,8 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
     notes += [f"{row['title']}: Python, float32 weights and Adam's moments alone are {row['floor_ratio']:.2f} of the "
               f"reference's memory." for row in rows
               if row["path"] == "float32" and row.get("floor_ratio", 0) > (row["memory"] or 1)]
-    facts = environment(torch.device(where["device"])) | {"threads": where["threads"], "erclab": erclab.__version__}
+    facts = environment(torch.device(where["device"])) | {"erclab": erclab.__version__, **{
+        name: where[name] for name in ("threads", "spin")}}
     return {"schema": SCHEMA, "environment": facts, "rounds": rounds, "product": product, "rows": rows,
             "growth": grown, "notes": notes}
 
@@ -162,7 +170,8 @@ class Worker:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
         self.process = subprocess.Popen(
             [sys.executable, "-m", "erclab.bench.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self.errors, text=True, env={**os.environ, "PYTHONPATH": _import_path(), **extra})
+            stderr=self.errors, text=True, env={**os.environ, "PYTHONPATH": _import_path(), **extra},
+            start_new_session=True)  # Ctrl-C is ours: it ends the bench, which ends its workers
         self.ready = None
 
     def __enter__(self) -> Worker:

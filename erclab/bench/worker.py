@@ -2,7 +2,7 @@
 
 It reads requests from its standard input and answers on its standard output, one JSON object a line:
 
-    {"case": ..., "path": ..., ...}     once, a `Job`           {"ready": true, "threads": 2, "device": "cpu"}
+    {"case": ..., "path": ..., ...}     once, a `Job`           {"ready": true, "threads": 2, ...}
     {"do": "round", "seed": 1, ...}     trains through a round  {"seconds": 3.1, "utterances": 760, "steps": 7}
     {"do": "work"}                      counts operations       {"coefficients": [a, b, c]}
     {"do": "product"}                   times a matrix product  {"float32": 2.1e11, "bfloat16": 9.0e11}
@@ -12,6 +12,7 @@ It reads requests from its standard input and answers on its standard output, on
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -228,7 +229,8 @@ def main() -> int:
     if job.threads:
         torch.set_num_threads(job.threads)
     bench = Bench(job)
-    answer(ready=True, threads=torch.get_num_threads(), device=str(bench.device))
+    answer(ready=True, threads=torch.get_num_threads(), device=str(bench.device),
+           spin=int(os.environ.get("GOMP_SPINCOUNT", 0)))
     with nullcontext() if bench.reference else memory_kept():  # as a run has it
         for line in sys.stdin:
             asked = json.loads(line)
