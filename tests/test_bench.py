@@ -232,7 +232,7 @@ class Here:
     """A worker without its process."""
 
     def __init__(self, job):
-        self.bench, self.ready = worker.Bench(job), {"threads": 1, "device": "cpu", "spin": 70}
+        self.bench, self.ready = worker.Bench(job), {"threads": 1, "device": "cpu", "spin": "70"}
 
     def __enter__(self):
         return self

@@ -230,7 +230,7 @@ def main() -> int:
         torch.set_num_threads(job.threads)
     bench = Bench(job)
     answer(ready=True, threads=torch.get_num_threads(), device=str(bench.device),
-           spin=int(os.environ.get("GOMP_SPINCOUNT", 0)))
+           spin=os.environ.get("GOMP_SPINCOUNT", ""))
     with nullcontext() if bench.reference else memory_kept():  # as a run has it
         for line in sys.stdin:
             asked = json.loads(line)

@@ -48,7 +48,7 @@ def text(record: dict[str, Any]) -> str:
     lines = [table(record).to_string(), "",
              f"{facts['hardware']}, {facts['device']}, {facts['threads']} threads, torch {facts['torch']}. A product "
              f"of 2048 × 2048 matrices: {rates}.",
-             *([f"Idle threads of erclab look for work {facts['spin']:,} times before they sleep (GOMP_SPINCOUNT)."]
+             *([f"Idle threads of erclab look for work {facts['spin']} times before they sleep (GOMP_SPINCOUNT)."]
                if facts.get("spin") else []),
              "Training: forward, backward and optimiser; medians over rounds. Operations are those of the reference's "
              "forward and backward without padding."]
