@@ -258,14 +258,19 @@ def test_without_the_tests_there_is_no_reference(monkeypatch):
     assert "no reference" in speed.text(found)
 
 
-def test_a_setting_that_fails_does_not_cost_the_others(monkeypatch):
-    class Killed(Here):
+def mult_raises(error, monkeypatch):
+    """In a round of MulT this error comes up."""
+    class Failing(Here):
         def ask(self, do, **request):
             if do == "round" and self.bench.case.model == "mult":
-                raise RunError("the process ended: SIGKILL", where=self.bench.case.title)
+                raise error
             return super().ask(do, **request)
 
-    monkeypatch.setattr(measure, "Worker", Killed)
+    monkeypatch.setattr(measure, "Worker", Failing)
+
+
+def test_a_setting_that_fails_does_not_cost_the_others(monkeypatch):
+    mult_raises(RunError("the process ended: SIGKILL", where=FRAMES.title), monkeypatch)
     how = {"precisions": ["float32"], "rounds": 1, "device": "cpu", "progress": False}
     found = bench.bench([FRAMES, TINY], **how)
     assert {row["case"] for row in found["rows"]} == {"sdt-tiny"} and all("share" in row for row in found["rows"])
@@ -275,13 +280,7 @@ def test_a_setting_that_fails_does_not_cost_the_others(monkeypatch):
 
 
 def test_a_bench_that_is_stopped_keeps_what_it_has(monkeypatch):
-    class Stopped(Here):
-        def ask(self, do, **request):
-            if do == "round" and self.bench.case.model == "mult":
-                raise KeyboardInterrupt
-            return super().ask(do, **request)
-
-    monkeypatch.setattr(measure, "Worker", Stopped)
+    mult_raises(KeyboardInterrupt(), monkeypatch)
     how = {"precisions": ["float32"], "rounds": 1, "device": "cpu", "progress": False}
     found = bench.bench([TINY, FRAMES], **how)
     assert {row["case"] for row in found["rows"]} == {"sdt-tiny"} and all("share" in row for row in found["rows"])

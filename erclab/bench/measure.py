@@ -84,6 +84,7 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
         where = machine.ready
         for case, at in bar(points, desc="bench", unit="setting", progress=progress):
             products.append(machine.ask(do="product"))
+            grown_to = f" ({at[0]} {at[1]})" if at else ""
             ways = routes if case.seeds == 1 else [r for r in routes if r != "reference"]
             try:
                 measured, work = _measure(case, ways, common, rounds, steps if at is None else 1)
@@ -91,12 +92,11 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
                     operations[case.name] = _operations(case, work or _work(case, common)) if folder else None
             except RunError as error:  # what has been measured in minutes is not lost
                 failed = error
-                notes.append(f"Not measured{f' ({at[0]} {at[1]})' if at else ''}: {error}")
+                notes.append(f"Not measured{grown_to}: {error}")
                 continue
             except KeyboardInterrupt as stop:
                 failed = stop
-                notes.append(f"Stopped by hand in {case.title}{f' ({at[0]} {at[1]})' if at else ''}; nothing was "
-                             "measured from there on.")
+                notes.append(f"Stopped by hand in {case.title}{grown_to}; nothing was measured from there on.")
                 break
             if at is None:
                 rows += measured
