@@ -21,7 +21,7 @@ from erclab.errors import UsageError
 from erclab.models.dialoguernn import over_dialogue
 from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
-from erclab.models.lstm import read
+from erclab.models.lstm import LSTM
 
 
 class BCLSTM(Model):
@@ -90,8 +90,8 @@ class BCLSTM(Model):
         super().__init__()
         self.config = config
         width = config.hidden * (1 + config.bidirectional)
-        self.lstm = nn.LSTM(sum(d for _, d in config.dims), config.hidden, config.layers, batch_first=True,
-                            bidirectional=config.bidirectional, dropout=config.dropout if config.layers > 1 else 0.0)
+        self.lstm = LSTM(sum(d for _, d in config.dims), config.hidden, config.layers,
+                         bidirectional=config.bidirectional, dropout=config.dropout)
         self.match = nn.Linear(width, width) if config.attention else None
         self.head = nn.Sequential(nn.Linear(width, config.head_hidden), nn.ReLU(), Dropout(config.dropout),
                                   nn.Linear(config.head_hidden, config.outputs))
@@ -106,7 +106,7 @@ class BCLSTM(Model):
         mask, weights = batch.mask, {}
         u = torch.cat([batch.features[m] for m, _ in self.config.dims], dim=-1)
         u = u.masked_fill(~mask.unsqueeze(-1), 0)
-        h = self.lstm(u)[0] if self.config.read_padding else read(self.lstm, u, mask)[0]
+        h, _ = self.lstm(u, None if self.config.read_padding else mask)
         if self.match is not None:
             scores = torch.tanh(self.match(h) @ h.transpose(1, 2))
             h, weights["dialogue"] = over_dialogue(scores, h, mask, self.config.causal)

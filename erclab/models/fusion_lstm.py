@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from erclab.batches import SequenceBatch
 from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
-from erclab.models.lstm import read
+from erclab.models.lstm import LSTM
 from erclab.models.unaligned import UNALIGNED
 
 
@@ -72,11 +72,10 @@ class FusionLSTM(Model):
         return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "hidden": 6,
                              "head_hidden": 16, **changes})
 
-    def lstm(self, width: int) -> nn.LSTM:
+    def lstm(self, width: int) -> LSTM:
         """An LSTM over vectors of this width."""
         c = self.config
-        return nn.LSTM(width, c.hidden, c.layers, batch_first=True, bidirectional=c.bidirectional,
-                       dropout=c.dropout if c.layers > 1 else 0.0)
+        return LSTM(width, c.hidden, c.layers, bidirectional=c.bidirectional, dropout=c.dropout)
 
     def head(self, lstms: int) -> nn.Sequential:
         """From the last states of so many LSTMs to C numbers."""
@@ -122,7 +121,7 @@ class EFLSTM(FusionLSTM):
         others = [resample(batch.features[m], batch.masks[m], steps, length) for m in modalities[1:]]
         x = torch.cat([own, *others], dim=-1)
         mask = torch.arange(length, device=x.device) < steps.unsqueeze(1)
-        last = read(self.encoder, self.input_dropout(x), mask)[1]
+        _, last = self.encoder(self.input_dropout(x), mask)
         return Output(self.classify(last), {} if attention else None)
 
 
@@ -146,7 +145,7 @@ class LFLSTM(FusionLSTM):
             UsageError: a modality is missing from the batch.
         """
         self.require(batch)
-        last = [read(self.encoder[m], self.input_dropout(batch.features[m]), batch.masks[m])[1]
+        last = [self.encoder[m](self.input_dropout(batch.features[m]), batch.masks[m])[1]
                 for m in self.config.modalities]
         return Output(self.classify(torch.cat(last, dim=-1)), {} if attention else None)
 

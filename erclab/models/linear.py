@@ -13,10 +13,11 @@ from erclab.models.dropout import several_seeds
 def lowered(x: Tensor) -> Tensor:
     """x as autocast will have it: for several maps that read the same, and would each keep a copy of their own."""
     kind = x.device.type
-    return x.to(torch.get_autocast_dtype(kind)) if _autocast(kind) else x
+    return x.to(torch.get_autocast_dtype(kind)) if low_precision(kind) else x
 
 
-def _autocast(kind: str) -> bool:
+def low_precision(kind: str) -> bool:
+    """Whether autocast is on for this type of device ("cpu", "cuda", ...)."""
     return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
 
 
@@ -27,7 +28,7 @@ class Linear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) -> (..., H)."""
         kind = x.device.type
-        if not _autocast(kind):
+        if not low_precision(kind):
             return super().forward(x)
         low = torch.get_autocast_dtype(kind)
         if several_seeds():  # autocast does not see a map with a bias in `vmap`

@@ -26,7 +26,7 @@ from erclab.models.blocks import rotate
 from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
-from erclab.models.lstm import read
+from erclab.models.lstm import LSTM
 from erclab.models.unaligned import UNALIGNED
 
 # target -> sources in the order of fusion: [V, A]->L, [V, L]->A, [L, A]->V in Table 2.
@@ -248,8 +248,7 @@ class RecurrentFront(nn.Module):
     def __init__(self, width: int, config: LMRCBT.Config):
         super().__init__()
         self.batch_recurrence = config.batch_recurrence
-        self.lstm = nn.LSTM(width, config.hidden // 2, num_layers=2, dropout=config.lstm_dropout, batch_first=True,
-                            bidirectional=True)
+        self.lstm = LSTM(width, config.hidden // 2, layers=2, bidirectional=True, dropout=config.lstm_dropout)
         self.norm = nn.LayerNorm(config.hidden)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -257,7 +256,7 @@ class RecurrentFront(nn.Module):
         if self.batch_recurrence:
             states = self.lstm(x.transpose(0, 1))[0].transpose(0, 1)
         else:
-            states, _ = read(self.lstm, x, mask)
+            states, _ = self.lstm(x, mask)
         return self.norm(states), mask
 
 

@@ -16,32 +16,68 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from erclab.models.blocks import last_step
 from erclab.models.dropout import dropout
+from erclab.models.linear import low_precision
 
 BLOCK_COST = 80  # of one more block, in steps of one sequence; measured for 64 to 160 features
 
 
-def read(lstm: nn.LSTM, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Run an LSTM (`batch_first`) over the valid steps of each sequence alone; steps that exist come first.
+class LSTM(nn.LSTM):
+    """`torch.nn.LSTM` of sequences (B, L, D) that may have a mask; its weights have the same names.
 
-    Returns:
-        (B, L, H) its states, 0 where no step exists; and (B, H) the last layer's last ones, of the forward direction
-        after the last step and of the backward direction after the first, 0 for a sequence without steps.
+    Under bfloat16 autocast on a processor without bfloat16 instructions, where PyTorch's LSTM raises an error, it runs
+    in float32.
+
+    Args:
+        inputs, hidden, layers: D, H and the number of layers.
+        dropout: between the layers.
     """
-    x = x.masked_fill(~mask.unsqueeze(-1), 0)
-    states = read_blocks(lstm, x, mask) if x.device.type == "cpu" else read_packed(lstm, x, mask)
-    states = states.masked_fill(~mask.unsqueeze(-1), 0)
-    forward, backward = states[..., : lstm.hidden_size], states[:, 0, lstm.hidden_size :]
-    return states, torch.cat([last_step(forward, mask), backward], dim=-1)
+
+    def __init__(self, inputs: int, hidden: int, layers: int = 1, *, bidirectional: bool = False, dropout: float = 0.0,
+                 bias: bool = True):
+        super().__init__(inputs, hidden, layers, bias=bias, batch_first=True, bidirectional=bidirectional,
+                         dropout=dropout if layers > 1 else 0.0)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Run over the valid steps of each sequence alone, or over all steps if there is no mask.
+
+        Args:
+            x: (B, L, D).
+            mask: (B, L) bool; steps that exist come first.
+
+        Returns:
+            (B, L, H) the states, 0 where no step exists; and (B, H) the last layer's last ones, of the forward
+            direction after the last step and of the backward direction after the first, 0 for a sequence without
+            steps. H counts both directions.
+        """
+        if x.device.type == "cpu" and low_precision("cpu") and not bfloat16_instructions():
+            with torch.autocast("cpu", enabled=False):
+                return self.forward(x.to(self.weight_ih_l0.dtype), mask)
+        if mask is None:
+            states = super().forward(x)[0]
+            forward, backward = states[..., : self.hidden_size], states[:, 0, self.hidden_size :]
+            return states, torch.cat([forward[:, -1], backward], dim=-1)
+        x = x.masked_fill(~mask.unsqueeze(-1), 0)
+        states = read_blocks(self, x, mask) if x.device.type == "cpu" else self._packed(x, mask)
+        states = states.masked_fill(~mask.unsqueeze(-1), 0)
+        forward, backward = states[..., : self.hidden_size], states[:, 0, self.hidden_size :]
+        return states, torch.cat([last_step(forward, mask), backward], dim=-1)
+
+    def _packed(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, L, D), (B, L) -> (B, L, H). A sequence without steps is read as if it had one."""
+        packed = pack_padded_sequence(x, mask.sum(1).clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=x.shape[1])[0]
 
 
-def read_packed(lstm: nn.LSTM, x: Tensor, mask: Tensor) -> Tensor:
-    """(B, L, D), (B, L) -> (B, L, H). A sequence without steps is read as if it had one."""
-    packed = pack_padded_sequence(x, mask.sum(1).clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
-    return pad_packed_sequence(lstm(packed)[0], batch_first=True, total_length=x.shape[1])[0]
+def bfloat16_instructions() -> bool:
+    """Whether oneDNN has bfloat16 kernels for this processor; True if PyTorch does not say."""
+    try:
+        return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    except (AttributeError, RuntimeError):  # a private operation, which other versions or builds may lack
+        return True
 
 
 def read_blocks(lstm: nn.LSTM, x: Tensor, mask: Tensor, block_cost: float = BLOCK_COST) -> Tensor:
-    """The same, with states of no meaning at padding."""
+    """(B, L, D), (B, L) -> (B, L, H), block after block; states at padded steps are undefined."""
     plan = blocks(mask, block_cost)
     names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if lstm.bias else ()))
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from erclab.models.dropout import keyed
-from erclab.models.lstm import blocks, cut, read, read_blocks, read_packed
+from erclab.models import lstm as kernel
+from erclab.models.lstm import LSTM, blocks, cut, read_blocks
 
 LENGTHS = (3, 9, 0, 9, 1, 4)
 
@@ -20,16 +21,18 @@ def given(lengths=LENGTHS, width=5, padded=2):
 
 def lstm_of(layers=1, bidirectional=True, **changes):
     torch.manual_seed(1)
-    return nn.LSTM(5, 4, layers, batch_first=True, bidirectional=bidirectional, **changes).double()
+    return LSTM(5, 4, layers, bidirectional=bidirectional, **changes).double()
 
 
 def test_states_and_last_ones_are_those_of_each_sequence_alone():
     (x, mask), lstm = given(), lstm_of(2)
-    states, last = read(lstm, x, mask)
+    plain = nn.LSTM(5, 4, 2, batch_first=True, bidirectional=True).double()
+    plain.load_state_dict(lstm.state_dict())
+    states, last = lstm(x, mask)
     assert not states[~mask].any()
     for b, n in enumerate(LENGTHS):
         if n:
-            want, (h, _) = lstm(x[b:b + 1, :n])
+            want, (h, _) = plain(x[b:b + 1, :n])
             torch.testing.assert_close(states[b, :n], want[0], rtol=0, atol=1e-12)
             torch.testing.assert_close(last[b], h[-2:, 0].flatten(), rtol=0, atol=1e-12)
         else:
@@ -44,7 +47,7 @@ def test_both_ways_to_read_are_one(cost, layers, bidirectional, bias):
     """The packed one serves GPUs, the blocks CPUs: the same states and gradients at the steps that exist."""
     (x, mask), lstm, results = given(), lstm_of(layers, bidirectional, bias=bias), []
     assert len(blocks(mask, cost).shapes) == {0: 4, 5: 2, 1e9: 1}[cost]
-    for way in (read_packed, lambda *a: read_blocks(*a, block_cost=cost)):
+    for way in (LSTM._packed, lambda *a: read_blocks(*a, block_cost=cost)):
         lstm.zero_grad()
         u = x.clone().requires_grad_()
         states = way(lstm, u, mask).masked_fill(~mask.unsqueeze(-1), 0)
@@ -62,7 +65,7 @@ def test_blocks_in_float32(training):
     lstm = lstm_of(2).float().train(training)
     for cost in (0, 1e9):
         found = read_blocks(lstm, x.float(), mask, cost)[mask]
-        torch.testing.assert_close(found.double(), read_packed(lstm.double(), x, mask)[mask], rtol=0, atol=1e-5)
+        torch.testing.assert_close(found.double(), lstm.double()._packed(x, mask)[mask], rtol=0, atol=1e-5)
         lstm.float()
 
 
@@ -75,9 +78,43 @@ def test_dropout_between_layers_does_not_depend_on_the_blocks():
     assert not torch.allclose(found[0], read_blocks(lstm.eval(), x, mask)[mask])
 
 
+def test_without_a_mask_every_step_counts():
+    (x, _), lstm = given(), lstm_of(2)
+    plain = nn.LSTM(5, 4, 2, batch_first=True, bidirectional=True).double()
+    plain.load_state_dict(lstm.state_dict())
+    states, last = lstm(x)
+    want, (h, _) = plain(x)
+    assert torch.equal(states, want) and torch.equal(last, torch.cat([h[2], h[3]], dim=-1))
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_where_the_processor_lacks_its_instructions(monkeypatch, native, masked):
+    """There the LSTM runs in float32: exactly what it gives without autocast, gradients included."""
+    (x, mask), lstm = given(), lstm_of(2).float()
+    if not native:
+        monkeypatch.setattr(kernel, "bfloat16_instructions", lambda: False)
+    elif not kernel.bfloat16_instructions():
+        pytest.skip("this processor has no bfloat16 instructions")
+    x, results = x.float(), []
+    for low in (False, True):
+        lstm.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            given_x = x.bfloat16() if low else x.bfloat16().float()
+            states, last = lstm(given_x, mask if masked else None)
+        (states.float().sum() + last.float().sum()).backward()
+        results.append((states, last, *(p.grad.clone() for p in lstm.parameters())))
+    for exact, found in zip(*results, strict=True):
+        if native:
+            torch.testing.assert_close(found.float(), exact, rtol=0.05, atol=0.05)
+        else:
+            assert torch.equal(found, exact)
+    assert results[1][0].dtype == (torch.bfloat16 if native else torch.float32)
+
+
 def test_nothing_but_padding():
     x, mask = given((0, 0), padded=3)
-    states, last = read(lstm_of(), x, mask)
+    states, last = lstm_of()(x, mask)
     assert states.shape == (2, 3, 8) and not states.any() and not last.any()
 
 
