@@ -9,9 +9,10 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from erclab import metrics, models, published
-from erclab.corpora.world import SCHEMES
-from erclab.errors import UsageError
+from erclab import models, published
+from erclab.core import metrics
+from erclab.core.errors import UsageError
+from erclab.corpora.simulated.world import SCHEMES
 from erclab.training.loop import PROTOCOLS
 from erclab.training.recipes import VARIANTS, Recipe
 
@@ -20,7 +21,7 @@ CORPORA = {"iemocap", "meld", "mosi", "mosei", "avec"}
 
 
 def known_metrics():
-    """The names that `erclab.metrics` gives, by scoring something."""
+    """The names that `erclab.core.metrics` gives, by scoring something."""
     four, values = np.eye(4), np.linspace(-1, 1, 8).reshape(2, 4)
     logits = np.tile([0.1, 0.2], (4, 4))
     return (set(metrics.scores("emotion", np.array([0, 1]), np.eye(2)))

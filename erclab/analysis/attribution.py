@@ -16,7 +16,7 @@ from torch import Tensor
 
 from erclab import runs
 from erclab.analysis.inside import check_corpus, planted
-from erclab.batches import SequenceBatch
+from erclab.core.batches import SequenceBatch
 from erclab.corpora import Corpus
 from erclab.models.interface import Model, Output
 from erclab.runs import Record

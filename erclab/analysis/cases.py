@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from erclab.analysis.inside import check_corpus
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.corpora.world import AFFECT
-from erclab.errors import UsageError
+from erclab.corpora.simulated.world import AFFECT
 from erclab.runs import Record
 
 SHORT = 2  # words of an utterance that is called ambiguous where nobody has planted it, such as "yeah."

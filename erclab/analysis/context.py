@@ -12,7 +12,7 @@ import pandas as pd
 
 from erclab.analysis import cases
 from erclab.corpora import Corpus
-from erclab.corpora.world import KINDS
+from erclab.corpora.simulated.world import KINDS
 from erclab.runs import Record
 
 Pair = tuple[Sequence[Record], Sequence[Record]]  # without and with the conversation, the same seeds

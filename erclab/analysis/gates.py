@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from erclab.analysis import inside
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.errors import UsageError
 from erclab.runs import Record
 
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from erclab.core.errors import UsageError
+from erclab.core.metrics import EMOTION4
 from erclab.corpora import MODALITIES, Corpus
-from erclab.errors import UsageError
-from erclab.metrics import EMOTION4
 from erclab.runs import Record
 
 SHARE = 0.1  # of a split: so many of the utterances whose modalities disagree most are called incongruent
@@ -52,7 +52,7 @@ def disagreement(predictions: Sequence[np.ndarray], task: str) -> np.ndarray:
     they differ in sign, so that these come first. `dimensional`: the distance, mean over dimensions.
 
     Args:
-        predictions: (N, C) of each modality, as `erclab.tasks.predictions` has them.
+        predictions: (N, C) of each modality, as `erclab.core.tasks.predictions` has them.
 
     Raises:
         UsageError: fewer than two modalities, which cannot contradict each other.

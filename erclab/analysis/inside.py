@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from erclab import models, runs
-from erclab.batches import DialogueBatch, SequenceBatch
+from erclab.core.batches import DialogueBatch, SequenceBatch
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.corpora.simulated import LEAD_SECONDS
-from erclab.errors import UsageError
+from erclab.corpora.simulated.generator import LEAD_SECONDS
 from erclab.models.interface import Model, Output
 from erclab.runs import Record
 

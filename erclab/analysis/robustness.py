@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from erclab import runs
+from erclab.analysis.degrade import degrade, deviation
 from erclab.analysis.inside import check_corpus
-from erclab.batches import DialogueBatch, SequenceBatch
+from erclab.core.batches import DialogueBatch, SequenceBatch
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.corpora.views import View
-from erclab.degrade import degrade, deviation
-from erclab.errors import UsageError
 from erclab.runs import Record
 from erclab.training import loop
 
@@ -42,8 +42,8 @@ def curves(records: Sequence[Record], corpus: Corpus, kind: str = "missing", *, 
 
     Args:
         records: runs of one question, which differ in their seeds alone.
-        kind: "missing" or "noise", see `erclab.degrade`.
-        metric: a score of the runs' task, as `erclab.metrics` names it.
+        kind: "missing" or "noise", see `erclab.analysis.degrade`.
+        metric: a score of the runs' task, as `erclab.core.metrics` names it.
         rates: those of `RATES` by default.
         seed: of what is lost, and of the noise; the same for all models and, where it can be, for all rates.
 

@@ -10,9 +10,9 @@ from torch import nn
 from erclab import runs
 from erclab.analysis import robustness
 from erclab.analysis.inside import check_corpus
-from erclab.batches import DialogueBatch
+from erclab.core.batches import DialogueBatch
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.errors import UsageError
 from erclab.models.interface import Output
 from erclab.runs import Record
 

@@ -16,12 +16,12 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from erclab import metrics
 from erclab.analysis.inside import check_corpus
-from erclab.batches import DialogueBatch
+from erclab.core import metrics
+from erclab.core.batches import DialogueBatch
+from erclab.core.errors import UsageError
 from erclab.corpora import MODALITIES, UNLABELLED, Corpus, simulated
 from erclab.corpora.views import DialogueView, Standardiser
-from erclab.errors import UsageError
 from erclab.runs import Record
 from erclab.training import loop
 
@@ -58,7 +58,7 @@ def modalities(first: Corpus, second: Corpus) -> tuple[str, ...]:
 
 def scores(record: Record, home: Corpus, abroad: Corpus, among: tuple[str, ...], split: str = "test"
            ) -> dict[str, float]:
-    """The scores (`erclab.metrics.classification_scores`) of a model on a split of a corpus, among shared meanings.
+    """The scores (`metrics.classification_scores`) of a model on a split of a corpus, among shared meanings.
 
     Args:
         record: a run of a model of dialogues that predicts emotions.

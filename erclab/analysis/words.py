@@ -17,9 +17,9 @@ import torch
 
 from erclab import runs
 from erclab.analysis import inside
-from erclab.batches import SequenceBatch
+from erclab.core.batches import SequenceBatch
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.errors import UsageError
 from erclab.models.interface import Output
 from erclab.runs import Record
 

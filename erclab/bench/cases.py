@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from erclab.errors import unknown
+from erclab.core.errors import unknown
 
 # What glibc is told for the reference of the sequence models: keep freed memory. The authors' code is then a quarter
 # to a half faster, and the faster figure is the one to beat.

@@ -18,14 +18,15 @@ from typing import Any
 import torch
 
 import erclab
-from erclab import models, paths
+from erclab import models
 from erclab.bench import corpora
 from erclab.bench.cases import CASES, Case
 from erclab.bench.worker import Job
-from erclab.errors import RunError, UsageError, unknown
-from erclab.progress import bar
-from erclab.provenance import environment
-from erclab.storage import write_atomically
+from erclab.core import paths
+from erclab.core.errors import RunError, UsageError, unknown
+from erclab.core.progress import bar
+from erclab.core.provenance import environment
+from erclab.core.storage import write_atomically
 from erclab.training.recipes import PRECISIONS
 
 SCHEMA = 1

@@ -26,9 +26,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from erclab import models, settings
+from erclab import models
 from erclab.bench import corpora
 from erclab.bench.cases import Case
+from erclab.core import settings
 from erclab.corpora.views import View
 from erclab.training import loop
 from erclab.training.device import choose_device, memory_kept, threads_for

@@ -13,7 +13,7 @@ import sys
 import erclab
 from erclab.cli import bench, corpora, exhibits, models, run, runs, study, sweep
 from erclab.cli.common import EPILOG
-from erclab.errors import ErclabError
+from erclab.core.errors import ErclabError
 
 GROUPS = (study, run, sweep, exhibits, runs, models, corpora, bench)  # in the order of --help
 

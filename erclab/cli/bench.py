@@ -31,8 +31,9 @@ def add(commands) -> None:
 
 
 def _bench(options) -> int:
-    from erclab import bench, viz
+    from erclab import bench
     from erclab.exhibits import speed
+    from erclab.figures import style
 
     record = bench.bench(bench.choose(options.models), precisions=options.precision, reference=options.reference,
                          rounds=options.rounds, steps=options.steps, threads=options.threads, device=options.device,
@@ -41,7 +42,7 @@ def _bench(options) -> int:
         bench.write(record, options.out)
     print(json.dumps(record) if options.json else speed.text(record))
     if options.growth:
-        picture = viz.save(speed.growth(record), "bench_growth", record["environment"]["device"])
+        picture = style.save(speed.growth(record), "bench_growth", record["environment"]["device"])
         if not options.json:
             print(f"Figure: {picture.name}")
     return 0

@@ -6,7 +6,7 @@ import argparse
 import ast
 from collections.abc import Callable
 
-from erclab.errors import UsageError
+from erclab.core.errors import UsageError
 
 EPILOG = "Every command explains itself with --help. A mistake of yours ends with status 2 and one line."
 

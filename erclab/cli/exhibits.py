@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from erclab.cli.common import changes, command, profile_and_corpus
-from erclab.errors import ErclabError
+from erclab.core.errors import ErclabError
 
 
 def add(commands) -> None:
@@ -31,7 +31,7 @@ def add(commands) -> None:
 
 
 def _exhibits(options) -> int:
-    from erclab import paths
+    from erclab.core import paths
     from erclab.exhibits import catalogue
     from erclab.exhibits.store import Store, of_the_study
     from erclab.training.recipes import recipe_for

@@ -24,8 +24,8 @@ def add(commands) -> None:
 
 
 def _runs(options) -> int:
-    from erclab import paths
-    from erclab.runs.catalogue import COLUMNS, catalogue, column
+    from erclab.core import paths
+    from erclab.runs.table import COLUMNS, catalogue, column
 
     asked = changes(options.where, "--where")
     named = {name: getattr(options, name) for name in ("model", "corpus", "task", "seed")}

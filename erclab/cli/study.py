@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from erclab.cli.common import changes, command, profile_and_corpus
-from erclab.errors import NotebookError
+from erclab.core.errors import NotebookError
 
 
 def add(commands) -> None:
@@ -27,17 +27,18 @@ def add(commands) -> None:
 
 def _study(options) -> int:
     try:
-        from erclab import notebooks
+        from erclab import study
     except ImportError as error:
         raise NotebookError(f"{error.name} is not installed",
                             remedy='Install it with: pip install "erclab[notebooks]".') from None
-    from erclab import corpora, paths, sweep
+    from erclab import corpora, sweep
+    from erclab.core import paths
     from erclab.exhibits import scores
     from erclab.training.recipes import recipe_for
 
     # A mistake here is one line now, not a notebook that fails later; and text is encoded here, where one sees a bar.
     recipe_for("", "", options.profile)
-    notebooks.find(options.numbers)
+    study.find(options.numbers)
     data = str(Path(options.data).resolve()) if options.data else ""
     corpus = corpora.load(options.corpus or "simulated", data or None)
     extra = changes(options.changes)
@@ -50,7 +51,7 @@ def _study(options) -> int:
             tables.append(scores.table(sweep.comparison(corpus, profile=options.profile, progress=False, **seeds)))
         return tables[0] if tables else None
 
-    done, summary = notebooks.study(
+    done, summary = study.study(
         options.numbers, profile=options.profile, corpus=options.corpus, data=data, out=options.out, extra=extra,
         update=options.update, results=results, jobs=options.jobs,
         say=lambda line: print(line, file=sys.stderr, flush=True))

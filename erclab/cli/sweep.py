@@ -87,7 +87,8 @@ def _sweep(options) -> int:
 
 
 def _dry_run(options) -> int:
-    from erclab import paths, sweep
+    from erclab import sweep
+    from erclab.core import paths
 
     folder = options.out or paths.runs_dir()
     found = [{"id": job.id, "title": job.title, "exists": (folder / f"{job.id}.json").exists()}

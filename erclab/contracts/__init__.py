@@ -17,8 +17,8 @@ import pandas as pd
 
 from erclab.contracts.checks import CONTRACTS, ONCE, SLOW
 from erclab.contracts.rows import Case, cases
-from erclab.errors import unknown
-from erclab.progress import bar
+from erclab.core.errors import unknown
+from erclab.core.progress import bar
 
 __all__ = ["BREAKS", "CONTRACTS", "FAILS", "KEPT", "NOT_APPLICABLE", "SLOW", "Case", "Result", "cases", "check",
            "explained", "matrix", "plan", "text", "verify"]

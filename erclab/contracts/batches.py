@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from erclab import degrade
-from erclab.batches import DialogueBatch, SequenceBatch
+from erclab.analysis import degrade
+from erclab.core.batches import DialogueBatch, SequenceBatch
 
 Batch = DialogueBatch | SequenceBatch
 # Steps per modality and utterance: no two modalities agree, one modality of each is longest, shortest is 1.
@@ -58,7 +58,7 @@ def random_sequences(dims, classes: int, lengths: Mapping[str, Sequence[int]] | 
 
 
 def labels(task: str, columns: int, shape: Sequence[int], rng: torch.Generator, dtype=torch.float64) -> Tensor:
-    """Random labels of a task (`erclab.tasks`), (*shape) or (*shape, columns)."""
+    """Random labels of a task (`erclab.core.tasks`), (*shape) or (*shape, columns)."""
     if task == "emotion":
         return torch.randint(columns, tuple(shape), generator=rng)
     if task == "emotion4":

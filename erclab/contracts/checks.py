@@ -19,8 +19,6 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from erclab import settings, tasks
-from erclab.batches import DialogueBatch
 from erclab.contracts.batches import (
     Batch,
     alone,
@@ -35,7 +33,9 @@ from erclab.contracts.batches import (
 )
 from erclab.contracts.compare import backward, close, descend, not_finite, outcome, same_at, step
 from erclab.contracts.rows import LABELS, SPEAKERS, Case
-from erclab.errors import UsageError
+from erclab.core import settings, tasks
+from erclab.core.batches import DialogueBatch
+from erclab.core.errors import UsageError
 
 ZERO = 1e-12  # a gradient below this, in float64, is rounding
 MODALITIES = ("text", "audio", "visual")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from erclab.batches import DialogueBatch
 from erclab.contracts.batches import Batch
 from erclab.contracts.rows import Case
+from erclab.core.batches import DialogueBatch
 
 
 def outcome(model, batch: Batch) -> dict[str, Tensor]:

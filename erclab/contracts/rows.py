@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
-from erclab import tasks
 from erclab.contracts.batches import Batch, random_dialogues, random_sequences, shake
-from erclab.errors import UsageError
+from erclab.core import tasks
+from erclab.core.errors import UsageError
 from erclab.models import MODELS, info
 
 LABELS = {"emotion": 5, "emotion4": 4, "sentiment": 1, "dimensional": 3}  # classes or columns of the random labels

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from erclab.core.errors import CorpusError
+from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
-from erclab.corpora.schema import Corpus
 from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES
-from erclab.errors import CorpusError
 
 VERSION = 1
 MANIFEST = "manifest.json"

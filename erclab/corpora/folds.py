@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from erclab.corpora.schema import Corpus
-from erclab.errors import UsageError, unknown
+from erclab.core.errors import UsageError, unknown
+from erclab.corpora.corpus import Corpus
 
 
 def folds(corpus: Corpus, by: int | str = 10, seed: int = 0) -> list[Corpus]:

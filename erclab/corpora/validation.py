@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from erclab.core.errors import CorpusError, unknown
 from erclab.corpora.vocabulary import ANNOTATIONS, COLUMNS, MODALITIES, SPLITS, UNLABELLED
-from erclab.errors import CorpusError, unknown
 
 if TYPE_CHECKING:
-    from erclab.corpora.schema import Corpus
+    from erclab.corpora.corpus import Corpus
 
 
 def check(corpus: Corpus) -> None:

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from erclab import tasks
-from erclab.batches import DialogueBatch, Flat, SequenceBatch
+from erclab.core import tasks
+from erclab.core.batches import DialogueBatch, Flat, SequenceBatch
+from erclab.core.errors import CorpusError
+from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
-from erclab.corpora.schema import Corpus
 from erclab.corpora.vocabulary import SPLITS
-from erclab.errors import CorpusError
 
 CHUNK = 1 << 16  # frames that are made float64 at once
 
@@ -55,7 +55,7 @@ class View:
 
     Attributes:
         rows: (N,) int64, the utterances' rows in the corpus, increasing.
-        labels: (N,) int64 or (N, K) float32, see `erclab.tasks`.
+        labels: (N,) int64 or (N, K) float32, see `erclab.core.tasks`.
 
     Raises:
         CorpusError: the split has no utterance, or none with an annotation for the task.

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import metrics, viz
 from erclab.analysis import statistics
+from erclab.core import metrics
 from erclab.exhibits.catalogue import Runs
 from erclab.exhibits.scores import TITLES
+from erclab.figures import style
 
 
 def table(runs: Runs, *, metric: str | None = None, published: Mapping[str, float] | None = None) -> pd.DataFrame:
@@ -68,18 +69,18 @@ def differences(runs: Runs, *, title: str, metric: str | None = None) -> Figure:
     (reference, first), *rest = runs.items()
     base = statistics.values(first, metric)
     factor = 1 if metric in metrics.PLAIN else 100
-    made, ((axis,),) = viz.figure(figsize=(9, 1.8 + 0.55 * len(rest)))
+    made, ((axis,),) = style.figure(figsize=(9, 1.8 + 0.55 * len(rest)))
     noise = factor * statistics.summarise(base).deviation
-    axis.axvspan(-noise, noise, color=viz.GREY, alpha=0.25, lw=0, label=f"deviation over seeds of {reference}")
+    axis.axvspan(-noise, noise, color=style.GREY, alpha=0.25, lw=0, label=f"deviation over seeds of {reference}")
     axis.axvline(0, color="black", lw=1)
     for i, (_, records) in enumerate(rest):
         values = statistics.values(records, metric)
         found = statistics.paired(values, base)
         n = min(len(values), len(base))
         if not np.isnan(found["low"]):
-            axis.plot([factor * found["low"], factor * found["high"]], [i, i], color=viz.BLUE, lw=2.5)
+            axis.plot([factor * found["low"], factor * found["high"]], [i, i], color=style.BLUE, lw=2.5)
         axis.plot(factor * (values[:n] - base[:n]), np.full(n, i), "o", color="black", ms=4, alpha=0.7, zorder=3)
-        axis.plot(factor * found["difference"], i, "D", color=viz.ORANGE, ms=9, zorder=4)
+        axis.plot(factor * found["difference"], i, "D", color=style.ORANGE, ms=9, zorder=4)
     axis.set(yticks=range(len(rest)), yticklabels=[name for name, _ in rest], title=title,
              xlabel=f"difference in {TITLES[metric]}" + ("" if factor == 1 else " (points)"))
     axis.invert_yaxis()

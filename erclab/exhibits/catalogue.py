@@ -16,11 +16,12 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import paths, runs
+from erclab import runs
+from erclab.core import paths
+from erclab.core.errors import RunError, UsageError, unknown
+from erclab.core.settings import check
 from erclab.corpora import Corpus
-from erclab.errors import RunError, UsageError, unknown
 from erclab.runs import Question, Record, RunSpec
-from erclab.settings import check
 from erclab.training.recipes import Recipe
 
 Runs = Mapping[str, Sequence[Record]]  # name of a question -> its runs, one per seed

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import metrics, viz
+from erclab.core import metrics
+from erclab.core.errors import UsageError
 from erclab.corpora import MODALITIES, Corpus, simulated
-from erclab.corpora.oracle import posterior
-from erclab.corpora.world import World
-from erclab.errors import UsageError
+from erclab.corpora.simulated.oracle import posterior
+from erclab.corpora.simulated.world import World
+from erclab.figures import style
 
 SUBSETS = tuple(c for n in (1, 2, 3) for c in combinations(MODALITIES, n))
 CONTEXTS = {"utterance": "utterance alone", "causal": "what was said before", "dialogue": "whole dialogue"}
@@ -58,11 +59,11 @@ def bars(ceilings: pd.DataFrame, metric: str = "accuracy") -> Figure:
     """The table's metric, one group of bars per modality subset, one bar per context."""
     wide = ceilings[metric].unstack("context")[list(CONTEXTS.values())].reindex(
         ceilings.index.get_level_values("modalities").unique())
-    made, ((axis,),) = viz.figure(figsize=(10, 4.8))
+    made, ((axis,),) = style.figure(figsize=(10, 4.8))
     width = 0.8 / wide.shape[1]
     for i, context in enumerate(wide):
         at = np.arange(len(wide)) + (i - (wide.shape[1] - 1) / 2) * width
-        axis.bar(at, wide[context], width, label=context, color=viz.CYCLE[i], hatch=("", "//", "..")[i],
+        axis.bar(at, wide[context], width, label=context, color=style.CYCLE[i], hatch=("", "//", "..")[i],
                  edgecolor="white")
         for x, y in zip(at, wide[context], strict=True):
             axis.annotate(f"{y:.0f}", (x, y), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=9)
@@ -92,10 +93,10 @@ def context_gain_bars(gains: pd.DataFrame) -> Figure:
     """The gain from context, by modality and kind of words."""
     wide = gains["gain"].unstack("words")[["plain", "ambiguous", "referential"]].reindex(
         gains.index.get_level_values("modality").unique())
-    made, ((axis,),) = viz.figure()
+    made, ((axis,),) = style.figure()
     for i, kind in enumerate(wide):
         at = np.arange(len(wide)) + (i - 1) * 0.27
-        axis.bar(at, wide[kind], 0.27, label=f"{kind} words", color=viz.CYCLE[i], hatch=("", "//", "..")[i],
+        axis.bar(at, wide[kind], 0.27, label=f"{kind} words", color=style.CYCLE[i], hatch=("", "//", "..")[i],
                  edgecolor="white")
         for x, y in zip(at, wide[kind], strict=True):
             axis.annotate(f"{y:+.0f}", (x, max(y, 0)), xytext=(0, 2), textcoords="offset points", ha="center",
@@ -133,7 +134,7 @@ def lies(corpus: Corpus, world: World, split: str = "test") -> pd.DataFrame:
 
 def calibration(corpus: Corpus, world: World, bins: int = 10) -> Figure:
     """How often what the oracle calls p % likely happens; the diagonal is perfect."""
-    made, ((axis,),) = viz.figure(figsize=(6, 5))
+    made, ((axis,),) = style.figure(figsize=(6, 5))
     hit = np.eye(len(corpus.labels))[corpus.table["label"]]
     worst = 0.0
     for i, (context, words) in enumerate(CONTEXTS.items()):
@@ -142,8 +143,8 @@ def calibration(corpus: Corpus, world: World, bins: int = 10) -> Figure:
         x = [p[at == b].mean() for b in range(bins)]
         y = [hit[at == b].mean() for b in range(bins)]
         worst = max(worst, sum(abs(p[at == b].sum() - hit[at == b].sum()) for b in range(bins)) / p.size)
-        axis.plot(x, y, marker=viz.MARKERS[i], color=viz.CYCLE[i], label=words)
-    axis.plot([0, 1], [0, 1], color=viz.GREY, ls="--", lw=1.5)
+        axis.plot(x, y, marker=style.MARKERS[i], color=style.CYCLE[i], label=words)
+    axis.plot([0, 1], [0, 1], color=style.GREY, ls="--", lw=1.5)
     axis.set(xlabel="probability that the oracle gives", ylabel="how often it happens", aspect="equal",
              title=f"Calibrated: error at most {100 * worst:.2f} %")
     axis.legend()
@@ -155,6 +156,6 @@ def against_models(ceilings: pd.DataFrame, models: dict[str, Sequence[float]], s
     """Scores of models (in [0, 1], over seeds) below the oracle's ceiling for what they see."""
     top = float(ceilings.loc[(subset, CONTEXTS[context]), metric])
     best = max(100 * float(np.mean(x)) for x in models.values())
-    return viz.seed_bars(models, title=f"{top - best:.0f} points are left to be learned",
-                         xlabel=f"{metric} on the test split (%)", colours=dict.fromkeys(models, viz.BLUE),
+    return style.seed_bars(models, title=f"{top - best:.0f} points are left to be learned",
+                         xlabel=f"{metric} on the test split (%)", colours=dict.fromkeys(models, style.BLUE),
                          reference={"exact oracle": round(top, 1)})

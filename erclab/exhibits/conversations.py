@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from erclab import viz
-from erclab.batches import DialogueBatch
+from erclab.core.batches import DialogueBatch
+from erclab.core.errors import UsageError
 from erclab.corpora import SPLITS, Corpus
-from erclab.errors import UsageError
+from erclab.figures import style
 
 
 def overview(corpus: Corpus) -> pd.DataFrame:
@@ -32,10 +32,10 @@ def overview(corpus: Corpus) -> pd.DataFrame:
 def label_balance(corpus: Corpus) -> Figure:
     """The share of each label in each split."""
     shares = corpus.counts().pipe(lambda t: 100 * t.div(t.sum(axis=1), axis=0)).fillna(0.0)
-    made, ((axis,),) = viz.figure()
+    made, ((axis,),) = style.figure()
     width = 0.8 / len(shares)
     for i, (split, row) in enumerate(shares.iterrows()):
-        axis.bar(np.arange(len(row)) + (i - 1) * width, row, width, label=split, color=viz.CYCLE[i],
+        axis.bar(np.arange(len(row)) + (i - 1) * width, row, width, label=split, color=style.CYCLE[i],
                  hatch=("", "//", "..")[i], edgecolor="white")
     top = shares.loc["train"].idxmax()
     axis.set(xticks=range(shares.shape[1]), xticklabels=list(shares.columns), ylabel="share of utterances (%)",
@@ -62,7 +62,7 @@ def transitions(corpus: Corpus, split: str = "train") -> Figure:
             if previous is not None and previous != speaker[i]:
                 counts[1, last[previous], label[i]] += 1
             last[speaker[i]], previous = label[i], speaker[i]
-    made, axes = viz.figure(1, 2, figsize=(12, 5))
+    made, axes = style.figure(1, 2, figsize=(12, 5))
     titles = ("A speaker's own emotion persists", "The other's emotion pulls")
     for axis, table, title, who in zip(axes[0], counts, titles, ("own last", "other's last"), strict=True):
         chance = table.sum(1, keepdims=True) * table.sum(0, keepdims=True) / max(table.sum(), 1)
@@ -83,9 +83,9 @@ def transitions(corpus: Corpus, split: str = "train") -> Figure:
 def padding(batch: DialogueBatch) -> Figure:
     """A batch's mask: what is an utterance, by speaker, and what is padding that no model may see."""
     picture = np.where(batch.mask.cpu().numpy(), batch.speakers.cpu().numpy() + 1, 0)
-    made, ((axis,),) = viz.figure(figsize=(9, 3.6))
+    made, ((axis,),) = style.figure(figsize=(9, 3.6))
     people = int(picture.max())
-    colours = ["#EDEDED", *(viz.CYCLE * (people // len(viz.CYCLE) + 1))[:people]]
+    colours = ["#EDEDED", *(style.CYCLE * (people // len(style.CYCLE) + 1))[:people]]
     axis.imshow(picture, cmap=ListedColormap(colours), vmin=0, vmax=people, aspect="auto", interpolation="nearest")
     share = 100 * (picture == 0).mean()
     axis.set(xlabel="turn", ylabel="dialogue", title=f"One batch: {share:.0f} % of it is padding, and masked")
@@ -106,7 +106,7 @@ def separability(corpus: Corpus, split: str = "train") -> Figure:
     if not corpus.modalities or min(len(set(target)) - 1, *corpus.dims.values()) < 2:
         raise UsageError(f"{corpus.name} cannot be drawn in two directions",
                          remedy="It takes three labels in the split and two features per modality.")
-    made, axes = viz.figure(1, len(corpus.modalities), figsize=(4.3 * len(corpus.modalities) + 1.5, 4.3))
+    made, axes = style.figure(1, len(corpus.modalities), figsize=(4.3 * len(corpus.modalities) + 1.5, 4.3))
     shown = np.random.default_rng(0).permutation(len(rows))[:800]  # more dots hide one another
     for axis, m in zip(axes[0], corpus.modalities, strict=True):
         x = LinearDiscriminantAnalysis(n_components=2).fit_transform(corpus.vectors[m][rows], target)
@@ -115,7 +115,7 @@ def separability(corpus: Corpus, split: str = "train") -> Figure:
                              remedy="It takes more training utterances to draw them.")
         for c, name in enumerate(corpus.labels):
             at = shown[target[shown] == c]
-            axis.scatter(x[at, 0], x[at, 1], s=12, alpha=0.7, color=viz.CYCLE[c % 7], marker=viz.MARKERS[c % 7],
+            axis.scatter(x[at, 0], x[at, 1], s=12, alpha=0.7, color=style.CYCLE[c % 7], marker=style.MARKERS[c % 7],
                          label=name)
         axis.set(title=f"{m} ({corpus.dims[m]} features)", xlabel="1st discriminant", ylabel="2nd discriminant")
     axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)

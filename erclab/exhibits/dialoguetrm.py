@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import metrics, models, published, viz
+from erclab import models, published
 from erclab.analysis import statistics
+from erclab.core import metrics
 from erclab.corpora import MODALITIES, Corpus, simulated
 from erclab.exhibits import ablation, ceilings, dialoguetrm_cases, lacks
 from erclab.exhibits.catalogue import Exhibit, Runs
 from erclab.exhibits.scores import TITLES
-from erclab.models import bert_branch
+from erclab.figures import style
+from erclab.models.dialoguetrm import bert as bert_branch
 from erclab.runs import Question, Record
 from erclab.training.recipes import family
 
@@ -195,18 +197,18 @@ def context_preference(corpus: Corpus, runs: Runs) -> Figure:
     metric, found = ablation.chosen_metric(runs), pairs(runs)
     oracle = oracle_gains(corpus, metric, [name for name in found if name in MODALITIES])
     factor, digits = (1, 2) if metric in metrics.PLAIN else (100, 1)
-    made, ((left, right),) = viz.figure(1, 2, figsize=(13, 5))
+    made, ((left, right),) = style.figure(1, 2, figsize=(13, 5))
     gained = {}
     for i, (name, sides) in enumerate(found.items()):
         values = [factor * statistics.values(records, metric) for records in sides]
-        for j, (x, colour, hatch) in enumerate(zip(values, (viz.SKY, viz.BLUE), ("//", ""), strict=True)):
+        for j, (x, colour, hatch) in enumerate(zip(values, (style.SKY, style.BLUE), ("//", ""), strict=True)):
             left.bar(i + 0.38 * (j - 0.5), x.mean(), 0.38, color=colour, hatch=hatch, edgecolor="white",
                      label=None if i else ("free of context", "in context")[j])
             left.plot(np.full(len(x), i + 0.38 * (j - 0.5)), x, "o", color="black", ms=3)
         gained[name] = statistics.paired(values[1], values[0])
         _gain(right, i, values, gained[name], first=i == 0)
         if name in oracle:
-            right.plot(i + 0.25, oracle[name], "*", color=viz.ORANGE, ms=14, mec="black", zorder=5,
+            right.plot(i + 0.25, oracle[name], "*", color=style.ORANGE, ms=14, mec="black", zorder=5,
                        label="the exact oracle" if i == 0 else None)
     ticks = {"xticks": range(len(found)), "xticklabels": [name.replace("+", "\n+ ") for name in found]}
     unit = "" if factor == 1 else " (points)"
@@ -225,7 +227,7 @@ def context_preference(corpus: Corpus, runs: Runs) -> Figure:
 def _gain(axis, i: int, values: Sequence[np.ndarray], found: Mapping[str, float], first: bool) -> None:
     n = min(map(len, values))
     if not np.isnan(found["low"]):
-        axis.plot([i, i], [found["low"], found["high"]], color=viz.BLUE, lw=2.5,
+        axis.plot([i, i], [found["low"], found["high"]], color=style.BLUE, lw=2.5,
                   label="95 % interval over seeds" if first else None)
     axis.plot(np.full(n, i), values[1][:n] - values[0][:n], "o", color="black", ms=4, zorder=3,
               label="each seed" if first else None)
@@ -256,14 +258,14 @@ def gains_by_words(gains: pd.DataFrame, oracle: pd.DataFrame | None = None) -> F
     """
     kinds = list(dict.fromkeys(gains.index.get_level_values("words")))
     names = list(dict.fromkeys(gains.index.get_level_values("modality")))
-    made, ((axis,),) = viz.figure(figsize=(10, 5))
-    for i, (kind, colour, hatch) in enumerate(zip(kinds, viz.CYCLE, ("", "//", ".."), strict=False)):
+    made, ((axis,),) = style.figure(figsize=(10, 5))
+    for i, (kind, colour, hatch) in enumerate(zip(kinds, style.CYCLE, ("", "//", ".."), strict=False)):
         at = np.arange(len(names)) + 0.27 * (i - (len(kinds) - 1) / 2)
         rows = gains.xs(kind, level="words").reindex(names)
         axis.bar(at, rows["gain"], 0.27, yerr=rows["deviation"], color=colour, hatch=hatch, edgecolor="white",
                  label=f"{kind} words", error_kw={"capsize": 3, "lw": 1.2})
         if oracle is not None:
-            axis.plot(at, oracle["gain"].xs(kind, level="words").reindex(names), "*", color=viz.YELLOW, mec="black",
+            axis.plot(at, oracle["gain"].xs(kind, level="words").reindex(names), "*", color=style.YELLOW, mec="black",
                       ms=13, ls="", label="the exact oracle" if i == len(kinds) - 1 else None)
     axis.axhline(0, color="black", lw=1)
     (name, kind), most = gains["gain"].idxmax(), gains["gain"].max()
@@ -293,9 +295,9 @@ def temporal(corpus: Corpus, runs: Runs) -> Figure:
     gap = f"{100 * found['difference']:+.1f} points" if percent else f"{found['difference']:+.3f}"
     title = f"{best} over BERT alone: {gap} ({ablation.verdict(found)})"
     printed = {f"published, {name}": value for name, value in (_settings_printed("D6", corpus) or {}).items()}
-    return viz.seed_bars(values, title=title, percent=percent, reference=printed,
+    return style.seed_bars(values, title=title, percent=percent, reference=printed,
                          xlabel=f"{TITLES[metric]} of the text on the test split" + (" (%)" if percent else ""),
-                         colours=dict.fromkeys(values, viz.MODALITY["text"]))
+                         colours=dict.fromkeys(values, style.MODALITY["text"]))
 
 
 EXHIBITS = (

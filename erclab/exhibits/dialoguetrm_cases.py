@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import published, viz
+from erclab import published
 from erclab.analysis import cases
 from erclab.corpora import MODALITIES, Corpus
 from erclab.exhibits.catalogue import Runs
+from erclab.figures import style
 from erclab.runs import Question
 from erclab.training.recipes import family
 
@@ -71,9 +72,9 @@ def _script(axis, table: pd.DataFrame) -> None:
             wrong = row.GT and guess != row.GT
             axis.text(x, i, guess, va="center", ha="center", fontsize=11, fontweight="bold" if wrong else "normal",
                       color="white" if wrong else "black", bbox={"boxstyle": "round", "lw": 0,
-                                                                 "fc": viz.RED if wrong else "#E8E8E8"})
+                                                                 "fc": style.RED if wrong else "#E8E8E8"})
     for x, name in ((6.6, "text\n(TP)"), (8.1, "all\n(MP)"), (9.6, "truth\n(GT)")):
-        axis.text(x, -0.75, name, ha="center", va="center", fontsize=11, color=viz.GREY)
+        axis.text(x, -0.75, name, ha="center", va="center", fontsize=11, color=style.GREY)
     text, every = ((table[c] != table["GT"])[table["GT"] != ""].sum() for c in ("TP", "MP"))
     axis.set(xlim=(0, 10.4), ylim=(len(table) - 0.4, -1.2), title=f"{table['dialogue'].iloc[0]}, from turn "
              f"{table['turn'].iloc[0]}: mistakes of the text {text}, of all {every}")
@@ -84,8 +85,9 @@ def _mended(axis, table: pd.DataFrame) -> None:
     shares = table["share"].fillna(0.0)
     dark = shares * table["from negative"].fillna(0.0) / 100
     place = np.arange(len(table))
-    axis.bar(place, dark, 0.7, color=viz.BLUE, label="which the text took for a negative emotion")
-    axis.bar(place, shares - dark, 0.7, bottom=dark, color=viz.SKY, hatch="//", edgecolor="white", label="for another")
+    axis.bar(place, dark, 0.7, color=style.BLUE, label="which the text took for a negative emotion")
+    axis.bar(place, shares - dark, 0.7, bottom=dark, color=style.SKY, hatch="//", edgecolor="white",
+             label="for another")
     for x, (share, count) in enumerate(zip(shares, table["mended"], strict=True)):
         axis.annotate(f"{count:.0f}", (x, share), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=11)
     most = shares.idxmax()
@@ -102,7 +104,7 @@ def _short(axis, table: pd.DataFrame) -> None:
         axis.text(0.5, 0.5, "no ambiguous utterance in the test split", ha="center", va="center")
         axis.axis("off")
         return
-    axis.barh(range(len(mean)), mean, 0.62, color=[viz.SKY, viz.BLUE, viz.PURPLE], alpha=0.85)
+    axis.barh(range(len(mean)), mean, 0.62, color=[style.SKY, style.BLUE, style.PURPLE], alpha=0.85)
     for i, (name, row) in enumerate(seeds.iterrows()):
         axis.plot(row, np.full(len(row), i), "o", color="black", ms=4)
         axis.annotate(f"{mean[name]:.0f}", (max(row.max(), mean[name]), i), xytext=(7, 0), textcoords="offset points",

@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from scipy import stats
 
-from erclab import models, published, runs, viz
+from erclab import models, published, runs
 from erclab.analysis import cost
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.errors import UsageError
 from erclab.exhibits.scores import TITLES
-from erclab.runs.catalogue import COLUMNS
+from erclab.figures import style
+from erclab.runs.table import COLUMNS
 
 MILLION = 1_000_000
 
@@ -28,7 +29,7 @@ def ours(catalogue: pd.DataFrame, corpus: str) -> pd.DataFrame:
     float32.
 
     Args:
-        catalogue: `erclab.runs.catalogue`.
+        catalogue: `erclab.runs.table`.
 
     Returns:
         Index: the model's title; columns parameters, score, deviation (shares), seeds, view and metric.
@@ -101,9 +102,10 @@ def rank_correlation(table: pd.DataFrame) -> float:
 
 def size_against_score(panels: dict[str, pd.DataFrame], *, ylabel: str = "score (%)") -> Figure:
     """L6. A panel per table of `ours` or `theirs`: parameters (logarithmic) against the score, deviations as bars."""
-    made, axes = viz.figure(1, len(panels), figsize=(5.6 * len(panels), 4.8))
+    made, axes = style.figure(1, len(panels), figsize=(5.6 * len(panels), 4.8))
     for axis, (title, table) in zip(axes[0], panels.items(), strict=True):
-        for (name, row), colour, marker in zip(table.iterrows(), cycle(viz.CYCLE), cycle(viz.MARKERS), strict=False):
+        looks = cycle(zip(style.CYCLE, style.MARKERS, strict=False))
+        for (name, row), (colour, marker) in zip(table.iterrows(), looks, strict=False):
             spread = 100 * row.get("deviation", np.nan)
             axis.errorbar(row["parameters"] / MILLION, 100 * row["score"], yerr=None if np.isnan(spread) else spread,
                           fmt=marker, ms=9, color=colour, capsize=4, label=name)
@@ -148,10 +150,10 @@ def _logarithmic(axis) -> None:
 def overhead_dots(table: pd.DataFrame) -> Figure:
     """S10 as a picture: a panel per size, operations per utterance on a logarithmic axis, parameters beside the dot."""
     sizes = list(dict.fromkeys(table.index.get_level_values("size")))
-    made, axes = viz.figure(1, len(sizes), figsize=(6 * len(sizes), 4.2))
+    made, axes = style.figure(1, len(sizes), figsize=(6 * len(sizes), 4.2))
     for axis, size in zip(axes[0], sizes, strict=True):
         part = table.loc[size].sort_values("operations")
-        axis.plot(part["operations"] / MILLION, range(len(part)), "o", ms=11, color=viz.BLUE)  # no bars: no 0 here
+        axis.plot(part["operations"] / MILLION, range(len(part)), "o", ms=11, color=style.BLUE)  # no bars: no 0 here
         for i, (_, row) in enumerate(part.iterrows()):
             axis.annotate(f"{row['parameters'] / MILLION:.2f} M", (row["operations"] / MILLION, i), xytext=(10, 0),
                           textcoords="offset points", va="center", fontsize=11)

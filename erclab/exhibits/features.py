@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
-from erclab import viz
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.errors import UsageError
+from erclab.figures import style
 
 
 def similarity(texts: Sequence[str], vectors: np.ndarray) -> Figure:
@@ -19,7 +19,7 @@ def similarity(texts: Sequence[str], vectors: np.ndarray) -> Figure:
     units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosine = units @ units.T
     size = 0.55 * len(texts) + 3.5
-    made, ((axis,),) = viz.figure(figsize=(size + 2.5, size))
+    made, ((axis,),) = style.figure(figsize=(size + 2.5, size))
     image = axis.imshow(cosine, cmap="cividis", vmin=0, vmax=1)
     for i, j in np.ndindex(*cosine.shape):
         axis.text(j, i, f"{cosine[i, j]:.1f}", ha="center", va="center", fontsize=9,
@@ -67,14 +67,14 @@ def frames(corpus: Corpus, row: int, towards: Mapping[str, np.ndarray] | None = 
     if not corpus.frames:
         raise UsageError(f"{corpus.name} has no frames",
                          remedy="Generate with frames=True, or read a corpus with them.")
-    made, axes = viz.figure(len(corpus.frames), 1, figsize=(10, 2.1 * len(corpus.frames) + 0.6))
+    made, axes = style.figure(len(corpus.frames), 1, figsize=(10, 2.1 * len(corpus.frames) + 0.6))
     utterance = corpus.table.iloc[row]
     for axis, (modality, sequences) in zip(axes[:, 0], corpus.frames.items(), strict=True):
         direction = (towards or {}).get(modality)
         energy = (np.linalg.norm(sequences[row], axis=1) if direction is None
                   else sequences[row] @ (direction / np.linalg.norm(direction)))
         at = (np.arange(len(energy)) + 0.5) / sequences.rate if sequences.rate else np.arange(len(energy))
-        axis.bar(at, energy, 0.9 / (sequences.rate or 1), color=viz.MODALITY[modality])
+        axis.bar(at, energy, 0.9 / (sequences.rate or 1), color=style.MODALITY[modality])
         axis.set(ylabel="norm" if direction is None else "evidence",
                  title=f"{modality}: {len(energy)} frames of {sequences.values.shape[1]}")
         words = utterance["text"].split()
@@ -83,7 +83,7 @@ def frames(corpus: Corpus, row: int, towards: Mapping[str, np.ndarray] | None = 
             axis.set_xticklabels(words, fontsize=11)
         elif "burst_start" in corpus.table:
             lead = 0.12 if modality == "visual" else 0.0
-            axis.axvspan(utterance["burst_start"] - lead, utterance["burst_end"] - lead, color=viz.YELLOW, alpha=0.4,
+            axis.axvspan(utterance["burst_start"] - lead, utterance["burst_end"] - lead, color=style.YELLOW, alpha=0.4,
                          zorder=0)
             axis.set(xlabel="seconds")
     return made

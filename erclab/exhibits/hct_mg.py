@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import metrics, viz
 from erclab.analysis import gates, incongruity, statistics
+from erclab.core import metrics
 from erclab.corpora import Corpus
 from erclab.exhibits import ablation, lacks, word_figures
 from erclab.exhibits import sequence_tables as tables
 from erclab.exhibits.catalogue import Exhibit, Runs
+from erclab.figures import style
 from erclab.runs import Question, Record
 
 PAPER = "hct-mg"
@@ -155,11 +156,11 @@ def _believes(records: Sequence[Record], corpus: Corpus) -> str:
 def gate_pace(corpus: Corpus, found: Runs) -> Figure:
     """H7. Figures 6 and 7: the weight of each modality at every batch of the first epoch, and its mean per epoch."""
     paths = [gates.pace(r) for r in found["HCT-MG"]]
-    made, axes = viz.figure(1, 2, figsize=(12, 4.4))
-    styles = dict(zip(viz.MODALITY, ("-", "--", "-."), strict=True))
+    made, axes = style.figure(1, 2, figsize=(12, 4.4))
+    styles = dict(zip(style.MODALITY, ("-", "--", "-."), strict=True))
     for i, path in enumerate(paths):
         for m, weights in path.items():
-            look = {"color": viz.MODALITY[m], "ls": styles[m], "lw": 2, "label": None if i else m}
+            look = {"color": style.MODALITY[m], "ls": styles[m], "lw": 2, "label": None if i else m}
             axes[0, 0].plot(np.arange(1, weights.shape[1] + 1), weights[0], **look)
             axes[0, 1].plot(np.arange(1, len(weights) + 1), weights.mean(1), marker="o", ms=3, **look)
     first = Counter(max(path, key=lambda m, path=path: path[m][0, -1]) for path in paths)

@@ -8,22 +8,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import viz
 from erclab.analysis import inside
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.errors import UsageError
+from erclab.figures import style
 from erclab.runs import Record
 
 
 def focus(records: Sequence[Record], corpus: Corpus) -> Figure:
     """Per stream of attention, how much more of it the planted steps get than attention to all alike would give."""
     tables = [inside.focus(r, corpus)["ratio"] for r in records]
-    made, ((axis,),) = viz.figure(figsize=(9, 1.6 + 0.45 * len(tables[0])))
+    made, ((axis,),) = style.figure(figsize=(9, 1.6 + 0.45 * len(tables[0])))
     for i, name in enumerate(tables[0].index):
         x = np.array([t[name] for t in tables])
-        axis.barh(i, x.mean(), color=viz.MODALITY.get(name.partition("_from_")[2], viz.GREY), height=0.62)
+        axis.barh(i, x.mean(), color=style.MODALITY.get(name.partition("_from_")[2], style.GREY), height=0.62)
         axis.plot(x, np.full(len(x), i), "o", color="black", ms=4)
-    axis.axvline(1, color=viz.GREY, ls="--", lw=1.5, label="attention to all steps alike")
+    axis.axvline(1, color=style.GREY, ls="--", lw=1.5, label="attention to all steps alike")
     axis.set(yticks=range(len(tables[0])), yticklabels=[n.replace("_from_", " from ") for n in tables[0].index],
              xlabel="attention on the planted steps, relative", title="Where the attention goes (colour: its source)")
     axis.invert_yaxis()
@@ -37,13 +37,13 @@ def gate_path(records: Sequence[Record]) -> Figure:
     Raises:
         UsageError: the runs have no trainable gate.
     """
-    made, ((axis,),) = viz.figure()
+    made, ((axis,),) = style.figure()
     for r in records:
         rows = [row.get("model", {}).get("gate_per_batch") for row in r.data["curve"]]
         if not rows or rows[0] is None:
             raise UsageError("this run has no modality gate", where=r.id, remedy="Take hct-mg with primary='gating'.")
         for m in rows[0]:
-            axis.plot(np.concatenate([row[m] for row in rows]), color=viz.MODALITY[m], lw=1.8,
+            axis.plot(np.concatenate([row[m] for row in rows]), color=style.MODALITY[m], lw=1.8,
                       label=m if r is records[0] else None)
     primaries = pd.Series([r.data["curve"][-1]["model"]["primary"] for r in records]).value_counts()
     chosen = ", ".join(f"{name} {count} of {len(records)}" for name, count in primaries.items())
@@ -55,8 +55,8 @@ def gate_path(records: Sequence[Record]) -> Figure:
 def pair_gates(records: Sequence[Record], corpus: Corpus) -> Figure:
     """DialogueTRM: over utterances, the share that the first modality of each pair gets, mean over seeds."""
     table = sum(inside.pair_gates(r, corpus) for r in records) / len(records)
-    return viz.shares(table, title="The gates of the pairs (Eqs. 4 to 10)", ylabel="share of the first of the pair",
-                      equal=0.5, colours=[viz.MODALITY[name.partition("_")[0]] for name in table],
+    return style.shares(table, title="The gates of the pairs (Eqs. 4 to 10)", ylabel="share of the first of the pair",
+                      equal=0.5, colours=[style.MODALITY[name.partition("_")[0]] for name in table],
                       labels=[" over ".join(name.split("_")) for name in table])
 
 

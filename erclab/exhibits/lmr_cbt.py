@@ -5,12 +5,14 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import metrics, models, published, viz
+from erclab import models, published
 from erclab.analysis import statistics
+from erclab.core import metrics
 from erclab.corpora import Corpus
 from erclab.exhibits import ablation, efficiency, lacks
 from erclab.exhibits import sequence_tables as tables
 from erclab.exhibits.catalogue import Exhibit, Runs
+from erclab.figures import style
 from erclab.runs import Question
 from erclab.training import recipes
 
@@ -96,7 +98,7 @@ def size_against_score(corpus: Corpus, found: Runs) -> Figure:
     made = efficiency.size_against_score({f"{corpus.name}: rank correlation {rank:+.2f}": ours,
                                           "the paper, MOSEI, unaligned": efficiency.theirs()}, ylabel="F1 (%)")
     made.suptitle(f"{ours.index[0]} is the smallest, {ours['score'].astype(float).idxmax()} the best", weight="bold",
-                  fontsize=viz.STYLE["axes.titlesize"])
+                  fontsize=style.STYLE["axes.titlesize"])
     return made
 
 

@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import metrics, models, published, viz
+from erclab import models, published
 from erclab.analysis import statistics
 from erclab.analysis.inside import per_utterance
+from erclab.core import metrics
 from erclab.corpora import Corpus
 from erclab.exhibits import ablation, lacks, scores
 from erclab.exhibits.catalogue import Exhibit, Runs
+from erclab.figures import style
 from erclab.models.m2fnet import ABLATIONS
 from erclab.runs import Question, Record
 from erclab.training.recipes import family
@@ -39,17 +41,17 @@ def learning(corpus: Corpus, runs: Runs) -> Figure:
     forward pass of the weights that were kept: their distance from the curve is overfitting.
     """
     records = runs[TITLE]
-    made, ((loss, accuracy, f1),) = viz.figure(1, 3, figsize=(15, 4.8))
+    made, ((loss, accuracy, f1),) = style.figure(1, 3, figsize=(15, 4.8))
     def column(name: str) -> pd.DataFrame:
         return pd.concat([r.curve.set_index("epoch")[name] for r in records], axis=1)
 
-    viz.curves({"training": column("train.total")}, title="Loss", ylabel="weighted loss per utterance"
+    style.curves({"training": column("train.total")}, title="Loss", ylabel="weighted loss per utterance"
                if records[0].spec["recipe"]["class_weights"] else "loss per utterance", axis=loss)
     seen = [training_scores(r, corpus) for r in records]
     for axis, metric in ((accuracy, "accuracy"), (f1, "weighted_f1")):
-        viz.curves({"validation": column(f"valid.{metric}")}, ylabel=scores.TITLES[metric], axis=axis,
+        style.curves({"validation": column(f"valid.{metric}")}, ylabel=scores.TITLES[metric], axis=axis,
                    title=f"{scores.TITLES[metric][0].upper()}{scores.TITLES[metric][1:]}")
-        axis.plot([r.epoch() for r in records], [s[metric] for s in seen], "*", color=viz.ORANGE, ms=13, mec="black",
+        axis.plot([r.epoch() for r in records], [s[metric] for s in seen], "*", color=style.ORANGE, ms=13, mec="black",
                   label="training, chosen epoch")
         axis.legend(loc="lower right")
     gap = np.mean([s["weighted_f1"] - r.scores("valid")["weighted_f1"] for s, r in zip(seen, records, strict=True)])
@@ -126,9 +128,9 @@ def classes_compared(groups: Runs) -> Figure:
     most."""
     f1 = 100 * pd.DataFrame({name: scores.per_class(records).drop(columns="support").mean(axis=1)
                              for name, records in groups.items()})
-    made, ((axis,),) = viz.figure(figsize=(11, 5))
+    made, ((axis,),) = style.figure(figsize=(11, 5))
     width = 0.8 / len(groups)
-    for i, (name, colour) in enumerate(zip(f1, viz.CYCLE, strict=False)):
+    for i, (name, colour) in enumerate(zip(f1, style.CYCLE, strict=False)):
         axis.bar(np.arange(len(f1)) + width * (i - (len(groups) - 1) / 2), f1[name], width, label=name, color=colour,
                  hatch=("", "//", "..", "xx", "--")[i % 5], edgecolor="white")
     spread = f1.max(axis=1) - f1.min(axis=1)

@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from erclab import contracts, models, viz
+from erclab import contracts, models
 from erclab.analysis import attribution, inside, statistics
-from erclab.batches import SequenceBatch
+from erclab.core.batches import SequenceBatch
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus, simulated
-from erclab.errors import UsageError
 from erclab.exhibits import ceilings, lacks
 from erclab.exhibits.catalogue import Exhibit, Runs
+from erclab.figures import style
 from erclab.models.interface import Model
 from erclab.runs import Question, Record
 
@@ -80,14 +81,15 @@ def explanations(corpus: Corpus, runs: Runs, most: int = MOST) -> pd.DataFrame:
 
 def explanation_bars(table: pd.DataFrame) -> Figure:
     """The areas of `explanations`: trained as bars, untrained as diamonds, and the half that knows nothing."""
-    made, ((axis,),) = viz.figure(figsize=(10, 1.6 + 0.36 * len(table)))
+    made, ((axis,),) = style.figure(figsize=(10, 1.6 + 0.36 * len(table)))
     names = [f"{model}: {what}" for model, what in table.index]
-    kinds = {"attention": viz.BLUE, "integrated gradients": viz.ORANGE, "Shapley": viz.PURPLE, "gate": viz.GREEN}
+    kinds = {"attention": style.BLUE, "integrated gradients": style.ORANGE, "Shapley": style.PURPLE,
+             "gate": style.GREEN}
     for kind, colour in kinds.items():
         at = [i for i, name in enumerate(names) if kind in name]
         axis.barh(at, table["auroc"].iloc[at] - 0.5, left=0.5, color=colour, height=0.65, label=kind)
     axis.plot(table["random"], range(len(table)), "D", color="black", ms=6, label="random weights")
-    axis.axvline(0.5, color=viz.GREY, ls="--", lw=1.5)
+    axis.axvline(0.5, color=style.GREY, ls="--", lw=1.5)
     above = int(((table["auroc"] - table["random"]) > 0.05).sum())
     axis.set(yticks=range(len(table)), yticklabels=names, xlim=(0.2, 1), ylim=(len(table) - 0.4, -0.6),
              xlabel="probability that what was planted scores above what was not",
@@ -116,14 +118,14 @@ def one_explanation(record: Record, corpus: Corpus, batch: SequenceBatch) -> Fig
     with torch.no_grad():
         output = model(batch, attention=True)
     streams = attribution.attended(output, batch)
-    made, axes = viz.figure(len(names), 1, figsize=(10, 2.2 * len(names) + 0.8))
+    made, axes = style.figure(len(names), 1, figsize=(10, 2.2 * len(names) + 0.8))
     for axis, m in zip(axes[:, 0], names, strict=True):
         steps = int(batch.masks[m][i].sum())
         x = scores[m][i, :steps].numpy()
-        axis.bar(range(steps), x, color=viz.MODALITY[m], label="integrated gradients")
+        axis.bar(range(steps), x, color=style.MODALITY[m], label="integrated gradients")
         planted = attribution.truth(corpus, m, batch)[i, :steps].numpy()
         for at in np.flatnonzero(planted):
-            axis.axvspan(at - 0.5, at + 0.5, color=viz.YELLOW, alpha=0.5, lw=0, zorder=0)
+            axis.axvspan(at - 0.5, at + 0.5, color=style.YELLOW, alpha=0.5, lw=0, zorder=0)
         given = [w[i, :steps].numpy() for name, w in streams.items() if name.endswith(f"_from_{m}")]
         if given:
             other = axis.twinx()

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import metrics, viz
 from erclab.analysis import statistics
-from erclab.errors import UsageError
+from erclab.core import metrics
+from erclab.core.errors import UsageError
+from erclab.figures import style
 from erclab.runs import Pooled, Record
 
 TITLES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1",
@@ -44,10 +45,10 @@ def bars(groups: Mapping[str, Sequence[Record]], metric: str | None = None, *, t
     modality get that modality's colour. `reference` is in percent."""
     metric = metric or statistics.SHOWN[next(iter(groups.values()))[0].task]
     unit = "× 100" if metric in metrics.PLAIN else "(%)"
-    colours = {name: next((c for m, c in viz.MODALITY.items() if f"{m} alone" in name),
-                          viz.PURPLE if records[0].data["parameters"]["all"] else viz.GREY)
+    colours = {name: next((c for m, c in style.MODALITY.items() if f"{m} alone" in name),
+                          style.PURPLE if records[0].data["parameters"]["all"] else style.GREY)
                for name, records in groups.items()}
-    return viz.seed_bars({name: statistics.values(records, metric) for name, records in groups.items()},
+    return style.seed_bars({name: statistics.values(records, metric) for name, records in groups.items()},
                          title=title, xlabel=f"{TITLES[metric]} on the test split {unit}", colours=colours,
                          reference=reference)
 
@@ -59,9 +60,9 @@ def learning(groups: Mapping[str, Sequence[Record]], *, title: str = "") -> Figu
         return {group: pd.concat([r.curve.set_index("epoch")[name] for r in records], axis=1)
                 for group, records in groups.items()}
 
-    made, axes = viz.figure(1, 2, figsize=(12, 4.5))
-    viz.curves(columns("train.total"), title="Loss, training split", ylabel="loss per utterance", axis=axes[0, 0])
-    viz.curves(columns(f"valid.{metric}"), title=title or "The epoch is chosen here", ylabel=TITLES[metric],
+    made, axes = style.figure(1, 2, figsize=(12, 4.5))
+    style.curves(columns("train.total"), title="Loss, training split", ylabel="loss per utterance", axis=axes[0, 0])
+    style.curves(columns(f"valid.{metric}"), title=title or "The epoch is chosen here", ylabel=TITLES[metric],
                axis=axes[0, 1])
     return made
 
@@ -81,8 +82,8 @@ def per_class_bars(records: Sequence[Record]) -> Figure:
     title = f"Hardest class: {worst}, F1 {100 * mean[worst]:.0f}; easiest: {best}, {100 * mean[best]:.0f}"
     groups = {f"{label} ({support})": frame.loc[label].drop("support").astype(float).to_numpy()
               for label, support in frame["support"].items()}
-    colours = dict.fromkeys(groups, viz.BLUE)
-    return viz.seed_bars(groups, title=title, xlabel="F1 on the test split (%)", colours=colours)
+    colours = dict.fromkeys(groups, style.BLUE)
+    return style.seed_bars(groups, title=title, xlabel="F1 on the test split (%)", colours=colours)
 
 
 def per_class_difference(first: Sequence[Record], second: Sequence[Record], name: str, other: str) -> Figure:
@@ -93,8 +94,8 @@ def per_class_difference(first: Sequence[Record], second: Sequence[Record], name
 
     a, b = mean(first), mean(second)
     table = (100 * (a - b)).assign(support=a["support"]).sort_values("support")
-    made, ((axis,),) = viz.figure(figsize=(10, 4.8))
-    for i, (part, colour, hatch) in enumerate(zip(parts, (viz.SKY, viz.ORANGE, viz.BLUE), ("", "//", ".."),
+    made, ((axis,),) = style.figure(figsize=(10, 4.8))
+    for i, (part, colour, hatch) in enumerate(zip(parts, (style.SKY, style.ORANGE, style.BLUE), ("", "//", ".."),
                                                   strict=True)):
         axis.bar(np.arange(len(table)) + (i - 1) * 0.27, table[part], 0.27, color=colour, hatch=hatch,
                  edgecolor="white", label="F1" if part == "f1" else part)
@@ -108,11 +109,11 @@ def per_class_difference(first: Sequence[Record], second: Sequence[Record], name
 def confusions(groups: Mapping[str, Sequence[Record]]) -> Figure:
     """One confusion matrix per group, counts averaged over its seeds."""
     width = 1.0 * len(next(iter(groups.values()))[0].labels)
-    made, axes = viz.figure(1, len(groups), figsize=(width * len(groups), width + 1))  # and titles, labels
+    made, axes = style.figure(1, len(groups), figsize=(width * len(groups), width + 1))  # and titles, labels
     for axis, (name, records) in zip(axes[0], groups.items(), strict=True):
         mean = sum(r.confusion() for r in records) / len(records)
         score = statistics.summarise(statistics.values(records))
-        viz.confusion(mean, records[0].labels, title=f"{name}\nweighted F1 {score}", axis=axis)
+        style.confusion(mean, records[0].labels, title=f"{name}\nweighted F1 {score}", axis=axis)
     return made
 
 

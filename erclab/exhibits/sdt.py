@@ -11,11 +11,12 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import metrics, models, published, viz
+from erclab import models, published
 from erclab.analysis import attribution
 from erclab.analysis.inside import gate_weights
+from erclab.core import metrics
+from erclab.core.errors import UsageError
 from erclab.corpora import MODALITIES, Corpus, simulated
-from erclab.errors import UsageError
 from erclab.exhibits import (
     ablation,
     ceilings,
@@ -27,7 +28,8 @@ from erclab.exhibits import (
     sdt_transfer,
 )
 from erclab.exhibits.catalogue import Exhibit, Runs
-from erclab.models.sdt import ABLATIONS
+from erclab.figures import style
+from erclab.models.sdt.model import ABLATIONS
 from erclab.runs import Question, Record
 from erclab.training.recipes import family
 
@@ -38,12 +40,12 @@ def training_curves(records: Sequence[Record]) -> Figure:
     def column(name: str) -> pd.DataFrame:
         return pd.concat([t[name] for t in tables], axis=1)
 
-    made, axes = viz.figure(1, 2, figsize=(12, 4.5))
+    made, axes = style.figure(1, 2, figsize=(12, 4.5))
     parts = {"task (teacher)": "train.task", "students": "train.student", "distillation": "train.distillation"}
-    viz.curves({name: column(c) for name, c in parts.items()}, title="The three-part loss, training split",
+    style.curves({name: column(c) for name, c in parts.items()}, title="The three-part loss, training split",
                ylabel="nats per utterance", axis=axes[0, 0])
     chosen, _ = metrics.SELECT[records[0].task]
-    viz.curves({"validation": column(f"valid.{chosen}")}, ylabel=scores.TITLES[chosen], axis=axes[0, 1],
+    style.curves({"validation": column(f"valid.{chosen}")}, ylabel=scores.TITLES[chosen], axis=axes[0, 1],
                title=f"The epoch is chosen here ({len(records)} seeds)")
     return made
 
@@ -57,9 +59,9 @@ def gates(records: Sequence[Record], corpus: Corpus) -> Figure:
     """Distribution of each modality's gate weight; a weight of one third means no preference."""
     weights = gate_table(records, corpus)
     most = weights.median().idxmax()
-    return viz.shares(weights, title=f"The gate gives most to {most} (mean over features, {len(records)} seeds)",
+    return style.shares(weights, title=f"The gate gives most to {most} (mean over features, {len(records)} seeds)",
                       ylabel="weight in the multimodal gate", equal=1 / weights.shape[1],
-                      colours=[viz.MODALITY[m] for m in weights])
+                      colours=[style.MODALITY[m] for m in weights])
 
 
 def gates_against_truth(records: Sequence[Record], corpus: Corpus) -> pd.DataFrame:
@@ -127,7 +129,7 @@ def _with_published(table: pd.DataFrame, paper: str, corpus: str) -> pd.DataFram
 
 
 def variants(exhibit: str) -> dict[str, Question]:
-    """SDT as it is, then each setting of an ablation (`erclab.models.sdt.ABLATIONS`)."""
+    """SDT as it is, then each setting of an ablation (`erclab.models.sdt.model.ABLATIONS`)."""
     return {"SDT": Question("sdt")} | {name: Question("sdt", changes) for name, changes in ABLATIONS[exhibit].items()}
 
 

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import metrics, viz
 from erclab.analysis import statistics, students
+from erclab.core import metrics
 from erclab.corpora import Corpus
 from erclab.exhibits import ablation
 from erclab.exhibits.catalogue import Runs
 from erclab.exhibits.scores import TITLES
+from erclab.figures import style
 from erclab.runs import Question, Record
 
 TEMPERATURES = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -66,11 +67,11 @@ def student_gains(corpus: Corpus, runs: Runs, reference: str = LABELS) -> pd.Dat
 
 def student_bars(gains: pd.DataFrame, reference: str = LABELS) -> Figure:
     """What `student_gains` found: a dot per student with its interval, grouped by who teaches."""
-    made, ((axis,),) = viz.figure(figsize=(9, 1.8 + 0.42 * len(gains)))
+    made, ((axis,),) = style.figure(figsize=(9, 1.8 + 0.42 * len(gains)))
     for i, ((_, m), row) in enumerate(gains.iterrows()):
-        colour = viz.MODALITY[m]
+        colour = style.MODALITY[m]
         axis.plot([row["low"], row["high"]], [i, i], color=colour, lw=2.5)
-        axis.plot(row["difference"], i, marker=viz.MARKERS[list(viz.MODALITY).index(m)], color=colour, ms=9)
+        axis.plot(row["difference"], i, marker=style.MARKERS[list(style.MODALITY).index(m)], color=colour, ms=9)
     axis.axvline(0, color="black", lw=1)
     found = (gains["verdict"] == "higher").sum()
     axis.set(yticks=range(len(gains)), yticklabels=[f"{kind}: {m}" for kind, m in gains.index],
@@ -98,13 +99,14 @@ def temperature(corpus: Corpus, runs: Runs) -> Figure:
     fused = {name: statistics.values(records, metric) for name, records in runs.items()}
     below = {name: _students(records, corpus, metric) for name, records in runs.items()}
     there = sorted({_settings(runs, name)["temperature"] for name in runs if name != LABELS})
-    made, axes = viz.figure(1, 2, figsize=(12, 5))
+    made, axes = style.figure(1, 2, figsize=(12, 5))
     factor = 1 if metric in metrics.PLAIN else 100
     for axis, who, values in zip(axes[0], ("Fused prediction", "Mean of the students"), (fused, below), strict=True):
-        for (name, table), colour, marker in zip(_lines(runs, values).items(), viz.CYCLE, viz.MARKERS, strict=False):
-            viz.band(axis, factor * table, colour=colour, marker=marker, ms=7, label=name)
+        looks = zip(style.CYCLE, style.MARKERS, strict=False)
+        for (name, table), (colour, marker) in zip(_lines(runs, values).items(), looks, strict=False):
+            style.band(axis, factor * table, colour=colour, marker=marker, ms=7, label=name)
         base = factor * statistics.summarise(values[LABELS]).mean
-        axis.axhline(base, color=viz.GREY, ls="--", lw=1.8, label="without soft labels")
+        axis.axhline(base, color=style.GREY, ls="--", lw=1.8, label="without soft labels")
         axis.set(title=f"{who}: {_finding(runs, values, metric)}", xlabel="temperature",
                  ylabel=f"{TITLES[metric]}, test split" + (" (%)" if factor > 1 else ""))
         axis.set_xscale("log", base=2)

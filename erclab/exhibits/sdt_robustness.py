@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import metrics, viz
 from erclab.analysis import robustness, statistics
+from erclab.core import metrics
 from erclab.corpora import MODALITIES, Corpus, simulated
-from erclab.corpora.world import World
+from erclab.corpora.simulated.world import World
 from erclab.exhibits import ablation, ceilings
 from erclab.exhibits.catalogue import Runs
 from erclab.exhibits.scores import TITLES
+from erclab.figures import style
 from erclab.runs import Question, Record
 
 WHOLE = "SDT"
@@ -66,10 +67,10 @@ def figure(corpus: Corpus, runs: Runs) -> Figure:
     """
     metric, table = ablation.chosen_metric(runs), costs(corpus, runs)
     found = {kind: falls(runs[WHOLE], corpus, kind, metric) for kind in robustness.RATES}
-    made, axes = viz.figure(1, 2, figsize=(12.5, 5))
+    made, axes = style.figure(1, 2, figsize=(12.5, 5))
     for axis, curves in zip(axes[0], found.values(), strict=True):
         for m, fall in curves.items():
-            viz.band(axis, fall, colour=viz.MODALITY[m], marker=viz.MARKERS[list(viz.MODALITY).index(m)], ms=7,
+            style.band(axis, fall, colour=style.MODALITY[m], marker=style.MARKERS[list(style.MODALITY).index(m)], ms=7,
                      label=f"{m}, test split only")
         axis.axhline(0, color="black", lw=1)
     axes[0, 1].sharey(axes[0, 0])
@@ -115,9 +116,9 @@ def _marks(axis, table: pd.DataFrame) -> None:
             continue
         for i, m in enumerate(table.index):
             at = x + 0.022 * (i - (len(table) - 1) / 2)
-            axis.plot(at, -table.loc[m, column], marker, ms=13 if marker == "*" else 8, color=viz.MODALITY[m],
+            axis.plot(at, -table.loc[m, column], marker, ms=13 if marker == "*" else 8, color=style.MODALITY[m],
                       mec="black", mew=0.8, ls="none", zorder=4)
             if column == RETRAINED:
-                axis.plot([at, at], [-table.loc[m, "low"], -table.loc[m, "high"]], color=viz.MODALITY[m], lw=1.5)
+                axis.plot([at, at], [-table.loc[m, "low"], -table.loc[m, "high"]], color=style.MODALITY[m], lw=1.5)
         axis.plot([], [], marker, ms=11 if marker == "*" else 8, color="white", mec="black", ls="none", label=label)
-    axis.axvline(1.035, color=viz.GREY, lw=1, ls=":")
+    axis.axvline(1.035, color=style.GREY, lw=1, ls=":")

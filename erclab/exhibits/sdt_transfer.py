@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import metrics, viz
 from erclab.analysis import statistics, transfer
+from erclab.core import metrics
 from erclab.corpora import Corpus
 from erclab.exhibits import ablation, lacks
 from erclab.exhibits.catalogue import Runs
 from erclab.exhibits.scores import TITLES
+from erclab.figures import style
 from erclab.runs import Question, Record
 
 HERE, THERE = "first", "second"
@@ -75,12 +76,12 @@ def bars(corpus: Corpus, runs: Runs, other: Corpus) -> Figure:
         own, foreign = (guest_scores(runs[name], origin, abroad, among)["weighted_f1"]
                         for name, origin in ((at_home, abroad), (guest, home)))
         constant = [transfer.constant(home, abroad, among)["weighted_f1"]]
-        for who, x, colour in (("its own model", own, viz.BLUE), (f"from {home.name}", foreign, viz.ORANGE),
-                               ("constant answer", constant, viz.GREY)):
+        for who, x, colour in (("its own model", own, style.BLUE), (f"from {home.name}", foreign, style.ORANGE),
+                               ("constant answer", constant, style.GREY)):
             groups[name := f"{abroad.name}: {who}"] = x
             colours[name] = colour
         lost.append(f"{100 * (foreign.mean() - own.mean()):+.0f}")
-    return viz.seed_bars(groups, title=f"A model from elsewhere: {' and '.join(lost)} points", colours=colours,
+    return style.seed_bars(groups, title=f"A model from elsewhere: {' and '.join(lost)} points", colours=colours,
                          xlabel="weighted F1 on the test split, shared labels (%)")
 
 
@@ -98,9 +99,9 @@ def confusions(corpus: Corpus, runs: Runs, other: Corpus) -> Figure:
     """The mean confusion matrix of each model abroad, over seeds, in the labels that both corpora have."""
     among = transfer.shared(corpus, other)
     width = 1.15 * len(among) + 1.4
-    made, axes = viz.figure(1, 2, figsize=(2 * width, width))
+    made, axes = style.figure(1, 2, figsize=(2 * width, width))
     for axis, name, home, abroad in ((axes[0, 0], HERE, corpus, other), (axes[0, 1], THERE, other, corpus)):
         counts = np.mean([metrics.confusion(*transfer.answers(r, home, abroad, among), len(among))
                           for r in runs[name]], axis=0)
-        viz.confusion(counts, among, title=f"From {home.name}\nto {abroad.name}", axis=axis)
+        style.confusion(counts, among, title=f"From {home.name}\nto {abroad.name}", axis=axis)
     return made

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from erclab import metrics, models, published, runs
+from erclab import models, published, runs
 from erclab.analysis import statistics
+from erclab.core import metrics
 from erclab.corpora import SPLITS, Corpus, simulated
 from erclab.exhibits import scores
 from erclab.exhibits.catalogue import Runs
@@ -105,7 +106,7 @@ def missing_setting(corpus: Corpus) -> str:
     if aligned(corpus):
         return f"unaligned: {corpus.name} comes with one step per word in every modality"
     if corpus.name in simulated.NAMES:
-        return "aligned: train the same on erclab.corpora.align.to_words(corpus)"
+        return "aligned: train the same on erclab.corpora.simulated.align.to_words(corpus)"
     return f"aligned: {corpus.name} does not say when its words are spoken, nor does it come averaged over them"
 
 

@@ -12,9 +12,9 @@ import pandas as pd
 import torch
 
 from erclab import models, published, runs
+from erclab.core.settings import from_dict
 from erclab.corpora import ANNOTATIONS, SPLITS, UNLABELLED, Corpus, Frames, simulated
 from erclab.models import ModelInfo
-from erclab.settings import from_dict
 from erclab.training import recipes
 
 MILLION = 1_000_000

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from erclab import viz
+from erclab.figures import style
 
-PATHS = {"reference": viz.GREY, "float32": viz.BLUE, "bfloat16": viz.ORANGE}
+PATHS = {"reference": style.GREY, "float32": style.BLUE, "bfloat16": style.ORANGE}
 AXES = {"length": "turns, or frames of the longest modality", "batch": "dialogues or utterances per batch",
         "seeds": "seeds trained in one pass"}
 GIGA = 1e9
@@ -67,14 +67,14 @@ def growth(record: dict[str, Any]) -> Figure:
     cases = list(dict.fromkeys(rows["case"]))
     measures = (("seconds_per_step", "seconds per step", 1.0), ("bytes", "peak memory, GB", GIGA))
     shown = [(axis, *measure) for axis in AXES if (rows["axis"] == axis).any() for measure in measures]
-    made, axes = viz.figure(len(shown), len(cases), figsize=(max(3.6 * len(cases) + 0.8, 6), 2.7 * len(shown) + 0.6))
+    made, axes = style.figure(len(shown), len(cases), figsize=(max(3.6 * len(cases) + 0.8, 6), 2.7 * len(shown) + 0.6))
     for i, (axis, column, label, unit) in enumerate(shown):
         for j, case in enumerate(cases):
             part, plot = rows[(rows["case"] == case) & (rows["axis"] == axis)], axes[i, j]
             if not len(part):
                 plot.set_axis_off()
                 continue
-            for (path, colour), marker in zip(PATHS.items(), viz.MARKERS, strict=False):
+            for (path, colour), marker in zip(PATHS.items(), style.MARKERS, strict=False):
                 line = part[part["path"] == path].sort_values("value")
                 if len(line):
                     plot.plot(line["value"], line[column] / unit, color=colour, marker=marker, lw=2, ms=5, label=path)

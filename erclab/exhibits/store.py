@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import paths, viz
-from erclab.errors import ErclabError
-from erclab.storage import write_atomically
+from erclab.core import paths
+from erclab.core.errors import ErclabError
+from erclab.core.storage import write_atomically
+from erclab.figures import style
 
 
 def of_the_study(corpus: str, profile: str) -> Store:
@@ -34,7 +35,7 @@ class Store:
         table = isinstance(made, pd.DataFrame)
         path = self.folder / f"{name}.{'csv' if table else 'png'}"
         try:
-            write_atomically(path, made.to_csv().encode() if table else viz.png(made))
+            write_atomically(path, made.to_csv().encode() if table else style.png(made))
             write_atomically(self._note(name), json.dumps({"runs": list(dict.fromkeys(ids))}).encode())
         except OSError as error:
             raise ErclabError(f"the exhibit cannot be stored: {error.strerror or error}", where=path,

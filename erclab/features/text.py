@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from erclab.errors import FeatureError, UsageError, unknown
+from erclab.core.errors import FeatureError, UsageError, unknown
+from erclab.core.progress import bar
 from erclab.features import cache as stored
 from erclab.features.encoders import Encoder, encoder_identity, load_encoder, load_tokenizer
-from erclab.progress import bar
 
 __all__ = ["Tokens", "encode", "encoder_identity", "token_ids", "tokens"]
 

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from erclab.errors import FeatureError, UsageError, unknown
-from erclab.progress import bar
+from erclab.core.errors import FeatureError, UsageError, unknown
+from erclab.core.progress import bar
 
 INTENSITIES = tuple(f"AU{n:02d}_r" for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45))
 PRESENCES = tuple(f"AU{n:02d}_c" for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45))

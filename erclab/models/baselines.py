@@ -1,7 +1,7 @@
 """The baselines that every result stands beside: they see one utterance at a time, or none, or only past labels.
 
 They are fitted, not trained by gradient: `fit(train, valid)` returns a selection curve, `predict(part)` gives
-(N, C) predictions as `erclab.tasks.predictions` does. Both read `Flat` utterances.
+(N, C) predictions as `erclab.core.tasks.predictions` does. Both read `Flat` utterances.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from erclab import metrics, tasks
-from erclab.batches import Flat
-from erclab.errors import UsageError
+from erclab.core import metrics, tasks
+from erclab.core.batches import Flat
+from erclab.core.errors import UsageError
 
 
 def rates(labels: np.ndarray, classes: int) -> np.ndarray:

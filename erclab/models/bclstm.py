@@ -16,12 +16,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from erclab.batches import DialogueBatch
-from erclab.errors import UsageError
+from erclab.core.batches import DialogueBatch
+from erclab.core.errors import UsageError
 from erclab.models.dialoguernn import over_dialogue
-from erclab.models.dropout import Dropout
 from erclab.models.interface import Model, Output, check_sizes
-from erclab.models.lstm import LSTM
+from erclab.ops.dropout import Dropout
+from erclab.ops.lstm import LSTM
 
 
 class BCLSTM(Model):
@@ -36,7 +36,7 @@ class BCLSTM(Model):
 
         Attributes:
             dims: (modality, D_m) pairs, put side by side in this order.
-            outputs: C, the number of emotions, or what another task needs (`erclab.tasks`).
+            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
             speakers: accepted and not used: the model does not know who speaks.
             task: what is predicted.
             hidden: H, of the LSTM per direction.

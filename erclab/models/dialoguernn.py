@@ -21,13 +21,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erclab.batches import DialogueBatch
-from erclab.errors import UsageError
-from erclab.models import recurrent
-from erclab.models.blocks import masked_softmax
-from erclab.models.dropout import Dropout, keep, next_key
+from erclab.core.batches import DialogueBatch
+from erclab.core.errors import UsageError
 from erclab.models.interface import Model, Output, check_sizes
-from erclab.models.linear import lowered
+from erclab.ops import conversation_rnn as recurrent
+from erclab.ops.dropout import Dropout, keep, next_key
+from erclab.ops.linear import lowered
+from erclab.ops.masks import masked_softmax
 
 
 class DialogueRNN(Model):
@@ -44,7 +44,7 @@ class DialogueRNN(Model):
 
         Attributes:
             dims: (modality, D_m) pairs, put side by side in this order.
-            outputs: C, the number of emotions, or what another task needs (`erclab.tasks`).
+            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
             speakers: S, the number of speaker indices: one party state each.
             task: what is predicted.
             global_width: D_g.

@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erclab.batches import SequenceBatch
-from erclab.models.dropout import Dropout
+from erclab.core.batches import SequenceBatch
 from erclab.models.interface import Model, Output, check_sizes
-from erclab.models.lstm import LSTM
 from erclab.models.unaligned import UNALIGNED
+from erclab.ops.dropout import Dropout
+from erclab.ops.lstm import LSTM
 
 
 class FusionLSTM(Model):
@@ -32,7 +32,7 @@ class FusionLSTM(Model):
 
         Attributes:
             dims: (modality, D_m) pairs in their order of concatenation. EF-LSTM keeps the time of the first.
-            outputs: C, the number of emotions, or what another task needs (`erclab.tasks`).
+            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
             task: what is predicted.
             hidden: H, features of an LSTM's state, per direction.
             layers: of each LSTM.

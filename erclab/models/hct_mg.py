@@ -32,13 +32,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from erclab.batches import SequenceBatch
-from erclab.errors import UsageError
-from erclab.models.blocks import last_step
-from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
-from erclab.models.dropout import Dropout
+from erclab.core.batches import SequenceBatch
+from erclab.core.errors import UsageError
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.unaligned import UNALIGNED
+from erclab.ops.dropout import Dropout
+from erclab.ops.masks import last_step
 
 
 class HCTMG(Model):
@@ -55,7 +55,7 @@ class HCTMG(Model):
 
         Attributes:
             dims: (modality, D_m) pairs; their order decides ties and which auxiliary is A1.
-            outputs: C, the number of emotions, or what another task needs (`erclab.tasks`).
+            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
             task: what is predicted.
             hidden: d, the common width of convolutions, GRUs and crossmodal transformers.
             heads: attention heads of d / heads features; the self-attention has as many, twice as wide.

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from erclab import tasks
-from erclab.batches import DialogueBatch, SequenceBatch
-from erclab.errors import UsageError
+from erclab.core import tasks
+from erclab.core.batches import DialogueBatch, SequenceBatch
+from erclab.core.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Model(nn.Module):
     packs: ClassVar[bool] = False  # padding costs it little, so that a batch need not have items of similar lengths
 
     def loss(self, output: Output, batch: DialogueBatch | SequenceBatch, class_weight: Tensor | None = None):
-        """The loss of the model's task over annotated utterances (`erclab.tasks.loss`).
+        """The loss of the model's task over annotated utterances (`erclab.core.tasks.loss`).
 
         Returns:
             A named tuple of scalars whose first two fields are `total` and `task`.

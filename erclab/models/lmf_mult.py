@@ -21,13 +21,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from erclab.batches import SequenceBatch
-from erclab.errors import UsageError
-from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
-from erclab.models.dropout import Dropout
+from erclab.core.batches import SequenceBatch
+from erclab.core.errors import UsageError
 from erclab.models.fusion_lstm import resample
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.unaligned import UNALIGNED
+from erclab.ops.dropout import Dropout
 
 
 class LMFMulT(Model):
@@ -45,7 +45,7 @@ class LMFMulT(Model):
 
         Attributes:
             dims: (modality, D_m) pairs; their order is the order of concatenation.
-            outputs: C, the number of emotions, or what another task needs (`erclab.tasks`).
+            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
             task: what is predicted.
             fused: "target" or "source", see the module.
             rank: r of the fusion.

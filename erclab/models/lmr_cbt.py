@@ -20,14 +20,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erclab.batches import SequenceBatch
-from erclab.errors import UsageError, unknown
-from erclab.models.blocks import rotate
-from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
-from erclab.models.dropout import Dropout
+from erclab.core.batches import SequenceBatch
+from erclab.core.errors import UsageError, unknown
 from erclab.models.interface import Model, Output, check_sizes
-from erclab.models.lstm import LSTM
+from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.unaligned import UNALIGNED
+from erclab.ops.dropout import Dropout
+from erclab.ops.lstm import LSTM
+from erclab.ops.masks import rotate
 
 # target -> sources in the order of fusion: [V, A]->L, [V, L]->A, [L, A]->V in Table 2.
 FUSION = {"text": ("visual", "audio"), "audio": ("visual", "text"), "visual": ("text", "audio")}
@@ -48,7 +48,7 @@ class LMRCBT(Model):
 
         Attributes:
             dims: (modality, D_m) pairs; their order is that of the splice.
-            outputs: C, the number of emotions, or what another task needs (`erclab.tasks`).
+            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
             task: what is predicted.
             target: the modality that the others are fused into; all its steps are kept.
             text_front: "bilstm" (two layers, Eq. 2), or "conv1d" as the other modalities have (Table 2).

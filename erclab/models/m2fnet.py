@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from erclab.batches import DialogueBatch
-from erclab.errors import UsageError
-from erclab.models.attention import Attention
-from erclab.models.dropout import Dropout
+from erclab.core.batches import DialogueBatch
+from erclab.core.errors import UsageError
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.ops.attention import Attention
+from erclab.ops.dropout import Dropout
 
 
 class M2FNet(Model):
@@ -43,7 +43,7 @@ class M2FNet(Model):
 
         Attributes:
             dims: (modality, D_m) pairs; their order is the order of the tokens.
-            outputs: C, the number of emotions, or what another task needs (`erclab.tasks`).
+            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
             speakers: S, the number of speaker indices.
             task: what is predicted.
             hidden: H, of the shared space and of the GRU. One width for both, since the paper speaks of "hidden

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from erclab.batches import SequenceBatch
-from erclab.errors import UsageError
-from erclab.models.blocks import rotate
-from erclab.models.crossmodal import CrossmodalTransformer, Dropouts
-from erclab.models.dropout import Dropout
+from erclab.core.batches import SequenceBatch
+from erclab.core.errors import UsageError
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.unaligned import UNALIGNED
+from erclab.ops.dropout import Dropout
+from erclab.ops.masks import rotate
 
 
 class MulT(Model):
@@ -39,7 +39,7 @@ class MulT(Model):
 
         Attributes:
             dims: (modality, D_m) pairs; their order is the order of concatenation.
-            outputs: C, the number of emotions, or what another task needs (`erclab.tasks`).
+            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
             task: what is predicted.
             hidden: d, the common width.
             heads: attention heads of d / heads features.

@@ -23,7 +23,7 @@ from importlib import resources
 
 import pandas as pd
 
-from erclab.errors import unknown
+from erclab.core.errors import unknown
 
 # Scores that are not in percent, also as the last part of a name such as `valence.correlation`.
 RAW = ("mae", "correlation", "support")
@@ -48,7 +48,7 @@ def _read(model: str) -> dict:
 def scores(model: str, corpus: str | None = None) -> pd.DataFrame:
     """What the paper of this model prints, of its own model and of others: one row per number.
 
-    Columns: exhibit, corpus, model, setting ("aligned", ...; "" where there is one only), metric as `erclab.metrics`
+    Columns: exhibit, corpus, model, setting ("aligned", ...; "" where there is one only), metric as `core.metrics`
     names it, or `EMOTION.PART` for one of `PARTS` of an emotion ("macro" and "weighted" are averages), value (percent,
     but see `RAW`), source. `corpus` is the paper's: "iemocap", "mosi", ...
 

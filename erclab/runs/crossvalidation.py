@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from erclab import metrics
+from erclab.core import metrics
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.corpora.folds import folds
-from erclab.errors import UsageError
 from erclab.runs.engine import run
 from erclab.runs.records import Record
 

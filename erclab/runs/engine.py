@@ -16,16 +16,17 @@ import safetensors.torch
 import torch
 from filelock import FileLock
 
-from erclab import metrics, models, paths
+from erclab import models
+from erclab.core import metrics, paths
+from erclab.core.errors import RunError, UsageError, unknown
+from erclab.core.provenance import environment
+from erclab.core.storage import remove_leftovers, write_atomically
 from erclab.corpora import SPLITS, Corpus
 from erclab.corpora.views import flat
-from erclab.errors import RunError, UsageError, unknown
 from erclab.features.encoders import source
 from erclab.models.interface import Model
-from erclab.provenance import environment
 from erclab.runs.records import SCHEMA, Record, load
 from erclab.runs.spec import RunSpec, plan, reads_sequences, views
-from erclab.storage import remove_leftovers, write_atomically
 from erclab.training import loop
 from erclab.training.checkpoint import Checkpoint
 from erclab.training.device import choose_device, memory_kept, seeded, threads_for

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.errors import UsageError
 from erclab.runs.spec import RunSpec, plan
 
 

@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 
 from erclab import models
-from erclab.errors import RunError, UsageError, unknown
+from erclab.core.errors import RunError, UsageError, unknown
 from erclab.training.loop import PROTOCOLS
 
 SCHEMA = 2
@@ -51,7 +51,7 @@ class Record:
 
     @property
     def task(self) -> str:
-        """What the run predicts, a key of `erclab.tasks.TASKS`."""
+        """What the run predicts, a key of `erclab.core.tasks.TASKS`."""
         return self.spec["task"]
 
     @property
@@ -88,7 +88,7 @@ class Record:
         return np.array(found["confusion"])
 
     def predictions(self, split: str = "test", protocol: str | None = None) -> np.ndarray:
-        """(N, C) predictions of the split in the corpus's row order, as `erclab.tasks.predictions` has them.
+        """(N, C) predictions of the split in the corpus's row order, as `erclab.core.tasks.predictions` has them.
 
         Raises:
             RunError: the file beside the record is gone or damaged.

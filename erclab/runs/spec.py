@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import erclab
-from erclab import models, tasks
+from erclab import models
+from erclab.core import tasks
+from erclab.core.errors import UsageError, unknown
+from erclab.core.provenance import code_digest
+from erclab.core.settings import check, from_dict
 from erclab.corpora import SPLITS, Corpus
 from erclab.corpora.views import DialogueView, SequenceView, Standardiser, View
-from erclab.errors import UsageError, unknown
 from erclab.features.encoders import encoder_identity, source
 from erclab.features.text import token_ids
-from erclab.provenance import code_digest
 from erclab.runs.records import Record
-from erclab.settings import check, from_dict
 from erclab.training import recipes
 
 

@@ -21,8 +21,8 @@ from functools import cache
 import joblib
 from tqdm import tqdm
 
+from erclab.core.errors import RunError, UsageError
 from erclab.corpora import Corpus
-from erclab.errors import RunError, UsageError
 from erclab.sweep.jobs import Part
 from erclab.sweep.worker import Answer, Task, kept, work
 

@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 
 from erclab import models
+from erclab.core.errors import ErclabError, UsageError, unknown
+from erclab.core.settings import from_dict
 from erclab.corpora import CORPORA, MODALITIES
-from erclab.errors import ErclabError, UsageError, unknown
-from erclab.settings import from_dict
 from erclab.training import loop, recipes
 
 # Whatever a list names is checked here, so that a slip is found before an hour of reading corpora.

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from erclab import corpora, models, runs
+from erclab.core.errors import ErclabError, UsageError
 from erclab.corpora import Corpus
-from erclab.errors import ErclabError, UsageError
 from erclab.sweep.grid import Grid, Source
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import joblib
 
-from erclab import paths, runs
+from erclab import runs
+from erclab.core import paths
+from erclab.core.errors import RunError, UsageError, unknown
+from erclab.core.progress import bar
+from erclab.core.storage import write_atomically
 from erclab.corpora import Corpus
-from erclab.errors import RunError, UsageError, unknown
-from erclab.progress import bar
 from erclab.runs import Record
-from erclab.storage import write_atomically
 from erclab.sweep import grid
 from erclab.sweep.backends import Here, Loky, Ray
 from erclab.sweep.grid import Grid

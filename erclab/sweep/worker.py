@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from erclab import runs
+from erclab.core.errors import ErclabError, RunError
 from erclab.corpora import Corpus
-from erclab.errors import ErclabError, RunError
 from erclab.runs import RunSpec
 from erclab.sweep.jobs import Job, Part
 from erclab.training.device import threads

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from erclab.errors import RunError
-from erclab.storage import remove_leftovers, write_atomically
+from erclab.core.errors import RunError
+from erclab.core.storage import remove_leftovers, write_atomically
 
 SHARE = 0.1  # of the time that writing may take
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
-from erclab.errors import UsageError
+from erclab.core.errors import UsageError
 
 
 def choose_device(name: str | None = None) -> torch.device:

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from erclab import metrics, tasks
+from erclab.core import metrics, tasks
+from erclab.core.errors import RunError
+from erclab.core.progress import bar
 from erclab.corpora.views import View
-from erclab.errors import RunError
-from erclab.models.dropout import step_key
 from erclab.models.interface import Model
-from erclab.progress import bar
+from erclab.ops.dropout import step_key
 from erclab.training.checkpoint import Checkpoint
 from erclab.training.optimisers import Schedule, in_backward, optimiser_for
 from erclab.training.recipes import Recipe
@@ -225,7 +225,7 @@ def train_epoch(model: Model, view: View, optimiser: torch.optim.Optimizer, reci
 
 @torch.inference_mode()
 def predictions(model: Model, view: View, batch_size: int = 64) -> np.ndarray:
-    """(N, C) float32 predictions of a split in row order (`erclab.tasks.predictions`), in evaluation mode."""
+    """(N, C) float32 predictions of a split in row order (`erclab.core.tasks.predictions`), in evaluation mode."""
     model.eval()
     out = torch.empty(len(view.rows), model.config.outputs, device=view.rows.device)
     for batch in view.batches(batch_size):

@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from erclab.models.dropout import keyed
 from erclab.models.interface import Model, Output
-from erclab.models.recompute import recomputing
+from erclab.ops.dropout import keyed
+from erclab.ops.recompute import recomputing
 from erclab.training.optimisers import Schedule
 from erclab.training.recipes import Recipe
 

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from erclab.batches import stack
-from erclab.models.dropout import step_key
+from erclab.core.batches import stack
+from erclab.ops.dropout import step_key
 from erclab.training.step import step_losses, update
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from torch import nn
 
 from erclab import runs
 from erclab.analysis import attribution, inside
-from erclab.batches import SequenceBatch
+from erclab.core.batches import SequenceBatch
 from erclab.models.interface import Output
 
 DIMS = (("text", 3), ("audio", 2))

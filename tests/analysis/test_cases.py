@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from erclab.analysis import cases, context
-from erclab.errors import UsageError
+from erclab.core.errors import UsageError
 
 
 @dataclass

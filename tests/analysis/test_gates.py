@@ -8,8 +8,8 @@ import pytest
 
 from erclab import runs
 from erclab.analysis import gates, inside
+from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.errors import UsageError
 
 SMALL = {"epochs": 1, "hidden": 8, "heads": 2}
 

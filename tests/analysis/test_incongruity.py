@@ -8,8 +8,8 @@ from sklearn.metrics import roc_auc_score
 
 from erclab import runs
 from erclab.analysis import incongruity
+from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.errors import UsageError
 
 
 def log(*rows):

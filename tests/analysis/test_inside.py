@@ -9,7 +9,7 @@ import torch
 
 from erclab import corpora, runs
 from erclab.analysis import inside
-from erclab.errors import UsageError
+from erclab.core.errors import UsageError
 from erclab.models.interface import Output
 
 SMALL = {"epochs": 1, "hidden": 8, "heads": 2, "layers": 1}

@@ -5,8 +5,8 @@ import pytest
 
 from erclab import runs
 from erclab.analysis import robustness
+from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.errors import UsageError
 
 # One world whose faces say nothing at all: losing them costs nothing, and the oracle knows.
 WORLD = {"dialogues": (40, 10, 30), "turns": (5, 9, 14), "strength": (6.0, 6.0, 0.0)}

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from erclab.analysis.statistics import Summary, gain, paired, summarise, values
-from erclab.errors import UsageError
+from erclab.core.errors import UsageError
 from erclab.runs import Record
 
 A, B = [0.71, 0.74, 0.69, 0.73, 0.75], [0.66, 0.70, 0.69]

@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from erclab import metrics, runs
+from erclab import runs
 from erclab.analysis import students
+from erclab.core import metrics
+from erclab.core.errors import UsageError
 from erclab.corpora import simulated
 from erclab.corpora.views import DialogueView, Standardiser
-from erclab.errors import UsageError
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 
 from erclab import runs
 from erclab.analysis import transfer
+from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.errors import UsageError
 
 SIZE = {"dialogues": (40, 10, 30), "turns": (5, 9, 14), "strength": (4.0, 6.0, 6.0)}
 LEARN = {"epochs": 12, "hidden": 32, "learning_rate": 5e-3, "dropout": 0.2, "progress": False}

@@ -8,8 +8,8 @@ import torch
 
 from erclab import runs
 from erclab.analysis import words
+from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.errors import UsageError
 from erclab.models.interface import Output
 
 SMALL = {"epochs": 1, "hidden": 8, "heads": 2}

@@ -6,8 +6,8 @@ import torch
 from good_modules import CausalDialogue, GoodDialogue, GoodSequence
 from torch import nn
 
-from erclab import tasks
-from erclab.errors import UsageError
+from erclab.core import tasks
+from erclab.core.errors import UsageError
 from erclab.models.interface import Losses, Output
 
 # Mistakes that can be made in either view: each is mixed into both good modules.

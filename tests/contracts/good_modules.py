@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from erclab.contracts.rows import Case, Row
-from erclab.models.blocks import masked_softmax
 from erclab.models.interface import Model, Output, check_sizes
+from erclab.ops.masks import masked_softmax
 
 DIMS = (("text", 6), ("audio", 4), ("visual", 3))
 

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from erclab import contracts
 from erclab.contracts import Case, cases
 from erclab.contracts.rows import ROWS, Row, rows_of
-from erclab.errors import UsageError
+from erclab.core.errors import UsageError
 from erclab.models import MODELS
 from erclab.models.interface import Output
-from erclab.models.sdt import SDT
+from erclab.models.sdt.model import SDT
 
 # The slow contract, once per model: its first variant and last subset, the smallest.
 TRAININGS = [(case, "two_trainings_agree") for case in

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from erclab.corpora import Corpus, Frames, cache, load, meld, simulated
-from erclab.errors import CorpusError
+from erclab.core.errors import CorpusError
+from erclab.corpora import Corpus, Frames, cache, load, simulated
+from erclab.corpora.readers import meld
 
 
 def corpus(**changes):

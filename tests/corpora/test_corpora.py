@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from erclab import corpora
-from erclab.corpora import CORPORA, Corpus, load
-from erclab.errors import CorpusError, UsageError
+from erclab.core.errors import CorpusError, UsageError
+from erclab.corpora import CORPORA, Corpus, load, registry
 
 
 def test_every_row_can_be_shown_to_people():
@@ -24,7 +23,7 @@ def test_every_row_can_be_shown_to_people():
 
 def test_no_name_is_taken_twice():
     """The registry is a dictionary, so a second row of the same name would silently win."""
-    calls = [node for node in ast.walk(ast.parse(inspect.getsource(corpora)))
+    calls = [node for node in ast.walk(ast.parse(inspect.getsource(registry)))
              if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "CorpusInfo"]
     assert len(calls) == len(CORPORA)
 

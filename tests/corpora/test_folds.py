@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from erclab import corpora
+from erclab.core.errors import UsageError
 from erclab.corpora.folds import folds
-from erclab.errors import UsageError
 
 
 def split_of(corpus):

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
+from erclab.core.errors import CorpusError
 from erclab.corpora import Corpus
 from erclab.corpora.views import DialogueView, Standardiser
-from erclab.errors import CorpusError
 
 ROLES = ("person 2", "person 0", "person 1")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from erclab import cli, corpora, runs, sweep
-from erclab.errors import ErclabError, RunError, UsageError
+from erclab.core.errors import ErclabError, RunError, UsageError
 from erclab.exhibits import ablation, catalogue, lacks
 from erclab.exhibits.catalogue import Exhibit
 from erclab.exhibits.store import Store

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from erclab import metrics, runs, sweep
+from erclab import runs, sweep
 from erclab.analysis import context
 from erclab.analysis.statistics import values
+from erclab.core import metrics
+from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.errors import UsageError
 from erclab.exhibits import catalogue, ceilings, dialoguetrm, dialoguetrm_cases
 from erclab.exhibits.scores import TITLES
 from erclab.runs import Question

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from erclab import corpora
-from erclab.errors import UsageError
+from erclab.core.errors import UsageError
 from erclab.exhibits import efficiency
 
 COLUMNS = ["model", "corpus", "modalities", "parameters", "seed", "sound", "finished", "metric"]

@@ -9,11 +9,13 @@ import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 
-from erclab import metrics, published, runs, viz
+from erclab import published, runs
+from erclab.core import metrics
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.corpora.views import DialogueView
-from erclab.errors import UsageError
 from erclab.exhibits import conversations, scores, sdt
+from erclab.figures import style
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +75,7 @@ def test_bars_are_the_groups_means_in_their_colours(groups):
     assert [t.get_text() for t in axis.get_yticklabels()] == list(groups)
     assert title(axis) == "SDT and what it must beat" and "weighted F1" in axis.get_xlabel()
     assert [to_hex(b.get_facecolor()).upper() for b in axis.patches] == [
-        viz.PURPLE, viz.MODALITY["audio"], viz.GREY]
+        style.PURPLE, style.MODALITY["audio"], style.GREY]
     assert legend(figure) == ["published: 74.08"]
 
 
@@ -174,7 +176,7 @@ def test_the_gates_figure_shows_each_modalitys_weights(records, tiny):
     for body, m in zip(bodies, table.columns, strict=True):
         y = body.get_paths()[0].vertices[:, 1]
         assert (y.min(), y.max()) == pytest.approx((table[m].min(), table[m].max()), abs=1e-3)
-        assert to_hex(body.get_facecolor()[0]).upper() == viz.MODALITY[m]
+        assert to_hex(body.get_facecolor()[0]).upper() == style.MODALITY[m]
     assert table.median().idxmax() in title(axis) and "2 seeds" in title(axis)
     (equal,) = (line for line in axis.lines if line.get_linestyle() == "--")
     assert set(equal.get_ydata()) == {1 / 3}
@@ -290,7 +292,7 @@ def test_every_figure_can_be_stored(tiny, records, groups, tmp_path, monkeypatch
                "curves": sdt.training_curves(records), "gates": sdt.gates(records, tiny),
                "confusions": scores.confusions(groups), "bars": scores.bars(groups, title="Bars")}
     for name, figure in figures.items():
-        viz.save(figure, f"99_{name}", "tiny")
+        style.save(figure, f"99_{name}", "tiny")
     assert {p.name for p in tmp_path.iterdir()} == {f"99_{name}_tiny.png" for name in figures}
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.errors import UsageError
 from erclab.exhibits import features
 
 

@@ -10,8 +10,8 @@ from sequence_corpora import exhibit, values_like, without_text_in_training
 
 from erclab import corpora, published
 from erclab.analysis import incongruity, words
+from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.errors import UsageError
 from erclab.exhibits import catalogue, hct_mg, sequence_tables, word_figures
 
 IDS = [f"H{i}" for i in range(1, 10)]

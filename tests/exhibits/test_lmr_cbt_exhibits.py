@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from sequence_corpora import exhibit, values_like, without_text_in_training
 
 from erclab import models
+from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.corpora.align import to_words
-from erclab.errors import UsageError
+from erclab.corpora.simulated.align import to_words
 from erclab.exhibits import catalogue, lmr_cbt
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from erclab import metrics, models, runs
+from erclab import models, runs
 from erclab.analysis.statistics import values
-from erclab.errors import UsageError
+from erclab.core import metrics
+from erclab.core.errors import UsageError
 from erclab.exhibits import catalogue, m2fnet
 
 QUICK = {"epochs": 3, "hidden": 8, "heads": 2}

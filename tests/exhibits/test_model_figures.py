@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from erclab import corpora, runs, sweep
-from erclab.corpora import oracle, simulated
-from erclab.errors import UsageError
+from erclab.core.errors import UsageError
+from erclab.corpora import simulated
+from erclab.corpora.simulated import oracle
 from erclab.exhibits import ceilings, inside, scores
 
 

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 
 from erclab import published, runs, sweep
 from erclab.analysis import students, transfer
+from erclab.core.errors import UsageError
 from erclab.corpora import Corpus, simulated
-from erclab.errors import UsageError
 from erclab.exhibits import ablation, catalogue, ceilings, sdt, sdt_distillation, sdt_robustness, sdt_transfer
 from erclab.exhibits.scores import TITLES
-from erclab.models.sdt import ABLATIONS
+from erclab.models.sdt.model import ABLATIONS
 
 IDS = [f"S{i}" for i in range(1, 11)]
 SMALL = {"epochs": 1, "hidden": 8, "heads": 2}

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from erclab import models, published, runs
+from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.errors import UsageError
 from erclab.exhibits import sizes
 from erclab.training.recipes import PROFILES, RECIPES
 

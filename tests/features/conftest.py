@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from erclab.errors import FeatureError
+from erclab.core.errors import FeatureError
 from erclab.features import encoders
 
 

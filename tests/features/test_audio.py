@@ -17,7 +17,7 @@ import pytest
 from one_line import one_line
 from scipy.io import wavfile
 
-from erclab.errors import FeatureError, UsageError
+from erclab.core.errors import FeatureError, UsageError
 from erclab.features import audio
 
 RATE = 16000

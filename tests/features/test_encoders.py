@@ -8,7 +8,7 @@ import pytest
 from one_line import WORDS, one_line
 from safetensors.numpy import load_file, save_file
 
-from erclab.errors import FeatureError
+from erclab.core.errors import FeatureError
 from erclab.features import encoders, text
 
 transformers = pytest.importorskip("transformers", reason="text features are an optional extra")

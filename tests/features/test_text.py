@@ -12,8 +12,8 @@ import torch
 from one_line import one_line
 from safetensors.numpy import load_file, save_file
 
-from erclab import storage
-from erclab.errors import FeatureError, UsageError
+from erclab.core import storage
+from erclab.core.errors import FeatureError, UsageError
 from erclab.features import text
 
 transformers = pytest.importorskip("transformers", reason="text features are an optional extra")

@@ -6,7 +6,7 @@ import torch
 from one_line import one_line
 from safetensors.numpy import load_file, save_file
 
-from erclab.errors import FeatureError, UsageError
+from erclab.core.errors import FeatureError, UsageError
 from erclab.features import encoders, text
 
 transformers = pytest.importorskip("transformers", reason="text features are an optional extra")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from one_line import one_line
 
-from erclab.errors import FeatureError, UsageError
+from erclab.core.errors import FeatureError, UsageError
 from erclab.features import visual
 
 RNG = np.random.default_rng(0)

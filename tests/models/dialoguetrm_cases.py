@@ -8,7 +8,7 @@ from random_batches import random_batch, shake
 
 pytest.importorskip("transformers", reason="DialogueTRM's BERT is an optional extra")
 
-from erclab.models.dialoguetrm import DialogueTRM
+from erclab.models.dialoguetrm.model import DialogueTRM
 
 DIMS = {"text": 6, "audio": 4, "visual": 3}
 SUBSETS = [c for n in (1, 2, 3) for c in combinations(DIMS, n)]

@@ -4,8 +4,8 @@ import re
 
 from golden import Golden
 
-from erclab.batches import DialogueBatch
-from erclab.models.sdt import SDT
+from erclab.core.batches import DialogueBatch
+from erclab.models.sdt.model import SDT
 
 LETTER = {"t": "text", "a": "audio", "v": "visual"}
 MODALITIES = ("text", "audio", "visual")

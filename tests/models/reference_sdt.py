@@ -43,7 +43,7 @@ class ReferenceSDT:
     """The model for one set of weights.
 
     Args:
-        weights: name in `erclab.models.sdt.SDT` -> array.
+        weights: name in `erclab.models.sdt.model.SDT` -> array.
         modalities: in the order of fusion.
         heads: attention heads.
         normalise_streams: whether a LayerNorm stands before the attention.

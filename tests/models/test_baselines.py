@@ -6,9 +6,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from erclab import models
-from erclab.batches import Flat
-from erclab.errors import UsageError
-from erclab.metrics import classification_scores
+from erclab.core.batches import Flat
+from erclab.core.errors import UsageError
+from erclab.core.metrics import classification_scores
 from erclab.models.baselines import Constant, LinearProbe, Persistence
 
 

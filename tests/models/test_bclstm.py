@@ -9,7 +9,7 @@ from reference_bclstm import ReferenceBCLSTM
 
 from erclab import models
 from erclab.contracts.batches import random_dialogues, shake, take, widen, with_garbage
-from erclab.errors import UsageError
+from erclab.core.errors import UsageError
 from erclab.models.bclstm import BCLSTM
 
 DIMS = {"text": 6, "audio": 4, "visual": 2}

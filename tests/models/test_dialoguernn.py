@@ -9,12 +9,12 @@ from golden import Golden
 from reference_dialoguernn import ReferenceDialogueRNN
 
 from erclab import models
-from erclab.batches import DialogueBatch
 from erclab.contracts.batches import random_dialogues, shake, take, widen
-from erclab.errors import UsageError
-from erclab.models import recurrent
+from erclab.core.batches import DialogueBatch
+from erclab.core.errors import UsageError
 from erclab.models.dialoguernn import DialogueRNN
-from erclab.models.dropout import keep, keyed, next_key
+from erclab.ops import conversation_rnn as recurrent
+from erclab.ops.dropout import keep, keyed, next_key
 
 GOLDEN = Golden("dialoguernn_p2")
 PLAIN = {"matchatt.transform": "match", "linear": "linear", "smax_fc": "classifier"}

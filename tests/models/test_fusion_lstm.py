@@ -9,7 +9,7 @@ import pytest
 import torch
 from random_batches import alone, random_sequences, shake, take, widen, with_features, with_garbage, without
 
-from erclab.errors import UsageError
+from erclab.core.errors import UsageError
 from erclab.models import parameter_count
 from erclab.models.fusion_lstm import EFLSTM, LFLSTM, resample
 

@@ -12,11 +12,11 @@ from reference_hct_mg import ReferenceHCTMG
 from reference_mult import position_vector
 
 from erclab import models
-from erclab.batches import SequenceBatch
 from erclab.contracts.batches import random_sequences, shake, take, with_garbage
-from erclab.errors import UsageError
-from erclab.models import crossmodal
+from erclab.core.batches import SequenceBatch
+from erclab.core.errors import UsageError
 from erclab.models.hct_mg import HCTMG
+from erclab.models.layers import crossmodal
 
 MODALITIES = ("text", "audio", "visual")
 DIMS = {"text": 4, "audio": 3, "visual": 2}

@@ -10,7 +10,7 @@ from reference_mult import ReferenceLMFMulT, pooled, tensor_fusion
 
 from erclab import models
 from erclab.contracts.batches import random_sequences, shake, with_garbage
-from erclab.errors import UsageError
+from erclab.core.errors import UsageError
 from erclab.models.fusion_lstm import resample
 from erclab.models.lmf_mult import LMFMulT, LowRankFusion, shared_steps
 

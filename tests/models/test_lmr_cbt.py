@@ -9,10 +9,10 @@ from lmr_cbt_cases import DIMS, NO_DROPOUT, SWITCHES, frames, made, reference, s
 from random_batches import alone, random_sequences, widen, with_features, with_garbage, without
 from torch import nn
 
-from erclab.errors import UsageError
+from erclab.core.errors import UsageError
 from erclab.models import parameter_count
-from erclab.models.blocks import rotate
 from erclab.models.lmr_cbt import LMRCBT, CrossModal, MaskedBatchNorm
+from erclab.ops.masks import rotate
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from random_batches import random_batch, shake, take, widen, with_features, with
 from reference_m2fnet import ReferenceM2FNet
 from torch import nn
 
-from erclab import models, tasks
-from erclab.errors import UsageError
+from erclab import models
+from erclab.core import tasks
+from erclab.core.errors import UsageError
 from erclab.models import parameter_count
 from erclab.models.m2fnet import ABLATIONS, M2FNet, Recurrence, own_turns
 

@@ -11,9 +11,9 @@ from golden import Golden
 from reference_mult import ReferenceMulT
 
 from erclab import models
-from erclab.batches import SequenceBatch
 from erclab.contracts.batches import random_sequences, shake, with_garbage
-from erclab.errors import UsageError
+from erclab.core.batches import SequenceBatch
+from erclab.core.errors import UsageError
 from erclab.models.mult import MulT
 
 GOLDEN = Golden("mult_out1")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from erclab import corpora, runs, sweep
+from erclab.core.errors import CorpusError, UsageError
 from erclab.corpora import CORPORA, simulated
-from erclab.errors import CorpusError, UsageError
 from erclab.sweep.jobs import Part
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "data" / "sweeps" / "example.yaml"

@@ -9,7 +9,7 @@ import pytest
 from compare_runs import differences, leftovers
 
 from erclab import sweep
-from erclab.errors import RunError, UsageError
+from erclab.core.errors import RunError, UsageError
 from erclab.sweep import backends, schedule
 
 ray = pytest.importorskip("ray", reason='Ray is an optional extra: pip install "erclab[ray]"')

@@ -15,7 +15,7 @@ import pytest
 from compare_runs import differences, leftovers
 
 from erclab import cli, runs, sweep
-from erclab.errors import RunError, UsageError
+from erclab.core.errors import RunError, UsageError
 from erclab.sweep import backends
 from erclab.sweep.backends import Loky
 from erclab.sweep.worker import Task, work

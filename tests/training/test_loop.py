@@ -13,10 +13,10 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from erclab.core.errors import RunError, UsageError
+from erclab.core.metrics import classification_scores
 from erclab.corpora import Corpus
 from erclab.corpora.views import DialogueView
-from erclab.errors import RunError, UsageError
-from erclab.metrics import classification_scores
 from erclab.models import Output
 from erclab.models.interface import Model
 from erclab.training import loop, optimisers

@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from erclab import models, settings
-from erclab.errors import UsageError
+from erclab import models
+from erclab.core import settings
+from erclab.core.errors import UsageError
 from erclab.training import recipes
 from erclab.training.recipes import PROFILES, RECIPES, Entry, Recipe, recipe_for, split_changes
 

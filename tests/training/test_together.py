@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from erclab import models, runs
-from erclab.batches import stack
-from erclab.errors import UsageError
+from erclab.core.batches import stack
+from erclab.core.errors import UsageError
 from erclab.training import loop
 from erclab.training.device import seeded
 from erclab.training.optimisers import optimiser_for

@@ -5,7 +5,7 @@ Two profiles: `smoke` fits a CPU and a minute, its numbers are our choice; `full
 
 from __future__ import annotations
 
-from erclab.errors import unknown
+from erclab.core.errors import unknown
 from erclab.training.recipes import dialogues, sdt, sequences
 from erclab.training.recipes.recipe import PRECISIONS, PROFILES, VARIANTS, Entry, Recipe, split_changes
 

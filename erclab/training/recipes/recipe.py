@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from erclab.errors import UsageError, unknown
+from erclab.core.errors import UsageError, unknown
 
 PROFILES = ("smoke", "full")
 VARIANTS = ("paper", "official")
@@ -31,7 +31,7 @@ class Recipe:
     patience: stop after this many epochs without a better validation score; None trains all epochs.
     standardise: shift and scale features by the training split's mean and deviation.
     recompute: keep the activations of large parts of a model no longer than its forward pass, and compute them again in
-        the backward pass (`erclab.models.recompute`): less memory, about a quarter more time, the same
+        the backward pass (`erclab.ops.recompute`): less memory, about a quarter more time, the same
         numbers (of SDT in bfloat16 but for rounding, as its layers then run one after the other).
     precision: "float32", or "bfloat16" for the model's passes in training (autocast); weights, losses, the optimiser
         and predictions stay in float32. Quicker where the processor has it, at other roundings.

@@ -1,0 +1,240 @@
+"""The one corpus type: a table of utterances, in conversation order, with one array per modality.
+
+    corpus -> dialogue -> utterance (speaker, text, label, and a vector per modality)
+
+The table and the arrays are the data; `Dialogue` and `Utterance` are views of their rows for people. Readers
+build a `Corpus`, which refuses what does not make sense, so that nothing after it has to check again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from erclab.core.errors import unknown
+from erclab.corpora import validation
+from erclab.corpora.frames import Frames
+from erclab.corpora.vocabulary import ANNOTATIONS, COLUMNS, MODALITIES, SPLITS, UNLABELLED
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One turn: who said what, with which emotion, and one vector (D_m,) per modality.
+
+    `shown` says what voice and face express, where that is known (simulated corpora).
+    """
+
+    turn: int
+    speaker: str
+    text: str
+    label: str
+    vectors: Mapping[str, np.ndarray]
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        parts = [f"{what} {self.shown[m]}" for m, what in (("audio", "voice"), ("visual", "face"))
+                 if self.shown.get(m, self.label) != self.label]
+        return f"{self.text}  [{', '.join([self.label, *parts])}]"
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """One conversation; iterate over it for its utterances, print it for a script."""
+
+    id: str
+    split: str
+    utterances: tuple[Utterance, ...]
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def __iter__(self) -> Iterator[Utterance]:
+        return iter(self.utterances)
+
+    def __str__(self) -> str:
+        width = max(len(u.speaker) for u in self)
+        lines = [f"{u.turn:>3}  {u.speaker:<{width}}  {u}" for u in self]
+        return "\n".join([f"Dialogue {self.id} ({self.split}, {len(self)} turns)", *lines])
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Conversations with their labels and features. Validated when made; treat it as read-only.
+
+    Attributes:
+        name: registry name, such as "meld".
+        table: one row per utterance with the columns `split` (train, valid or test), `dialogue` and `speaker`
+            (strings), `turn` (increasing within a dialogue), `text` and `label` (index into `labels`). The
+            rows of a dialogue are adjacent and in conversation order. More columns are kept. A `label` of
+            `UNLABELLED` (-1) marks an utterance that is only context for others.
+        labels: names of the emotions, by index; empty for a corpus that has other annotations only.
+        vectors: modality -> (N, D_m) float32, row i belongs to utterance i. A row of zeros lacks the modality.
+        frames: modality -> its sequences.
+        annotations: task -> (N, columns of `ANNOTATIONS[task]`) float32, NaN where there is none.
+        roles: speakers that mean the same in every dialogue (such as "F" and "M"), by index. Empty: speakers
+            are numbered within each dialogue in order of appearance.
+        source: where it came from, for messages and records.
+        encoders: modality -> what made its vectors, where erclab made them itself.
+
+    Raises:
+        CorpusError: names the source, the dialogue and turn, what is wrong and what to do.
+    """
+
+    name: str
+    table: pd.DataFrame
+    labels: tuple[str, ...]
+    vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+    source: str = ""
+    encoders: Mapping[str, str] = field(default_factory=dict)
+    frames: Mapping[str, Frames] = field(default_factory=dict)
+    annotations: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        validation.check(self)
+
+    def __len__(self) -> int:
+        """The number of utterances."""
+        return len(self.table)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that have vectors, in canonical order."""
+        return tuple(m for m in MODALITIES if m in self.vectors)
+
+    @property
+    def dims(self) -> dict[str, int]:
+        """Modality -> D_m."""
+        return {m: self.vectors[m].shape[1] for m in self.modalities}
+
+    @property
+    def frame_dims(self) -> dict[str, int]:
+        """Modality -> width of its sequences, in canonical order; empty without sequences."""
+        return {m: self.frames[m].values.shape[1] for m in MODALITIES if m in self.frames}
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What the corpus has annotations for: "emotion" and keys of `ANNOTATIONS`."""
+        return (("emotion",) if self.labels else ()) + tuple(t for t in ANNOTATIONS if t in self.annotations)
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """(N,) bool: the utterances that have an emotion label."""
+        return self.table["label"].to_numpy() != UNLABELLED
+
+    def has(self, modality: str) -> np.ndarray:
+        """(N,) bool: the utterances that have the modality, as a vector or as frames."""
+        there = np.zeros(len(self), dtype=bool)
+        if modality in self.vectors:
+            there |= (self.vectors[modality] != 0).any(1)
+        if modality in self.frames:
+            there |= self.frames[modality].lengths > 0
+        return there
+
+    def select(self, rows: np.ndarray) -> Corpus:
+        """The corpus of these rows only: a boolean mask (N,) or indices in increasing order."""
+        rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
+        return replace(
+            self, table=self.table.iloc[rows].reset_index(drop=True),
+            vectors={m: x[rows] for m, x in self.vectors.items()},
+            frames={m: f.take(rows) for m, f in self.frames.items()},
+            annotations={t: x[rows] for t, x in self.annotations.items()})
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """(dialogues + 1,) int64: dialogue i is rows `starts[i]` to `starts[i + 1]`."""
+        ids = self.table["dialogue"].to_numpy()
+        return np.concatenate([[0], np.flatnonzero(ids[1:] != ids[:-1]) + 1, [len(ids)]]).astype(np.int64)
+
+    @cached_property
+    def dialogue_splits(self) -> np.ndarray:
+        """(dialogues,) the split of each dialogue."""
+        return self.table["split"].to_numpy()[self.starts[:-1]]
+
+    @cached_property
+    def speaker_index(self) -> np.ndarray:
+        """(N,) int64: the role, or without roles the order of first appearance in the dialogue."""
+        if self.roles:
+            return pd.Categorical(self.table["speaker"], categories=self.roles).codes.astype(np.int64)
+        index = np.empty(len(self), dtype=np.int64)
+        speakers = self.table["speaker"].to_numpy()
+        for a, b in zip(self.starts[:-1], self.starts[1:], strict=True):
+            index[a:b] = pd.factorize(speakers[a:b])[0]
+        return index
+
+    @property
+    def speaker_count(self) -> int:
+        """How many speaker indices a model must be able to tell apart."""
+        return len(self.roles) or int(self.speaker_index.max()) + 1
+
+    @cached_property
+    def longest(self) -> int:
+        """Turns of the longest dialogue."""
+        return int(np.diff(self.starts).max())
+
+    def rows(self, split: str) -> np.ndarray:
+        """The rows of a split, in order."""
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
+        return np.flatnonzero(self.table["split"].to_numpy() == split)
+
+    def targets(self, split: str, task: str = "emotion") -> np.ndarray:
+        """Of a split, in row order: (n,) label indices, or (n, columns) of another task.
+
+        Raises:
+            UsageError: the corpus has no such annotation.
+        """
+        if task not in self.tasks:
+            raise unknown(f"task of {self.name}", task, self.tasks)
+        values = self.table["label"].to_numpy() if task == "emotion" else self.annotations[task]
+        return values[self.rows(split)]
+
+    def counts(self) -> pd.DataFrame:
+        """Utterances per split (rows) and label (columns); those without a label are not counted."""
+        table = pd.crosstab(self.table["split"], self.table["label"])
+        table = table.reindex(index=SPLITS, columns=range(len(self.labels)), fill_value=0)
+        return table.set_axis(list(self.labels), axis=1).rename_axis(index=None, columns=None)
+
+    def dialogues(self, split: str) -> list[Dialogue]:
+        """The dialogues of a split, as views for people."""
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
+        return [self._dialogue(i) for i in np.flatnonzero(self.dialogue_splits == split)]
+
+    def _dialogue(self, i: int) -> Dialogue:
+        a, b = self.starts[i], self.starts[i + 1]
+        rows = self.table.iloc[a:b]
+        utterances = tuple(
+            Utterance(int(row.turn), row.speaker, row.text, self.labels[row.label] if row.label != UNLABELLED else "",
+                      {m: x[a + j] for m, x in self.vectors.items()},
+                      {m: getattr(row, f"{m}_shown") for m in MODALITIES if f"{m}_shown" in rows.columns})
+            for j, row in enumerate(rows.itertuples())
+        )
+        return Dialogue(rows["dialogue"].iloc[0], rows["split"].iloc[0], utterances)
+
+    def with_vectors(self, modality: str, array: np.ndarray, encoder: str = "") -> Corpus:
+        """The same conversations with this modality added or replaced; `encoder` says what made it."""
+        return replace(self, vectors={**self.vectors, modality: array}, encoders={**self.encoders, modality: encoder})
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that a run can depend on: two corpora that are alike have the same."""
+        digest = hashlib.sha256(repr((self.labels, self.roles)).encode())
+        columns = self.table[list(COLUMNS)].astype({"turn": "int64", "label": "int64"})
+        digest.update(columns.to_csv(index=False, lineterminator="\n").encode())
+        for m in self.modalities:
+            digest.update(f"{m}{self.vectors[m].shape}".encode())
+            digest.update(np.ascontiguousarray(self.vectors[m], dtype="<f4"))
+        for m in sorted(self.frames):
+            digest.update(f"{m} frames {self.frames[m].values.shape}".encode())
+            digest.update(np.ascontiguousarray(self.frames[m].values, dtype="<f4"))
+            digest.update(np.ascontiguousarray(self.frames[m].starts, dtype="<i8"))
+        for task in sorted(self.annotations):
+            digest.update(task.encode())
+            digest.update(np.ascontiguousarray(self.annotations[task], dtype="<f4"))
+        return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Readers: one file per source, each of which makes a `Corpus`; and what several of them need to read files."""

@@ -1,0 +1,136 @@
+"""The h5 sequences of MFN: ICT-MMMO (reviews, stars) and YouTube (opinions, three classes), 20 steps per sample.
+
+Zadeh et al. (2018), "Memory Fusion Network for Multi-view Sequential Learning", AAAI. The files are in the folders
+`new_data/mmmo` and `new_data/youtube` of github.com/pliang279/MFN.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from erclab.core.errors import CorpusError
+from erclab.corpora.corpus import Corpus
+from erclab.corpora.frames import Frames
+from erclab.corpora.readers.arrays import LARGEST, real, single
+from erclab.corpora.vocabulary import SPLITS
+
+# Of the class columns of YouTube, which upstream does not name. Inferred from words per class: see `youtube`.
+LABELS = ("negative", "neutral", "positive")
+_FILES = {"text": "text_{}_emb.h5", "audio": "audio_{}.h5", "visual": "video_{}.h5"}
+# What must be there; of the text, the files that are.
+FILES = tuple(name.format(split) for name in ("audio_{}.h5", "video_{}.h5", "y_{}.h5") for split in SPLITS)
+
+
+def mmmo(folder: Path) -> Corpus:
+    """Read ICT-MMMO: one sample per review video, each a dialogue of one turn.
+
+    Stars from 1 to 5 in half steps become sentiment in [-3, 3] by (stars - 3) * 1.5, so that the metrics of
+    sentiment mean the same as for CMU-MOSI; the column `stars` of the table keeps them. The words of the training
+    split are not to be had: without `text_train_emb.h5` its text is missing (sequences of length 0).
+
+    The steps are words, the same for all modalities; steps of zeros in all of them, before or after, are padding.
+
+    Raises:
+        CorpusError: one line with the file, what is wrong and what to do.
+    """
+    folder, frames, labels, table = _read(folder, "(n,)")
+    for split, stars in labels.items():
+        bad = ~((stars >= 1) & (stars <= 5))
+        if bad.any():
+            i = int(np.flatnonzero(bad)[0])
+            raise CorpusError(f"sample {i} has {stars[i]} stars", where=str(folder / f"y_{split}.h5"),
+                              remedy="Stars are from 1 to 5.")
+    stars = np.concatenate(list(labels.values())).astype(np.float64)
+    sentiment = ((stars - 3) * 1.5).astype(np.float32)[:, None]
+    return Corpus("mmmo", table.assign(stars=stars), (), frames=frames, annotations={"sentiment": sentiment},
+                  source=str(folder))
+
+
+def youtube(folder: Path) -> Corpus:
+    """Read YouTube: opinion segments of three classes; which video they are of is not given.
+
+    Upstream does not name the three classes. That they are negative, neutral and positive, in this order, is
+    inferred: the words of class 0 are complaints, those of class 2 praise, and class 1 has the fewest words of a
+    sentiment lexicon. Do not build on it.
+
+    Most segments have no audio and no video at all, and the training split has no text unless there is
+    `text_train_emb.h5`: a missing modality has sequences of length 0. Too little is there for a claim on accuracy.
+
+    Raises:
+        CorpusError: one line with the file, what is wrong and what to do.
+    """
+    folder, frames, labels, table = _read(folder, "(n, 3)")
+    for split, rows in labels.items():
+        bad = ~(np.sort(rows, axis=1) == (0, 0, 1)).all(1)
+        if bad.any():
+            i = int(np.flatnonzero(bad)[0])
+            raise CorpusError(f"sample {i} is {rows[i].tolist()}", where=str(folder / f"y_{split}.h5"),
+                              remedy="Each row must be 1 for its class and 0 for the two others.")
+    classes = np.concatenate([x.argmax(1) for x in labels.values()]).astype(np.int64)
+    return Corpus("youtube", table.assign(label=classes), LABELS, frames=frames, source=str(folder))
+
+
+def _read(folder: Path, layout: str) -> tuple[Path, dict[str, Frames], dict[str, np.ndarray], pd.DataFrame]:
+    """The folder, the frames, the labels by split, and the table."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CorpusError("this is not a folder" if folder.exists() else "there is no such folder", where=str(folder),
+                          remedy=f"Give the folder that holds {', '.join(FILES)}.")
+    labels = {s: _array(folder / f"y_{s}.h5", layout) for s in SPLITS}
+    padded, steps, widths = {}, None, {}
+    for m, name in _FILES.items():
+        for s in SPLITS:
+            path = folder / name.format(s)
+            if m == "text" and not path.exists():
+                continue
+            x = padded[m, s] = _array(path, "(n, L, D)", len(labels[s]))
+            steps = steps or x.shape[1]
+            if x.shape[1] != steps or x.shape[2] != widths.setdefault(m, x.shape[2]):
+                raise CorpusError(f"{x.shape[1]} steps of {x.shape[2]} features", where=str(path),
+                                  remedy=f"All files need the same steps ({steps}), those of {m} the same features "
+                                         f"({widths[m]}).")
+    whole = {m: np.concatenate([padded.get((m, s), np.zeros((len(labels[s]), steps, width))) for s in SPLITS])
+             for m, width in widths.items()}
+    for m in whole:
+        for s in SPLITS:
+            bad = np.argwhere(~np.isfinite(padded.get((m, s), 0.0)))
+            if len(bad):
+                i, t, d = bad[0]
+                raise CorpusError(f"sample {i}, step {t}, feature {d} is {padded[m, s][i, t, d]}",
+                                  where=str(folder / _FILES[m].format(s)), remedy="Impute or remove the value.")
+    table = pd.concat([single(s, len(labels[s])) for s in SPLITS], ignore_index=True)
+    return folder, Frames.unpad_aligned(whole, "both"), labels, table
+
+
+def _array(path: Path, layout: str, rows: int | None = None) -> np.ndarray:
+    """The only dataset of an h5 file, which may refer to no other file."""
+    try:
+        import h5py
+    except ImportError:
+        raise CorpusError("reading h5 files needs h5py", where=str(path),
+                          remedy='Install it: pip install "erclab[h5]".') from None
+    remedy = "The file must hold one dataset of numbers; fetch it again."
+    if not path.is_file():
+        raise CorpusError("there is no such file", where=str(path), remedy=f"The folder must hold {', '.join(FILES)}.")
+    try:
+        with h5py.File(path, "r") as file:
+            names = list(file)
+            # A link could name any other file of this machine.
+            if len(names) != 1 or not isinstance(file.get(names[0], getlink=True), h5py.HardLink):
+                raise CorpusError(f"it holds {len(names)} entries or a link", where=str(path), remedy=remedy)
+            data = file[names[0]]
+            if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual or data.dtype.kind not in "fiu":
+                raise CorpusError(f"{names[0][:40]!r} is not a plain dataset of numbers", where=str(path),
+                                  remedy=remedy)
+            if data.size * data.dtype.itemsize > LARGEST:
+                raise CorpusError(f"the dataset declares the shape {data.shape}", where=str(path), remedy=remedy)
+            value = data[()]
+    except CorpusError:
+        raise
+    except Exception as error:  # h5py raises OSError, RuntimeError, KeyError, ValueError and more
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise CorpusError(f"this is not a readable h5 file ({reason})", where=str(path), remedy=remedy) from None
+    return real(value, layout, str(path), rows)

@@ -1,0 +1,241 @@
+"""The general import: a table of utterances (csv or parquet) with arrays (npz or npy) beside it.
+
+What any corpus can be brought into when there is no reader for its files. `table_examples` shows three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from erclab.core.errors import CorpusError, unknown
+from erclab.corpora.corpus import Corpus
+from erclab.corpora.frames import Frames
+from erclab.corpora.readers import csvfiles
+from erclab.corpora.readers.arrays import find
+from erclab.corpora.readers.table_arrays import Source, load_arrays, sources
+from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES, SPLITS, UNLABELLED
+
+FILES = ("utterances.csv", "utterances.parquet")
+_NEEDED = ("split", "dialogue", "turn")
+_VALUES = tuple(name for names in ANNOTATIONS.values() for name in names)
+COLUMNS = ("id", *_NEEDED, "speaker", "text", "label", *_VALUES)
+_SPLITS = {**{s: s for s in SPLITS}, "training": "train", "dev": "valid", "val": "valid", "validation": "valid",
+           "devel": "valid"}
+_EMPTY = ("", "nan", "na", "none")
+
+ArraySpec = str | tuple[str, str]
+
+
+def read(folder: Path, columns: Mapping[str, str] | None = None,
+         arrays: Mapping[str, ArraySpec | list[ArraySpec]] | None = None, labels: Sequence[str] | None = None,
+         fill: str = "refuse", *, name: str = "table", file: str | None = None, roles: Sequence[str] = (),
+         prepare: Callable[[pd.DataFrame], pd.DataFrame] | None = None) -> Corpus:
+    """Read `utterances.csv` or `utterances.parquet` and, beside it, `text.npz`, `audio.npz`, `visual.npz`.
+
+    The table has one row per utterance and the columns
+
+    - `split` (train, valid or test), `dialogue`, `turn` (a whole number, increasing within the dialogue);
+    - `speaker` and `text`, if there are any (otherwise all utterances are of one speaker, or have no words);
+    - at least one of: `label` (a name; empty: the utterance is only context), `sentiment` (-3 to 3), `valence`,
+      `arousal`, `expectancy`, `power` (some of them), `neutral`, `happy`, `sad`, `angry` (all, each 0 or 1);
+    - `id`, if the arrays are to be matched by name. Others are kept as text.
+
+    An npz file has `X`: (N, D), a vector per utterance, or (N, L, D), sequences padded with zeros at their end; or
+    `values` (all frames, D) and `starts` (N + 1): utterance i is values[starts[i]:starts[i + 1]]. Row i belongs to
+    row i of the table as the file orders it; with `ids` (N,) in the npz and `id` in the table, rows are matched by
+    these instead. Zeros alone mean that the modality is missing.
+
+    Args:
+        folder: where the files are, or the table itself.
+        columns: our name -> the table's name of it, such as {"dialogue": "video"}; None for one not to be used.
+        arrays: modality -> "file.npz:key", (file, key), "file.npz" or "file.npy"; a list gives a modality vectors
+            and frames. By default the three files above that exist.
+        labels: the emotions in the order of their indices; by default the names that occur, sorted.
+        fill: what to do with NaN and infinite values in vectors: "refuse", or replace them by the "median" of
+            the feature over the training utterances. `Corpus.source` says how many were.
+        name: of the corpus.
+        file: the name of the table, if it is another.
+        roles: speakers that mean the same in every dialogue.
+        prepare: gets the table, all columns text, and returns it with columns added or changed, rows as they were.
+
+    Raises:
+        CorpusError: one line with the file, the line in it, what is wrong and what to do.
+        UsageError: an unknown modality, column of ours or kind of `fill`.
+    """
+    if fill not in ("refuse", "median"):
+        raise unknown("fill", fill, ("refuse", "median"))
+    for key in columns or {}:
+        if key not in COLUMNS:
+            raise unknown("column", key, COLUMNS)
+    for key in arrays or {}:
+        if key not in MODALITIES:
+            raise unknown("modality", key, MODALITIES)
+    path = find(Path(folder), (file,) if file else FILES)
+    raw, lines = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    at = Where(path, lines)
+    if prepare:
+        raw = prepare(raw)
+    used = _choose(raw, columns or {}, path)
+    table, annotations, labels = _interpret(raw, used, labels, at)
+    ids = raw[used["id"]].tolist() if "id" in used else None
+
+    vectors: dict[str, np.ndarray] = {}
+    frames: dict[str, Frames] = {}
+    notes = []
+    for source in sources(path.parent, arrays):
+        data = load_arrays(source, len(table), ids, path.name)
+        if isinstance(data, Frames):
+            frames[source.modality] = data
+        else:
+            vectors[source.modality], note = _fill(data, fill, table["split"].to_numpy() == "train", source, at)
+            notes += note
+    # Python's sort is stable: splits, then dialogues as they appear, then turns.
+    order = np.lexsort([table["turn"], pd.factorize(table["dialogue"])[0], table["split"].map(SPLITS.index)])
+    extras = [c for c in raw.columns if c not in used.values() and c not in COLUMNS] + (["id"] if "id" in used else [])
+    table = pd.concat([table, raw.rename(columns={used.get("id"): "id"})[extras]], axis=1)
+    return Corpus(name, table.iloc[order].reset_index(drop=True), labels, {m: x[order] for m, x in vectors.items()},
+                  tuple(roles), "; ".join([str(path), *notes]), frames={m: f.take(order) for m, f in frames.items()},
+                  annotations={t: x[order] for t, x in annotations.items()})
+
+
+def require(raw: pd.DataFrame, columns: Sequence[str], where: Path) -> None:
+    """Refuse a table that lacks columns."""
+    absent = sorted({c for c in columns if c not in raw.columns})
+    if absent:
+        raise CorpusError(f"the table lacks the columns {', '.join(absent)}", where=str(where),
+                          remedy=f"It has {', '.join(raw.columns)[:160]}; say with `columns` what is called otherwise.")
+
+
+class Where:
+    """The place of a row, for messages."""
+
+    def __init__(self, path: Path, lines: Sequence[int] | None):
+        self.path, self.lines = path, lines
+
+    def __call__(self, row: int) -> str:
+        return f"{self.path}, line {self.lines[row]}" if self.lines is not None else f"{self.path}, row {row}"
+
+    def refuse(self, bad: np.ndarray, problem: Callable[[int], str], remedy: str) -> None:
+        """Raise for the first row that is bad."""
+        if np.asarray(bad).any():
+            row = int(np.flatnonzero(bad)[0])
+            raise CorpusError(problem(row), where=self(row), remedy=remedy)
+
+
+def _csv(path: Path) -> tuple[pd.DataFrame, list[int]]:
+    found = list(csvfiles.records(path, again="Write one row per utterance under a header."))
+    if not found:
+        raise CorpusError("there is a header but no utterance", where=str(path), remedy="Write one row per utterance.")
+    return pd.DataFrame([fields for _, fields in found], dtype="str"), [line for line, _ in found]
+
+
+def _parquet(path: Path) -> tuple[pd.DataFrame, None]:
+    try:
+        raw = pd.read_parquet(path)
+    except ImportError:
+        raise CorpusError("reading parquet needs pyarrow", where=str(path),
+                          remedy="Install it (pip install pyarrow), or save the table as utterances.csv.") from None
+    except Exception as error:  # pyarrow's own kinds of errors
+        raise CorpusError(f"this is not a readable parquet file ({' '.join(str(error).split())[:120]})",
+                          where=str(path), remedy="Save the table again, or as utterances.csv.") from None
+    if raw.empty:
+        raise CorpusError("there is no utterance", where=str(path), remedy="Write one row per utterance.")
+    return raw.reset_index(drop=True).rename(columns=str).map(_text).astype("str"), None
+
+
+def _text(value: object) -> str:
+    """What a csv would have: nothing for a missing value, whole numbers without decimals."""
+    if value is None or value is pd.NA or value is pd.NaT or value != value:
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def _choose(raw: pd.DataFrame, columns: Mapping[str, str | None], path: Path) -> dict[str, str]:
+    """Our name -> the table's, for those that it has."""
+    named = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
+    used = {c: c for c in COLUMNS if c in raw.columns and c not in columns and c not in named.values()} | named
+    require(raw, [*used.values(), *(c for c in _NEEDED if c not in used)], path)
+    if not any(c in used for c in ("label", *_VALUES)):
+        raise CorpusError("the table has no labels", where=str(path),
+                          remedy=f"It needs one of the columns label, {', '.join(_VALUES)}.")
+    return used
+
+
+def _interpret(raw: pd.DataFrame, used: Mapping[str, str], labels: Sequence[str] | None,
+               at: Where) -> tuple[pd.DataFrame, dict[str, np.ndarray], tuple[str, ...]]:
+    """Our columns, the annotations and the names of the labels, rows as in the file."""
+    get = {ours: raw[theirs].astype("str") for ours, theirs in used.items()}
+    n = len(raw)
+    split = get["split"].str.lower().map(_SPLITS)
+    at.refuse(split.isna(), lambda i: f"unknown split {get['split'][i][:40]!r}", f"Use {', '.join(SPLITS)}.")
+    at.refuse(~get["turn"].str.fullmatch("[0-9]{1,9}"), lambda i: f"turn {get['turn'][i][:40]!r} is not a whole number",
+              "Count turns from 0, without decimals.")
+    speaker = get.get("speaker", pd.Series(["speaker"] * n))
+    for column, values in (("dialogue", get["dialogue"]), ("speaker", speaker)):
+        at.refuse(values == "", lambda i, column=column: f"the {column} is empty", f"Give every utterance a {column}.")
+    table = pd.DataFrame({"split": split, "dialogue": get["dialogue"], "turn": get["turn"].astype("int64"),
+                          "speaker": speaker, "text": get.get("text", pd.Series([""] * n)), "label": UNLABELLED})
+    twice = table.duplicated(["dialogue", "turn"])
+    at.refuse(twice, lambda i: f"dialogue {table['dialogue'][i]}, turn {table['turn'][i]} occurs twice",
+              "Remove one of the two, or number the turns anew.")
+    spread = table.groupby("dialogue")["split"].transform("first") != table["split"]
+    at.refuse(spread, lambda i: f"dialogue {table['dialogue'][i]} is in two splits",
+              "Put all its utterances into one split.")
+    names: tuple[str, ...] = tuple(labels or ())
+    if "label" in get:
+        words = get["label"]
+        names = names or tuple(sorted(set(words) - {""}))
+        at.refuse(~words.isin(["", *names]), lambda i: unknown("label", words[i][:40], names).problem,
+                  f"The labels are {', '.join(names)}; empty means none.")
+        table["label"] = words.map({"": UNLABELLED, **{w: i for i, w in enumerate(names)}}).astype("int64")
+    annotations = {}
+    for task, columns in ANNOTATIONS.items():
+        there = [c for c in columns if c in get]
+        if not there or (task == "emotion4" and len(there) < 4):
+            continue
+        values = np.full((n, len(columns)), np.nan, dtype=np.float32)
+        for c in there:
+            values[:, columns.index(c)] = _numbers(get[c], c, at)
+        annotations[task] = values
+    return table, annotations, names if "label" in get else ()
+
+
+def _numbers(column: pd.Series, name: str, at: Where) -> np.ndarray:
+    """(N,) with NaN where the field is empty."""
+    empty = column.str.lower().isin(_EMPTY).to_numpy()
+    values = pd.to_numeric(column.mask(empty, "0"), errors="coerce").to_numpy(dtype=np.float64, copy=True)
+    at.refuse(~np.isfinite(values), lambda i: f"{name} {column[i][:40]!r} is not a number",
+              "Use a point for decimals, and leave the field empty where there is none.")
+    high = {"sentiment": 3.0, **dict.fromkeys(ANNOTATIONS["emotion4"], 1.0)}.get(name, np.inf)
+    low = 0.0 if name in ANNOTATIONS["emotion4"] else -high
+    at.refuse((values < low) | (values > high), lambda i: f"{name} is {values[i]:g}",
+              f"It must be from {low:g} to {high:g}.")
+    values[empty] = np.nan
+    return values
+
+
+def _fill(x: np.ndarray, fill: str, train: np.ndarray, source: Source, at: Where) -> tuple[np.ndarray, list[str]]:
+    """The vectors without NaN and infinite values, and what was done."""
+    bad = ~np.isfinite(x)
+    if not bad.any():
+        return x, []
+    i, column = np.argwhere(bad)[0]
+    if fill == "refuse":
+        raise CorpusError(f"{source.modality} feature {column} is {x[i, column]}, not a finite float32 number",
+                          where=f"{source.path} ({at(i)})", remedy='Impute the value, or use fill="median".')
+    x = np.where(bad, np.nan, x)
+    for c in np.flatnonzero(bad.any(0)):
+        known = x[train & ~bad[:, c], c]
+        if not len(known):
+            raise CorpusError(f"{source.modality} feature {c} has no value in the training split",
+                              where=str(source.path), remedy="Remove this feature.")
+        x[bad[:, c], c] = np.median(known)
+    return x, [f"{bad.sum()} values of {bad.any(1).sum()} utterances in {source.path.name} set to training medians"]

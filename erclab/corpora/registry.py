@@ -1,0 +1,211 @@
+"""The registry of corpora, as plain data: what they are called, who reads them, whose terms apply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from erclab.core.errors import UsageError, unknown
+from erclab.corpora import cache, simulated
+from erclab.corpora.corpus import Corpus
+from erclab.corpora.frames import Frames
+from erclab.corpora.readers import (
+    avec2012,
+    cosmic,
+    dialoguernn,
+    meld,
+    mfn,
+    mmsa,
+    mult,
+    sdt_pickles,
+    table,
+    table_examples,
+)
+from erclab.corpora.vocabulary import MODALITIES
+
+
+@dataclass(frozen=True)
+class CorpusInfo:
+    """A row of the registry.
+
+    Attributes:
+        name: what one types.
+        title: one line for people.
+        read: () -> Corpus, or (folder) -> Corpus when `needs_data`.
+        needs_data: whether it is read from a folder that the user names.
+        files: what that folder must hold.
+        licence: whose terms apply.
+        obtain: how a user gets it.
+    """
+
+    name: str
+    title: str
+    read: Callable[..., Corpus]
+    needs_data: bool = False
+    files: tuple[str, ...] = ()
+    licence: str = ""
+    obtain: str = ""
+
+
+_CMU = "CMU's terms, research only"
+_IEMOCAP = "IEMOCAP's release form of the University of Southern California, research only"
+_VIDEOS = "MIT for the repository; the videos belong to their owners"
+_MULT = "the download links of the repository yaohungt/Multimodal-Transformer"
+_SIGN = "sign IEMOCAP's release form (USC SAIL, per institution); then "
+_MELD = "GPL-3.0 for the annotations; the dialogues belong to their owners"
+_COSMIC = "the file COSMIC/feature-extraction/{0}/{0}.pkl of the repository declare-lab/conv-emotion"
+_SDT, _RNN = (f"the download links of the repository {r}" for r in ("butterfliesss/SDT", "declare-lab/conv-emotion"))
+_MFN = "the folder new_data/{} of the repository pliang279/MFN; needs pip install \"erclab[h5]\""
+
+CORPORA = {
+    info.name: info
+    for info in (
+        CorpusInfo("simulated", "simulated conversations, two speakers, six emotions, three modalities",
+                   lambda: simulated.generate("small", frames=True), licence="MIT, as the project",
+                   obtain="embedded"),
+        CorpusInfo("simulated-lesson", "the same for a class: a third of the utterances, clearer evidence",
+                   lambda: simulated.generate("lesson", frames=True), licence="MIT, as the project", obtain="embedded"),
+        CorpusInfo("simulated-tiny", "the same in the size of a test",
+                   lambda: simulated.generate("tiny", frames=True), licence="MIT, as the project", obtain="embedded"),
+        CorpusInfo("simulated-iemocap", "the same in the size of IEMOCAP, long dialogues",
+                   lambda: simulated.generate("iemocap", frames=True), licence="MIT, as the project",
+                   obtain="embedded"),
+        CorpusInfo("simulated-meld", "the same in the size of MELD, several speakers, seven emotions",
+                   lambda: simulated.generate("meld", frames=True), licence="MIT, as the project", obtain="embedded"),
+        CorpusInfo("meld", "MELD: dialogues of the series Friends, multi-party, seven emotions", meld.read,
+                   needs_data=True, files=tuple(f"{s}_sent_emo.csv" for s in ("train", "dev", "test")),
+                   licence=_MELD,
+                   obtain="the folder data/MELD of the repository declare-lab/MELD; the clips are not needed"),
+        CorpusInfo("iemocap", "IEMOCAP as COSMIC has it: text, six emotions, its validation split",
+                   cosmic.read_iemocap, needs_data=True, files=("iemocap.pkl",), licence=_IEMOCAP,
+                   obtain=_SIGN + _COSMIC.format("iemocap")),
+        CorpusInfo("meld-cosmic", "MELD as COSMIC has it: text, seven emotions", cosmic.read_meld, needs_data=True,
+                   files=("meld.pkl",), licence=_MELD, obtain=_COSMIC.format("meld")),
+        CorpusInfo("iemocap-sdt", "IEMOCAP as SDT has it: RoBERTa, audio and visual vectors, six emotions",
+                   sdt_pickles.read_iemocap, needs_data=True, files=sdt_pickles.FILES["iemocap"], licence=_IEMOCAP,
+                   obtain=_SIGN + _SDT),
+        CorpusInfo("meld-sdt", "MELD as SDT has it: RoBERTa, audio and visual vectors, seven emotions",
+                   sdt_pickles.read_meld, needs_data=True, files=sdt_pickles.FILES["meld"], licence=_MELD, obtain=_SDT),
+        CorpusInfo("iemocap-dialoguernn", "IEMOCAP as DialogueRNN has it: text, audio and visual vectors, six emotions",
+                   dialoguernn.read_iemocap, needs_data=True, files=(" or ".join(dialoguernn.FILES["iemocap"]),),
+                   licence=_IEMOCAP, obtain=_SIGN + _RNN),
+        CorpusInfo("meld-dialoguernn", "MELD as DialogueRNN has it: text and audio vectors, seven emotions",
+                   dialoguernn.read_meld, needs_data=True, files=dialoguernn.FILES["meld"], licence=_MELD, obtain=_RNN),
+        CorpusInfo("avec-dialoguernn", "AVEC 2012 as DialogueRNN has it: three modalities, four affect dimensions",
+                   dialoguernn.read_avec, needs_data=True, files=(dialoguernn.AVEC_FILES,),
+                   licence="AVEC 2012 and SEMAINE, research only", obtain=_RNN),
+        CorpusInfo("mosi-mult", "CMU-MOSI as MulT has it: word, audio and visual sequences, sentiment",
+                   partial(mult.read, dataset="mosi"), needs_data=True, files=(" or ".join(mult.FILES["mosi"]),),
+                   licence=_CMU, obtain=_MULT),
+        CorpusInfo("mosei-mult", "CMU-MOSEI as MulT has it: word, audio and visual sequences, sentiment",
+                   partial(mult.read, dataset="mosei"), needs_data=True, files=(" or ".join(mult.FILES["mosei"]),),
+                   licence=_CMU, obtain=_MULT),
+        CorpusInfo("iemocap-mult", "IEMOCAP as MulT has it: word, audio and visual sequences, four emotions",
+                   partial(mult.read, dataset="iemocap"), needs_data=True, files=(" or ".join(mult.FILES["iemocap"]),),
+                   licence=_IEMOCAP, obtain=_MULT),
+        CorpusInfo("mosi-mmsa", "CMU-MOSI as MMSA has it: BERT, audio and visual sequences, sentiment",
+                   partial(mmsa.read, dataset="mosi"), needs_data=True, files=(" or ".join(mmsa.FILES),),
+                   licence=_CMU, obtain="the download links of the repository thuiar/MMSA"),
+        CorpusInfo("mosei-mmsa", "CMU-MOSEI as MMSA has it: BERT, audio and visual sequences, sentiment",
+                   partial(mmsa.read, dataset="mosei"), needs_data=True, files=(" or ".join(mmsa.FILES),),
+                   licence=_CMU, obtain="the download links of the repository thuiar/MMSA"),
+        CorpusInfo("mmmo", "ICT-MMMO: reviews of films, audio and visual sequences of 20 words, stars", mfn.mmmo,
+                   needs_data=True, files=mfn.FILES, licence=_VIDEOS,
+                   obtain=_MFN.format("mmmo")),
+        CorpusInfo("youtube", "YouTube opinions: sequences of 20 words, most audio and video missing, three classes",
+                   mfn.youtube, needs_data=True, files=mfn.FILES,
+                   licence=_VIDEOS,
+                   obtain=_MFN.format("youtube")),
+        CorpusInfo("avec2012", "AVEC 2012 (SEMAINE): audio and lexical vectors, four affect dimensions", avec2012.read,
+                   needs_data=True, files=tuple(avec2012.FILES), licence="AVEC 2012 and SEMAINE, research only",
+                   obtain="the repository tianleimin/Thesis-EmotionRecognition, folders Data and Demo/data"),
+        CorpusInfo("mosi", "CMU-MOSI with the vectors of bc-LSTM: text, audio and visual, sentiment",
+                   table_examples.mosi, needs_data=True, files=("utterances.csv", "features.npz"), licence=_CMU,
+                   obtain="bc-LSTM's data in the repository declare-lab/multimodal-deep-learning, saved as "
+                          "erclab.corpora.readers.table_examples says"),
+        CorpusInfo("iemocap-text-audio", "IEMOCAP, all turns: words and audio, six emotions, three affect dimensions",
+                   table_examples.iemocap_text_audio, needs_data=True,
+                   files=("utterances.csv", "audio_functionals.npz", "audio_frames.npz"), licence=_IEMOCAP,
+                   obtain="IEMOCAP's release form, then a table and arrays as "
+                          "erclab.corpora.readers.table_examples says"),
+        CorpusInfo("meld-dev", "the dev part of MELD with fine-tuned text and audio vectors, five folds",
+                   table_examples.meld_dev, needs_data=True,
+                   files=("dev_rows_aligned.csv", "text_base_val.npy", "audio_wav2vec2_val.npy"),
+                   licence="as meld; none given for the vectors",
+                   obtain="the repository iosonopersia/Multimodal-Emotion-Recognition, folder embeddings"),
+        CorpusInfo("imported", "any corpus that `erclab corpora import` has written", cache.open, needs_data=True,
+                   files=(cache.MANIFEST,), licence="that of what was imported", obtain="erclab corpora import"),
+        CorpusInfo("table", "your own: a table of utterances, with arrays beside it", table.read, needs_data=True,
+                   files=(" or ".join(table.FILES),), licence="yours",
+                   obtain="write one row per utterance; erclab.corpora.readers.table.read says which columns"),
+    )
+}
+
+
+def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", text_as: str = "vectors",
+         device="cpu", labelled: bool = True) -> Corpus:
+    """A corpus by name, ready for a model.
+
+    Args:
+        name: a key of `CORPORA`.
+        data: the folder of a corpus that is not embedded.
+        text_encoder: makes the text vectors of a corpus that has words but neither vectors nor frames of them
+            (`erclab.features.text.encode`). They are computed once and cached.
+        text_as: "vectors", or "tokens": text becomes sequences instead, one state per token (`features.text.tokens`).
+        device: where the encoder runs.
+        labelled: leave out utterances without an emotion label where others have one, as the field's feature files
+            do. Their neighbours are then not always neighbours in the conversation.
+
+    Raises:
+        UsageError: an unknown name, or a folder where none is needed or none where one is.
+        CorpusError: the data are missing or malformed.
+        FeatureError: the text cannot be encoded.
+    """
+    if name not in CORPORA:
+        raise unknown("corpus", name, CORPORA)
+    if text_as not in ("vectors", "tokens"):
+        raise unknown("form of the text", text_as, ("vectors", "tokens"))
+    info = CORPORA[name]
+    if not info.needs_data:
+        if data is not None:
+            raise UsageError(f"the corpus '{name}' is embedded and reads no folder", where=f"--data {data}",
+                             remedy="Leave the folder out, or name another corpus.")
+        return info.read()
+    if data is None:
+        raise UsageError(f"the corpus '{name}' needs a folder", remedy=f"Give --data DIR (in a notebook: data) with "
+                         f"{', '.join(info.files)}; to obtain them: {info.obtain}.")
+    corpus = info.read(Path(data))
+    if labelled and corpus.labels and not corpus.labelled.all():
+        corpus = corpus.select(corpus.labelled)
+    wordless = not corpus.table["text"].str.strip().any()
+    if wordless or "text" in corpus.frames or (text_as == "vectors" and "text" in corpus.vectors):
+        return corpus
+    from erclab.features import text
+
+    words, made_by = list(corpus.table["text"]), text.encoder_identity(text_encoder)
+    if text_as == "tokens":
+        values, starts, _ = text.tokens(words, text_encoder, device=device)
+        return replace(corpus, frames={**corpus.frames, "text": Frames(values, starts)},
+                       encoders={**corpus.encoders, "text frames": made_by})
+    return corpus.with_vectors("text", text.encode(words, text_encoder, device=device), made_by)
+
+
+def complete(corpus: Corpus, modalities: Sequence[str] | None = None) -> Corpus:
+    """Only the utterances that have every one of these modalities (default: all of the corpus's).
+
+    Raises:
+        UsageError: there is none, or the corpus has no such modality.
+    """
+    known = [m for m in MODALITIES if m in corpus.vectors or m in corpus.frames]
+    for m in modalities or ():
+        if m not in known:
+            raise unknown(f"modality of {corpus.name}", m, known)
+    keep = np.logical_and.reduce([corpus.has(m) for m in modalities or known])
+    if not keep.any():
+        raise UsageError(f"no utterance of {corpus.name} has {', '.join(modalities or known)} at once",
+                         remedy="Ask for fewer modalities.")
+    return corpus.select(keep)

@@ -1,0 +1,1 @@
+"""Pictures only: they are given numbers and draw them, in the study's style (`style`)."""

@@ -1,0 +1,205 @@
+"""The upper half of DialogueTRM: the Transformer over a window of turns, and the fusions of modalities.
+
+Mao et al. (2020), Eq. 3 and section "Multi-Grained Interactive Fusion"; the gate is of Arevalo et al. (2020), MulT
+of Tsai et al. (2019), DialogueRNN of Majumder et al. (2019).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from erclab.core.batches import DialogueBatch
+from erclab.models.dialoguernn import DialogueRNN
+from erclab.models.dialoguetrm.bert import Turns
+from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
+from erclab.models.layers.postnorm import PostNormEncoder
+
+ORDER = ("text", "visual", "audio")  # as in Eq. 1
+PAIRS = (("text", "visual"), ("text", "audio"), ("audio", "visual"))  # Eqs. 8 to 10, in the order of Eq. 11
+
+
+class Seen(NamedTuple):
+    """What a fusion shows of itself: name -> (N, ...), and name -> weights (N, layers, heads, W)."""
+
+    aux: dict[str, Tensor]
+    attention: dict[str, Tensor]
+
+
+class ContextTransformer(nn.Module):
+    """Eq. 3: r_i from f_(i-K) ... f_i.
+
+    Args:
+        config: of `DialogueTRM`.
+    """
+
+    def __init__(self, config: Any):
+        super().__init__()
+        self.banded, self.reach = config.window == "banded", config.context_turns
+        self.encoder = PostNormEncoder(config.hidden, config.heads, config.layers, config.feed_forward, config.dropout)
+        # Row 0 is the target's place, row k that of k turns before. Position 0 of the sinusoids is the target, too.
+        if config.positions == "learned":
+            self.place = nn.Parameter(0.02 * torch.randn(self.reach + 1, config.hidden))
+        else:
+            table = sinusoids(self.reach + 1, config.hidden) if config.positions == "sinusoidal" else None
+            self.register_buffer("place", table, persistent=False)
+
+    def forward(self, f: Tensor, turns: Turns, dependent: bool, attention: bool) -> tuple[Tensor, Tensor | None]:
+        """(N, H) -> (N, H), and (B, layers, heads, T, T) if asked for.
+
+        Args:
+            dependent: False masks the context, so that every turn attends to itself.
+        """
+        if self.banded:
+            keep = self.band(turns.mask, self.reach if dependent else 0)
+            r, weights = self.encoder(turns.put(f), keep)
+            return r.flatten(0, 1)[turns.at], weights if attention else None
+        # A masked turn reaches nothing: a context-free window is the target alone.
+        window = slice(None) if dependent else slice(-1, None)
+        x, keep = f[turns.number[:, window]], turns.exists[:, window]  # (N, W, H), (N, W)
+        if self.place is not None:
+            x = x + self.place[: x.shape[1]].flip(0)
+        r, weights = self.encoder.at(x.shape[1] - 1, x, keep.unsqueeze(1))
+        return r, turns.spread(weights) if attention else None
+
+    @staticmethod
+    def band(mask: Tensor, reach: int) -> Tensor:
+        """(B, T) -> (B, T, T) bool: from i - reach to i, where there is an utterance."""
+        turn = torch.arange(mask.shape[1], device=mask.device)
+        back = turn.unsqueeze(1) - turn
+        return (back >= 0) & (back <= reach) & mask.unsqueeze(1) & mask.unsqueeze(2)
+
+
+class ContextRNN(nn.Module):
+    """DialogueRNN in place of the Transformer (Figure 4): forward in time, its last attention causal, H outputs.
+
+    It carries its states from the first turn on, so K limits the context of BERT but not its own.
+
+    Args:
+        config: of `DialogueTRM`.
+    """
+
+    def __init__(self, config: Any):
+        super().__init__()
+        H = config.hidden
+        self.rnn = DialogueRNN(DialogueRNN.Config(
+            dims=(("features", H),), outputs=H, speakers=config.speakers, global_width=H, party_width=H,
+            emotion_width=H, head_width=H, dropout=config.dropout, output_dropout=config.dropout,
+            bidirectional=False, causal=True))
+
+    def forward(self, f: Tensor, batch: DialogueBatch, turns: Turns, attention: bool) -> tuple[Tensor, dict]:
+        """(N, H) -> (N, H), and its attention maps, name -> (B, 1, T, T), if asked for."""
+        output = self.rnn(replace(batch, features={"features": turns.put(f)}), attention=attention)
+        return output.logits.flatten(0, 1)[turns.at], output.attention or {}
+
+
+class Gate(nn.Module):
+    """GATE of Eqs. 4 to 7: the features of two representations share each place of the fused one.
+
+    Args:
+        width: D_r and D_h.
+        bias: whether its three maps have one.
+    """
+
+    def __init__(self, width: int, bias: bool):
+        super().__init__()
+        self.first, self.second = nn.Linear(width, width, bias=bias), nn.Linear(width, width, bias=bias)
+        self.share = nn.Linear(3 * width, width, bias=bias)
+
+    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, H), (N, H) -> the fused (N, H), and the share z of the first (N, H)."""
+        z = torch.sigmoid(self.share(torch.cat([a, b, a * b], dim=-1)))  # Eq. 6
+        return z * torch.tanh(self.first(a)) + (1 - z) * torch.tanh(self.second(b)), z  # Eqs. 4, 5, 7
+
+
+class MultiGrainedFusion(nn.Module):
+    """MGIF (Eqs. 4 to 11), and what Table 4 leaves of it.
+
+    `mgif`: one gate per pair, then a Transformer over [CLS] and the gated vectors. `gate_concat`: the gated vectors
+    side by side. `trm`: the Transformer over [CLS] and the representations. `concat`: these side by side.
+
+    Args:
+        config: of `DialogueTRM`. With one modality nothing is fused.
+    """
+
+    def __init__(self, config: Any):
+        super().__init__()
+        H = config.hidden
+        self.modalities = [m for m in ORDER if m in config.modalities]
+        several, gated = len(self.modalities) > 1, config.fusion in ("mgif", "gate_concat")
+        self.pairs = [p for p in PAIRS if set(p) <= set(self.modalities)] if gated else []
+        self.gate = nn.ModuleDict({"_".join(pair): Gate(H, config.bias) for pair in self.pairs})
+        parts = len(self.pairs) or len(self.modalities)
+        self.encoder = None
+        if several and config.fusion in ("mgif", "trm"):
+            self.encoder = PostNormEncoder(H, config.heads, config.fusion_layers, config.feed_forward, config.dropout)
+            self.cls = nn.Parameter(0.02 * torch.randn(H))
+            self.place = nn.Parameter(0.02 * torch.randn(1 + parts, H)) if config.fusion_positions else None
+        self.width = H if self.encoder else parts * H
+
+    def forward(self, r: dict[str, Tensor], turns: Turns) -> tuple[Tensor, Seen]:
+        """Modality -> (N, H), and the turns, which play no part here -> u (N, `width`)."""
+        aux, parts = {}, [r[m] for m in self.modalities]
+        if self.pairs:
+            parts = []
+            for a, b in self.pairs:
+                h, aux[f"gate.{a}_{b}"] = self.gate[f"{a}_{b}"](r[a], r[b])
+                parts.append(h)
+        if self.encoder is None:
+            return torch.cat(parts, dim=-1), Seen(aux, {})
+        x = torch.stack([self.cls.expand_as(parts[0]), *parts], dim=1)  # (N, 1 + n, H)
+        x = x if self.place is None else x + self.place
+        u, aux["fusion_attention"] = self.encoder.at(0, x, x.new_ones(1, 1, x.shape[1], dtype=torch.bool))
+        return u, Seen(aux, {})
+
+
+class MulTFusion(nn.Module):
+    """MulT over the window that ends at each target, read out at the target (MulT† of Table 4).
+
+    Every modality attends to every other one over the turns, then to itself, in the width of MulT; the modalities
+    stand side by side in the end. Its input is the window of representations, so it reaches back 2 K turns, and BERT
+    another K.
+
+    Args:
+        config: of `DialogueTRM`. With one modality nothing is fused.
+    """
+
+    def __init__(self, config: Any):
+        super().__init__()
+        self.modalities = [m for m in ORDER if m in config.modalities]
+        others, d = len(self.modalities) - 1, config.mult_width
+        rates = Dropouts(*(config.dropout,) * 4)
+        self.project, self.cross, self.memory = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
+        self.width = len(self.modalities) * others * d if others else config.hidden
+        for m in self.modalities if others else ():
+            self.project[m] = nn.Linear(config.hidden, d, bias=False)  # a convolution over one turn
+            self.memory[m] = CrossmodalTransformer(others * d, config.mult_heads, config.fusion_layers, rates)
+            for n in self.modalities:
+                if n != m:
+                    self.cross[f"{m}_from_{n}"] = CrossmodalTransformer(d, config.mult_heads, config.fusion_layers,
+                                                                        rates)
+
+    def forward(self, r: dict[str, Tensor], turns: Turns) -> tuple[Tensor, Seen]:
+        """Modality -> (N, H), and windows of full length -> u (N, `width`)."""
+        if not self.project:
+            return r[self.modalities[0]], Seen({}, {})
+        x = {m: project(r[m])[turns.number] for m, project in self.project.items()}  # (N, W, d)
+        keep, last, weights = turns.exists, [], {}
+        for m, memory in self.memory.items():
+            streams = []
+            for n in (n for n in self.modalities if n != m):
+                stream, seen = self.cross[f"{m}_from_{n}"](x[m], x[n], keep, keep)
+                streams.append(stream)
+                weights[f"{m}_from_{n}"] = seen[:, :, :, -1]
+            last.append(memory(torch.cat(streams, dim=-1), None, keep)[0][:, -1])
+        return torch.cat(last, dim=-1), Seen({}, weights)
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """(length, width) position table, sine and cosine interleaved, position 0 first (Vaswani et al. 2017)."""
+    rate = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
+    angle = torch.arange(length, dtype=torch.float32).unsqueeze(1) * rate
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)

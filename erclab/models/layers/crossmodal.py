@@ -1,0 +1,134 @@
+"""The crossmodal transformer of MulT, which HCT-MG, LMF-MulT and (as an encoder) LMR-CBT take over.
+
+Tsai, Bai, Liang, Kolter, Morency, Salakhutdinov (2019), "Multimodal Transformer for Unaligned Multimodal Language
+Sequences", ACL, section 3.2. Authors' code: yaohungt/Multimodal-Transformer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from erclab.ops.attention import Attention, Block
+from erclab.ops.dropout import Dropout, ReluDropout
+
+
+@dataclass(frozen=True)
+class Dropouts:
+    """Rates of a crossmodal transformer: on attention weights, inside and after the sublayers, on the input."""
+
+    attention: float = 0.1
+    relu: float = 0.1
+    residual: float = 0.1
+    embedding: float = 0.25
+
+
+class CrossmodalTransformer(nn.Module):
+    """`layers` blocks in which a target sequence attends to a source sequence (Eqs. 3 to 5), or to itself.
+
+    Every layer attends to the **low-level** source, never to a transformed one. One normalisation serves queries,
+    keys and values, as in the authors' code.
+
+    Args:
+        width: d, of both sequences.
+        future_mask: step i sees source steps j <= i + |L_target - L_source| (lengths without padding). The
+            authors' code does this unless a flag is given; the paper does not mention it.
+        zeros_have_no_position: a step whose first channel is exactly 0 gets no position, which is how the
+            authors' code tells padding. False: a step has a position if its mask says it exists.
+    """
+
+    def __init__(self, width: int, heads: int, layers: int, dropouts: Dropouts, *, future_mask: bool = False,
+                 zeros_have_no_position: bool = False):
+        super().__init__()
+        self.width, self.future_mask, self.zeros_have_no_position = width, future_mask, zeros_have_no_position
+        self.dropout = Dropout(dropouts.embedding)
+        self.layers = nn.ModuleList(CrossmodalLayer(width, heads, dropouts) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, target: Tensor, source: Tensor | None, target_mask: Tensor, source_mask: Tensor | None = None,
+                *, attention: bool = True, last: bool = False) -> tuple[Tensor, Tensor | None]:
+        """(B, Lt, d), (B, Ls, d) or None for the target itself, masks (B, L) -> (B, Lt, d) and the attention
+        (B, layers, heads, Lt, Ls), which is None (and costs nothing) without `attention`.
+
+        With `last` the result is (B, d), the last step of each target that exists, 0 for a target without steps, and
+        the last layer computes no other."""
+        x = self.dropout(self.embed(target, target_mask))
+        memory, seen = None, target_mask
+        if source is not None:
+            # Keys and values are dropped out separately, as in the authors' code.
+            memory, seen = self.embed(source, source_mask), source_mask
+            memory = tuple(F.layer_norm(self.dropout(memory), (self.width,)) for _ in range(2))
+        keep = seen[:, None, :].expand(-1, target.shape[1], -1)  # (B, Lt, Ls)
+        if self.future_mask:
+            keep = keep & not_future(target_mask, seen)
+        blocks = self.layers[0].attention.cut(x, keep.shape[2], keep)  # the same in all layers
+        weights, read = [], None
+        for layer in self.layers:
+            if last and layer is self.layers[-1]:
+                read = (target_mask.sum(1, keepdim=True) - 1).clamp(min=0)
+            x, attended = layer(x, memory, keep, attention=attention, read=read, blocks=blocks)
+            weights.append(attended)
+        x = self.norm(x)
+        return x[:, 0] * target_mask.any(1, keepdim=True) if last else x, (
+            torch.stack(weights, dim=1) if attention else None)
+
+    def embed(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Scale by the root of the width and add positions (Eq. 2)."""
+        exists = x[..., 0] != 0 if self.zeros_have_no_position else mask
+        position = positions(x.shape[1], self.width, x.device).to(x.dtype) * exists.unsqueeze(-1)
+        return math.sqrt(self.width) * x + position
+
+
+class CrossmodalLayer(nn.Module):
+    """Attention and feed-forward, both normalised first, both with a residual."""
+
+    def __init__(self, width: int, heads: int, dropouts: Dropouts):
+        super().__init__()
+        self.attention = Attention(width, heads, dropouts.attention)
+        self.norm, self.feed_forward_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.w1, self.w2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        for linear in (self.w1, self.w2):
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
+        self.relu_dropout, self.residual_dropout = ReluDropout(dropouts.relu), Dropout(dropouts.residual)
+
+    def forward(self, x: Tensor, memory: tuple[Tensor, Tensor] | None, keep: Tensor, *, attention: bool = True,
+                read: Tensor | None = None, blocks: list[Block] | None = None) -> tuple[Tensor, Tensor | None]:
+        """(B, Lt, d), keys and values (B, Ls, d), normalised but for gain and bias, or None for x itself, (B, Lt, Ls)
+        -> the same as x, and the weights (B, heads, Lt, Ls). With `read` (B, 1), an index per target, the first is
+        (B, 1, d), that step alone. `blocks` is `attention.blocks_of` of `keep`, if at hand."""
+        query = self.norm(x)
+        # All layers attend to one memory, which is normalised once; gain and bias are each layer's.
+        (keys, values), norm = ((query, query), None) if memory is None else (memory, self.norm)
+        weights = None
+        if read is not None:
+            if attention:
+                weights = self.attention(query, keys, keep, values, norm=norm)[1]
+            x, query, keep = (y.take_along_dim(read.unsqueeze(-1), dim=1) for y in (x, query, keep))
+        attended, seen = self.attention(query, keys, keep, values, attention=attention and read is None,
+                                        blocks=blocks if read is None else None, norm=norm)
+        weights = seen if read is None else weights
+        x = x + self.residual_dropout(attended)
+        inner = self.relu_dropout(self.w1(self.feed_forward_norm(x)))
+        return x + self.residual_dropout(self.w2(inner)), weights
+
+
+def not_future(target_mask: Tensor, source_mask: Tensor) -> Tensor:
+    """(B, Lt), (B, Ls) -> (B, Lt, Ls) bool: j <= i + |difference of the lengths|, each sequence's own."""
+    ahead = (target_mask.sum(1) - source_mask.sum(1)).abs()
+    i = torch.arange(target_mask.shape[1], device=target_mask.device)[None, :, None]
+    j = torch.arange(source_mask.shape[1], device=source_mask.device)[None, None, :]
+    return j <= i + ahead[:, None, None]
+
+
+def positions(length: int, width: int, device: torch.device | None = None) -> Tensor:
+    """(length, width) table of positions from 1: a block of sines, a block of cosines, a 0 if the width is odd."""
+    half = width // 2
+    rate = torch.exp(torch.arange(half, dtype=torch.float32, device=device)
+                     * -(math.log(10000.0) / max(half - 1, 1)))
+    angle = torch.arange(1, length + 1, dtype=torch.float32, device=device)[:, None] * rate
+    return torch.cat([angle.sin(), angle.cos(), torch.zeros(length, width % 2, device=device)], dim=1)

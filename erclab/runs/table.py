@@ -1,0 +1,109 @@
+"""The records of a folder as a table, to look through and to filter."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from erclab.core import metrics, paths
+from erclab.core.errors import RunError, unknown
+from erclab.runs.records import READABLE, load
+
+COLUMNS = ("id", "model", "corpus", "task", "modalities", "seed", "metric", "sound", "published", "epoch", "parameters",
+           "wall_time_s", "device", "finished", "version")
+
+
+def catalogue(folder: str | Path | None = None, *, where: Mapping[str, Any] | None = None,
+              warn: Callable[[str], object] = warnings.warn) -> pd.DataFrame:
+    """One row per record: `COLUMNS`, then every setting of its model and field of its recipe by its own name.
+
+    `sound` and `published` are the task's leading score on the test split (`metric` says which), as a share; `epoch`
+    is the sound protocol's; `finished` is when the record was written (UTC). Sorted by model, corpus, modalities, seed.
+
+    Args:
+        folder: where runs are kept; `paths.runs_dir()` by default.
+        where: column -> value: only the rows that have it. A value may be given as text.
+        warn: is told of every file that is no record, or of a schema that this erclab does not read; it is left out.
+
+    Raises:
+        RunError: there is no such folder, or it cannot be read.
+        UsageError: `where` names a column that no record has.
+    """
+    folder = Path(folder or paths.runs_dir())
+    try:
+        files = sorted((e for e in os.scandir(folder) if e.name.endswith(".json") and not e.name.startswith(".")),
+                       key=lambda e: e.name)
+    except OSError as error:
+        raise RunError(f"no runs can be listed: {error.strerror or error}", where=folder,
+                       remedy="Train some (erclab run), or name their folder (--out, ERCLAB_RUNS).") from None
+    rows, readable = [], set(READABLE)
+    for file in files:
+        try:
+            rows.append(_row(file, readable))
+        except RunError as error:
+            warn(str(error))
+    extra = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
+    # A setting that some models lack must not turn the whole numbers of the others into 16.0.
+    table = pd.DataFrame(rows, columns=[*COLUMNS, *extra], dtype=object)
+    table[list(COLUMNS)] = table[list(COLUMNS)].infer_objects()
+    table = table.sort_values(["model", "corpus", "modalities", "seed", "id"], ignore_index=True)
+    for name, value in (where or {}).items():
+        if len(table):
+            table = table[column(table, name).map(lambda cell, v=value: _same(cell, v)).astype(bool)]
+    return table.reset_index(drop=True)
+
+
+def column(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column by name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in table:
+        raise unknown("column", name, table.columns)
+    return table[name]
+
+
+def _same(cell: Any, value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        value = json.loads(json.dumps(value))  # as the record has it
+    return bool(cell == value) or str(cell) == str(value)
+
+
+def _row(file: os.DirEntry, readable: set[int]) -> dict[str, Any]:
+    path = Path(file.path)
+    try:
+        data = json.loads(_without_curve(path.read_bytes()))
+        if data["schema"] not in readable:
+            load(path)  # an older one that is still read, or else the error that says so
+            readable.add(data["schema"])
+        spec, protocols = data["spec"], data["protocols"]
+        metric = metrics.SELECT[spec["task"]][0]
+        score = {name: protocols[name]["test"][metric] for name in ("sound", "published") if name in protocols}
+        return {**spec["settings"], **spec["recipe"], **score, "id": data["id"], "metric": metric,
+                **{name: spec[name] for name in ("model", "corpus", "task", "seed", "version")},
+                "modalities": "+".join(spec["modalities"]), "epoch": protocols["sound"]["epoch"],
+                "parameters": data["parameters"]["all"], "wall_time_s": data["wall_time_s"],
+                "device": data["environment"]["device"],
+                "finished": pd.Timestamp(int(file.stat().st_mtime), unit="s").isoformat()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else error
+        raise RunError(f"not a run record ({reason})", where=path,
+                       remedy="Delete it; the run is then trained again.") from None
+
+
+def _without_curve(text: bytes) -> bytes:
+    """A record without its curve, which is most of it and in no column: 1,000 records are then read in a third.
+
+    As records are written, a line that begins with one space and a bracket ends a list of the outermost level: inner
+    lines begin with more spaces, and JSON has no line break within a string. Another layout is left as it is.
+    """
+    start = text.find(b'\n "curve": [\n')
+    end = text.find(b"\n ]", start)
+    return text if start < 0 or end < 0 else text[:start] + b'\n "curve": [' + text[end:]

@@ -1,0 +1,242 @@
+"""Executing the study's notebooks without a browser: papermill, with what it lets pass made into errors."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+from joblib import Parallel, delayed
+from matplotlib.figure import Figure
+
+from erclab.core import paths
+from erclab.core.errors import NotebookError
+from erclab.figures import style
+
+
+@dataclass(frozen=True)
+class Executed:
+    """One notebook after execution."""
+
+    name: str
+    title: str
+    path: Path
+    seconds: float
+    error: str = ""
+
+
+def find(numbers: Iterable[str] = (), folder: Path | None = None) -> list[Path]:
+    """The notebooks whose names begin with these numbers; all of them without any.
+
+    Raises:
+        NotebookError: there is no notebook, or none with that number.
+    """
+    folder = folder or paths.notebooks_dir()
+    there = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    if not there:
+        raise NotebookError("there are no notebooks", where=folder, remedy="Run this inside a checkout of erclab.")
+    chosen = []
+    for number in numbers:
+        match = [p for p in there if p.stem == number or p.stem.split("_")[0] == number.zfill(2)]
+        if not match:
+            raise NotebookError(f"no notebook '{number}'", where=folder,
+                                remedy=f"There is: {', '.join(p.stem for p in there)}.")
+        chosen += match
+    return sorted(set(chosen)) if chosen else there
+
+
+def parameters(path: Path) -> dict[str, str]:
+    """Name -> default (as source) of a notebook's `parameters` cell.
+
+    Raises:
+        NotebookError: the notebook cannot be read, or has no such cell.
+    """
+    import papermill
+
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat raises its own, json's and jsonschema's
+        raise NotebookError(f"not a notebook ({str(error).splitlines()[0]})", where=path,
+                            remedy="Restore the file (git checkout).") from None
+    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
+    if len(cells) != 1:
+        raise NotebookError(f"{len(cells)} cells are tagged 'parameters', not one", where=path,
+                            remedy="Tag the one cell that sets them.")
+    if "kernelspec" not in notebook.metadata:
+        raise NotebookError("it names no kernel", where=path, remedy="Open it in Jupyter, choose Python 3 and save it.")
+    return {name: p["default"] for name, p in papermill.inspect_notebook(str(path)).items()}
+
+
+def execute(path: Path, output: Path, values: Mapping[str, Any], *, environment: Mapping[str, str] | None = None,
+            progress: bool = False) -> Executed:
+    """Run one notebook from top to bottom and store the executed copy.
+
+    The copy is stored also when a cell fails, so that one can see where.
+
+    Raises:
+        NotebookError: a parameter that the notebook does not have (papermill would only warn), or a broken notebook.
+    """
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    _check(path, values, parameters(path))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    start, error = time.perf_counter(), ""
+    with _environment({"TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **(environment or {})}):
+        # OMP_WAIT_POLICY is inherited from erclab's own import, before the kernel imports torch.
+        for attempt in (1, 2):
+            try:
+                papermill.execute_notebook(str(path), str(output), parameters=dict(values), cwd=str(path.parent),
+                                           progress_bar=progress, kernel_name="python3",
+                                           extra_arguments=["--log-level=CRITICAL"])  # it warns of its own local port
+            except papermill.PapermillExecutionError as failure:
+                error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
+            except DeadKernelError:
+                error = "the kernel died (out of memory?)"
+            except RuntimeError as failure:  # of two kernels that start at once one may never answer: no cell has run
+                if attempt == 1:
+                    continue
+                error = f"the kernel did not start ({failure})"
+            break
+    title = next((line.lstrip("# ").strip() for cell in nbformat.read(path, as_version=4).cells
+                  for line in cell.source.splitlines() if line.startswith("# ")), path.stem)
+    return Executed(path.stem, title, output, time.perf_counter() - start, error)
+
+
+def _check(path: Path, values: Mapping[str, Any], known: Mapping[str, str]) -> None:
+    for name in values:
+        if name not in known:
+            raise NotebookError(f"unknown parameter '{name}'", where=path.name,
+                                remedy=f"It has: {', '.join(known)}.")
+
+
+def stepper(draw: Callable[[Any], Figure], options: Mapping[str, Any], label: str = "") -> Any:
+    """A slider through `options` that shows the figure which `draw` makes of each; it needs a live kernel.
+
+    A committed notebook holds no widgets: it shows a static twin, and this where a parameter asks for it.
+
+    Args:
+        options: what the slider says -> what `draw` gets.
+
+    Raises:
+        NotebookError: ipywidgets is not installed.
+    """
+    try:
+        import ipywidgets
+        from IPython.display import Image, display
+    except ImportError as error:
+        raise NotebookError(f"{error.name} is not installed",
+                            remedy='Install it with: pip install "erclab[notebooks]".') from None
+    slider = ipywidgets.SelectionSlider(options=list(options.items()), description=label, continuous_update=False)
+    return ipywidgets.interactive(lambda at: display(Image(style.png(draw(at)))), at=slider)
+
+
+def normalise(source: Path, target: Path) -> None:
+    """Write an executed notebook without what differs between two equal executions: times, paths, versions."""
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", ())]
+    for i, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{i:02d}"
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+    notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+                         "language_info": {"name": "python"}}
+    nbformat.write(notebook, target)
+
+
+def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = "", data: str = "",
+          out: Path | None = None, extra: Mapping[str, Any] | None = None, update: bool = False,
+          results: Callable[[list[Executed]], pd.DataFrame | None] = lambda done: None,
+          jobs: int = 1, say=print) -> tuple[list[Executed], Path]:
+    """Execute notebooks; leave the executed copies, the figures and a one-page summary in one folder.
+
+    Every notebook gets those of `profile`, `corpus` and `data` that it has, and all of `extra`.
+
+    Args:
+        corpus: "" leaves each notebook its own, a simulated one.
+        update: also write the results into `notebooks/` and `figures/`, for a commit.
+        results: from what was executed to a table for the summary, or None.
+        jobs: notebooks at a time, which share the processor's cores. A run that two of them want is trained once.
+        say: takes one line of progress.
+
+    Returns:
+        What was executed, and the summary's path.
+    """
+    chosen = find(numbers)
+    if jobs < 1:
+        raise NotebookError(f"{jobs} notebooks at a time", where="--jobs", remedy="Give 1 or more.")
+    out = out or paths.project_root() / "build" / "study" / f"{corpus or 'simulated'}-{profile}"
+    figures = paths.figures_dir() if update else out / "figures"
+    environment = {"ERCLAB_FIGURES": str(figures), "ERCLAB_RUNS": str(paths.runs_dir()),
+                   "ERCLAB_CACHE": str(paths.cache_dir())}
+    what = f"corpus {corpus or 'of each notebook'}, profile {profile}"
+    say(f"{len(chosen)} notebooks, {what}")
+    if jobs > 1:
+        environment |= {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // jobs, 1))}
+    tasks = []
+    for path in chosen:
+        known = parameters(path)
+        usual = {"profile": profile, "data": data, **({"corpus": corpus} if corpus else {})}
+        usual = {name: value for name, value in usual.items() if name in known}
+        # For a commit the defaults must be what is asked for, or the injected cell would be missing from it.
+        values = {**({} if update else usual), **(extra or {})}
+        _check(path, values, known)  # a mistake of one is said before the others have run
+        tasks.append(delayed(execute)(path, out / path.name, values, environment=environment))
+    done = []
+    for result in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
+        done.append(result)
+        say(f"[{len(done)}/{len(chosen)}] {result.name} " + (f"FAILED, {result.error}" if result.error
+                                                             else f"done in {result.seconds:.0f} s"))
+        if update and not result.error:
+            normalise(result.path, next(path for path in chosen if path.stem == result.name))
+    done.sort(key=lambda result: result.name)
+    return done, _summary(done, out, figures, results(done), what)
+
+
+def _summary(done: list[Executed], out: Path, figures: Path, table: pd.DataFrame | None, what: str) -> Path:
+    """One self-contained page: the scores, what ran, what it took, and every figure that it drew."""
+    scores = "" if table is None else ("<h2>Scores on the test split, percent, mean ± deviation over seeds</h2>"
+                                       + table.to_html(border=0))
+    names = {r.name.split("_")[0]: r for r in done}
+    rows = "".join(
+        f"<tr><td><a href='{html.escape(r.path.name)}'>{html.escape(r.name)}</a></td><td>{html.escape(r.title)}</td>"
+        f"<td>{r.seconds:.0f} s</td><td>{'<b>failed</b>: ' + html.escape(r.error) if r.error else 'ok'}</td></tr>"
+        for r in done)
+    pictures = "".join(
+        f"<figure><img alt='{html.escape(p.stem)}' src='data:image/png;base64,"
+        f"{base64.b64encode(p.read_bytes()).decode()}'><figcaption>{html.escape(p.stem)}</figcaption></figure>"
+        for p in sorted(figures.glob("*.png")) if p.stem.split("_")[0] in names)
+    page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>erclab study</title>
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}
+td,th{{padding:.2rem 1rem .2rem 0;vertical-align:top;text-align:left}}img{{max-width:100%}}figure{{margin:1.5rem 0}}
+figcaption{{color:#555}}</style>
+<h1>erclab study</h1><p>{html.escape(what)}.</p>{scores}<h2>Notebooks</h2>
+<table>{rows}</table><h2>Figures</h2>{pictures}</html>
+"""
+    path = out / "summary.html"
+    path.write_text(page)
+    return path
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]):
+    """Set environment variables for the kernels that are started in the block."""
+    before = {k: os.environ.get(k) for k in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for k, v in before.items():
+            if v is None:
+                os.environ.pop(k, None)
+            else:
+                os.environ[k] = v
+
+

@@ -1,0 +1,189 @@
+"""The hand-written recurrences against the plain loop with autograd's backward pass, and against differences."""
+
+import gc
+import weakref
+
+import pytest
+import torch
+from torch import nn
+
+from erclab.contracts.batches import random_dialogues, shake
+from erclab.models.dialoguernn import DialogueRNN
+from erclab.ops import conversation_rnn as recurrent
+from erclab.ops.dropout import keyed
+
+DIMS = {"text": 6, "audio": 4, "visual": 3}
+LENGTHS = (3, 7, 1, 7, 2)
+
+
+def made(dtype=torch.float64, **changes):
+    sizes = {"dims": tuple(DIMS.items()), "dropout": 0.0, "output_dropout": 0.0, "global_width": 9, **changes}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return shake(DialogueRNN(DialogueRNN.tiny(**sizes)), 0).to(dtype)
+
+
+def results(net, given, fused, monkeypatch):
+    """Outputs and gradients by name, of the fused or the plain path."""
+    monkeypatch.setattr(recurrent, "applies", lambda: fused)
+    net.zero_grad(set_to_none=True)
+    features = {m: x.clone().requires_grad_() for m, x in given.features.items()}
+    with keyed(12):
+        output = net(type(given)(features, given.mask, given.speakers, given.labels, given.rows), attention=True)
+    (output.logits[given.mask].sin().sum() + output.aux["emotion"][given.mask].square().sum()).backward()
+    return {"logits": output.logits[given.mask], **output.attention} | {
+        name: torch.zeros_like(p) if p.grad is None else p.grad  # nothing reaches GRU_G in dialogues of one turn
+        for name, p in (*net.named_parameters(), *features.items())}
+
+
+CASES = {
+    "plain": {},
+    "dropout": {"dropout": 0.3, "output_dropout": 0.2},
+    "nine speakers": {"speakers": 9},
+    "one speaker": {"speakers": 1},
+    "simple": {"context": "simple", "dropout": 0.3},
+    "listener": {"listener": True, "speakers": 3},
+    "listener, dropout": {"listener": True, "speakers": 3, "dropout": 0.3},
+    "simple, listener, alone": {"context": "simple", "listener": True, "speakers": 1},
+    "one direction": {"bidirectional": False, "dropout": 0.3},
+    "widths of one": {"global_width": 1, "party_width": 1, "emotion_width": 1},
+}
+
+
+@pytest.mark.parametrize("lengths", [LENGTHS, (1, 1), (4,)], ids=str)
+@pytest.mark.parametrize("case", CASES)
+def test_equals_the_plain_loop_in_results_and_in_every_gradient(case, lengths, monkeypatch):
+    net = made(**CASES[case]).train()
+    given = random_dialogues(DIMS, 5, net.config.speakers, lengths, seed=1)
+    want = results(net, given, False, monkeypatch)
+    for name, found in results(net, given, True, monkeypatch).items():
+        torch.testing.assert_close(found, want[name], rtol=1e-10, atol=1e-11, msg=lambda m, name=name: f"{name}: {m}")
+
+
+@pytest.mark.parametrize("listener", [False, True])
+def test_equals_the_plain_loop_in_float32_with_packed_weights(listener, monkeypatch):
+    net = made(torch.float32, listener=listener, speakers=3, global_width=40, party_width=33, emotion_width=20,
+               dropout=0.1).train()
+    given = random_dialogues(DIMS, 5, 3, (9, 30, 17, 17), seed=1, dtype=torch.float32)
+    want = results(net, given, False, monkeypatch)
+    for name, found in results(net, given, True, monkeypatch).items():
+        scale = want[name].abs().max().item()
+        torch.testing.assert_close(found, want[name], rtol=0, atol=1e-5 * max(scale, 1), msg=name)
+
+
+def in_precision(net, given, low):
+    """Emotions (B, T, width) and gradients by name; in bfloat16 if `low`. Each emotion weighs the same in the sum, so
+    that an error of the gradients is one of the recurrences."""
+    net.zero_grad(set_to_none=True)
+    with keyed(3), torch.autocast("cpu", torch.bfloat16, enabled=low):
+        emotion = net(given).aux["emotion"]
+    assert emotion.dtype == torch.float32
+    emotion.sum().backward()
+    return emotion.detach(), {n: p.grad.clone() for n, p in net.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("listener", [False, True])
+def test_bfloat16_rounds_products_but_a_long_dialogue_adds_nothing_up(listener):
+    given = random_dialogues(DIMS, 5, 2, (90, 60, 11), seed=1, dtype=torch.float32)
+    torch.manual_seed(0)  # weights as a training begins with; `made` has such large ones that the states are chaotic
+    net = DialogueRNN(DialogueRNN.tiny(dims=tuple(DIMS.items()), listener=listener, global_width=64, party_width=48,
+                                       emotion_width=32, dropout=0.1, output_dropout=0.0)).train()
+    (want, slopes), (found, low_slopes) = (in_precision(net, given, low) for low in (False, True))
+    error = (found - want).abs()[0].amax(-1)  # of a dialogue's 90 turns
+    assert 0 < error.max() < 2**-7 * want.abs().max()
+    assert error[45:].mean() < 2 * error[:45].mean()
+    for name, slope in slopes.items():
+        error = (low_slopes[name] - slope).norm()
+        assert 0 < error < 0.02 * slope.norm() or not name.endswith(("hh", "ih")), name
+
+
+@pytest.mark.parametrize("general", [True, False])
+@pytest.mark.parametrize("listener", [False, True])
+def test_gradients_are_those_of_differences(listener, general):
+    torch.manual_seed(0)
+    sizes, inputs, G, P, S = [3, 2, 2], 3, 4, 2, 2
+    cells = [nn.GRUCell(inputs + P, G), nn.GRUCell(inputs + G, P)] + [nn.GRUCell(inputs + P, P)] * listener
+    row, step = torch.tensor([0, 1, 2, 0, 1, 0, 1]), torch.tensor([0, 0, 0, 1, 1, 2, 2])
+    turns = recurrent.schedule(sizes, row, step, torch.tensor([0, 1, 0, 0, 0, 1, 1]), S)
+    keep = [torch.randint(0, 2, shape).double() * 2 for shape in ((7, G), (7, P), (7, S, P))]
+    weights = [w for cell in cells for w in recurrent._weights(cell.double())]
+    attend = torch.randn((G, inputs) if general else (1, G), dtype=torch.float64)
+    u = torch.randn(7, inputs, dtype=torch.float64)
+    given = [x.detach().requires_grad_() for x in (u, attend, *weights)]
+    assert torch.autograd.gradcheck(
+        lambda u, attend, *w: recurrent._Converse.apply(turns, general, tuple(keep), u.dtype, u, attend, *w)[0],
+        given)
+    given = [x.detach().requires_grad_() for x in (u, *recurrent._weights(nn.GRUCell(inputs, 5).double()))]
+    keep = torch.randint(0, 2, (7, 5)).double() * 2
+    assert torch.autograd.gradcheck(lambda u, *w: recurrent._GRU.apply(sizes, keep, u.dtype, u, *w), given)
+
+
+def test_who_spoke_before_and_after():
+    # Dialogue 0: speakers 0 1 0 0; dialogue 1: 1 1; in packed order 0/0 1/0 0/1 1/1 0/2 0/3.
+    row, step = torch.tensor([0, 1, 0, 1, 0, 0]), torch.tensor([0, 0, 1, 1, 2, 3])
+    found = recurrent.schedule([2, 2, 1, 1], row, step, torch.tensor([0, 1, 1, 1, 0, 0]), 2)
+    assert found.before.tolist() == [0, 0, 0, 2, 1, 5]
+    assert found.after.tolist() == [5, 4, 0, 0, 6, 0]
+
+
+def test_inside_torch_func_the_plain_loop_runs():
+    net, given = made(speakers=2), random_dialogues(DIMS, 5, 2, LENGTHS, seed=1)
+    weights = {name: p.detach() for name, p in net.named_parameters()}
+    seen = []
+
+    def loss(weights):
+        seen.append(recurrent.applies())
+        return torch.func.functional_call(net, weights, (given,)).logits[given.mask].square().sum()
+
+    found = torch.func.grad(loss)(weights)
+    loss(weights)
+    assert seen == [False, True]
+    net(given).logits[given.mask].square().sum().backward()
+    for name, p in net.named_parameters():
+        torch.testing.assert_close(found[name], p.grad, rtol=1e-9, atol=1e-11, msg=name)
+
+
+def test_a_step_leaves_nothing_behind():
+    """What the backward pass keeps goes with the graph, without waiting for Python's collector."""
+    net, given = made(), random_dialogues(DIMS, 5, 2, LENGTHS)
+    gc.disable()
+    try:
+        output = net(given)
+        kept, node, seen = [], [output.logits.grad_fn], set()
+        while node:
+            it = node.pop()
+            if it is None or it in seen:
+                continue
+            seen.add(it)
+            node += [n for n, _ in it.next_functions]
+            kept += [weakref.ref(x) for x in getattr(it, "kept", ()) if x is not None]
+        assert len(kept) > 20
+        output.logits.sum().backward()
+        del output, node, it, seen
+        assert not any(ref() is not None for ref in kept)
+    finally:
+        gc.enable()
+
+
+def test_products_of_packed_weights():
+    weight, bias = torch.randn(7, 5), torch.randn(7)
+    for rows in (1, 3, 8):
+        x = torch.randn(rows, 2, 5)[:, 0]  # rows of a wider matrix
+        torch.testing.assert_close(recurrent.product(weight, 4, bias)(x), x @ weight.t() + bias)
+        torch.testing.assert_close(recurrent.product(weight, 4)(x), x @ weight.t())
+        torch.testing.assert_close(recurrent.product(weight.double(), 4, bias.double())(x.double()),
+                                   x.double() @ weight.double().t() + bias)
+
+
+@pytest.mark.parametrize("packable", [True, False])
+def test_products_of_rounded_factors(packable, monkeypatch):
+    if not packable:
+        monkeypatch.setattr(recurrent, "_packable", lambda weight: False)
+    weight, bias, x = torch.randn(7, 64), torch.randn(7) * 100, torch.randn(3, 64)
+    rounded = x.bfloat16().double() @ weight.bfloat16().double().t()
+    for added in (None, bias):
+        found = recurrent.product(weight, 4, added, torch.bfloat16)(x)
+        assert found.dtype == torch.float32  # only the product is rounded once more, the bias never
+        error = found.double() - (rounded if added is None else rounded + added.double())
+        assert (error.abs() <= 2**-8 * rounded.abs() + 1e-4).all()
+        torch.testing.assert_close(recurrent._times(x, weight.t(), torch.bfloat16, added), found, rtol=0, atol=0.1)

@@ -1,0 +1,193 @@
+"""The runner that executes notebooks, and the hygiene of those that are committed."""
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from erclab import study
+from erclab.core.errors import NotebookError
+
+ROOT = Path(__file__).resolve().parents[1]
+# Times, paths, addresses of objects and bars.
+UNSTABLE = re.compile(r"\b\d+(\.\d+)? ?(s|ms|min|seconds|it/s)\b|/(home|tmp|root|work|Users)/|0x[0-9a-f]{6}|%\|")
+COMMITTED = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def write(path, *sources, parameters="a = 1  # a number"):
+    cells = [new_markdown_cell("# A title"), new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells + [new_code_cell(s) for s in sources], metadata=kernel), path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    return tmp_path / "notebooks"
+
+
+def test_notebooks_are_found_by_number(folder):
+    for name in ("01_one", "12_twelve"):
+        write(folder / f"{name}.ipynb")
+    assert [p.stem for p in study.find(folder=folder)] == ["01_one", "12_twelve"]
+    assert [p.stem for p in study.find(["1"], folder)] == ["01_one"]
+    assert [p.stem for p in study.find(["12_twelve", "12"], folder)] == ["12_twelve"]
+    with pytest.raises(NotebookError, match=r"no notebook '13'.*01_one, 12_twelve"):
+        study.find(["13"], folder)
+    with pytest.raises(NotebookError, match="there are no notebooks"):
+        study.find(folder=folder / "nowhere")
+
+
+def test_parameters_reach_the_cells_and_an_unknown_one_is_refused(folder, tmp_path):
+    path = write(folder / "01_x.ipynb", "print(a + 1)")
+    done = study.execute(path, tmp_path / "out.ipynb", {"a": 41})
+    assert done.error == "" and done.title == "A title"
+    cells = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
+    assert cells[-1].outputs[0].text == "42\n"
+    with pytest.raises(NotebookError, match=r"unknown parameter 'b'. It has: a."):
+        study.execute(path, tmp_path / "out.ipynb", {"b": 1})
+
+
+def test_a_failing_cell_is_named_and_the_copy_is_kept(folder, tmp_path):
+    path = write(folder / "01_x.ipynb", "1 / 0")
+    done = study.execute(path, tmp_path / "out.ipynb", {})
+    assert "ZeroDivisionError" in done.error and (tmp_path / "out.ipynb").exists()
+
+
+@pytest.mark.parametrize("content, message", [("", "not a notebook"), ("{}", "not a notebook"),
+                                              ('{"cells": 3}', "not a notebook")])
+def test_a_broken_notebook_is_one_line(folder, content, message):
+    (folder / "01_x.ipynb").write_text(content)
+    with pytest.raises(NotebookError, match=message) as caught:
+        study.parameters(folder / "01_x.ipynb")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_notebook_needs_one_parameters_cell(folder):
+    nbformat.write(new_notebook(cells=[new_code_cell("a = 1")]), folder / "01_x.ipynb")
+    with pytest.raises(NotebookError, match="0 cells are tagged 'parameters'"):
+        study.parameters(folder / "01_x.ipynb")
+
+
+def test_a_notebook_needs_a_kernel(folder):
+    cell = new_code_cell("a = 1", metadata={"tags": ["parameters"]})
+    nbformat.write(new_notebook(cells=[cell]), folder / "01_x.ipynb")
+    with pytest.raises(NotebookError, match=r"names no kernel.*choose Python 3"):
+        study.parameters(folder / "01_x.ipynb")
+
+
+def test_two_executions_are_the_same_bytes_after_normalising(folder, tmp_path):
+    path = write(folder / "01_x.ipynb", "print(a)")
+    for name in ("one", "two"):
+        study.execute(path, tmp_path / f"{name}.raw.ipynb", {})
+        study.normalise(tmp_path / f"{name}.raw.ipynb", tmp_path / f"{name}.ipynb")
+    assert (tmp_path / "one.ipynb").read_bytes() == (tmp_path / "two.ipynb").read_bytes()
+    assert "papermill" not in (tmp_path / "one.ipynb").read_text()
+
+
+@pytest.mark.parametrize(("silent", "says"), [(1, ""), (2, "did not start (Kernel didn't respond)")])
+def test_a_kernel_that_does_not_answer_is_started_once_more(folder, tmp_path, monkeypatch, silent, says):
+    import papermill
+
+    calls, real = [], papermill.execute_notebook
+
+    def deaf(*arguments, **options):
+        calls.append(1)
+        if len(calls) <= silent:
+            raise RuntimeError("Kernel didn't respond")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(papermill, "execute_notebook", deaf)
+    done = study.execute(write(folder / "01_x.ipynb", "print(1)"), tmp_path / "out.ipynb", {})
+    assert len(calls) == 2 and says in done.error and bool(done.error) == bool(says)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_study_leaves_copies_and_a_summary_and_the_sources_alone(folder, tmp_path, monkeypatch, jobs):
+    (tmp_path / "erclab").mkdir()
+    monkeypatch.chdir(tmp_path)
+    good = write(folder / "01_x.ipynb", "print(corpus)", parameters='corpus = "none"  # which')
+    write(folder / "02_y.ipynb", "raise ValueError('on <purpose>')")
+    before, lines = good.read_bytes(), []
+    done, summary = study.study(out=tmp_path / "out", corpus="simulated-tiny", jobs=jobs, say=lines.append)
+    assert [bool(r.error) for r in done] == [False, True]
+    assert good.read_bytes() == before
+    executed = nbformat.read(tmp_path / "out" / "01_x.ipynb", as_version=4)
+    assert executed.cells[-1].outputs[0].text == "simulated-tiny\n"
+    page = summary.read_text()
+    assert "01_x.ipynb" in page and "on &lt;purpose&gt;" in page and any("FAILED" in line for line in lines)
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda p: p.stem)
+class TestHygiene:
+    """What strict nbval does not see: outputs that were stripped, or that hold what differs between machines."""
+
+    def test_it_was_run_from_top_to_bottom(self, path):
+        code = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+        assert [c.execution_count for c in code] == list(range(1, len(code) + 1))
+
+    def test_it_shows_its_results_and_no_error(self, path):
+        outputs = [o for c in nbformat.read(path, as_version=4).cells for o in c.get("outputs", [])]
+        assert any("image/png" in o.get("data", {}) for o in outputs)
+        assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+        assert not [o for o in outputs if any("widget" in kind for kind in o.get("data", {}))]
+
+    def test_its_text_has_no_times_paths_addresses_or_bars(self, path):
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                text = output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
+                assert not UNSTABLE.search(text), text
+
+    def test_it_has_one_commented_parameters_cell(self, path):
+        known = study.parameters(path)
+        assert "corpus" in known and "data" in known
+        cell, = [c for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
+        assert all("#" in line for line in cell.source.splitlines())
+
+    def test_it_defines_no_function_or_class(self, path):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code":
+                kinds = {type(node) for node in ast.walk(ast.parse(cell.source))}
+                assert not kinds & {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda}
+
+    def test_it_asks_answers_and_ends_with_exercises(self, path):
+        cells = nbformat.read(path, as_version=4).cells
+        for word in ("**Question.**", "**Answer.**", "Run time"):
+            assert word in cells[0].source
+        assert cells[-1].source.startswith("## Exercises")
+
+    def test_it_is_normalised_and_small(self, path, tmp_path):
+        study.normalise(path, tmp_path / "again.ipynb")
+        assert (tmp_path / "again.ipynb").read_bytes() == path.read_bytes()
+        assert path.stat().st_size < 1_000_000
+
+
+def test_a_stepper_draws_what_its_slider_says(monkeypatch):
+    ipywidgets = pytest.importorskip("ipywidgets")
+    drawn = []
+    monkeypatch.setattr(study.style, "png", lambda figure: drawn.append(figure) or b"\x89PNG")
+    made = study.stepper(lambda row: f"figure of {row}", {"first": 3, "second": 7}, "turn")
+    slider, = (w for w in made.children if isinstance(w, ipywidgets.SelectionSlider))
+    assert list(slider.options) == [("first", 3), ("second", 7)] and slider.description == "turn"
+    made.update()
+    slider.value = 7
+    assert drawn[-1] == "figure of 7"
+
+
+def test_there_are_notebooks():
+    assert [p.stem for p in COMMITTED][:1] == ["01_corpora"]
+
+
+def test_hygiene_can_fail(tmp_path):
+    cell = new_code_cell("1", outputs=[new_output("display_data", {"text/plain": "done in 3.1 s"})])
+    path = tmp_path / "x.ipynb"
+    nbformat.write(new_notebook(cells=[cell]), path)
+    checks = TestHygiene()
+    for check in (checks.test_it_was_run_from_top_to_bottom, checks.test_it_shows_its_results_and_no_error,
+                  checks.test_its_text_has_no_times_paths_addresses_or_bars):
+        with pytest.raises(AssertionError):
+            check(path)
