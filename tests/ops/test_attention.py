@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from erclab.ops import attention
-from erclab.ops.attention import Attention, Blockwise, blocks_of, whole
+from erclab.ops import attention, attention_blocks
+from erclab.ops.attention import Attention, whole
+from erclab.ops.attention_blocks import Blockwise, blocks_of
 from erclab.ops.dropout import keep as kept
 from erclab.ops.dropout import keyed
 
@@ -31,9 +32,9 @@ def _however_few(monkeypatch):
     monkeypatch.setattr(attention, "LEAST", 0)
 
 
-@pytest.fixture(params=[200, attention.SCORES], ids=["blocks", "one block"])
+@pytest.fixture(params=[200, attention_blocks.SCORES], ids=["blocks", "one block"])
 def scores(request, monkeypatch):
-    monkeypatch.setattr(attention, "SCORES", request.param)
+    monkeypatch.setattr(attention_blocks, "SCORES", request.param)
 
 
 def run(rate, keep, dtype, size, key=7, in_blocks=True, values=True):
@@ -74,8 +75,8 @@ def test_large_scores_take_the_other_way(monkeypatch):
     q, k, v = (torch.randn(2, 2, 9, 4, dtype=torch.float64) for _ in range(3))
     keep = torch.ones(2, 9, 9, dtype=torch.bool).tril()
     found = []
-    for exponent in (attention.EXPONENT, 0):
-        monkeypatch.setattr(attention, "EXPONENT", exponent)
+    for exponent in (attention_blocks.EXPONENT, 0):
+        monkeypatch.setattr(attention_blocks, "EXPONENT", exponent)
         found.append(Blockwise.apply(q, k, v, blocks_of(keep, 9, 2), 0.0, 0))
     torch.testing.assert_close(*found, rtol=1e-13, atol=1e-13)
     # Far from 0, the sum of powers of two would be infinite or 0 without it.
@@ -158,7 +159,7 @@ def test_keys_that_no_query_of_a_block_sees_are_left_out():
         part[..., b.free:] &= b.bias[:, 0] == 0
         assert not there[b.samples, b.queries, :b.seen].any()
         there[b.samples, b.queries, :b.seen] = part
-        assert math.prod(b.shape(5)) <= attention.SCORES
+        assert math.prod(b.shape(5)) <= attention_blocks.SCORES
     assert torch.equal(there, keep)
 
 

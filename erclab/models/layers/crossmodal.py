@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erclab.ops.attention import Attention, Block
+from erclab.ops.attention import Attention
+from erclab.ops.attention_blocks import Block
 from erclab.ops.dropout import Dropout, ReluDropout
 
 
