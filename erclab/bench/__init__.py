@@ -1,11 +1,10 @@
-"""How fast erclab trains, and with how much memory, beside the naive path that computes the same.
+"""Speed and memory of erclab's training, compared with the naive path, which computes the same.
 
     cases     what is measured: models, sizes, batches, and how much faster they should be
     corpora   random features in the shape of the real corpora
+    naive     the naive path: the authors' way to compute five models
     worker    one path of one case, in a process of its own
-    measure   the processes of a case in turn, and what they say as one record
-
-The naive path is in the tests (`tests/bench/naive`): it is what every optimisation is held to.
+    measure   runs the processes of a case in turn and writes one record
 """
 
 from erclab.bench.cases import CASES, Case, choose

@@ -11,8 +11,8 @@ from typing import Any
 
 from erclab.core.errors import unknown
 
-# What glibc is told for the reference of the sequence models: keep freed memory. The authors' code is then a quarter
-# to a half faster, and the faster figure is the one to beat.
+# glibc keeps freed memory for the reference of the sequence models. With this the authors' code is a quarter to a half
+# faster, and erclab is compared with the faster figure.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 
 
@@ -21,21 +21,21 @@ class Case:
     """One setting.
 
     Attributes:
-        name: what one types, beside the model's own name.
-        title: what tables show.
+        name: for the command line, where the model's name works as well.
+        title: for tables.
         model: a key of `erclab.models.MODELS`, in its `official` variant.
-        corpus: whose sizes its preset has.
+        corpus: its preset of sizes.
         batch_size: dialogues, or utterances of a model of sequences.
         turns: of each dialogue; empty for a model of sequences.
-        frames: modality -> steps of every utterance, all at the length that the authors cut to.
+        frames: modality -> steps of every utterance, the length that the authors cut to.
         steps: of a round; 0 is an epoch.
-        recipe: fields of `Recipe` besides the batch size, as the authors have them.
-        seeds: how many are trained in one pass (`erclab.training.together`); not by the reference.
+        recipe: fields of `Recipe` besides the batch size, with the authors' values.
+        seeds: trained in one pass (`erclab.training.together`); the reference has one.
         changes: settings of the model that differ from its preset.
-        faster: how many times as fast as the reference it should be, None for no such aim.
-        memory: which share of the reference's memory it should need at most, None for no such aim.
-        environment: variables of the reference's process while it is timed. They may cost memory, which is therefore
-            measured without them as well.
+        faster: the aim of speed, as a multiple of the reference's; None for no aim.
+        memory: the aim of memory, as a share of the reference's; None for no aim.
+        environment: variables of the reference's process while its time is measured. They may cost memory, which is
+            therefore measured without them as well.
     """
 
     name: str

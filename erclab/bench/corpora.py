@@ -1,4 +1,4 @@
-"""Random features in the shape of a case's corpus: what a network computes takes as long on noise as on speech."""
+"""Random features in the shape of a case's corpus: a network takes as long for noise as for speech."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def items(case: Case, steps: int) -> int:
 
 
 def part(case: Case, count: int, seed: int) -> Case:
-    """The case with so many of its dialogues, at random, but always its longest: so memory meets its peak."""
+    """The case with so many of its dialogues, drawn at random. The longest is always among them: it decides the peak of
+    memory."""
     if case.frames or count >= len(case.turns):
         return case
     turns = np.array(case.turns)
@@ -34,9 +35,9 @@ def view(case: Case, config, count: int, seed: int, device="cpu") -> View:
     """The training split that a round goes through.
 
     Args:
-        config: the model's, which says widths, task, labels and speakers.
+        config: of the model: widths, task, labels and speakers.
         count: dialogues or utterances, see `items`.
-        seed: chooses the dialogues and draws features, speakers and labels. Two paths with one seed get the same.
+        seed: for the choice of dialogues and for random features, speakers and labels. Equal seeds give equal views.
     """
     case, rng = part(case, count, seed), np.random.default_rng([seed, 1])
     turns = case.turns or (1,) * count

@@ -1,4 +1,4 @@
-"""Cases measured: one process per path, which take turns, so that what else the machine does hits all of them alike."""
+"""Measuring cases: one process per path. The paths take turns, so that other load of the machine affects all alike."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from erclab import models
 from erclab.bench import corpora
 from erclab.bench.cases import CASES, Case
 from erclab.bench.worker import Job
-from erclab.core import paths
 from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.progress import bar
 from erclab.core.provenance import environment
@@ -30,10 +30,10 @@ from erclab.core.storage import write_atomically
 from erclab.training.recipes import PRECISIONS
 
 SCHEMA = 1
-# Of growth: turns or frames as a share of the longest that the case has, and batch sizes.
+# Points of growth: turns or frames as a share of the longest of the case, batch sizes, and seeds trained in one pass.
 SHARES = (0.125, 0.25, 0.5, 1.0)
 BATCHES = (2, 4, 8, 16, 32)
-SEEDS = (1, 2, 4)  # trained in one pass, of the models that can be
+SEEDS = (1, 2, 4)
 
 
 def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, reference: bool = True, rounds: int = 3,
@@ -43,86 +43,118 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
 
     `rows` has a dictionary per case and path ("reference", "float32", "bfloat16"):
         ms_per_utterance   training: forward, backward and optimiser; the median over rounds
-        ratio              how many times as fast as the reference: the median over rounds, each against its own
-        cpu_ratio          the same of the processor's time, which a loaded machine changes less (with one thread)
-        bytes, memory_ratio   the most memory, and the share of it in the reference's
-        floor, floor_ratio    of these, what Python, float32 weights and Adam's moments take
+        ratio              times as fast as the reference: the median over rounds of the ratio within a round
+        cpu_ratio          the same for processor time, which depends less on other load (with one thread)
+        bytes, memory_ratio   peak of memory, and its share of the reference's peak
+        floor, floor_ratio    the part of it that Python, float32 weights and Adam's moments take
         operations         floating-point operations per utterance: of the reference's forward and backward, without
-                           padding. A path that leaves out what the reference does in vain is credited with it
-        gflops, share      those per second, and as a share of what `product` says for the path's type of numbers
-        faster, memory     what is aimed at; `fast_enough` and `small_enough` say whether it was met
-    `environment` has the threads of a process, and in "spin" how often one of erclab's looks for work before it sleeps.
+                           padding. They count for every path, also where it needs fewer
+        gflops, share      operations per second, and their share of `product` for the path's type of numbers
+        faster, memory     the aims; `fast_enough` and `small_enough` tell whether they were met
+    `environment` has the threads of a process, and as "spin" how often a waiting thread of erclab checks for work
+    before it sleeps.
     A round is an epoch, or the case's number of steps, over the same dialogues for every path. `growth` has a row per
     case, path, `axis` ("length", "batch" or "seeds") and its value.
 
     Args:
-        rounds: how often, after a round that does not count.
+        rounds: that count, after one that does not.
         steps: of a round, instead of the case's.
-        threads: of every process; 0 for what PyTorch takes.
+        threads: of every process; 0 for PyTorch's default.
 
     Raises:
-        UsageError: an unknown precision, fewer than one round or step, or a device that is not there.
-        RunError: of every case a process ended too early. Where that happens to some, `notes` say so.
-        KeyboardInterrupt: stopped by hand before a case was measured. Later, what was measured is returned.
+        UsageError: an unknown precision, fewer than one round or step, or a device that does not exist.
+        RunError: no case could be measured, because a process ended too early. If that happens to some of the cases,
+            the others are returned and `notes` name the error.
+        KeyboardInterrupt: Ctrl-C or SIGTERM before a case was measured. Later, the cases measured so far are returned.
     """
     for name in precisions:
         if name not in PRECISIONS:
             raise unknown("precision", name, PRECISIONS)
     if rounds < 1 or (steps is not None and steps < 1) or threads < 0:
         raise UsageError(f"rounds {rounds} and steps {steps} must be positive, threads {threads} not negative")
-    notes, folder = [], naive_folder()
-    if folder is None:
-        notes.append("The naive path is in the tests of a checkout, which this installation is without: no reference, "
-                     "no count of operations.")
-    routes = (["reference"] if reference and folder else []) + list(precisions)
-    common = {"naive": str(folder or ""), "threads": threads, "device": device}
-
-    cases = list(cases)
-    rows, grown, operations, products, failed = [], [], {}, [], None
-    points = [(case, None) for case in cases] + [p for case in cases if growth for p in grow(case)]
-    # The machine's rate is the best that was seen in between: others may load it.
+    cases, common = list(cases), {"threads": threads, "device": device}
+    routes = (["reference"] if reference else []) + list(precisions)
+    settings = [(case, None) for case in cases] + [s for case in cases if growth for s in grow(case)]
+    found = _Found()
+    # The rate of the machine is the best of several, measured between the cases: other processes may slow it down.
     with Worker(Job(dataclasses.asdict(CASES["bc-lstm-iemocap"]), "erclab", **common)) as machine:
         where = machine.ready
-        for case, at in bar(points, desc="bench", unit="setting", progress=progress):
-            products.append(machine.ask(do="product"))
-            grown_to = f" ({at[0]} {at[1]})" if at else ""
-            ways = routes if case.seeds == 1 else [r for r in routes if r != "reference"]
-            try:
-                measured, work = _measure(case, ways, common, rounds, steps if at is None else 1)
-                if at is None:
-                    operations[case.name] = _operations(case, work or _work(case, common)) if folder else None
-            except RunError as error:  # what has been measured in minutes is not lost
-                failed = error
-                notes.append(f"Not measured{grown_to}: {error}")
-                continue
-            except KeyboardInterrupt as stop:
-                failed = stop
-                notes.append(f"Stopped by hand in {case.title}{grown_to}; nothing was measured from there on.")
-                break
-            if at is None:
-                rows += measured
-            else:
-                grown += [{**row, "axis": at[0], "value": at[1]} for row in measured]
-        products.append(machine.ask(do="product"))
-    if failed and not rows:
-        raise failed
-    product = {kind: max(p[kind] for p in products) for kind in PRECISIONS}
+        with sigterm_interrupts():
+            _measure_all(bar(settings, desc="bench", unit="setting", progress=progress), found, machine, routes, common,
+                         rounds, steps)
+        found.products.append(machine.ask(do="product"))
+    if found.failed and not found.rows:
+        raise found.failed
+    product = {kind: max(p[kind] for p in found.products) for kind in PRECISIONS}
     for case in cases:
-        _judge(case, [r for r in rows if r["case"] == case.name], product, operations.get(case.name))
-    notes += [f"{row['title']}: Python, float32 weights and Adam's moments alone are {row['floor_ratio']:.2f} of the "
-              f"reference's memory." for row in rows
-              if row["path"] == "float32" and row.get("floor_ratio", 0) > (row["memory"] or 1)]
+        _judge(case, [r for r in found.rows if r["case"] == case.name], product, found.operations.get(case.name, 0))
+    found.notes += [f"{row['title']}: Python, float32 weights and Adam's moments alone are {row['floor_ratio']:.2f} of "
+                    f"the reference's memory." for row in found.rows
+                    if row["path"] == "float32" and row.get("floor_ratio", 0) > (row["memory"] or 1)]
     facts = environment(torch.device(where["device"])) | {"erclab": erclab.__version__, **{
         name: where[name] for name in ("threads", "spin")}}
-    return {"schema": SCHEMA, "environment": facts, "rounds": rounds, "product": product, "rows": rows,
-            "growth": grown, "notes": notes}
+    return {"schema": SCHEMA, "environment": facts, "rounds": rounds, "product": product, "rows": found.rows,
+            "growth": found.growth, "notes": found.notes}
+
+
+@dataclasses.dataclass
+class _Found:
+    """What has been measured so far: rows of cases and of growth, operations by case, rates of the machine, notes, and
+    the last error."""
+
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    growth: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    operations: dict[str, float] = dataclasses.field(default_factory=dict)
+    products: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    failed: BaseException | None = None
+
+
+def _measure_all(settings: Iterable[tuple[Case, tuple[str, float] | None]], found: _Found, machine: Worker,
+                 routes: Sequence[str], common: dict, rounds: int, steps: int | None) -> None:
+    """Measure one setting after the other and add it to `found`. A case that fails does not cost the others, and an
+    interruption does not cost the cases before it."""
+    for case, at in settings:
+        grown_to = f" ({at[0]} {at[1]})" if at else ""
+        ways = routes if case.seeds == 1 else [r for r in routes if r != "reference"]
+        try:
+            found.products.append(machine.ask(do="product"))
+            measured, work = _measure(case, ways, common, rounds, steps if at is None else 1)
+            if at is None:
+                found.operations[case.name] = _operations(case, work or _work(case, common))
+        except RunError as error:
+            found.failed = error
+            found.notes.append(f"Not measured{grown_to}: {error}")
+            continue
+        except KeyboardInterrupt as stop:
+            found.failed = stop
+            found.notes.append(f"Stopped by hand in {case.title}{grown_to}; nothing was measured from there on.")
+            break
+        if at is None:
+            found.rows += measured
+        else:
+            found.growth += [{**row, "axis": at[0], "value": at[1]} for row in measured]
+
+
+@contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """In the block SIGTERM, which schedulers and `kill` send, raises KeyboardInterrupt as Ctrl-C does. Only the main
+    thread receives signals; in another thread nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def grow(case: Case) -> list[tuple[Case, tuple[str, float]]]:
-    """A case at several lengths, at several batch sizes, and with several seeds in one pass where its model can: each
-    with what it is, ("length", "batch" or "seeds", value).
+    """A case at several lengths and batch sizes, and with several seeds in one pass if its model allows that; each with
+    its axis ("length", "batch" or "seeds") and value.
 
-    All dialogues are equally long, the middle one's length where only batch or seeds grow.
+    All dialogues of a point are equally long. Where batch or seeds grow, they have the median length.
     """
     points = []
     middle = sorted(case.turns)[len(case.turns) // 2] if case.turns else 0
@@ -153,26 +185,18 @@ def write(record: dict[str, Any], path: Path) -> None:
                        remedy="Free some space or choose another file (--out).") from error
 
 
-def naive_folder() -> Path | None:
-    """The folder to import `naive` from: of the checkout that this erclab is in, or that one works in."""
-    for root in (Path(erclab.__file__).resolve().parents[1], paths.project_root()):
-        if (root / "tests" / "bench" / "naive" / "__init__.py").is_file():
-            return root / "tests" / "bench"
-    return None
-
-
 class Worker:
     """A process of `erclab.bench.worker`. Use it in a `with`; leaving ends it."""
 
     def __init__(self, job: Job):
         self.job = job
-        # The reference has what its authors' users have: libgomp's own waiting, not the one that erclab sets.
+        # The reference runs with libgomp's default of waiting, as for the authors' users, not with erclab's.
         extra = {"GOMP_SPINCOUNT": "300000", **job.case["environment"]} if job.path == "reference" else {}
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
         self.process = subprocess.Popen(
             [sys.executable, "-m", "erclab.bench.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self.errors, text=True, env={**os.environ, "PYTHONPATH": _import_path(), **extra},
-            start_new_session=True)  # Ctrl-C is ours: it ends the bench, which ends its workers
+            start_new_session=True)  # Ctrl-C reaches this process alone, which then ends its workers
         self.ready = None
 
     def __enter__(self) -> Worker:
@@ -187,7 +211,7 @@ class Worker:
         self.close()
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process."""
         self.process.kill()
         self.process.communicate()
         self.errors.close()
@@ -196,7 +220,7 @@ class Worker:
         """One request, one answer.
 
         Raises:
-            RunError: the process has ended; says its last line or its signal.
+            RunError: the process has ended; the message has its last line or its signal.
         """
         try:
             self.process.stdin.write(json.dumps(request) + "\n")
@@ -215,16 +239,18 @@ class Worker:
 
 
 def _import_path() -> str:
-    """So that a worker runs the same erclab as we do."""
+    """The import path of a worker, with which it imports the same erclab as this process."""
     here = str(Path(erclab.__file__).resolve().parents[1])
     return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def _measure(case: Case, routes: Sequence[str], common: dict, rounds: int, steps: int | None
              ) -> tuple[list[dict[str, Any]], list[float] | None]:
-    """A row per path, without what needs others; and the reference's count of operations, where it ran on a CPU."""
+    """A row per path, without the fields that need other cases; and the reference's count of operations, if it ran on a
+    CPU."""
     count = corpora.items(case, case.steps if steps is None else steps)
-    # Memory has its peak where the longest dialogues meet: a pool of eight batches, unless rounds are whole epochs.
+    # The peak of memory is reached where the longest dialogues form a batch. Eight batches have enough of them; a round
+    # that is a whole epoch has all.
     warm = min(8 * case.batch_size, len(case.turns)) if case.turns and count < len(case.turns) else case.batch_size
     done = {route: [] for route in routes}
     with ExitStack() as stack:
@@ -240,7 +266,7 @@ def _measure(case: Case, routes: Sequence[str], common: dict, rounds: int, steps
         memory = {route: answer["bytes"] for route, answer in asked.items()}
         countable = "reference" in workers and workers["reference"].ready["device"] == "cpu"
         work = workers["reference"].ask(do="work")["coefficients"] if countable else None
-    if case.environment and "reference" in routes:  # it buys time with memory; the smaller of both is what counts
+    if case.environment and "reference" in routes:  # these variables cost memory: measured without them, too
         plain = dataclasses.asdict(dataclasses.replace(case, environment={}))
         with Worker(Job(plain, "reference", **common)) as worker:
             worker.ask(do="round", seed=0, count=2 * warm)
@@ -264,7 +290,7 @@ def _measure(case: Case, routes: Sequence[str], common: dict, rounds: int, steps
 
 
 def _work(case: Case, common: dict) -> list[float]:
-    """The count in a process for itself: a GPU's recurrent networks are operations that cannot be counted."""
+    """The count in another process on the CPU: the recurrent kernels of a GPU cannot be counted."""
     with Worker(Job(dataclasses.asdict(case), "reference", **{**common, "device": "cpu"})) as worker:
         return worker.ask(do="work")["coefficients"]
 
@@ -275,14 +301,13 @@ def _operations(case: Case, coefficients: Sequence[float]) -> float:
     return sum(a + b * n + c * n**2 for n in case.turns) / sum(case.turns) if case.turns else a
 
 
-def _judge(case: Case, rows: list[dict[str, Any]], product: dict[str, float], operations: float | None) -> None:
-    """Add to a case's rows how much of the machine they use, and whether they are what they should be."""
+def _judge(case: Case, rows: list[dict[str, Any]], product: dict[str, float], operations: float) -> None:
+    """Add to the rows of a case the share of the machine's rate, the aims, and whether they were met."""
     for row in rows:
         kind = "bfloat16" if row["path"] == "bfloat16" else "float32"
-        if operations is not None:
-            rate = operations / (row["ms_per_utterance"] / 1e3)
-            row |= {"operations": operations, "gflops": rate / 1e9, "share": rate / product[kind]}
-        row |= {"faster": case.faster, "memory": case.memory}
+        rate = operations / (row["ms_per_utterance"] / 1e3)
+        row |= {"operations": operations, "gflops": rate / 1e9, "share": rate / product[kind],
+                "faster": case.faster, "memory": case.memory}
         if row["path"] != "reference" and "ratio" in row:
             row["fast_enough"] = None if case.faster is None else row["ratio"] >= case.faster
             row["small_enough"] = None if case.memory is None else row["memory_ratio"] <= case.memory

@@ -1,6 +1,6 @@
-"""One path of one case in a process of its own, so that its peak memory is its own.
+"""One path of one case in a process of its own, whose peak of memory belongs to this path alone.
 
-It reads requests from its standard input and answers on its standard output, one JSON object a line:
+The process reads requests from its standard input and writes answers to its standard output, one JSON object a line:
 
     {"case": ..., "path": ..., ...}     once, a `Job`           {"ready": true, "threads": 2, ...}
     {"do": "round", "seed": 1, ...}     trains through a round  {"seconds": 3.1, "utterances": 760, "steps": 7}
@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 from erclab import models
-from erclab.bench import corpora
+from erclab.bench import corpora, naive
 from erclab.bench.cases import Case
 from erclab.core import settings
 from erclab.corpora.views import View
@@ -38,8 +38,8 @@ from erclab.training.optimisers import optimiser_for
 from erclab.training.recipes import Recipe
 from erclab.training.together import Together
 
-SIDE = 2048  # of the matrices whose product says how fast the machine is
-COUNTED = (4, 8, 16)  # turns of the dialogues whose operations say those of all
+SIDE = 2048  # of the matrices whose product measures the speed of the machine
+COUNTED = (4, 8, 16)  # turns of the dialogues whose operations are counted; other lengths follow from them
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,6 @@ class Job:
     Attributes:
         case: a `Case` as a dictionary.
         path: "reference" or "erclab".
-        naive: the folder of the naive path's package.
         precision: of erclab's path.
         threads: 0 for what PyTorch takes.
         device: as `choose_device` understands it.
@@ -57,15 +56,14 @@ class Job:
 
     case: dict
     path: str
-    naive: str = ""
     precision: str = "float32"
     threads: int = 0
     device: str = "auto"
 
 
 class Clock:
-    """What passes inside its `with`s, in all: seconds, and seconds of this process on all cores together. The latter
-    depend less on what else the machine does, if only one thread works: others that wait for it count as well."""
+    """The time spent inside its `with` blocks: seconds, and processor seconds of this process on all cores together.
+    Processor seconds depend less on other load. They are useful with one thread: threads that wait are counted, too."""
 
     def __init__(self, device: torch.device):
         self.device, self.seconds, self.cpu_seconds = device, 0.0, 0.0
@@ -97,7 +95,7 @@ class Bench:
         self.recipe = Recipe(batch_size=self.case.batch_size, **self.case.recipe, **precision)
         torch.manual_seed(0)
         if self.reference:
-            self.model = naive(job.naive).build(self.case.model, self.config).to(self.device)
+            self.model = naive.build(self.case.model, self.config).to(self.device)
             self.optimiser = torch.optim.Adam((p for p in self.model.parameters() if p.requires_grad),
                                               lr=self.recipe.learning_rate, weight_decay=self.recipe.weight_decay)
         else:
@@ -106,8 +104,8 @@ class Bench:
             self.optimiser = optimiser_for(self.model, self.recipe) if len(self.models) == 1 else None
 
     def round(self, seed: int, count: int) -> dict[str, Any]:
-        """Train once through `count` dialogues or utterances, the same for all paths of a seed, after a step that does
-        not count: while others have their turn, a system may page out what lies idle here, such as a library's code."""
+        """Train once through `count` dialogues or utterances, the same for all paths of a seed. A step before is not
+        measured: while another process works, the system may page out memory of this one, such as a library's code."""
         self._train(1, min(count, self.case.batch_size))
         return self._train(seed, count)
 
@@ -135,7 +133,7 @@ class Bench:
         return self.together
 
     def _authors_epoch(self, view: View, rng: np.random.Generator, clock: Clock) -> None:
-        """Their loop over random batches, each padded to its longest; what their loader does is no part of the time."""
+        """The authors' loop over random batches, each padded to its longest. Their loader is not timed."""
         self.model.train()
         for batch in random_batches(view, self.case.batch_size, rng):
             inputs = self.model.prepare(batch)
@@ -146,25 +144,25 @@ class Bench:
                 if self.recipe.clip is not None:
                     nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
                 self.optimiser.step()
-                loss.item()  # they sum it in Python
+                loss.item()  # the authors sum the losses in Python
                 del loss
 
     def memory(self) -> int:
-        """The most bytes that were in use: of this process, or what its tensors had on a GPU."""
+        """The peak of memory in bytes: of this process, or of its tensors on a GPU."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device)
         return peak()
 
     def floor(self) -> int:
-        """What nobody who trains this model with Adam in float32 needs less than: Python, weights and moments."""
+        """The least memory in bytes for training this model with Adam in float32: Python, weights and moments."""
         sizes = [(p.numel() * p.element_size(), p.requires_grad) for p in self.model.parameters()]
         weights = sum(size + 2 * size * trained for size, trained in sizes)
         return weights if self.device.type == "cuda" else self.idle + weights
 
     def work(self) -> list[float]:
-        """Floating-point operations of forward and backward of the **reference** without padding, as [a, b, c]: a
-        dialogue of T turns takes a + b T + c T^2 (but a few less below three turns, where recurrent states are still
-        constants); an utterance of a model of sequences takes a."""
+        """Floating-point operations of the **reference**, forward and backward, without padding, as [a, b, c]: a
+        dialogue of T turns takes a + b T + c T^2 (a few less below three turns, where recurrent states are constants);
+        an utterance of a model of sequences takes a."""
         if self.case.frames:
             return [self._count(corpora.view(self.case, self.config, 1, 0)), 0.0, 0.0]
         counted = [self._count(corpora.view(replace(self.case, turns=(n,)), self.config, 1, 0)) for n in COUNTED]
@@ -177,24 +175,15 @@ class Bench:
         return float(found)
 
 
-def naive(folder: str):
-    """The package of the naive path."""
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    import naive as package
-
-    return package
-
-
 def random_batches(view: View, batch_size: int, rng: np.random.Generator) -> Iterator:
-    """Shuffled, and nothing else."""
+    """Batches in random order, not sorted by length."""
     order = rng.permutation(len(view))
     return (view.batch(order[i : i + batch_size]) for i in range(0, len(order), batch_size))
 
 
 def peak() -> int:
-    """The most bytes that this process had in memory. Linux keeps a child's `ru_maxrss` from its parent's, before it
-    was another program; so where there is /proc, that is asked."""
+    """The peak of this process's memory in bytes. On Linux a child starts with the `ru_maxrss` of its parent, so /proc
+    is read where it exists."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
@@ -220,11 +209,11 @@ def product(device: torch.device, seconds: float = 1.0) -> dict[str, float]:
 
 def main() -> int:
     """Answer until the input ends."""
-    say, sys.stdout = sys.stdout, sys.stderr  # what a library prints must not look like an answer
+    answers, sys.stdout = sys.stdout, sys.stderr  # text that a library prints must not look like an answer
 
     def answer(**values) -> None:
-        say.write(json.dumps(values) + "\n")
-        say.flush()
+        answers.write(json.dumps(values) + "\n")
+        answers.flush()
 
     job = settings.from_dict(Job, json.loads(sys.stdin.readline()))
     if job.threads:

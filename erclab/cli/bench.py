@@ -18,7 +18,7 @@ def add(commands) -> None:
     bench.add_argument("--precision", nargs="+", default=["float32", "bfloat16"], metavar="P",
                        help="float32, bfloat16 or both (default)")
     bench.add_argument("--reference", action=argparse.BooleanOptionalAction, default=True,
-                       help="measure the naive path as well; it is in the tests of a checkout")
+                       help="measure the naive path as well (default)")
     bench.add_argument("--growth", action="store_true", help="also at several lengths and batch sizes, as a figure")
     bench.add_argument("--rounds", type=int, default=3, metavar="N",
                        help="rounds that count, after one that does not (default: %(default)s)")

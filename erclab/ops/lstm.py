@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from erclab.ops import private
 from erclab.ops.dropout import dropout
 from erclab.ops.linear import low_precision
 from erclab.ops.masks import last_step
@@ -49,7 +50,7 @@ class LSTM(nn.LSTM):
             direction after the last step and of the backward direction after the first, 0 for a sequence without
             steps. H counts both directions.
         """
-        if x.device.type == "cpu" and low_precision("cpu") and not bfloat16_instructions():
+        if x.device.type == "cpu" and low_precision("cpu") and not private.bfloat16_instructions():
             with torch.autocast("cpu", enabled=False):
                 return self.forward(x.to(self.weight_ih_l0.dtype), mask)
         if mask is None:
@@ -66,14 +67,6 @@ class LSTM(nn.LSTM):
         """(B, L, D), (B, L) -> (B, L, H). A sequence without steps is read as if it had one."""
         packed = pack_padded_sequence(x, mask.sum(1).clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=x.shape[1])[0]
-
-
-def bfloat16_instructions() -> bool:
-    """Whether oneDNN has bfloat16 kernels for this processor; True if PyTorch does not say."""
-    try:
-        return torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    except (AttributeError, RuntimeError):  # a private operation, which other versions or builds may lack
-        return True
 
 
 def read_blocks(lstm: nn.LSTM, x: Tensor, mask: Tensor, block_cost: float = BLOCK_COST) -> Tensor:

@@ -1,11 +1,11 @@
 """erclab's models equal the naive ones in outputs, losses and gradients: the same numbers for less work."""
 
-import naive
 import pytest
 import torch
 from random_batches import random_dialogues, random_sequences, shake
 
 from erclab import models
+from erclab.bench import naive
 from erclab.corpora.vocabulary import MODALITIES
 
 # Sizes differ from one another, so that no axis can stand for another.

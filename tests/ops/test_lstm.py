@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from erclab.ops import lstm as kernel
+from erclab.ops import private
 from erclab.ops.dropout import keyed
 from erclab.ops.lstm import LSTM, blocks, cut, read_blocks
 
@@ -93,8 +93,8 @@ def test_bfloat16_where_the_processor_lacks_its_instructions(monkeypatch, native
     """There the LSTM runs in float32: exactly what it gives without autocast, gradients included."""
     (x, mask), lstm = given(), lstm_of(2).float()
     if not native:
-        monkeypatch.setattr(kernel, "bfloat16_instructions", lambda: False)
-    elif not kernel.bfloat16_instructions():
+        monkeypatch.setattr(private, "_bfloat16_supported", lambda: False)
+    elif not private.bfloat16_instructions():
         pytest.skip("this processor has no bfloat16 instructions")
     x, results = x.float(), []
     for low in (False, True):

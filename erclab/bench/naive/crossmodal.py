@@ -39,7 +39,7 @@ class Transformer(nn.Module):
         return self.norm(x)
 
     def embed(self, x):
-        """Their table is looked up by position; position 0 is padding, told by a first channel of 0."""
+        """Add a table of positions. Position 0 is padding: a step whose first channel is 0."""
         L = len(x)
         if len(self.table) <= L:
             self.table = positions(L + 1, self.width)
@@ -74,9 +74,9 @@ class Layer(nn.Module):
 
 
 class Attention(nn.Module):
-    """All heads as one batch of matrices; the weights' mean over heads is made every time and read by nobody.
+    """All heads as one batch of matrices; the weights' mean over heads is computed every time and never used.
 
-    Their softmax is always float32. Here it is of the type of the rest, which tests make float64."""
+    The authors' softmax is always float32. This one has the type of its input, so that tests can use float64."""
 
     def __init__(self, width, heads, dropout):
         super().__init__()

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from naive import losses
-from naive.matching import Match
+from erclab.bench.naive import losses
+from erclab.bench.naive.matching import Match
 
 
 class Inputs(NamedTuple):

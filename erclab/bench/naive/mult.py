@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from naive import losses
-from naive.crossmodal import Transformer, left_padded
+from erclab.bench.naive import losses
+from erclab.bench.naive.crossmodal import Transformer, left_padded
 
 
 class Inputs(NamedTuple):
@@ -24,7 +24,7 @@ class Outputs(NamedTuple):
 
 
 class Naive(nn.Module):
-    """Six crossmodal transformers, then three over what they gave; every step of all of them."""
+    """Six crossmodal transformers, then three over their outputs. All steps are encoded."""
 
     def __init__(self, config):
         super().__init__()

@@ -4,13 +4,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from naive import losses
-from naive.crossmodal import Transformer, left_padded
-from naive.mult import Inputs, Outputs
+from erclab.bench.naive import losses
+from erclab.bench.naive.crossmodal import Transformer, left_padded
+from erclab.bench.naive.mult import Inputs, Outputs
 
 
 class Naive(nn.Module):
-    """Audio and visual encoders, fused into the text, which is encoded in turn; every step of all of them."""
+    """Encoders of audio and visual, fused into the text, which has an encoder after that. All steps are encoded."""
 
     def __init__(self, config):
         super().__init__()
@@ -59,7 +59,8 @@ class Convolution(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """Two bidirectional layers. They are told that the batch comes first and given the steps first: (L, B, D)."""
+    """Two bidirectional layers. The authors set `batch_first` and pass the steps first, (L, B, D): the recurrence runs
+    over the batch."""
 
     def __init__(self, width, hidden, dropout):
         super().__init__()

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from naive import losses
+from erclab.bench.naive import losses
 
 
 class Inputs(NamedTuple):
@@ -94,7 +94,7 @@ class Naive(nn.Module):
 
 
 class Encoder(nn.Module):
-    """One layer and what stands before it. The first normalisation is there and is not used."""
+    """One layer, after positions and speakers are added. The first normalisation exists and is not used."""
 
     def __init__(self, width, heads, dropout, turns):
         super().__init__()

@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-from naive import losses
-from naive.matching import Match
+from erclab.bench.naive import losses
+from erclab.bench.naive.matching import Match
 
 
 class Inputs(NamedTuple):
@@ -86,7 +86,7 @@ class Direction(nn.Module):
         return emotions
 
     def turn(self, u, who, past, party, e):
-        """(B, D), (B, S), (t, B, D_g) or nothing, (B, S, D_p), (B, D_e) -> the new states. GRU_P runs for everybody."""
+        """(B, D), (B, S), (t, B, D_g) or nothing, (B, S, D_p), (B, D_e) -> new states. GRU_P runs for all speakers."""
         B, S = who.shape
         index = torch.argmax(who, dim=1)
         before = past[-1] if len(past) else u.new_zeros(B, self.G)
