@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="erclab", description=erclab.__doc__, epilog=EPILOG)
+    parser = argparse.ArgumentParser(prog="erclab", description=erclab.__doc__.splitlines()[0], epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"erclab {erclab.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in GROUPS:

@@ -9,7 +9,8 @@ build a `Corpus`, which refuses what does not make sense, so that nothing after 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import html
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -62,7 +63,7 @@ class Dialogue:
         return "\n".join([f"Dialogue {self.id} ({self.split}, {len(self)} turns)", *lines])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Corpus:
     """Conversations with their labels and features. Validated when made; treat it as read-only.
 
@@ -101,6 +102,36 @@ class Corpus:
     def __len__(self) -> int:
         """The number of utterances."""
         return len(self.table)
+
+    def __repr__(self) -> str:
+        """A card of at most ten lines: splits, labels, modalities, and what is missing."""
+        return "\n".join([self._heading(), *(f"  {key + ':':<12}{value}" for key, value in self._facts().items())])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th style='text-align:left'>{key}</th><td style='text-align:left'>{html.escape(value)}"
+                       "</td></tr>" for key, value in self._facts().items())
+        return f"<b>{html.escape(self._heading())}</b><table>{rows}</table>"
+
+    def _heading(self) -> str:
+        return f"{self.name}: {len(self):,} utterances in {len(self.starts) - 1:,} dialogues"
+
+    def _facts(self) -> dict[str, str]:
+        """The lines of the card."""
+        rows = {s: self.rows(s) for s in SPLITS}
+        share = self.counts().sum() / max(int(self.labelled.sum()), 1)
+        facts = {"splits": ", ".join(f"{s} {len(r):,} ({(self.dialogue_splits == s).sum():,})"
+                                     for s, r in rows.items()) + " utterances (dialogues)",
+                 "labels": _listed([f"{name} {100 * part:.0f} %" for name, part in share.items()]) or "none",
+                 "tasks": ", ".join(self.tasks) or "none",
+                 "vectors": ", ".join(f"{m} {d}" for m, d in self.dims.items()) or "none",
+                 "sequences": ", ".join(f"{m} {d}" for m, d in self.frame_dims.items()) or "none",
+                 "speakers": _listed(self.roles) or f"at most {self.speaker_count} in a dialogue, numbered in each"}
+        absent = {m: int((~self.has(m)).sum()) for m in MODALITIES if m in self.vectors or m in self.frames}
+        missing = [f"{m} of {n:,} utterances" for m, n in absent.items() if n]
+        if self.labels and not self.labelled.all():
+            missing.append(f"label of {(~self.labelled).sum():,}")
+        missing += [f"the {s} split" for s, r in rows.items() if not len(r)]
+        return facts | {"missing": ", ".join(missing) or "nothing", "source": self.source or self.name}
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -238,3 +269,8 @@ class Corpus:
             digest.update(task.encode())
             digest.update(np.ascontiguousarray(self.annotations[task], dtype="<f4"))
         return digest.hexdigest()
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join([*names[:most], *([f"and {len(names) - most} more"] if len(names) > most else [])])

@@ -53,13 +53,22 @@ class Picture:
         return f"<figure {self.name}>"
 
 
-def save(figure: Figure, name: str, corpus: str) -> Picture:
-    """Store as `<figures>/<name>_<corpus>.png`, name = NN_what. The same figure gives the same bytes.
+class Drawing(Figure):
+    """A figure that a notebook shows with the pixels that `save` stores, without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        return png(self)
+
+
+def save(figure: Figure, name: str, corpus: str = "") -> Picture:
+    """Store as `<figures>/<name>_<corpus>.png`, name = NN_what; without a corpus as `<figures>/<name>.png`.
+
+    The same figure gives the same bytes.
 
     Raises:
         ErclabError: the folder cannot be written.
     """
-    path, content = paths.figures_dir() / f"{name}_{corpus}.png", png(figure)
+    path, content = paths.figures_dir() / f"{'_'.join(filter(None, (name, corpus)))}.png", png(figure)
     try:
         write_atomically(path, content)
     except OSError as error:
@@ -78,9 +87,9 @@ def png(figure: Figure) -> bytes:
 def figure(rows: int = 1, columns: int = 1, **options) -> tuple[Figure, np.ndarray]:
     """A figure in our style and its axes as a 2-D array.
 
-    It is no pyplot figure: nothing keeps it alive, no window opens, and a notebook shows it once, through `save`.
+    It is no pyplot figure: nothing keeps it alive, no window opens, and a notebook shows it where a cell ends with it.
     """
-    made = Figure(**options)
+    made = Drawing(**options)
     return made, made.subplots(rows, columns, squeeze=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import safetensors.torch
 import torch
 
 from erclab import models
+from erclab.core import metrics
 from erclab.core.errors import RunError, UsageError, unknown
 from erclab.training.loop import PROTOCOLS
 
@@ -21,7 +23,7 @@ SCHEMA = 2
 READABLE = (1, SCHEMA)  # 1: the protocol was a part of the run, which knew the published score only if asked for it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Record:
     """A finished run, as read back from its JSON.
 
@@ -33,6 +35,29 @@ class Record:
     data: dict[str, Any]
     path: Path
     protocol: str = "sound"
+
+    def __repr__(self) -> str:
+        """A card of at most ten lines: model, corpus, scores by both protocols, size, id."""
+        return "\n".join([self._heading(), *(f"  {key + ':':<16}{value}" for key, value in self._facts().items())])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th style='text-align:left'>{key}</th><td style='text-align:left'>{html.escape(value)}"
+                       "</td></tr>" for key, value in self._facts().items())
+        return f"<b>{html.escape(self._heading())}</b><table>{rows}</table>"
+
+    def _heading(self) -> str:
+        return f"{self.title} on {self.spec['corpus']}, {'+'.join(self.spec['modalities'])}, seed {self.spec['seed']}"
+
+    def _facts(self) -> dict[str, str]:
+        """The lines of the card: scores on the test split, of a fit (which has no epochs) once."""
+        facts, names = {"task": self.task}, {"sound": "valid-selected", "published": "test-selected"}
+        for protocol, found in self.data["protocols"].items():
+            scores = [f"{metric.replace('_', ' ')} "
+                      + (f"{value:.3f}" if metric in metrics.PLAIN else f"{100 * value:.1f}")
+                      for metric, value in found["test"].items() if value is not None]
+            at = f"epoch {found['epoch']}: " if found["epoch"] else ""
+            facts[names[protocol]] = at + ", ".join(scores)
+        return facts | {"parameters": f"{self.data['parameters']['all']:,}", "id": self.id}
 
     @property
     def id(self) -> str:

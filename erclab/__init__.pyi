@@ -1,0 +1,23 @@
+# What `erclab/__init__.py` offers, for editors and type checkers, which do not run its `__getattr__`.
+from erclab.core.batches import DialogueBatch as DialogueBatch
+from erclab.core.batches import SequenceBatch as SequenceBatch
+from erclab.core.errors import ErclabError as ErclabError
+from erclab.face.comparison import Comparison as Comparison
+from erclab.face.corpora import list_corpora as list_corpora
+from erclab.face.corpora import load as load
+from erclab.face.corpora import oracle as oracle
+from erclab.face.exhibits import exhibit as exhibit
+from erclab.face.exhibits import list_exhibits as list_exhibits
+from erclab.face.exhibits import save as save
+from erclab.face.models import check_model as check_model
+from erclab.face.models import list_models as list_models
+from erclab.face.prediction import predict as predict
+from erclab.face.runs import Run as Run
+from erclab.face.runs import Runs as Runs
+from erclab.face.training import compare as compare
+from erclab.face.training import run as run
+from erclab.models.interface import Model as Model
+from erclab.models.interface import Output as Output
+from erclab.training.recipes import Recipe as Recipe
+
+__version__: str

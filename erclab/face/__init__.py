@@ -1,0 +1,12 @@
+"""The functions of `import erclab as erc`: what a notebook needs, under one name.
+
+    corpora      load, list_corpora, oracle
+    models       list_models, check_model
+    training     run, compare
+    runs         what `run` returns: Run, Runs
+    comparison   what `compare` returns: Comparison
+    prediction   predict
+    exhibits     exhibit, list_exhibits, save
+
+Each function is a thin layer over a room of the package. No room imports the face.
+"""

@@ -1,0 +1,62 @@
+"""Corpora: `erc.load`, `erc.list_corpora`, `erc.oracle`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from erclab import corpora
+from erclab.core.errors import UsageError
+from erclab.corpora import CORPORA, Corpus, simulated
+from erclab.exhibits import ceilings
+
+
+def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", text_as: str = "vectors",
+         device: str = "cpu", labelled: bool = True) -> Corpus:
+    """Load a corpus by its name. Its `repr` is a card of at most ten lines.
+
+    Args:
+        name: a name of `erc.list_corpora()`, such as "simulated" or "meld".
+        data: the folder of a corpus that is not embedded.
+        text_encoder: the encoder of a corpus that has words and no text vectors: "minilm", a Hugging Face name or a
+            folder. The vectors are computed once and cached.
+        text_as: "vectors", or "tokens" for models of sequences: the text is then one vector per token.
+        device: the device of the encoder.
+        labelled: leave out utterances without an emotion label, as the feature files of the field do.
+
+    Raises:
+        UsageError: an unknown name, a folder where none is needed, or no folder where one is needed.
+        CorpusError: the data are missing or malformed.
+        FeatureError: the text cannot be encoded.
+    """
+    return corpora.load(name, data or None, text_encoder=text_encoder, text_as=text_as, device=device,
+                        labelled=labelled)
+
+
+def list_corpora() -> pd.DataFrame:
+    """The corpora: index `name`, columns `title`, `needs` (files), `obtain` and `licence`."""
+    return pd.DataFrame([{"name": c.name, "title": c.title, "needs": ", ".join(c.files) or "nothing",
+                          "obtain": c.obtain, "licence": c.licence} for c in CORPORA.values()]).set_index("name")
+
+
+def oracle(corpus: Corpus, *, split: str = "test", modalities: Iterable[Sequence[str]] | None = None) -> pd.DataFrame:
+    """The scores of the Bayes-optimal oracle of a simulated corpus: no model can be more accurate in expectation.
+
+    Args:
+        split: train, valid or test.
+        modalities: the subsets that the oracle sees, such as `[("text",), ("text", "audio")]`; all subsets by default.
+
+    Returns:
+        One row per subset of modalities and context, with accuracy, weighted F1 and macro F1 in percent, and the
+        absolute error and correlation of the sentiment.
+
+    Raises:
+        UsageError: the corpus is not simulated, so that its oracle is not known.
+    """
+    world = simulated.world_behind(corpus)
+    if world is None:
+        raise UsageError(f"the oracle of {corpus.name} is not known", remedy="Take a simulated corpus.")
+    subsets = list(ceilings.SUBSETS if modalities is None else map(tuple, modalities))
+    return ceilings.table(corpus, world, split, subsets)

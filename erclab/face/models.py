@@ -1,0 +1,42 @@
+"""Models: `erc.list_models`, `erc.check_model`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from erclab import contracts as checks
+from erclab.models import MODELS
+
+
+def list_models() -> pd.DataFrame:
+    """The models: index `name`, columns `title`, `family`, `kind` ("trained" or "fitted"), `view`, `tasks`, `paper`."""
+    return pd.DataFrame([{"name": m.name, "title": m.title, "family": m.family, "kind": m.kind, "view": m.view,
+                          "tasks": ", ".join(m.tasks), "paper": m.paper} for m in MODELS.values()]).set_index("name")
+
+
+def check_model(model: str, contracts: Sequence[str] | None = None, *, progress: bool = True) -> pd.DataFrame:
+    """Hold a model to the contracts that every model of padded batches must keep.
+
+    Args:
+        model: a name of `erc.list_models()`.
+        contracts: only these; by default all but those that train whole runs.
+        progress: show a bar.
+
+    Returns:
+        One row per variant and contract: `status` ("ok", "breaks (quirk)" where the authors' code breaks it, "FAILS",
+        or "–" where the contract does not apply) and `found`, what the check found. The row shows the worst of the
+        subsets of modalities.
+
+    Raises:
+        UsageError: there is no such model or contract, or the model reads no batches.
+    """
+    order = (checks.NOT_APPLICABLE, checks.KEPT, checks.BREAKS, checks.FAILS)
+    rows: dict[tuple[str, str], checks.Result] = {}
+    for result in checks.verify([model], contracts, progress=progress):
+        key = (result.case.row.variant, result.contract)
+        if key not in rows or order.index(result.status) > order.index(rows[key].status):
+            rows[key] = result
+    return pd.DataFrame([{"variant": variant, "contract": contract, "status": r.status, "found": r.says}
+                         for (variant, contract), r in rows.items()]).set_index(["variant", "contract"])

@@ -1,0 +1,87 @@
+"""Tables and figures of `Runs` and `Comparison`: title -> runs of one task and one corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from erclab import published as papers
+from erclab.analysis import statistics
+from erclab.core import metrics
+from erclab.core.errors import UsageError
+from erclab.corpora import Corpus
+from erclab.exhibits import ceilings, scores
+from erclab.runs import Record
+
+Groups = Mapping[str, Sequence[Record]]
+OF_THE_ORACLE = ("accuracy", "weighted_f1", "macro_f1")  # the scores that `ceilings.limits` knows
+
+
+def table(groups: Groups, split: str = "test") -> pd.DataFrame:
+    """One row per group: mean ± deviation of each headline score as text, and the number of runs."""
+    return scores.table(groups, split)
+
+
+def cells(records: Sequence[Record]) -> dict[str, str]:
+    """Headline score -> mean ± deviation over the records on the test split, as text."""
+    return {scores.TITLES[name]: _text(records, name) for name in metrics.HEADLINES[records[0].task]}
+
+
+def frame(records: Sequence[Record], split: str, protocol: str | None) -> pd.DataFrame:
+    """One row per run: index `seed`, the headline scores as numbers, `epoch` and `id`."""
+    names = metrics.HEADLINES[records[0].task]
+    return pd.DataFrame([{"seed": r.spec["seed"], **{n: r.scores(split, protocol)[n] for n in names},
+                          "epoch": r.epoch(protocol), "id": r.id} for r in records]).set_index("seed")
+
+
+def bars(groups: Groups, corpus: Corpus, metric: str | None, *, ceiling: bool, published: bool, title: str | None
+         ) -> Figure:
+    """One bar per group; see `Comparison.bars`.
+
+    Raises:
+        UsageError: the runs have no such score.
+    """
+    first = next(iter(groups.values()))[0]
+    metric = metric or statistics.SHOWN[first.task]
+    if metric not in first.scores():
+        raise UsageError(f"the runs have no score '{metric}'", remedy=f"They have {', '.join(first.scores())}.")
+    lines: dict[str, float] = {}
+    if ceiling and metric in OF_THE_ORACLE:
+        lines |= ceilings.limits(corpus, scores.TITLES[metric])
+    if published:
+        family = first.spec["corpus"].split("-")[0]
+        for name in dict.fromkeys(records[0].spec["model"] for records in groups.values()):
+            lines |= papers.reference(name, family, metric) if name in papers.papers() else {}
+    return scores.bars(groups, metric, title=_title(groups, metric, corpus) if title is None else title,
+                       reference=lines)
+
+
+def curves(groups: Groups, title: str) -> Figure:
+    """Loss and validation score by epoch; see `Comparison.curves`.
+
+    Raises:
+        UsageError: all groups are fitted.
+    """
+    trained = {name: records for name, records in groups.items() if records[0].epoch() > 0}
+    if not trained:
+        raise UsageError(f"{', '.join(groups)}: fitted, without epochs", remedy="Take a model that is trained.")
+    return scores.learning(trained, title=title)
+
+
+def confusion(groups: Groups) -> Figure:
+    """One confusion matrix per group."""
+    return scores.confusions(groups)
+
+
+def _title(groups: Groups, metric: str, corpus: Corpus) -> str:
+    """The best group and its score."""
+    means = {name: float(np.mean(statistics.values(records, metric))) for name, records in groups.items()}
+    best = (min if metric == "mae" else max)(means, key=means.__getitem__)
+    return f"{best}: {scores.TITLES.get(metric, metric)} {_text(groups[best], metric)} on {corpus.name}"
+
+
+def _text(records: Sequence[Record], metric: str) -> str:
+    return statistics.summarise(statistics.values(records, metric)).text(metric not in metrics.PLAIN)

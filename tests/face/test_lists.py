@@ -1,0 +1,66 @@
+"""Tables of what there is, the oracle, contracts and exhibits."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import erclab as erc
+from erclab.core.errors import RunError, UsageError
+from erclab.corpora import CORPORA, Corpus, simulated
+from erclab.corpora.simulated.oracle import posterior
+from erclab.exhibits import catalogue
+from erclab.models import MODELS
+
+
+def test_lists_are_tables_by_name():
+    assert list(erc.list_models().index) == list(MODELS) and erc.list_models().loc["sdt", "title"] == "SDT"
+    assert list(erc.list_corpora().index) == list(CORPORA)
+    assert erc.list_corpora().loc["simulated", "needs"] == "nothing"
+    assert list(erc.list_exhibits().index) == [e.id for e in catalogue.find()]
+    assert list(erc.list_exhibits().columns) == ["paper", "title", "needs"]
+
+
+def test_exhibits_have_a_state_on_a_corpus(tiny, tmp_path):
+    table = erc.list_exhibits(tiny, seeds=1, folder=tmp_path)
+    assert table.loc["S3", "state"] == "to train" and table.loc["D1", "state"] == "ready"
+
+
+def test_an_exhibit_is_built_or_says_what_is_missing(tiny, tmp_path):
+    assert isinstance(erc.exhibit("d1", tiny), pd.DataFrame)
+    with pytest.raises(RunError, match=r"needs 3 more run.*Give train=True"):
+        erc.exhibit("S4", tiny, seeds=1, folder=tmp_path)
+    with pytest.raises(UsageError, match="unknown exhibit"):
+        erc.exhibit("Z9", tiny)
+    trained = erc.exhibit("S4", tiny, seeds=1, train=True, folder=tmp_path, progress=False)
+    assert type(erc.exhibit("S4", tiny, seeds=1, folder=tmp_path)) is type(trained)
+
+
+def test_the_oracle_is_that_of_the_corpus(tiny):
+    table = erc.oracle(tiny, modalities=[("text",), ("text", "audio", "visual")])
+    world = simulated.world_behind(tiny)
+    guess = posterior(tiny, world, ("text",), "dialogue", split="test").emotion.argmax(1)
+    assert table.loc[("text", "whole dialogue"), "accuracy"] == pytest.approx(
+        100 * np.mean(guess == tiny.targets("test")))
+    assert len(table) == 6
+    with pytest.raises(UsageError, match="not known"):
+        erc.oracle(Corpus("mine", tiny.table, tiny.labels, tiny.vectors))
+
+
+def test_contracts_are_a_table():
+    table = erc.check_model("bc-lstm", ["padding_invariance", "causality"], progress=False)
+    assert table.loc[("paper", "padding_invariance"), "status"] == "ok"
+    assert table.loc[("official", "padding_invariance"), "status"] == "breaks (quirk)"
+    assert table.loc[("paper", "causality"), "status"] == "–"
+    with pytest.raises(UsageError, match="unknown model"):
+        erc.check_model("sdtt")
+
+
+def test_a_figure_is_saved_under_its_name(tmp_path, monkeypatch, tiny):
+    from erclab.figures import style
+
+    monkeypatch.setenv("ERCLAB_FIGURES", str(tmp_path))
+    figure, _ = style.figure()
+    assert erc.save(figure, "30_a").name == "30_a" and (tmp_path / "30_a.png").read_bytes() == figure._repr_png_()
+    erc.save(figure, "30_a", tiny)
+    erc.save(figure, "30_b", "meld")
+    assert {p.name for p in tmp_path.iterdir()} == {"30_a.png", "30_a_simulated-tiny.png", "30_b_meld.png"}

@@ -1,0 +1,159 @@
+"""`erc.predict`: the predictions of the run itself, read from a table; and what it refuses."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import erclab as erc
+from erclab import runs as engine
+from erclab.core.errors import RunError, UsageError
+from erclab.features import text
+
+QUICK = {"epochs": 1, "hidden": 16, "heads": 2}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def sdt(tiny, folder):
+    return erc.run("sdt", tiny, folder=folder, progress=False, **QUICK)[0]
+
+
+@pytest.fixture(scope="module")
+def test_part(tiny):
+    """The test split as a user would give it."""
+    rows = tiny.rows("test")
+    return tiny.table.loc[rows, ["dialogue", "speaker", "text"]], {m: x[rows] for m, x in tiny.vectors.items()}
+
+
+@pytest.mark.parametrize("task", ["emotion", "sentiment", "dimensional", "emotion4"])
+def test_the_test_split_gets_the_predictions_of_the_record(task, tiny, folder, test_part):
+    run = erc.run("sdt", tiny, task=task, folder=folder, progress=False, **QUICK)[0]
+    table, vectors = test_part
+    found, stored = erc.predict(run, table, vectors=vectors), run.predictions("test")
+    assert list(found["text"]) == list(table["text"]) and list(found["dialogue"]) == list(table["dialogue"])
+    assert list(found["turn"][:3]) == [0, 1, 2]
+    if task == "emotion":
+        np.testing.assert_allclose(found[list(tiny.labels)], np.exp(stored), atol=1e-6)
+        assert list(found["label"]) == [tiny.labels[i] for i in stored.argmax(1)]
+    elif task == "emotion4":
+        np.testing.assert_allclose(found[["neutral", "happy", "sad", "angry"]], np.exp(stored[:, 1::2]), atol=1e-6)
+    else:
+        np.testing.assert_allclose(found.iloc[:, 4:], stored, atol=1e-6)
+        assert list(found.columns[4:]) == {"sentiment": ["sentiment"], "dimensional": [
+            "valence", "arousal", "expectancy", "power"]}[task]
+
+
+def test_a_model_of_sequences_reads_one_array_per_utterance(tiny, folder, test_part):
+    run = erc.run("ef-lstm", tiny, folder=folder, progress=False, epochs=1, hidden=8)[0]
+    frames = {m: [f[i] for i in tiny.rows("test")] for m, f in tiny.frames.items()}
+    found = erc.predict(run, test_part[0], vectors=frames)
+    np.testing.assert_allclose(found[list(tiny.labels)], np.exp(run.predictions("test")), atol=1e-6)
+    with pytest.raises(UsageError, match="Give 33 arrays of shape"):
+        erc.predict(run, test_part[0], vectors=test_part[1])
+
+
+def test_files_are_read_as_tables_are(sdt, test_part, tmp_path):
+    table, vectors = test_part
+    table.to_csv(tmp_path / "mine.csv", index=False)
+    expected = erc.predict(sdt, table, vectors=vectors)
+    pd.testing.assert_frame_equal(erc.predict(sdt, str(tmp_path / "mine.csv"), vectors=vectors), expected)
+    pytest.importorskip("pyarrow")
+    table.to_parquet(tmp_path / "mine.parquet")
+    pd.testing.assert_frame_equal(erc.predict(sdt, tmp_path / "mine.parquet", vectors=vectors), expected)
+
+
+def test_one_conversation_needs_no_dialogue_column_and_the_order_is_that_of_the_rows(sdt, test_part, tiny):
+    table, vectors = test_part
+    n = int((table["dialogue"] == table["dialogue"].iloc[0]).sum())
+    found = erc.predict(sdt, table.iloc[:n].drop(columns="dialogue"), vectors={m: x[:n] for m, x in vectors.items()})
+    assert list(found["turn"]) == list(range(n)) and set(found["dialogue"]) == {"1"}
+    np.testing.assert_allclose(found[list(tiny.labels)], np.exp(sdt.predictions("test")[:n]), atol=1e-6)
+
+
+def test_features_are_standardised_by_the_training_split_of_the_corpus(sdt, test_part, tiny):
+    """Not by the conversations themselves: a part of them gets the same predictions."""
+    table, vectors = test_part
+    last = (table["dialogue"] == table["dialogue"].iloc[-1]).to_numpy()
+    part = erc.predict(sdt, table[last], vectors={m: x[last] for m, x in vectors.items()})
+    np.testing.assert_allclose(part[list(tiny.labels)], np.exp(sdt.predictions("test")[last]), atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def encoded(tiny, tiny_source):
+    """The tiny corpus with text vectors of an encoder."""
+    vectors = text.encode(list(tiny.table["text"]), tiny_source, progress=False)
+    return dataclasses.replace(tiny.with_vectors("text", vectors, text.encoder_identity(tiny_source)), frames={})
+
+
+def test_the_text_is_encoded_where_the_encoder_is_known(encoded, tiny_source, folder, test_part, monkeypatch, tmp_path):
+    monkeypatch.setenv("ERCLAB_CACHE", str(tmp_path))
+    run = erc.run("sdt", encoded, modalities=["text"], folder=folder, progress=False, **QUICK)[0]
+    found = erc.predict(run, test_part[0], text_encoder=tiny_source)
+    np.testing.assert_allclose(found[list(encoded.labels)], np.exp(run.predictions("test")), atol=1e-5)
+    with pytest.raises(UsageError, match="text_encoder=FOLDER"):
+        erc.predict(run, test_part[0])
+    with pytest.raises(UsageError, match="is not the one that made the text vectors"):
+        erc.predict(run, test_part[0], text_encoder="minilm")
+
+
+def test_words_are_read_by_a_model_that_reads_words(tiny, tiny_source, folder, test_part):
+    run = erc.run("dialoguetrm", tiny, words=tiny_source, modalities=["text"], bert=None, folder=folder,
+                  progress=False, epochs=1)[0]
+    found = erc.predict(run, test_part[0])
+    np.testing.assert_allclose(found[list(tiny.labels)], np.exp(run.predictions("test")), atol=1e-5)
+
+
+def refused(run, table, match, **options):
+    with pytest.raises(UsageError, match=match) as caught:
+        erc.predict(run, table, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_the_run_cannot_read_is_one_line(sdt, test_part, tmp_path, tiny):
+    table, vectors = test_part
+    refused(sdt, table, "what made those of simulated-tiny is not known. Give vectors")
+    refused(sdt, table, "no vectors of audio, visual are given", vectors={"text": vectors["text"]})
+    refused(sdt, table, r"audio have the shape \(33, 3\). Give an array of shape \(33, 18\)",
+            vectors={**vectors, "audio": vectors["audio"][:, :3]})
+    refused(sdt, table, r"audio have the shape \(5, 18\)", vectors={**vectors, "audio": vectors["audio"][:5]})
+    refused(sdt, table, "audio are not arrays of numbers", vectors={**vectors, "audio": ["a"] * 33})
+    refused(sdt, table, "audio feature 0 is nan", vectors={**vectors, "audio": np.full_like(vectors["audio"], np.nan)})
+    refused(sdt, table, "vectors of smell are given, and the run reads text, audio", vectors={"smell": vectors["text"]})
+    refused(sdt, table.drop(columns="speaker"), "the column speaker is missing. It has dialogue, text", vectors=vectors)
+    refused(sdt, table[["dialogue"]], "the column speaker is missing", vectors=vectors)
+    refused(sdt, table[:0], "there is no utterance", vectors=vectors)
+    refused(sdt, table.assign(speaker=""), "speaker is empty", vectors=vectors)
+    refused(sdt, table.assign(dialogue=["x", "y"] * 16 + ["x"]), "not adjacent", vectors=vectors)
+    refused(sdt, 3, "conversations are a int")
+    refused(sdt, tmp_path / "gone.csv", "gone.csv: the file cannot be read")
+    (tmp_path / "mine.txt").write_text("x")
+    refused(sdt, tmp_path / "mine.txt", "'.txt' is no kind of file")
+    (tmp_path / "mine.csv").write_bytes(b"\xff\xfe\x00")
+    refused(sdt, tmp_path / "mine.csv", "the file cannot be read")
+
+
+def test_more_speakers_than_the_model_knows_are_refused(sdt, test_part):
+    table, vectors = test_part
+    assert sdt.spec["settings"]["speakers"] == 2
+    many = table.assign(speaker=[f"{i}" for i in range(33)])
+    refused(sdt, many, "speakers, the model tells 2 apart", vectors=vectors)
+
+
+def test_a_record_without_its_corpus_needs_it(sdt, test_part, tiny):
+    table, vectors = test_part
+    record = engine.load(sdt.path)
+    refused(record, table, r'corpus=erc.load\("simulated-tiny"\)', vectors=vectors)
+    refused(record, table, "trained on another corpus", vectors=vectors, corpus=tiny.select(tiny.rows("test")))
+    pd.testing.assert_frame_equal(erc.predict(record, table, vectors=vectors, corpus=tiny),
+                                  erc.predict(sdt, table, vectors=vectors))
+
+
+def test_a_fitted_baseline_keeps_no_weights(tiny, folder, test_part):
+    with pytest.raises(RunError, match="keeps no weights"):
+        erc.predict(erc.run("linear", tiny, folder=folder)[0], test_part[0], vectors=test_part[1])
