@@ -185,10 +185,10 @@ def test_contracts_are_a_matrix_with_reasons(call):
 
 
 def test_a_broken_contract_is_status_1_and_a_quirk_is_not(call, monkeypatch):
-    from erclab.contracts import checks, rows
+    from erclab.contracts import ContractBroken, checks, rows
 
     def broken(case):
-        raise AssertionError("sample 0 changed the others")
+        raise ContractBroken("sample 0 changed the others")
     monkeypatch.setitem(checks.CONTRACTS, "causality", broken)
     arguments = ("contracts", "sdt", "--contract", "causality")
     status, out, _ = call(*arguments)
@@ -198,6 +198,17 @@ def test_a_broken_contract_is_status_1_and_a_quirk_is_not(call, monkeypatch):
     monkeypatch.setattr(rows, "ROWS", (quirk,))
     status, out, _ = call(*arguments)
     assert status == 0 and "breaks (quirk)" in out and out.count("the authors read the whole batch") == 1
+
+
+def test_a_mistake_in_a_check_is_status_1_and_not_a_broken_model(call, monkeypatch):
+    from erclab.contracts import checks
+
+    monkeypatch.setitem(checks.CONTRACTS, "causality", lambda case: case.no_such_thing)
+    status, out, _ = call("contracts", "sdt", "--contract", "causality")
+    assert status == 1 and " error" in out and "FAILS" not in out
+    assert "Mistakes in the checks themselves" in out and "AttributeError: " in out and "(test_cli.py, line " in out
+    status, out, _ = call("contracts", "sdt", "--contract", "causality", "--json")
+    assert status == 1 and {f["status"] for f in json.loads(out)["findings"]} == {"error"}
 
 
 def test_contracts_of_what_does_not_exist(call):

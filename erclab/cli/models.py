@@ -33,12 +33,12 @@ def _contracts(options) -> int:
     names = options.contract or (list(contracts.CONTRACTS) if options.all else None)
     results = contracts.verify(options.models or None, names, progress=not options.json)
     table = contracts.matrix(results=results)
-    failed = [r for r in results if r.status == contracts.FAILS]
+    failed = [r for r in results if r.status in (contracts.FAILS, contracts.ERROR)]
     if options.json:
         print(json.dumps({"matrix": table.to_dict("index"), "findings": [
             {"model": r.case.row.model, "variant": r.case.row.variant, "modalities": r.case.subset,
              "contract": r.contract, "status": r.status, "says": r.says, "reason": r.reason}
-            for r in results if r.status in (contracts.BREAKS, contracts.FAILS)]}))
+            for r in results if r.status in (contracts.BREAKS, contracts.FAILS, contracts.ERROR)]}))
         return 1 if failed else 0
     print(contracts.text(table))
     for title, lines in contracts.explained(results).items():

@@ -1,4 +1,4 @@
-"""What the contracts look at: results per sample, losses, gradients, and whether two are the same."""
+"""What the contracts compare: results per sample, losses and gradients; and whether two results are the same."""
 
 from __future__ import annotations
 
@@ -8,53 +8,92 @@ import torch
 from torch import Tensor
 
 from erclab.contracts.batches import Batch
+from erclab.contracts.broken import model_code, require
 from erclab.contracts.rows import Case
 from erclab.core.batches import DialogueBatch
+from erclab.models.interface import Output
+
+
+def build(case: Case, **options):
+    """`case.model(**options)`.
+
+    Raises:
+        ContractBroken: the model cannot be built.
+    """
+    with model_code():
+        return case.model(**options)
+
+
+def predict(model, batch: Batch, *, attention: bool = False) -> Output:
+    """One forward pass.
+
+    Raises:
+        ContractBroken: the model raises an exception, or `forward` returns something else than an `Output`.
+    """
+    with model_code():
+        output = model(batch, attention=True) if attention else model(batch)
+    require(isinstance(output, Output), f"forward returns {type(output).__name__}, not Output")
+    return output
 
 
 def outcome(model, batch: Batch) -> dict[str, Tensor]:
-    """Evaluation outputs that belong to a sample or a turn: name -> (*batch.shape, ...)."""
+    """Outputs in evaluation mode that belong to a sample or a turn: name -> (*batch.shape, ...)."""
     with torch.no_grad():
-        output = model.eval()(batch)
+        output = predict(model.eval(), batch)
     found = {"logits": output.logits, **output.aux}
     if isinstance(batch, DialogueBatch):
         return {name: x for name, x in found.items() if tuple(x.shape[:2]) == batch.shape}
-    # What has more axes than these may be per step, padded as the input is.
+    # A tensor with more axes may be per step, and then it is padded like the input.
     return {name: x for name, x in found.items() if x.shape[:1] == batch.shape and x.dim() <= 2}
 
 
 def close(ours: Tensor, theirs: Tensor, what: str, rtol: float = 1e-9, atol: float = 1e-9) -> None:
-    """AssertionError unless the two are the same up to rounding; a NaN is not the same as anything."""
-    assert ours.shape == theirs.shape, f"{what}: shape {tuple(ours.shape)}, not {tuple(theirs.shape)}"
+    """Two tensors are equal up to rounding. A NaN equals nothing.
+
+    Raises:
+        ContractBroken: the shapes or the values differ.
+    """
+    require(ours.shape == theirs.shape, f"{what}: shape {tuple(ours.shape)}, not {tuple(theirs.shape)}")
     gap = (ours - theirs).abs()
-    assert bool((gap <= atol + rtol * theirs.abs()).all()), f"{what}: off by {gap.max().item():.2g}"
+    if not (gap <= atol + rtol * theirs.abs()).all():
+        require(False, f"{what}: off by {gap.max().item():.2g}")
 
 
 def same_at(at: Tensor, ours: dict, theirs: dict, what: str) -> None:
-    """The outcomes agree at these samples or turns."""
-    assert ours.keys() == theirs.keys(), f"{what}: other outputs, {sorted(ours.keys() ^ theirs.keys())}"
+    """Two outcomes agree at these samples or turns.
+
+    Raises:
+        ContractBroken: the names, shapes or values differ.
+    """
+    require(ours.keys() == theirs.keys(), f"{what}: other outputs, {sorted(ours.keys() ^ theirs.keys())}")
     for name, x in theirs.items():
         close(ours[name][at], x[at], f"{what}, {name}")
 
 
 def backward(model, batch: Batch):
-    """One forward and one backward pass from empty gradients; the losses."""
+    """One forward and one backward pass from empty gradients; returns the losses.
+
+    Raises:
+        ContractBroken: the model raises an exception.
+    """
     model.zero_grad(set_to_none=True)
-    losses = model.loss(model(batch), batch, None)
-    losses.total.backward()
+    output = predict(model, batch)
+    with model_code():
+        losses = model.loss(output, batch, None)
+        losses.total.backward()
     return losses
 
 
 def step(case: Case, batch: Batch, training: bool) -> dict[str, Tensor]:
-    """What one step of training would see: the loss, every gradient, and every buffer afterwards."""
-    model = case.model().train(training)
+    """What one step of training depends on: the loss, every gradient, and every buffer afterwards."""
+    model = build(case).train(training)
     seen = {"the loss": backward(model, batch).total.detach()}
     seen |= {f"gradient of {name}": p.grad for name, p in model.named_parameters() if p.grad is not None}
     return seen | {f"buffer {name}": x.double() for name, x in model.named_buffers()}
 
 
 def descend(model, batch: Batch, rate: float) -> Iterator[float]:
-    """The task's loss at each step of Adam, without end."""
+    """The task's loss at each step of Adam; endless."""
     optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=rate)
     while True:
         yield backward(model, batch).task.item()

@@ -1,8 +1,8 @@
-"""Which models are held to the contracts, and what is peculiar to each: `ROWS`.
+"""Which models the contracts check, and the exceptions of each model: `ROWS`.
 
-A trained model of the registry joins by itself, in its variants `paper` and `official` and in the sizes of its
-`tiny()`. A row says what is special: parameters that cannot learn, quirks that break a contract, subsets of
-modalities for which a mechanism is not defined.
+Every trained model of the registry is checked in its variants `paper` and `official`, in the sizes of its `tiny()`; so
+is any class outside the registry. A row lists the exceptions: parameters that get no gradient, quirks that break a
+contract, subsets of modalities for which a mechanism is not defined.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from erclab.core import tasks
 from erclab.core.errors import UsageError
 from erclab.models import MODELS, info
 
-LABELS = {"emotion": 5, "emotion4": 4, "sentiment": 1, "dimensional": 3}  # classes or columns of the random labels
+LABELS = {"emotion": 5, "emotion4": 4, "sentiment": 1, "dimensional": 3}  # classes or columns of random labels
 SPEAKERS = 2
 SUBSETS = (("text", "audio", "visual"), ("audio", "visual"), ("text",))
-CORPUS = "simulated"  # no published sizes: a preset's switches alone
+CORPUS = "simulated"  # has no published sizes, so a preset only sets its switches
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is peculiar to a model in one variant.
+    """The exceptions of a model in one variant.
 
     Attributes:
-        model: a key of `MODELS`.
+        model: a key of `MODELS`, or the name of a class outside the registry.
         variant: a name for the matrix.
-        preset: the class method that makes the configuration; by default the one that the variant is called.
+        preset: the class method that makes the configuration; by default the method named like the variant.
         settings: further switches and sizes.
-        subsets: of the modalities, a case each.
-        causal: whether the variant claims that nothing depends on what comes later.
-        attends: whether `attention=True` gives weights.
-        words: size of the vocabulary of a model that reads words; 0 for one that does not.
-        idle: pattern of names of attention weights -> why some queries have nothing to attend to.
-        dead: pattern of parameter names -> why they have no gradient. Exactly these, no more and no less.
-        breaks: contract -> (pattern of what it says, reason): a quirk of the authors that must break it.
+        subsets: subsets of the modalities; each is a case.
+        causal: whether the variant claims that no result depends on later turns or steps.
+        attends: whether `attention=True` returns attention weights; None where this is unknown.
+        words: size of the vocabulary of a model that reads words; 0 for a model of vectors.
+        idle: pattern of names of attention weights -> why some queries have no keys.
+        dead: pattern of parameter names -> why these parameters get no gradient. All others must get one.
+        breaks: contract -> (pattern of the finding, reason): a quirk of the authors that must break the contract.
         refuses: subset of modalities, joined by + -> why the mechanism is not defined for it.
-        overfit: steps and learning rate of Adam that must be enough to learn a tiny batch by heart.
+        overfit: steps and learning rate of Adam that must suffice to fit a tiny batch.
     """
 
     model: str
@@ -52,7 +52,7 @@ class Row:
     settings: Mapping[str, Any] = field(default_factory=dict)
     subsets: Sequence[tuple[str, ...]] = SUBSETS
     causal: bool = False
-    attends: bool = True
+    attends: bool | None = True
     words: int = 0
     idle: Mapping[str, str] = field(default_factory=dict)
     dead: Mapping[str, str] = field(default_factory=dict)
@@ -63,14 +63,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Case:
-    """A row for one subset of modalities, with the class: what a contract takes.
+    """The argument of a contract: a row, its class and one subset of modalities.
 
     Attributes:
-        row: what is peculiar.
-        cls: the class, with `Config`, `tiny` and the row's preset.
+        row: the exceptions.
+        cls: the class, with `Config` and `tiny`; without the row's preset its `Config` is built directly.
         subset: the modalities.
         tasks: what the model predicts.
-        trains: whether `erclab.runs` can train it by its name.
+        trains: whether `erclab.runs` can train the model by its name.
     """
 
     row: Row
@@ -89,13 +89,18 @@ class Case:
 
     @property
     def dims(self) -> dict[str, int]:
-        """modality -> width, those of `tiny()`."""
+        """modality -> width, as in `tiny()`."""
         widths = dict(self._tiny.dims)
         return {m: widths[m] for m in self.subset}
 
     @property
+    def modalities(self) -> tuple[str, ...]:
+        """All modalities of `tiny()`."""
+        return tuple(m for m, _ in self._tiny.dims)
+
+    @property
     def small(self) -> dict[str, Any]:
-        """The sizes that `tiny()` makes small, and the row's own settings."""
+        """The fields in which `tiny()` differs from the defaults, and the row's settings."""
         common = ("dims", "outputs", "speakers", "task")
         return {f.name: getattr(self._tiny, f.name) for f in self._fields.values()
                 if f.name not in common and getattr(self._tiny, f.name) != f.default} | dict(self.row.settings)
@@ -108,10 +113,11 @@ class Case:
         changes |= {f.name: dropout for f in self._fields.values() if "dropout" in f.name}
         if self.view == "dialogue":
             changes["speakers"] = SPEAKERS
-        return getattr(self.cls, self.row.preset or self.row.variant)(CORPUS, **changes)
+        preset = getattr(self.cls, self.row.preset or self.row.variant, None)
+        return preset(CORPUS, **changes) if preset else self.cls.Config(**changes)
 
     def model(self, *, seed: int = 0, dtype=torch.float64, shaken: bool = True, **config) -> torch.nn.Module:
-        """The model, drawn under a seed; `shaken` off its initial values, which may hide mistakes."""
+        """The model, drawn under a seed; `shaken` moves its parameters off their initial values."""
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = self.cls(self.config(**config))
@@ -140,8 +146,8 @@ class Case:
         return self.cls.tiny()
 
 
-KEY_BIAS = "adds the same to every score of a query, which the softmax does not see"
-NO_MASKS = "the authors' code has no masks: padding is attended to like any frame"
+KEY_BIAS = "adds the same number to every score of a query, which cancels in the softmax"
+NO_MASKS = "the authors' code has no masks: attention reads padding like any other frame"
 UNMASKED = {
     "padding_invariance": ("more padding", NO_MASKS), "alone_equals_in_batch": ("alone, logits", NO_MASKS),
     "attention_only_looked_at": ("weight at padded keys", NO_MASKS),
@@ -150,9 +156,9 @@ BATCH_LSTM = "the axes of the authors' LSTM are swapped: its recurrence runs ove
 NOT_PACKED = "the authors' batches are not packed: the backward LSTM reads the padding before the dialogue"
 SDT_KEYS = {r"encoder\.\w+\.k\.bias": KEY_BIAS}
 SDT_OFFICIAL = SDT_KEYS | {r"encoder\.\w+\.norm\.(weight|bias)": "the authors' code never uses this layer"}
-WIDER = {"hidden": 16, "head_hidden": 16}  # its attention is nearly a mean: in the tiny sizes Adam finds no way down
+WIDER = {"hidden": 16, "head_hidden": 16}  # its attention is nearly a mean, so in smaller sizes Adam does not converge
 PRIMARY = dict.fromkeys(SUBSETS[0], "a primary modality needs an auxiliary one")
-AT_FIRST = "the first modality is the primary at first, and nothing attends to it then"
+AT_FIRST = "the first modality starts as the primary, and no modality attends to the primary"
 FIRST_TURN = {r"context_\w+": "a dialogue's first turn has no past"}
 
 
@@ -208,26 +214,70 @@ ROWS = (
 
 
 def rows_of(model: str) -> list[Row]:
-    """The rows of a model; one without any has its variants, `official` where it differs, and nothing peculiar."""
+    """The rows of a model of the registry; without any: `paper`, and `official` where its configuration differs."""
     known = [r for r in ROWS if r.model == model]
-    if known:
-        return known
-    paper, official = (Row(model, variant) for variant in ("paper", "official"))
-    configs = [Case(r, info(model).cls, SUBSETS[0]).config() for r in (paper, official)]
+    return known or _variants(Row(model), info(model).cls)
+
+
+def rows_of_class(cls: type) -> list[Row]:
+    """The rows of a class outside the registry: its variants, and the subsets of modalities that it has and accepts.
+
+    Raises:
+        UsageError: the class has no `tiny()` or no `Config`.
+    """
+    lacks = [name for name in ("Config", "tiny") if not hasattr(cls, name)]
+    if lacks:
+        raise UsageError(f"{cls.__name__} has no {' and no '.join(lacks)}",
+                         remedy="Derive it from erclab.models.interface.Model, and give it a Config and a tiny().")
+    row = Row(cls.__name__, attends=None)
+    own = Case(row, cls, ()).modalities
+    subsets = [s for s in SUBSETS if set(s) <= set(own)]
+    if not any(set(s) == set(own) for s in subsets):
+        subsets.insert(0, own)
+    accepted = [s for s in subsets if _accepts(Case(row, cls, s))]
+    return _variants(dataclasses.replace(row, subsets=accepted or [own]), cls)
+
+
+def _variants(paper: Row, cls: type) -> list[Row]:
+    """The row, and the same for the variant `official` where its configuration differs."""
+    official = dataclasses.replace(paper, variant="official")
+    configs = [Case(r, cls, tuple(paper.subsets[0])).config() for r in (paper, official)]
     return [paper] if configs[0] == configs[1] else [paper, official]
 
 
-def cases(models: Iterable[str] | None = None) -> list[Case]:
-    """The cases of these models; of all that are trained by gradient by default.
+def _accepts(case: Case) -> bool:
+    """Whether the model does not refuse the case's modalities. Other exceptions are left to the contracts."""
+    try:
+        case.model()
+    except UsageError:
+        return False
+    except Exception:
+        return True
+    return True
+
+
+def cases(models: Iterable[str | type] | None = None) -> list[Case]:
+    """The cases of these models; by default of all that are trained by gradient.
+
+    Args:
+        models: names of the registry, or classes that need not be in it.
 
     Raises:
-        UsageError: there is no such model, or it reads no batches.
+        UsageError: there is no such model, it reads no batches, or a class lacks `Config` or `tiny`.
     """
-    chosen = [m for m in MODELS.values() if m.kind == "trained"] if models is None else [info(m) for m in models]
-    fitted = [m.name for m in chosen if m.kind != "trained"]
+    chosen = [m.name for m in MODELS.values() if m.kind == "trained"] if models is None else list(models)
+    fitted = [m for m in chosen if isinstance(m, str) and info(m).kind != "trained"]
     if fitted:
         raise UsageError(f"{', '.join(fitted)} is fitted to flat arrays; the contracts are about padded batches",
                          remedy="`erclab models` shows which are trained.")
-    return [Case(row, m.cls, tuple(subset), m.tasks, trains=True)
-            for m in chosen for row in rows_of(m.name) for subset in row.subsets
-            if "+".join(subset) not in row.refuses]
+    return [case for m in chosen for case in (_cases_of_name(m) if isinstance(m, str) else _cases_of_class(m))]
+
+
+def _cases_of_name(name: str) -> list[Case]:
+    found = info(name)
+    return [Case(row, found.cls, tuple(subset), found.tasks, trains=True)
+            for row in rows_of(name) for subset in row.subsets if "+".join(subset) not in row.refuses]
+
+
+def _cases_of_class(cls: type) -> list[Case]:
+    return [Case(row, cls, tuple(subset)) for row in rows_of_class(cls) for subset in row.subsets]

@@ -1,5 +1,7 @@
 """Each contract lets a good module pass and finds one that breaks it, in both views; so it is able to fail."""
 
+import re
+
 import pytest
 import torch
 from broken_modules import IgnoresTheSeed
@@ -14,7 +16,7 @@ from erclab.models import ModelInfo
 @pytest.mark.parametrize("contract", CONTRACTS)
 @pytest.mark.parametrize("module", GOOD, ids=lambda m: m.__name__)
 def test_good_module_keeps_contract(module, contract):
-    found = contracts.check(case(module, causal=GOOD[module]), contract)
+    found = contracts.check_case(case(module, causal=GOOD[module]), contract)
     unapplied = {"two_trainings_agree"} | (set() if GOOD[module] else {"causality"})
     assert (found.status, found.says) == ("ok", "") or (found.status == "–" and contract in unapplied)
 
@@ -22,10 +24,9 @@ def test_good_module_keeps_contract(module, contract):
 @pytest.mark.parametrize(("contract", "module", "says"), BROKEN, ids=[f"{c}-{m.__name__}" for c, m, _ in BROKEN])
 def test_contract_finds_broken_module(contract, module, says):
     broken = case(module, causal=contract == "causality")
-    found = contracts.check(broken, contract)
+    found = contracts.check_case(broken, contract)
     assert found.status == "FAILS"
-    with pytest.raises(AssertionError, match=says):
-        raise AssertionError(found.says)
+    assert re.search(says, found.says), found.says
 
 
 def test_every_contract_is_shown_to_be_able_to_fail_in_both_views():
@@ -47,12 +48,12 @@ def registered(monkeypatch):
 
 @pytest.mark.parametrize("good", [GoodDialogue, GoodSequence], ids=lambda m: m.__name__)
 def test_two_trainings_of_a_good_module_agree(registered, good):
-    assert contracts.check(registered(good), "two_trainings_agree").status == "ok"
+    assert contracts.check_case(registered(good), "two_trainings_agree").status == "ok"
 
 
 @pytest.mark.parametrize("broken", both(IgnoresTheSeed), ids=lambda m: m.__name__)
 def test_two_trainings_that_differ_are_found(registered, broken):
-    found = contracts.check(registered(broken), "two_trainings_agree")
+    found = contracts.check_case(registered(broken), "two_trainings_agree")
     assert found.status == "FAILS" and "two records" in found.says
 
 
@@ -61,30 +62,30 @@ def test_two_trainings_that_differ_are_found(registered, broken):
 
 def test_an_exemption_must_be_true():
     one = case(GoodDialogue, dead={r"inner\.bias": "an untrue reason"})
-    assert "said to be dead, but learning: inner.bias" in contracts.check(one, "no_dead_parameter").says
+    assert "declared dead, but learning: inner.bias" in contracts.check_case(one, "no_dead_parameter").says
 
 
 def test_a_quirk_must_break_what_it_is_said_to_break():
     quirk = ("changed the others", "the authors do so")
     broken, = (m for c, m, _ in BROKEN if m.__name__ == "LooksAtTheOthersInSequences" and c == "sample_independence")
-    found = contracts.check(case(broken, breaks={"sample_independence": quirk}), "sample_independence")
+    found = contracts.check_case(case(broken, breaks={"sample_independence": quirk}), "sample_independence")
     assert (found.status, found.reason) == ("breaks (quirk)", "the authors do so")
-    found = contracts.check(case(GoodSequence, breaks={"sample_independence": quirk}), "sample_independence")
+    found = contracts.check_case(case(GoodSequence, breaks={"sample_independence": quirk}), "sample_independence")
     assert found.status == "FAILS" and "kept, though it should break" in found.says
 
 
 def test_a_quirk_excuses_no_other_mistake():
     broken, = (m for c, m, _ in BROKEN if m.__name__ == "LooksAtTheOthersInSequences" and c == "sample_independence")
     one = case(broken, breaks={"sample_independence": ("NaN", "the authors divide by 0")})
-    assert contracts.check(one, "sample_independence").status == "FAILS"
+    assert contracts.check_case(one, "sample_independence").status == "FAILS"
 
 
 def test_a_refusal_must_be_declared_and_true():
     needs_text, = {m for c, m, _ in BROKEN if m.__name__ == "NeedsTextInSequences"}
     refuses = dict.fromkeys(("audio", "visual", "audio+visual"), "text is the query")
-    assert contracts.check(case(needs_text, refuses=refuses), "any_modality_subset").status == "ok"
-    found = contracts.check(case(GoodSequence, refuses=refuses), "any_modality_subset")
-    assert found.status == "FAILS" and "audio is said to be refused, but is not" in found.says
+    assert contracts.check_case(case(needs_text, refuses=refuses), "any_modality_subset").status == "ok"
+    found = contracts.check_case(case(GoodSequence, refuses=refuses), "any_modality_subset")
+    assert found.status == "FAILS" and "audio is declared refused, but works" in found.says
 
 
 def test_a_contract_leaves_the_random_numbers_alone():
@@ -92,5 +93,5 @@ def test_a_contract_leaves_the_random_numbers_alone():
     want = torch.rand(3)
     torch.manual_seed(3)
     for name in set(CONTRACTS) - {"finite_gradients", "any_modality_subset"}:
-        contracts.check(case(GoodSequence), name)
+        contracts.check_case(case(GoodSequence), name)
     assert torch.equal(torch.rand(3), want)

@@ -21,8 +21,8 @@ TRAININGS = [(case, "two_trainings_agree") for case in
 
 @pytest.mark.parametrize(("case", "contract"), contracts.plan() + TRAININGS, ids=str)
 def test_model_keeps_contract_or_breaks_it_as_its_row_says(case, contract):
-    found = contracts.check(case, contract)
-    assert found.status != "FAILS", found.says
+    found = contracts.check_case(case, contract)
+    assert found.status in ("ok", "breaks (quirk)", "–"), found.says
 
 
 def test_every_trained_model_is_held_to_the_contracts():
@@ -78,7 +78,7 @@ def test_without_its_exemption_the_authors_norm_is_found_dead():
     row = next(r for r in ROWS if (r.model, r.variant) == ("sdt", "official"))
     kept = {pattern: why for pattern, why in row.dead.items() if "norm" not in pattern}
     case = Case(Row("sdt", "official", dead=kept), SDT, ("text",))
-    assert re.search(r"dead: .*norm\.weight", contracts.check(case, "no_dead_parameter").says)
+    assert re.search(r"dead: .*norm\.weight", contracts.check_case(case, "no_dead_parameter").says)
 
 
 class MaskedByMultiplication(SDT):
@@ -108,5 +108,5 @@ def test_masking_by_multiplication_gives_no_finite_gradient():
         theirs.backward()
         assert bool(wrong.teacher.weight.grad.isfinite().all()) == finite
         wrong.zero_grad()
-    found = contracts.check(bad, "finite_gradients")
+    found = contracts.check_case(bad, "finite_gradients")
     assert found.status == "FAILS" and "padded, dropout 0.0: not finite: gradient of" in found.says
