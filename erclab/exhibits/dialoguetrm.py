@@ -19,7 +19,7 @@ from erclab.exhibits import ablation, ceilings, dialoguetrm_cases, lacks
 from erclab.exhibits.catalogue import Exhibit, Runs
 from erclab.exhibits.scores import TITLES
 from erclab.figures import style
-from erclab.models.dialoguetrm import bert as bert_branch
+from erclab.models.dialoguetrm.windows import contexts
 from erclab.runs import Question, Record
 from erclab.training.recipes import family
 
@@ -60,7 +60,7 @@ def _example(corpus: Corpus) -> tuple[str, tuple[int, ...]]:
 
 
 def _sets(speakers: Sequence[int], target: int) -> dict[str, str]:
-    found = bert_branch.contexts(speakers, target - 1, PAPER_WINDOW)
+    found = contexts(speakers, target - 1, PAPER_WINDOW)
     def said(turns: Sequence[int]) -> str:
         return "{" + ", ".join(_symbol(speakers[t], t + 1) for t in turns) + "}"
 

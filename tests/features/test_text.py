@@ -206,7 +206,7 @@ print(np.array_equal(named, text.encode(["no", "hello"], {str(tiny)!r}, cache=ca
 @pytest.mark.slow
 def test_unknown_hub_name_is_one_line(tmp_path):
     code = f"""
-from erclab.errors import FeatureError
+from erclab.core.errors import FeatureError
 from erclab.features import text
 for name in ("some/encoder", "not a name!"):
     try:

@@ -1,4 +1,5 @@
-"""DialogueTRM: the model (`model`), its BERT (`bert`) and its fusions (`fusion`)."""
+"""DialogueTRM: the model (`model`), its context windows (`windows`), its BERT (`bert`, `pretrained`), its fusions
+(`fusion`)."""
 
 from erclab.models.dialoguetrm.model import DialogueTRM
 

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from erclab.core.batches import DialogueBatch
 from erclab.models.dialoguernn import DialogueRNN
-from erclab.models.dialoguetrm.bert import Turns
+from erclab.models.dialoguetrm.windows import Windows
 from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.layers.postnorm import PostNormEncoder
 
@@ -23,7 +22,12 @@ PAIRS = (("text", "visual"), ("text", "audio"), ("audio", "visual"))  # Eqs. 8 t
 
 
 class Seen(NamedTuple):
-    """What a fusion shows of itself: name -> (N, ...), and name -> weights (N, layers, heads, W)."""
+    """The inner values of a fusion.
+
+    Attributes:
+        aux: name -> (N, ...).
+        attention: name -> weights (N, layers, heads, W).
+    """
 
     aux: dict[str, Tensor]
     attention: dict[str, Tensor]
@@ -33,41 +37,42 @@ class ContextTransformer(nn.Module):
     """Eq. 3: r_i from f_(i-K) ... f_i.
 
     Args:
-        config: of `DialogueTRM`.
+        config: a `DialogueTRM.Config`.
     """
 
     def __init__(self, config: Any):
         super().__init__()
         self.banded, self.reach = config.window == "banded", config.context_turns
         self.encoder = PostNormEncoder(config.hidden, config.heads, config.layers, config.feed_forward, config.dropout)
-        # Row 0 is the target's place, row k that of k turns before. Position 0 of the sinusoids is the target, too.
+        # Row 0 is the position of the target, row k the position k turns before it; so are those of the sinusoids.
         if config.positions == "learned":
             self.place = nn.Parameter(0.02 * torch.randn(self.reach + 1, config.hidden))
         else:
             table = sinusoids(self.reach + 1, config.hidden) if config.positions == "sinusoidal" else None
             self.register_buffer("place", table, persistent=False)
 
-    def forward(self, f: Tensor, turns: Turns, dependent: bool, attention: bool) -> tuple[Tensor, Tensor | None]:
-        """(N, H) -> (N, H), and (B, layers, heads, T, T) if asked for.
+    def forward(self, f: Tensor, windows: Windows, dependent: bool, attention: bool
+                ) -> tuple[Tensor, dict[str, Tensor]]:
+        """(N, H) -> r (N, H), and with `attention` the weights "context" (B, layers, heads, T, T).
 
         Args:
-            dependent: False masks the context, so that every turn attends to itself.
+            dependent: False masks the context, so that every turn attends to itself only.
         """
         if self.banded:
-            keep = self.band(turns.mask, self.reach if dependent else 0)
-            r, weights = self.encoder(turns.put(f), keep)
-            return r.flatten(0, 1)[turns.at], weights if attention else None
-        # A masked turn reaches nothing: a context-free window is the target alone.
+            batch = windows.batch
+            r, weights = self.encoder(batch.unpack(f), self.band(batch.mask, self.reach if dependent else 0))
+            return batch.pack(r), {"context": weights} if attention else {}
+        # A masked turn has no influence, so the window of a context-free modality is the target alone.
         window = slice(None) if dependent else slice(-1, None)
-        x, keep = f[turns.number[:, window]], turns.exists[:, window]  # (N, W, H), (N, W)
+        x, keep = f[windows.number[:, window]], windows.exists[:, window]  # (N, W, H), (N, W)
         if self.place is not None:
             x = x + self.place[: x.shape[1]].flip(0)
-        r, weights = self.encoder.at(x.shape[1] - 1, x, keep.unsqueeze(1))
-        return r, turns.spread(weights) if attention else None
+        r, weights = self.encoder(x, keep.unsqueeze(1), position=x.shape[1] - 1)
+        return r, {"context": windows.spread(weights)} if attention else {}
 
     @staticmethod
     def band(mask: Tensor, reach: int) -> Tensor:
-        """(B, T) -> (B, T, T) bool: from i - reach to i, where there is an utterance."""
+        """(B, T) -> (B, T, T) bool: turn i attends to the turns from i - reach to i that have an utterance."""
         turn = torch.arange(mask.shape[1], device=mask.device)
         back = turn.unsqueeze(1) - turn
         return (back >= 0) & (back <= reach) & mask.unsqueeze(1) & mask.unsqueeze(2)
@@ -76,10 +81,10 @@ class ContextTransformer(nn.Module):
 class ContextRNN(nn.Module):
     """DialogueRNN in place of the Transformer (Figure 4): forward in time, its last attention causal, H outputs.
 
-    It carries its states from the first turn on, so K limits the context of BERT but not its own.
+    Its states start at the first turn of the dialogue, so K limits the context of BERT but not of DialogueRNN.
 
     Args:
-        config: of `DialogueTRM`.
+        config: a `DialogueTRM.Config`.
     """
 
     def __init__(self, config: Any):
@@ -90,18 +95,19 @@ class ContextRNN(nn.Module):
             emotion_width=H, head_width=H, dropout=config.dropout, output_dropout=config.dropout,
             bidirectional=False, causal=True))
 
-    def forward(self, f: Tensor, batch: DialogueBatch, turns: Turns, attention: bool) -> tuple[Tensor, dict]:
-        """(N, H) -> (N, H), and its attention maps, name -> (B, 1, T, T), if asked for."""
-        output = self.rnn(replace(batch, features={"features": turns.put(f)}), attention=attention)
-        return output.logits.flatten(0, 1)[turns.at], output.attention or {}
+    def forward(self, f: Tensor, windows: Windows, attention: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        """(N, H) -> r (N, H), and with `attention` DialogueRNN's attention maps (B, 1, T, T)."""
+        batch = windows.batch
+        output = self.rnn(replace(batch, features={"features": batch.unpack(f)}), attention=attention)
+        return batch.pack(output.logits), output.attention or {}
 
 
 class Gate(nn.Module):
-    """GATE of Eqs. 4 to 7: the features of two representations share each place of the fused one.
+    """GATE of Eqs. 4 to 7: each feature of the fused vector is a mean of two representations, weighted by z.
 
     Args:
         width: D_r and D_h.
-        bias: whether its three maps have one.
+        bias: whether the three linear maps have biases.
     """
 
     def __init__(self, width: int, bias: bool):
@@ -116,13 +122,14 @@ class Gate(nn.Module):
 
 
 class MultiGrainedFusion(nn.Module):
-    """MGIF (Eqs. 4 to 11), and what Table 4 leaves of it.
+    """MGIF (Eqs. 4 to 11), and the reduced fusions of Table 4.
 
-    `mgif`: one gate per pair, then a Transformer over [CLS] and the gated vectors. `gate_concat`: the gated vectors
-    side by side. `trm`: the Transformer over [CLS] and the representations. `concat`: these side by side.
+    `mgif`: one gate per pair, then a Transformer over [CLS] and the gated vectors. `gate_concat`: the gated vectors,
+    concatenated. `trm`: the Transformer over [CLS] and the representations. `concat`: the representations,
+    concatenated.
 
     Args:
-        config: of `DialogueTRM`. With one modality nothing is fused.
+        config: a `DialogueTRM.Config`. A single modality passes through unchanged.
     """
 
     def __init__(self, config: Any):
@@ -140,8 +147,8 @@ class MultiGrainedFusion(nn.Module):
             self.place = nn.Parameter(0.02 * torch.randn(1 + parts, H)) if config.fusion_positions else None
         self.width = H if self.encoder else parts * H
 
-    def forward(self, r: dict[str, Tensor], turns: Turns) -> tuple[Tensor, Seen]:
-        """Modality -> (N, H), and the turns, which play no part here -> u (N, `width`)."""
+    def forward(self, r: dict[str, Tensor], windows: Windows) -> tuple[Tensor, Seen]:
+        """Modality -> (N, H), and the windows, which are not used here -> u (N, `width`)."""
         aux, parts = {}, [r[m] for m in self.modalities]
         if self.pairs:
             parts = []
@@ -152,19 +159,18 @@ class MultiGrainedFusion(nn.Module):
             return torch.cat(parts, dim=-1), Seen(aux, {})
         x = torch.stack([self.cls.expand_as(parts[0]), *parts], dim=1)  # (N, 1 + n, H)
         x = x if self.place is None else x + self.place
-        u, aux["fusion_attention"] = self.encoder.at(0, x, x.new_ones(1, 1, x.shape[1], dtype=torch.bool))
+        u, aux["fusion_attention"] = self.encoder(x, x.new_ones(1, 1, x.shape[1], dtype=torch.bool), position=0)
         return u, Seen(aux, {})
 
 
 class MulTFusion(nn.Module):
     """MulT over the window that ends at each target, read out at the target (MulT† of Table 4).
 
-    Every modality attends to every other one over the turns, then to itself, in the width of MulT; the modalities
-    stand side by side in the end. Its input is the window of representations, so it reaches back 2 K turns, and BERT
-    another K.
+    Every modality attends over the turns to every other one, then to itself, in the width of MulT; the results are
+    concatenated. The input is the window of representations, so the fusion reads back 2 K turns, and BERT another K.
 
     Args:
-        config: of `DialogueTRM`. With one modality nothing is fused.
+        config: a `DialogueTRM.Config`. A single modality passes through unchanged.
     """
 
     def __init__(self, config: Any):
@@ -182,12 +188,12 @@ class MulTFusion(nn.Module):
                     self.cross[f"{m}_from_{n}"] = CrossmodalTransformer(d, config.mult_heads, config.fusion_layers,
                                                                         rates)
 
-    def forward(self, r: dict[str, Tensor], turns: Turns) -> tuple[Tensor, Seen]:
+    def forward(self, r: dict[str, Tensor], windows: Windows) -> tuple[Tensor, Seen]:
         """Modality -> (N, H), and windows of full length -> u (N, `width`)."""
         if not self.project:
             return r[self.modalities[0]], Seen({}, {})
-        x = {m: project(r[m])[turns.number] for m, project in self.project.items()}  # (N, W, d)
-        keep, last, weights = turns.exists, [], {}
+        x = {m: project(r[m])[windows.number] for m, project in self.project.items()}  # (N, W, d)
+        keep, last, weights = windows.exists, [], {}
         for m, memory in self.memory.items():
             streams = []
             for n in (n for n in self.modalities if n != m):

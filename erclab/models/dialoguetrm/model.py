@@ -1,16 +1,16 @@
-"""DialogueTRM: a hierarchy of BERT and Transformer within each modality, and a fusion of two grains across them.
+"""DialogueTRM: BERT and a Transformer within each modality, and a fusion of two grains across modalities.
 
 Mao, Sun, Liu, Wang, Gao, Li, Shen (2020), "DialogueTRM: Exploring the Intra- and Inter-Modal Emotional Behaviors in
-the Conversation", arXiv 2010.07637; later Findings of EMNLP 2021 under a changed title. There is no authors' code;
-what the paper does not say is a field of `DialogueTRM.Config` and chosen there.
+the Conversation", arXiv 2010.07637; later Findings of EMNLP 2021 under a changed title. There is no authors' code.
+Each choice that the paper leaves open is a field of `DialogueTRM.Config`.
 
-    target and its speaker's own context --BERT--> f_i                    (Eq. 2, `bert_branch`)
+    target and its speaker's own context --BERT--> f_i                    (Eq. 2)
     f_(i-K) ... f_i --Transformer--> r_i, for each modality                (Eq. 3)
     r_(t), r_(v), r_(a) --one gate per pair--> h_(tv), h_(ta), h_(av)      (Eqs. 4 to 10, neuron-grained)
     [CLS], h_(tv), h_(ta), h_(av) --Transformer--> u_i at [CLS]            (Eq. 11, vector-grained)
     u_i --two layers--> emotion                                            (Eqs. 12 to 14)
 
-No utterance sees a later one. Eq. 5 is printed with r_(t); the visual projection needs r_(v), which is used here.
+No utterance depends on a later one. Eq. 5 is printed with r_(t); the visual projection needs r_(v), used here.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError, unknown
-from erclab.models.dialoguetrm.bert import BertBranch, Turns, settings_of
+from erclab.models.dialoguetrm.bert import BertBranch
 from erclab.models.dialoguetrm.fusion import ContextRNN, ContextTransformer, MulTFusion, MultiGrainedFusion
+from erclab.models.dialoguetrm.pretrained import settings_of, weights_of
+from erclab.models.dialoguetrm.windows import Windows
 from erclab.models.interface import Model, Output, check_sizes
 
 CHOICES = {"text_from": ("tokens", "vectors"), "window": ("exact", "banded"),
@@ -39,68 +41,52 @@ class DialogueTRM(Model):
     """DialogueTRM over any non-empty subset of text, audio and visual.
 
     `forward` returns `Output` with logits (B, T, C) and in `aux`
-        `representation.<m>`  (B, T, H): r_i of modality m, what the fusion receives,
-        `gate.<m>_<n>`        (B, T, H) in (0, 1): z of Eq. 6, the share of m in the pair, n has the rest,
-        `fusion_attention`    (B, T, layers, heads, 1 + n): what [CLS] gives to itself and to the n vectors of
-                              Eq. 11 (text_visual, text_audio, audio_visual; text, visual, audio without gates).
-    The gates and the fusion's attention are there where the fusion has them.
-    `attention` holds `<m>.context` (B, layers, heads, T query, T key): what turn i as target gives to the turns of
-    its window; for `fusion="mult"` also `fusion.<m>_from_<n>`. A context-free modality attends to itself. With
-    DialogueRNN there are its two instead, `<m>.dialogue` and `<m>.context_forward` (B, 1, T, T).
+        `representation.<m>`  (B, T, H): r_i of modality m, the input of the fusion,
+        `gate.<m>_<n>`        (B, T, H) in (0, 1): z of Eq. 6, the share of m in the pair; n has the rest,
+        `fusion_attention`    (B, T, layers, heads, 1 + n): attention of [CLS] to itself and to the n vectors of
+                              Eq. 11 (text_visual, text_audio, audio_visual; without gates text, visual, audio).
+    Only fusions with gates have `gate.*`, and only fusions with a Transformer have `fusion_attention`.
+    `attention` holds `<m>.context` (B, layers, heads, T query, T key): attention of target i to the turns of its
+    window; for `fusion="mult"` also `fusion.<m>_from_<n>`. In a context-free modality each turn attends to itself.
+    DialogueRNN has `<m>.dialogue` and `<m>.context_forward` (B, 1, T, T) instead.
     """
 
-    @dataclass(frozen=True)
-    class Config:
-        """Sizes and switches.
+    @dataclass(frozen=True, kw_only=True)
+    class Config(BertBranch.Config):
+        """Sizes and switches, in addition to those of BERT (`BertBranch.Config`).
 
         Attributes:
-            dims: (modality, D_m) pairs. Their order does not matter: Eqs. 1 and 11 fix it. The width of a text
+            dims: (modality, D_m) pairs. Their order has no influence: Eqs. 1 and 11 fix it. The width of a text
                 that is read from tokens is not used.
             outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
-            speakers: S, the number of speaker indices. Only whether two turns have the same one is looked at,
-                but for `summary="dialoguernn"`.
+            speakers: S, the number of speaker indices. The model only compares the speakers of two turns, except
+                with `summary="dialoguernn"`.
             task: what is predicted; `dimensional` has the paper's squared error (Eq. 15).
             context_turns: K. Both contexts are taken from the last K turns.
-            context: (modality, "dependent" or "free") pairs: whether a modality sees its context, in BERT and
+            context: (modality, "dependent" or "free") pairs: whether a modality reads its context, in BERT and
                 in the Transformer. With `summary="transformer"` it changes masks only, never the parameters.
-            text_from: "tokens" reads words and fine-tunes BERT on them; "vectors" reads utterance vectors, as
-                the other modalities do.
-            hidden: H, the width of everything.
-            heads: of the Transformer and of the fusion's.
+            text_from: "tokens" reads words and fine-tunes BERT on them; "vectors" reads utterance vectors, like
+                the other modalities.
+            heads: of the Transformer and of the fusion's Transformer.
             layers: of the Transformer.
-            feed_forward: inner width of the Transformer's and the fusion's layers (PyTorch's default).
+            feed_forward: inner width of the layers of both Transformers (PyTorch's default).
             dropout: of the Transformer, the fusion and MulT; one rate, PyTorch's default.
-            shared_bert: one BERT reads all modalities ("consecutively fed", one BERT in Figure 2).
-            shared_transformer: one Transformer wraps all modalities (Figure 2, the text leaves it open); with
-                `summary="dialoguernn"` one DialogueRNN, too.
+            shared_transformer: one Transformer reads all modalities (Figure 2; the text leaves it open); with
+                `summary="dialoguernn"` also one DialogueRNN.
             window: "exact" is Eq. 3: the K + 1 turns that end at a target are a sequence of their own, in which
-                all positions see each other. "banded" runs once over the dialogue with a causal band of K: it is
-                cheaper, but with its layers sees back `layers` times K turns.
+                all positions attend to each other. "banded" runs once over the dialogue with a causal band of K:
+                it is cheaper, but its layers together read back `layers` times K turns.
             positions: of the Transformer's windows, counted back from the target. The paper mentions none.
-            summary: what reads the features of BERT in context (Figure 4): "transformer", "bert" (nothing does)
-                or "dialoguernn". A context-free modality has no context to read and keeps the Transformer.
-            fusion: "mgif" (gates and Transformer); Table 4: "gate_concat", "trm", "mult"; and "concat". One
-                modality has nothing to fuse and goes straight to the discriminator.
+            summary: which network reads the features of BERT in context (Figure 4): "transformer", "dialoguernn"
+                or "bert" (none). A context-free modality has no context and keeps the Transformer.
+            fusion: "mgif" (gates and Transformer); Table 4: "gate_concat", "trm", "mult"; and "concat". A single
+                modality is not fused and goes straight to the discriminator.
             fusion_layers: of the fusion's Transformer, and of each of MulT's.
-            fusion_positions: learned place vectors in Eq. 11. "The order of the input is fixed" may mean them;
-                none are mentioned.
-            bias: biases in Eqs. 4 to 6, 12 and 13, which show none.
-            mult_width: width that MulT (Tsai et al. 2019) projects to, with `mult_heads`: its paper's.
-            mult_heads: heads of MulT.
-            bert: which pretrained BERT it starts from, for the record; None if from random weights. Nothing is
-                opened by this name: see `with_bert` and `load_pretrained`.
-            bert_layers: of BERT, as are the next six.
-            bert_heads: of BERT, whose width is H.
-            bert_inner: width of its feed-forward layers.
-            bert_positions: length of its position table.
-            vocabulary: words in its table.
-            activation: of its feed-forward layers.
-            bert_eps: of its layer norms.
-            bert_dropout: after its sublayers and on its attention.
-            cls_token: id of [CLS]; `sep_token` that of [SEP].
-            sep_token: id of [SEP].
-            max_length: the most units packed for BERT; the oldest context is cut first.
-            chunk: sequences that BERT reads at a time, sorted by length. Decides speed and memory only.
+            fusion_positions: learned position vectors in Eq. 11. "The order of the input is fixed" may mean them;
+                the paper mentions none.
+            bias: biases in Eqs. 4 to 6, 12 and 13, which are printed without.
+            mult_width: width that MulT (Tsai et al. 2019) projects to; the default is from its paper.
+            mult_heads: heads of MulT; the default is from its paper.
         """
 
         dims: tuple[tuple[str, int], ...]
@@ -110,12 +96,10 @@ class DialogueTRM(Model):
         context_turns: int = 14
         context: tuple[tuple[str, str], ...] = (("text", "dependent"), ("audio", "free"), ("visual", "free"))
         text_from: str = "tokens"
-        hidden: int = 768
         heads: int = 12
         layers: int = 6
         feed_forward: int = 2048
         dropout: float = 0.1
-        shared_bert: bool = True
         shared_transformer: bool = True
         window: str = "exact"
         positions: str = "none"
@@ -126,19 +110,6 @@ class DialogueTRM(Model):
         bias: bool = False
         mult_width: int = 40
         mult_heads: int = 10
-        bert: str | None = None
-        bert_layers: int = 12
-        bert_heads: int = 12
-        bert_inner: int = 3072
-        bert_positions: int = 512
-        vocabulary: int = 30522
-        activation: str = "gelu"
-        bert_eps: float = 1e-12
-        bert_dropout: float = 0.1
-        cls_token: int = 101
-        sep_token: int = 102
-        max_length: int = 512
-        chunk: int = 32
 
         def __post_init__(self) -> None:
             check_sizes("DialogueTRM", self, "speakers", "hidden", "heads", "layers", "feed_forward", "fusion_layers",
@@ -148,18 +119,13 @@ class DialogueTRM(Model):
                 if getattr(self, name) not in known:
                     raise unknown(f"{name} of DialogueTRM", getattr(self, name), known)
             self._check_context()
-            for heads, width in (("heads", "hidden"), ("bert_heads", "hidden"), ("mult_heads", "mult_width")):
+            self.check_bert()
+            for heads, width in (("heads", "hidden"), ("mult_heads", "mult_width")):
                 if getattr(self, width) % getattr(self, heads):
                     raise UsageError(f"DialogueTRM's {width} {getattr(self, width)} must be a multiple of its "
                                      f"{heads}, {getattr(self, heads)}")
             if self.context_turns < 0:
                 raise UsageError(f"DialogueTRM's context_turns is {self.context_turns}, it cannot be negative")
-            if not 3 <= self.max_length <= self.bert_positions:
-                raise UsageError(f"DialogueTRM's max_length is {self.max_length}, it must be 3 to its bert_positions, "
-                                 f"{self.bert_positions}")
-            if not 0 <= min(self.cls_token, self.sep_token) <= max(self.cls_token, self.sep_token) < self.vocabulary:
-                raise UsageError(f"DialogueTRM's cls_token {self.cls_token} and sep_token {self.sep_token} must be "
-                                 f"in its vocabulary of {self.vocabulary}")
             if self.positions != "none" and (self.window == "banded" or self.hidden % 2):
                 raise UsageError(f"DialogueTRM's {self.positions} positions are counted in windows of an even width",
                                  remedy="Take window='exact' and an even hidden, or positions='none'.")
@@ -190,20 +156,20 @@ class DialogueTRM(Model):
 
         @property
         def modalities_of_words(self) -> tuple[str, ...]:
-            """Read as tokens: the text, or nothing."""
+            """The modalities that are read as tokens: the text, or none."""
             return tuple(m for m in self.modalities if m == "text" and self.text_from == "tokens")
 
         def dependent(self, modality: str) -> bool:
-            """Whether a modality sees its context."""
+            """Whether a modality reads its context."""
             return dict(self.context)[modality] == "dependent"
 
         def reader(self, modality: str) -> str:
-            """What reads a modality's features in their context; "bert" for nothing."""
+            """The network that reads a modality's features in context; "bert" for none."""
             return self.summary if self.dependent(modality) else "transformer"
 
     @classmethod
     def paper(cls, corpus: str = "iemocap", **changes) -> Config:
-        """The paper's sizes for "iemocap", "meld" or "avec"; other corpora give theirs in `changes`."""
+        """The paper's sizes for "iemocap", "meld" or "avec"; for other corpora `changes` has the sizes."""
         return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
 
     @classmethod
@@ -222,14 +188,14 @@ class DialogueTRM(Model):
 
     @staticmethod
     def with_bert(source: str | Path, name: str | None = None) -> dict[str, Any]:
-        """What a pretrained BERT decides, as changes of the Config: its sizes, its dropout, its special tokens.
+        """The changes of the Config for a pretrained BERT: its sizes, its dropout, its special tokens.
 
-        A configuration with these changes is complete: a trained model is built from it and its own weights,
-        without the pretrained ones.
+        A configuration with these changes is complete: a trained model is built from it and from its own weights,
+        without the pretrained weights.
 
         Args:
             source: a folder with the BERT and its tokenizer, or a Hugging Face name.
-            name: what `Config.bert` shall say, such as a name with a digest; the source by default.
+            name: the value of `Config.bert`, such as a name with a digest; the source by default.
 
         Raises:
             UsageError: nothing is there, or not a BERT.
@@ -250,10 +216,10 @@ class DialogueTRM(Model):
         self.out = nn.Linear(H, config.outputs, bias=config.bias)  # W_cat or W_con
 
     def load_pretrained(self, source: str | Path) -> None:
-        """Give the BERT its pretrained weights. Called once, after building and before training.
+        """Load the pretrained weights into every BERT. Called once, after building and before training.
 
         Args:
-            source: what `with_bert` was called with.
+            source: the argument of `with_bert`.
 
         Raises:
             UsageError: nothing is there, weights are missing, or the model was not built for this BERT.
@@ -261,48 +227,57 @@ class DialogueTRM(Model):
         if self.config.bert is None:
             raise UsageError("this model's BERT starts from random weights", where=str(source),
                              remedy="Build it with the changes that DialogueTRM.with_bert gives.")
-        self.branch.load(source)
+        weights = weights_of(source, self.config)
+        for bert in self.branch.bert.values():
+            bert.load_state_dict(weights)
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
-        """BERT's, which a recipe may give another learning rate; none where it starts from random weights."""
+        """BERT's parameters, for which a recipe may set another learning rate; none if BERT starts random."""
         return [] if self.config.bert is None else list(self.branch.bert.parameters())
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
-        """Predict every utterance. See the class for what comes back.
+        """Predict every utterance. The docstring of the class lists `aux` and `attention`.
 
         Raises:
-            UsageError: a modality is missing from the batch, or the words, or one is not in the vocabulary.
+            UsageError: the batch lacks a modality or the words, or a word is not in the vocabulary.
         """
         self.require(batch)
-        config, aux, weights = self.config, {}, {}
-        # MulT counts positions from the start of its window, which must therefore not depend on the padding.
+        config, r, aux, weights = self.config, {}, {}, {}
+        # MulT counts positions from the start of its window, so this window must not depend on the padding.
         reach = config.context_turns if config.fusion == "mult" else min(config.context_turns, batch.shape[1] - 1)
-        turns = Turns.of(batch.mask, batch.speakers, reach)
+        windows = Windows.of(batch, reach)
 
-        r = {}
         for m in config.modalities:
-            r[m] = self.branch(m, batch, turns)  # Eq. 2: (N, H), N utterances
-            if config.reader(m) == "transformer":  # Eq. 3
-                read = self.context[self._owner(m)]
-                r[m], weights[f"{m}.context"] = read(r[m], turns, config.dependent(m), attention)
-            elif config.reader(m) == "dialoguernn":
-                r[m], seen = self.recurrent[self._owner(m)](r[m], batch, turns, attention)
-                weights |= {f"{m}.{name}": x for name, x in seen.items()}
-            aux[f"representation.{m}"] = turns.put(r[m])
+            f = self.branch(m, windows)  # Eq. 2: (N, H), N utterances
+            r[m], seen = self.in_context(m, f, windows, attention)  # Eq. 3: (N, H)
+            weights |= {f"{m}.{name}": x for name, x in seen.items()}
+            aux[f"representation.{m}"] = batch.unpack(r[m])
 
-        u, seen = self.fusion(r, turns)  # Eqs. 4 to 11
-        aux |= {name: turns.put(x) for name, x in seen.aux.items()}
+        u, seen = self.fusion(r, windows)  # Eqs. 4 to 11
+        aux |= {name: batch.unpack(x) for name, x in seen.aux.items()}
         logits = self.out(torch.tanh(self.hidden(u)))  # Eqs. 12 and 13 without their softmax
         if attention:
-            weights |= {f"fusion.{name}": turns.spread(x) for name, x in seen.attention.items()}
-        return Output(turns.put(logits), weights if attention else None, aux)
+            weights |= {f"fusion.{name}": windows.spread(x) for name, x in seen.attention.items()}
+        return Output(batch.unpack(logits), weights if attention else None, aux)
+
+    def in_context(self, modality: str, f: Tensor, windows: Windows, attention: bool
+                   ) -> tuple[Tensor, dict[str, Tensor]]:
+        """r_i of a modality from its features f in context, (N, H) -> (N, H), and the attention weights by name."""
+        owner, reader = self._owner(modality), self.config.reader(modality)
+        if reader == "transformer":
+            return self.context[owner](f, windows, self.config.dependent(modality), attention)
+        return self.recurrent[owner](f, windows, attention) if reader == "dialoguernn" else (f, {})
 
     def _owner(self, modality: str) -> str:
-        """The key of what reads a modality's features in context."""
+        """The key of the network that reads a modality's features in context."""
         return "shared" if self.config.shared_transformer else modality
 
     def require(self, batch: DialogueBatch) -> None:
-        """Refuse a batch without a modality of the model, or without words where it reads them."""
+        """Refuse a batch that lacks a modality, or that lacks words where the model reads words.
+
+        Raises:
+            UsageError: names what is absent.
+        """
         words = self.config.modalities_of_words
         if words and batch.tokens is None:
             raise UsageError("this DialogueTRM reads words; the batch has none",
@@ -310,9 +285,9 @@ class DialogueTRM(Model):
         super().require(replace(batch, features={**batch.features, **dict.fromkeys(words)}))
 
 
-# Widths and outputs of the paper's section "Datasets" and "Implementation Details": audio 100 and visual 512 for all
-# (although the project they come from has 300 for MELD), no visual on MELD; text is read from words, so its width is
-# BERT's and unused. Speakers are not in the paper: two, and nine as others count MELD's.
+# Widths and outputs of the paper's sections "Datasets" and "Implementation Details": audio 100 and visual 512 for all
+# corpora (although the project that computed them has 300 for MELD), no visual on MELD; text is read from words, so its
+# width is unused. The paper gives no number of speakers: two, and nine for MELD as in other papers.
 PUBLISHED = {
     "iemocap": {"dims": (("text", 768), ("audio", 100), ("visual", 512)), "outputs": 6, "speakers": 2},
     "meld": {"dims": (("text", 768), ("audio", 100)), "outputs": 7, "speakers": 9},

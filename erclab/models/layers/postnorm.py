@@ -1,8 +1,7 @@
-"""The encoder of "Attention Is All You Need" as PyTorch has it by default, with its attention weights in view.
+"""The Transformer encoder with PyTorch's defaults, which also returns its attention weights.
 
-Vaswani et al. (2017), NeurIPS. It computes what `torch.nn.TransformerEncoder` computes (post-norm, ReLU, four
-dropouts of one rate, the same initialisation), but returns the weights, and may compute its last layer for one
-position only.
+Vaswani et al. (2017), NeurIPS. It computes the same as `torch.nn.TransformerEncoder` (post-norm, ReLU, four dropouts
+of one rate, the same initialisation), and on request its last layer for one position only.
 """
 
 from __future__ import annotations
@@ -26,40 +25,25 @@ class PostNormEncoder(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(PostNormLayer(width, heads, inner, dropout) for _ in range(layers))
 
-    def forward(self, x: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
-        """Every position.
+    def forward(self, x: Tensor, keep: Tensor, position: int | None = None) -> tuple[Tensor, Tensor]:
+        """Every position, or a single one; then the last layer computes this position only.
 
         Args:
             x: (B, L, H).
-            keep: (B, L or 1, L) bool, query by key. A query that keeps nothing gets nothing.
+            keep: (B, L or 1, L) bool, query by key. A query without keys receives zeros.
+            position: the single position, from 0; it needs the same keys for every query, so `keep` is (B, 1, L).
 
         Returns:
-            (B, L, H) and the weights (B, layers, heads, L, L).
+            (B, L, H) and the weights (B, layers, heads, L, L); for a single position (B, H) and its weights
+            (B, layers, heads, L).
         """
-        seen = []
+        seen, single = [], position is not None
         for layer in self.layers:
-            x, weights = layer(x, x, keep)
-            seen.append(weights)
-        return x, torch.stack(seen, dim=1)
-
-    def at(self, position: int, x: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
-        """One position, the only one that the last layer computes.
-
-        Args:
-            position: which one, not negative.
-            x: (B, L, H).
-            keep: (B, 1, L) bool, the same keys for every query.
-
-        Returns:
-            (B, H), and the weights that this position gives in every layer, (B, layers, heads, L).
-        """
-        seen, one = [], slice(position, position + 1)
-        for layer in self.layers[:-1]:
-            x, weights = layer(x, x, keep)
-            seen.append(weights[:, :, position])
-        x, weights = self.layers[-1](x[:, one], x, keep)
-        seen.append(weights[:, :, 0])
-        return x[:, 0], torch.stack(seen, dim=1)
+            last = layer is self.layers[-1]
+            query = x[:, position:position + 1] if single and last else x
+            x, weights = layer(query, x, keep)
+            seen.append(weights[:, :, 0 if last else position] if single else weights)
+        return x[:, 0] if single else x, torch.stack(seen, dim=1)
 
 
 class PostNormLayer(nn.Module):
@@ -68,7 +52,7 @@ class PostNormLayer(nn.Module):
     def __init__(self, width: int, heads: int, inner: int, dropout: float):
         super().__init__()
         self.attention = Attention(width, heads, dropout)
-        self.attention.out.reset_parameters()  # PyTorch draws it as any linear map, the other three by Xavier
+        self.attention.out.reset_parameters()  # PyTorch draws the other three by Xavier
         nn.init.zeros_(self.attention.out.bias)
         self.norm, self.feed_forward_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.w1, self.w2 = nn.Linear(width, inner), nn.Linear(inner, width)

@@ -1,6 +1,7 @@
-"""DialogueTRM's lower half: Table 1's contexts, what is packed and cut, chunks, and a pretrained BERT from a folder."""
+"""DialogueTRM's lower half: Table 1's contexts, packed and cut sequences, chunks, and a pretrained BERT."""
 
 import dataclasses
+import inspect
 import json
 import shutil
 from dataclasses import replace
@@ -13,10 +14,12 @@ from reference_dialoguetrm import pack as packed_by_hand
 from safetensors.torch import load_file, save_file
 
 from erclab import models
+from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
-from erclab.models.dialoguetrm import bert as bert_branch
-from erclab.models.dialoguetrm.bert import Turns, contexts, pack
+from erclab.models.dialoguetrm import pretrained
+from erclab.models.dialoguetrm.bert import ARCHITECTURE, BertBranch, build, pack
 from erclab.models.dialoguetrm.model import DialogueTRM
+from erclab.models.dialoguetrm.windows import Windows, contexts
 
 transformers = pytest.importorskip("transformers", reason="DialogueTRM's BERT is an optional extra")
 
@@ -48,18 +51,20 @@ def test_contexts_of_every_target():
             contexts(speakers, turn, 3)
 
 
+def windows_of(mask, who, window):
+    """The windows of a batch that has nothing but speakers."""
+    return Windows.of(DialogueBatch({}, mask, who, torch.zeros_like(who), torch.zeros_like(who)), window)
+
+
 def test_windows_stay_in_their_dialogue():
     """Two dialogues, K = 2; columns from the oldest place to the target."""
     mask, who = torch.tensor([[1, 1, 1], [1, 1, 0]]).bool(), torch.tensor([[0, 1, 0], [0, 0, 0]])
-    turns = Turns.of(mask, who, 2)
+    turns = windows_of(mask, who, 2)
     no = False
-    assert turns.at.tolist() == [0, 1, 2, 3, 4]
     assert turns.exists.tolist() == [[no, no, True], [no, True, True], [True] * 3, [no, no, True], [no, True, True]]
     assert turns.number.tolist() == [[0, 0, 0], [1, 0, 1], [0, 1, 2], [3, 3, 3], [4, 3, 4]]
     assert turns.turn.tolist() == [[0, 0, 0], [1, 0, 1], [0, 1, 2], [0, 0, 0], [1, 0, 1]]
     assert turns.same_speaker[turns.exists].tolist() == [True, no, True, True, no, True, True, True, True]
-    put = turns.put(torch.arange(1.0, 6.0).unsqueeze(1))
-    assert put.squeeze(2).tolist() == [[1, 2, 3], [4, 5, 0]]
     spread = turns.spread(turns.exists.double().view(5, 1, 1, 3))
     assert spread[:, 0, 0].tolist() == [[[1, 0, 0], [1, 1, 0], [1, 1, 1]], [[1, 0, 0], [1, 1, 0], [0, 0, 0]]]
 
@@ -117,7 +122,7 @@ def test_packing_is_that_of_the_reference():
         count = torch.randint(0, 6, (T,), generator=rng)
         units = torch.where(torch.arange(5) < count[:, None], torch.randint(3, 99, (T, 5), generator=rng), -1)
         who = torch.randint(2, (1, T), generator=rng)
-        turns = Turns.of(torch.ones(1, T, dtype=torch.bool), who, K)
+        turns = windows_of(torch.ones(1, T, dtype=torch.bool), who, K)
         found = pack(units, turns.number[:, :-1], (turns.exists & turns.same_speaker)[:, :-1], CLS, SEP, longest)
         said = [[w for w in row if w >= 0] for row in units.tolist()]
         for t in range(T):
@@ -148,7 +153,7 @@ def test_narrow_bert_is_drawn_wider(width, spread):
     config = DialogueTRM.tiny(hidden=width, bert_layers=1, vocabulary=300)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        bert = bert_branch.build(config)
+        bert = build(config)
     drawn = torch.cat([bert.embeddings.word_embeddings.weight[1:].flatten(),
                        bert.encoder.layer[0].attention.self.query.weight.flatten()])
     assert float(drawn.detach().std()) == pytest.approx(spread, rel=0.05)
@@ -184,6 +189,19 @@ def save_tokenizer(folder, words=VOCABULARY):
 def configured(source, **changes):
     settings = {"dims": tuple(DIMS.items()), "text_from": "tokens", "speakers": 3, "dropout": 0.0, "bert_dropout": 0.0}
     return DialogueTRM.tiny(**DialogueTRM.with_bert(source, "mine@1") | settings | changes)
+
+
+def test_settings_of_bert_are_separate():
+    """`DialogueTRM.Config` has the fields of BERT's settings, which are enough to build a BERT."""
+    fields = {f.name for f in dataclasses.fields(BertBranch.Config)}
+    assert fields >= set(ARCHITECTURE) and issubclass(DialogueTRM.Config, BertBranch.Config)
+    config = BertBranch.Config(hidden=8, bert_layers=1, bert_heads=2, bert_inner=8, bert_positions=9, vocabulary=7)
+    ours = {n: p.shape for n, p in build(config).named_parameters()}
+    theirs = DialogueTRM(DialogueTRM.tiny(**dataclasses.asdict(config) | {
+        "max_length": 9, "cls_token": 1, "sep_token": 2})).branch.bert["shared"]
+    assert ours == {n: p.shape for n, p in theirs.named_parameters()}
+    own = set(inspect.get_annotations(DialogueTRM.Config))
+    assert not own & fields, "a field is declared twice"
 
 
 def test_with_bert_says_all_that_the_bert_decides(saved):
@@ -251,7 +269,7 @@ def test_trained_model_needs_the_folder_no_more(tmp_path, monkeypatch):
     settings = json.loads(json.dumps(dataclasses.asdict(model.config)))
     save_file(model.state_dict(), tmp_path / "weights.safetensors")
     shutil.rmtree(folder)
-    monkeypatch.setattr(bert_branch, "_loading", None)
+    monkeypatch.setattr(pretrained, "_loading", None)
     again = models.build("dialoguetrm", settings).double().eval()
     again.load_state_dict(load_file(tmp_path / "weights.safetensors"))
     assert again.config == model.config and torch.equal(again(batch).logits, want)

@@ -15,9 +15,9 @@ from erclab.core import tasks
 from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
 from erclab.models import parameter_count
-from erclab.models.dialoguetrm.bert import Turns
 from erclab.models.dialoguetrm.fusion import ContextTransformer
 from erclab.models.dialoguetrm.model import DialogueTRM
+from erclab.models.dialoguetrm.windows import Windows
 
 # One of each mechanism
 few = pytest.mark.parametrize("changes", [
@@ -133,11 +133,10 @@ def test_order_of_the_context_matters_with_positions(positions, matters):
     config = DialogueTRM.tiny(positions=positions)
     torch.manual_seed(0)
     read = shake(ContextTransformer(config)).double().eval()
-    f, mask = torch.randn(4, 16, dtype=torch.float64), torch.ones(1, 4, dtype=torch.bool)
-    turns = Turns.of(mask, torch.zeros(1, 4).long(), 3)
+    f = torch.randn(4, 16, dtype=torch.float64)
+    turns, longer = (Windows.of(random_batch({}, 5, 1, lengths=(T,)), 3) for T in (4, 6))
     r, other = (read(x, turns, True, False)[0] for x in (f, f[[1, 0, 2, 3]]))
     assert bool((r[3] - other[3]).abs().max() > 1e-6) == matters
-    longer = Turns.of(torch.ones(1, 6, dtype=torch.bool), torch.zeros(1, 6).long(), 3)
     assert torch.allclose(read(torch.cat([f[:2], f]), longer, True, False)[0][5], r[3], rtol=0, atol=1e-12)
 
 

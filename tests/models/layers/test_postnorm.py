@@ -51,7 +51,7 @@ def test_one_position_is_one_of_all(pair, position):
     x, keep = torch.randn(4, 5, 8, dtype=torch.float64), torch.rand(4, 1, 5) > 0.4
     keep[..., 0] = True
     every, weights = ours(x, keep)
-    one, its_weights = ours.at(position, x, keep)
+    one, its_weights = ours(x, keep, position=position)
     torch.testing.assert_close(one, every[:, position], rtol=0, atol=1e-12)
     torch.testing.assert_close(its_weights, weights[:, :, :, position], rtol=0, atol=1e-12)
     torch.testing.assert_close(one, torchs(x, src_key_padding_mask=~keep[:, 0])[:, position], rtol=0, atol=1e-12)
