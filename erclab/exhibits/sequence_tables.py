@@ -14,7 +14,7 @@ from erclab.corpora import SPLITS, Corpus, simulated
 from erclab.exhibits import scores
 from erclab.exhibits.catalogue import Runs
 from erclab.exhibits.lacks import Lacks
-from erclab.models.unaligned import UNALIGNED
+from erclab.models.layers.unaligned import UNALIGNED
 from erclab.runs import Question, RunSpec
 from erclab.training import recipes
 

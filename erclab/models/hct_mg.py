@@ -36,7 +36,7 @@ from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
 from erclab.models.interface import Model, Output, check_sizes
 from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
-from erclab.models.unaligned import UNALIGNED
+from erclab.models.layers.unaligned import UNALIGNED
 from erclab.ops.dropout import Dropout
 from erclab.ops.masks import last_step
 

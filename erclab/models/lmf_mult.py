@@ -23,11 +23,12 @@ from torch import Tensor, nn
 
 from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
-from erclab.models.fusion_lstm import resample
 from erclab.models.interface import Model, Output, check_sizes
 from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
-from erclab.models.unaligned import UNALIGNED
+from erclab.models.layers.front import Convolution, Front
+from erclab.models.layers.unaligned import UNALIGNED
 from erclab.ops.dropout import Dropout
+from erclab.ops.resample import resample
 
 
 class LMFMulT(Model):
@@ -114,7 +115,7 @@ class LMFMulT(Model):
             return CrossmodalTransformer(width, config.heads, layers, dropouts, future_mask=config.future_mask)
 
         self.text_dropout = Dropout(config.embedding_dropout)
-        self.project = nn.ModuleDict({m: nn.Conv1d(features, d, 1, bias=False) for m, features in config.dims})
+        self.project = Front({m: Convolution(features, d) for m, features in config.dims})
         self.fuse = LowRankFusion(modalities, d, config.rank)
         target = config.fused == "target"
         self.crossmodal = nn.ModuleDict({
@@ -133,11 +134,7 @@ class LMFMulT(Model):
             UsageError: a modality is missing from the batch.
         """
         self.require(batch)
-        x, masks = {}, {m: batch.masks[m] for m in self.config.modalities}
-        for m, mask in masks.items():
-            frames = batch.features[m].masked_fill(~mask.unsqueeze(-1), 0)
-            frames = self.text_dropout(frames) if m == "text" else frames
-            x[m] = self.project[m](frames.transpose(1, 2)).transpose(1, 2)  # (B, L_m, d)
+        x, masks = self.project(batch, self.text_dropout)  # (B, L_m, d)
 
         # A step of the fused sequence is the low-rank fusion of what the modalities have at that share of their time.
         masks["fused"] = shared_steps(list(masks.values()), self.config.fused_steps)

@@ -24,10 +24,11 @@ from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError, unknown
 from erclab.models.interface import Model, Output, check_sizes
 from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
-from erclab.models.unaligned import UNALIGNED
+from erclab.models.layers.front import Front, at_frames, padding_first
+from erclab.models.layers.unaligned import UNALIGNED
+from erclab.ops.batchnorm import MaskedBatchNorm
 from erclab.ops.dropout import Dropout
 from erclab.ops.lstm import LSTM
-from erclab.ops.masks import rotate
 
 # target -> sources in the order of fusion: [V, A]->L, [V, L]->A, [L, A]->V in Table 2.
 FUSION = {"text": ("visual", "audio"), "audio": ("visual", "text"), "visual": ("text", "audio")}
@@ -150,7 +151,7 @@ class LMRCBT(Model):
         d, M = config.hidden, len(config.modalities)
         dropouts = Dropouts(config.attention_dropout, config.relu_dropout, config.residual_dropout,
                             config.embedding_dropout)
-        self.front = nn.ModuleDict({
+        self.front = Front({
             m: RecurrentFront(width, config) if m == "text" and config.text_front == "bilstm"
             else ConvolutionalFront(width, d, getattr(config, f"kernel_{m}"), config.same_length)
             for m, width in config.dims})
@@ -173,20 +174,15 @@ class LMRCBT(Model):
             UsageError: a modality is missing from the batch.
         """
         self.require(batch)
-        config, target = self.config, self.config.target
-        x, masks, weights = {}, {}, {}
+        config, target, given = self.config, self.config.target, batch
+        if config.attend_padding:
+            batch = padding_first(batch)
 
         # Feature preprocessing (Eqs. 1, 2): every modality to width d.
-        for m in config.modalities:
-            mask = batch.masks[m]
-            frames = batch.features[m].masked_fill(~mask.unsqueeze(-1), 0)
-            if config.attend_padding:
-                frames, mask = rotate(frames, mask.sum(1)), torch.ones_like(mask)  # padding first, and a frame as any
-            frames = self.text_dropout(frames) if m == "text" else frames
-            x[m], masks[m] = self.front[m](frames, mask)  # (B, L_m, d), (B, L_m)
+        x, masks = self.front(batch, self.text_dropout)  # (B, L_m, d), (B, L_m)
 
         # Local temporal learning (Eqs. 3, 4).
-        last = {}
+        last, weights = {}, {}
         for m in config.sources:
             last[m], weights[m] = self.encoder[m](x[m], None, masks[m], attention=attention, last=True)  # F_m: (B, d)
 
@@ -200,17 +196,11 @@ class LMRCBT(Model):
         last[target], weights[target] = self.encoder[target](fused, None, masks[target], attention=attention,
                                                              last=True)  # F_F: (B, d)
         logits = self.out(self.head(torch.cat([last[m] for m in config.modalities], dim=-1)))
-        return Output(logits, self._attention(weights, batch) if attention else None)
 
-    def _attention(self, weights: dict[str, Tensor], batch: SequenceBatch) -> dict[str, Tensor]:
-        """The encoders' weights under their names, at the places that the frames have in the batch."""
-        if self.config.attend_padding:
-            for m, w in weights.items():
-                padding = (~batch.masks[m]).sum(1)
-                for axis in (-1, -2):
-                    w = rotate(w.movedim(axis, 1), padding).movedim(1, axis)
-                weights[m] = w
-        return {f"{m}_from_{m}": weights[m] for m in self.config.modalities}
+        if not attention:
+            return Output(logits)
+        weights = {f"{m}_from_{m}": weights[m] for m in config.modalities}
+        return Output(logits, at_frames(weights, given) if config.attend_padding else weights)
 
 
 # Table 1 and section 4.2: sizes per corpus; kernels are given there as visual / audio.
@@ -272,25 +262,3 @@ class CrossModal(nn.Module):
     def forward(self, x: Tensor, source: Tensor) -> Tensor:
         """The target's sequence (B, L, d) and a source's summary (B, d) -> (B, L, d); every step sums to 1."""
         return torch.tanh(self.map_target(x) + self.map_source(source).unsqueeze(1)).softmax(dim=-1)
-
-
-class MaskedBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation of sequences in which only steps that exist count, in the statistics of a batch as well as in
-    the running ones. A batch with fewer than two steps has no variance and leaves the running statistics alone."""
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, L, d), (B, L) -> (B, L, d)."""
-        x = x.to(self.weight.dtype)  # under autocast: sums over all steps are too long for bfloat16
-        mean, variance = self.running_mean, self.running_var
-        if self.training:
-            here = mask.unsqueeze(-1).to(x.dtype)
-            steps = here.sum()
-            count = steps.clamp(min=1)
-            mean = (x * here).sum((0, 1)) / count
-            variance = ((x - mean).square() * here).sum((0, 1)) / count
-            with torch.no_grad():
-                rate = self.momentum * (steps > 1).to(x.dtype)
-                self.num_batches_tracked += steps > 1
-                self.running_mean += rate * (mean - self.running_mean)
-                self.running_var += rate * (variance * count / (count - 1).clamp(min=1) - self.running_var)
-        return (x - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias

@@ -15,15 +15,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
 from erclab.models.interface import Model, Output, check_sizes
 from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
-from erclab.models.unaligned import UNALIGNED
+from erclab.models.layers.front import Convolution, Front, at_frames, padding_first
+from erclab.models.layers.unaligned import UNALIGNED
 from erclab.ops.dropout import Dropout
-from erclab.ops.masks import rotate
 
 
 class MulT(Model):
@@ -120,10 +120,8 @@ class MulT(Model):
             return CrossmodalTransformer(width, config.heads, layers, dropouts, future_mask=config.future_mask,
                                          zeros_have_no_position=config.attend_padding)
 
-        self.project = nn.ModuleDict()
-        for m, features in config.dims:
-            k = getattr(config, f"kernel_{m}")
-            self.project[m] = nn.Conv1d(features, d, k, padding=k // 2, bias=False)
+        self.project = Front({m: Convolution(features, d, getattr(config, f"kernel_{m}"))
+                              for m, features in config.dims})
         self.text_dropout = Dropout(config.embedding_dropout)
         self.crossmodal = nn.ModuleDict({
             f"{m}_from_{n}": transformer(d, config.layers, attention[n])
@@ -143,43 +141,29 @@ class MulT(Model):
             UsageError: a modality is missing from the batch.
         """
         self.require(batch)
-        config, x, masks, weights = self.config, {}, {}, {}
-        for m in config.modalities:
-            mask = batch.masks[m]
-            frames = batch.features[m].masked_fill(~mask.unsqueeze(-1), 0)
-            if config.attend_padding:
-                frames, mask = rotate(frames, mask.sum(1)), torch.ones_like(mask)  # padding first, and a frame as any
-            frames = self.text_dropout(frames) if m == "text" else frames
-            x[m], masks[m] = self.project[m](frames.transpose(1, 2)).transpose(1, 2), mask  # (B, L_m, d)
+        given, modalities = batch, self.config.modalities
+        if self.config.attend_padding:
+            batch = padding_first(batch)
+        x, masks = self.project(batch, self.text_dropout)  # (B, L_m, d)
 
-        # Every modality attends to every other; then to itself, over both streams side by side.
-        last = []
-        for m in config.modalities:
+        # Every modality attends to every other (Eqs. 3 to 5); then to itself, over both streams side by side.
+        last, weights = [], {}
+        for m in modalities:
             streams = []
-            for n in config.modalities:
+            for n in modalities:
                 if n != m:
-                    pair = f"{m}_from_{n}"
-                    stream, weights[pair] = self.crossmodal[pair](x[m], x[n], masks[m], masks[n],
-                                                                  attention=attention)
+                    stream, weights[f"{m}_from_{n}"] = self.crossmodal[f"{m}_from_{n}"](
+                        x[m], x[n], masks[m], masks[n], attention=attention)
                     streams.append(stream)
             h = torch.cat(streams, dim=-1) if streams else x[m]
             h, weights[f"{m}_from_{m}"] = self.memory[m](h, None, masks[m], attention=attention, last=True)
             last.append(h)
         hidden = torch.cat(last, dim=-1)
         logits = self.out(hidden + self.proj2(self.output_dropout(torch.relu(self.proj1(hidden)))))
-        return Output(logits, self._attention(weights, batch) if attention else None, {"last_hidden": hidden})
 
-    def _attention(self, weights: dict[str, Tensor], batch: SequenceBatch) -> dict[str, Tensor]:
-        """The weights at the places that the frames have in the batch."""
-        if not self.config.attend_padding:
-            return weights
-        padding = {m: (~mask).sum(1) for m, mask in batch.masks.items()}
-        moved = {}
-        for pair, w in weights.items():
-            for axis, m in zip((-2, -1), pair.split("_from_"), strict=True):
-                w = rotate(w.movedim(axis, 1), padding[m]).movedim(1, axis)
-            moved[pair] = w
-        return moved
+        if attention and self.config.attend_padding:
+            weights = at_frames(weights, given)
+        return Output(logits, weights if attention else None, {"last_hidden": hidden})
 
 
 PUBLISHED = UNALIGNED

@@ -11,7 +11,8 @@ from random_batches import alone, random_sequences, shake, take, widen, with_fea
 
 from erclab.core.errors import UsageError
 from erclab.models import parameter_count
-from erclab.models.fusion_lstm import EFLSTM, LFLSTM, resample
+from erclab.models.fusion_lstm import EFLSTM, LFLSTM
+from erclab.ops.resample import resample
 
 DIMS = {"text": 5, "audio": 4, "visual": 3}
 # Each modality is longest and shortest once; utterance 3 has no audio, utterance 4 no text.
@@ -131,13 +132,6 @@ def test_resample(steps):
         want = np.reshape(pooled_by_hand([*own[:n].numpy()], steps, 2), (steps, 2))
         np.testing.assert_allclose(row[:steps], want, rtol=0, atol=1e-12)
         assert not row[steps:].any()
-
-
-def test_resample_of_a_known_sequence():
-    x, mask = torch.arange(6.0).view(1, 6, 1), torch.ones(1, 6, dtype=torch.bool)
-    assert resample(x, mask, torch.tensor([3]), 3).flatten().tolist() == [0.5, 2.5, 4.5]
-    assert resample(x, mask, torch.tensor([4]), 4).flatten().tolist() == [0.5, 1.5, 3.5, 4.5]
-    assert resample(x[:, :2], mask[:, :2], torch.tensor([4]), 4).flatten().tolist() == [0, 0, 1, 1]
 
 
 def test_aligned_sequences_stay_exactly_as_they_are():

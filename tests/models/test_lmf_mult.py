@@ -6,12 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from reference_mult import ReferenceLMFMulT, pooled, tensor_fusion
+from reference_mult import ReferenceLMFMulT, tensor_fusion
 
 from erclab import models
 from erclab.contracts.batches import random_sequences, shake, with_garbage
 from erclab.core.errors import UsageError
-from erclab.models.fusion_lstm import resample
 from erclab.models.lmf_mult import LMFMulT, LowRankFusion, shared_steps
 
 DIMS = dict(LMFMulT.tiny().dims)
@@ -72,26 +71,13 @@ def test_a_fused_sequence_is_as_long_as_the_shortest_that_there_is():
     assert (short.long().diff(dim=1) <= 0).all()  # steps that exist come first
 
 
-@pytest.mark.parametrize(("count", "steps"), [(7, 3), (3, 7), (5, 5), (1, 4), (4, 1), (500, 50), (6, 4)])
-def test_pooling_averages_the_frames_of_a_step(count, steps):
-    rng = torch.Generator().manual_seed(0)
-    x = torch.randn(2, count + 2, 3, generator=rng, dtype=torch.float64)
-    mask = torch.arange(count + 2) < torch.tensor([[count], [0]])
-    places = torch.arange(steps + 1) < torch.tensor([[steps], [steps]])
-    found = resample(x, mask, places.sum(1), places.shape[1])
-    np.testing.assert_allclose(found[0, :steps].numpy(), pooled(x[0, :count].numpy(), steps), rtol=0, atol=1e-12)
-    want = torch.nn.functional.adaptive_avg_pool1d(x[:1, :count].transpose(1, 2), steps).transpose(1, 2)
-    torch.testing.assert_close(found[:1, :steps], want)
-    assert not found[0, steps:].any() and not found[1].any()
-
-
 def test_aligned_sequences_are_fused_step_by_step():
     model, seen = made(), {}
     model.fuse.register_forward_pre_hook(lambda _, inputs: seen.update(inputs[0]))
     given = random_sequences(DIMS, 5, dict.fromkeys(DIMS, (4, 2)))
     model(given)
     for m, x in seen.items():
-        projected = model.project[m](given.features[m].transpose(1, 2)).transpose(1, 2)
+        projected, _ = model.project[m](given.features[m], given.masks[m])
         torch.testing.assert_close(x, projected * given.masks[m][..., None])
 
 
@@ -178,7 +164,7 @@ def test_text_alone_is_dropped_out_on_its_way_in():
     given = random_sequences(DIMS, 5)
     model(given)
     for m, x in seen.items():
-        assert torch.equal(x.transpose(1, 2), given.features[m]) == (m != "text"), m
+        assert torch.equal(x, given.features[m]) == (m != "text"), m
 
 
 @pytest.mark.parametrize("changes", [{"heads": 3}, {"rank": 0}, {"fused": "both"}, {"fused_steps": 0}, {"dims": ()},

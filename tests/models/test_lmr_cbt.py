@@ -7,11 +7,10 @@ import torch
 import torch.nn.functional as F
 from lmr_cbt_cases import DIMS, NO_DROPOUT, SWITCHES, frames, made, reference, same, sequences
 from random_batches import alone, random_sequences, widen, with_features, with_garbage, without
-from torch import nn
 
 from erclab.core.errors import UsageError
 from erclab.models import parameter_count
-from erclab.models.lmr_cbt import LMRCBT, CrossModal, MaskedBatchNorm
+from erclab.models.lmr_cbt import LMRCBT, CrossModal
 from erclab.ops.masks import rotate
 
 
@@ -163,26 +162,6 @@ def test_cross_modal_block_weighs_features():
     out = block(x, source)
     torch.testing.assert_close(out.sum(-1), torch.ones(2, 4, dtype=torch.float64))
     torch.testing.assert_close(block(x[:, [2]], source)[:, 0], out[:, 2])  # each step by itself
-
-
-def test_batch_norm_of_full_sequences_is_torchs():
-    ours, theirs = MaskedBatchNorm(5).double(), nn.BatchNorm1d(5).double()
-    theirs.load_state_dict(ours.state_dict())
-    for seed in range(3):
-        x = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        torch.testing.assert_close(ours(x, torch.ones(3, 4, dtype=torch.bool)),
-                                   theirs(x.transpose(1, 2)).transpose(1, 2), rtol=0, atol=1e-12)
-    for name, value in theirs.state_dict().items():
-        torch.testing.assert_close(ours.state_dict()[name], value, rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("steps", [0, 1])
-def test_batch_norm_of_too_few_steps_keeps_its_statistics(steps):
-    norm = MaskedBatchNorm(5)
-    before = {name: x.clone() for name, x in norm.state_dict().items()}
-    out = norm(torch.randn(1, 3, 5), torch.arange(3)[None] < steps)
-    assert out.isfinite().all()
-    assert all(torch.equal(x, before[name]) for name, x in norm.state_dict().items())
 
 
 @pytest.mark.parametrize("same_length", [True, False])
