@@ -16,7 +16,7 @@ What the paper left out, what we chose:
   in 54. It can fail: what a wrong hierarchy has learnt early leaves the gate little to gain (from a start of 0.45
   against 0.27, on an easier task, 1 training in 30 kept the wrong primary).
 - Its start: all weights equal. Ties go to the order of `dims`, which also says which auxiliary is A1.
-- Its convergence: see `Config.freeze_tolerance`.
+- Its convergence: see `Config.freeze_tolerance`; `erclab.training.gate` freezes it.
 - Which weights are shared over hierarchies. With one transformer per ordered pair of modalities, as in MulT, of which
   a hierarchy uses four, three layers of self-attention and one hidden layer in the head, the published sizes (0.54,
   0.78, 0.55 M) come out: 542,444, 782,444 and 546,931. Four transformers by role give 0.46, 0.62 and 0.47 M.
@@ -36,6 +36,7 @@ from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
 from erclab.models.interface import Model, Output, check_sizes
 from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
+from erclab.models.layers.front import Convolution, Front
 from erclab.models.layers.unaligned import UNALIGNED
 from erclab.ops.dropout import Dropout
 from erclab.ops.masks import last_step
@@ -139,17 +140,10 @@ class HCTMG(Model):
         d, modalities = config.hidden, config.modalities
         dropouts = Dropouts(config.attention_dropout, config.relu_dropout, config.residual_dropout,
                             config.embedding_dropout)
-        self.project = nn.ModuleDict({
-            m: nn.Conv1d(width, d, config.kernel, padding=config.kernel // 2, bias=False) for m, width in config.dims})
+        self.project = Front({m: Convolution(width, d, config.kernel) for m, width in config.dims})
         self.gru = nn.ModuleDict({m: nn.GRU(d, d, batch_first=True) for m in modalities})
         if config.primary == "gating":
             self.gate_logits = nn.Parameter(torch.zeros(len(modalities)))
-            # The state of freezing, kept with the weights.
-            self.register_buffer("gate_frozen", torch.tensor(False))
-            self.register_buffer("gate_kept", torch.zeros(len(modalities)))  # the logits when it froze
-            self.register_buffer("gate_before", torch.full((len(modalities),), 1 / len(modalities)))
-            self.register_buffer("gate_calm", torch.tensor(0))
-            self.seen: list[Tensor] = []  # the weights at each training batch of this epoch
         self.crossmodal = nn.ModuleDict({
             name: CrossmodalTransformer(d, config.heads, config.layers, dropouts) for name in self._transformers()})
         auxiliaries = len(modalities) - 1
@@ -166,14 +160,11 @@ class HCTMG(Model):
             UsageError: a modality is missing from the batch.
         """
         self.require(batch)
-        modalities, masks = self.config.modalities, batch.masks
-        weights, aux = {} if attention else None, {}
+        modalities, weights, aux = self.config.modalities, {} if attention else None, {}
 
         # Feature projection. A GRU reads forwards, so that padding, which comes last, never reaches a step.
-        x = {}
-        for m in modalities:
-            frames = batch.features[m].masked_fill(~masks[m].unsqueeze(-1), 0)
-            x[m] = self.gru[m](self.project[m](frames.transpose(1, 2)).transpose(1, 2))[0]  # (B, L_m, d)
+        projected, masks = self.project(batch)
+        x = {m: self.gru[m](frames)[0] for m, frames in projected.items()}  # (B, L_m, d)
 
         # Modality gating. The weights alone decide, so that no sample depends on another.
         primary = self.config.primary
@@ -181,8 +172,6 @@ class HCTMG(Model):
             gate = self.gate()
             primary = modalities[int(gate.argmax())]  # lengths depend on it: the one look at a value per pass
             aux["gate"] = gate.expand(len(batch), -1)
-            if self.training:
-                self.seen.append(gate.detach())
             through = 1 + len(modalities) * (gate - gate.detach())  # 1, with a gradient
             x = {m: x[m] * factor for m, factor in zip(modalities, through, strict=True)}
 
@@ -210,33 +199,17 @@ class HCTMG(Model):
         return Output(self.head(z), weights, aux)
 
     def gate(self) -> Tensor:
-        """(M,) the weights of the modalities, which sum to one. Frozen ones are constant, whatever an optimiser does
-        to the parameter."""
-        logits = torch.where(self.gate_frozen, self.gate_kept, self.gate_logits)
-        return (self.config.gate_scale * logits).softmax(dim=0)
+        """(M,) the weights of the modalities, which sum to one."""
+        return (self.config.gate_scale * self.gate_logits).softmax(dim=0)
 
-    @torch.no_grad()
-    def after_epoch(self) -> dict[str, Any]:
-        """Freeze the gate if it has converged (see `Config`), and say where it stands.
-
-        Returns:
-            `gate`, modality -> weight at the end of the epoch; `primary`; `frozen`; `gate_per_batch`, modality ->
-            weight at each training batch since the last call. Nothing with a fixed primary.
-        """
-        if self.config.primary != "gating":
-            return {}
-        now = self.gate()
-        seen, self.seen = torch.stack([*self.seen, now]), []
-        first, second = now.topk(2).values
-        moved = (now - self.gate_before).abs().max()
-        calm = (seen.argmax(1) == now.argmax()).all() & (moved < self.config.freeze_tolerance * (first - second))
-        self.gate_kept.copy_(torch.where(self.gate_frozen, self.gate_kept, self.gate_logits))
-        self.gate_calm.copy_(torch.where(calm, self.gate_calm + 1, 0))
-        self.gate_frozen.logical_or_(self.gate_calm >= self.config.freeze_patience)
-        self.gate_before.copy_(now)
-        modalities, per_batch = self.config.modalities, seen[:-1].T.tolist()
-        return {"gate": dict(zip(modalities, now.tolist(), strict=True)), "primary": modalities[int(now.argmax())],
-                "frozen": bool(self.gate_frozen), "gate_per_batch": dict(zip(modalities, per_batch, strict=True))}
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Accept weights of before the freezing moved to `erclab.training.gate`: they have four buffers more, and a
+        frozen gate's logits in one of them."""
+        if state.pop(f"{prefix}gate_frozen", False):
+            state[f"{prefix}gate_logits"] = state[f"{prefix}gate_kept"]
+        for name in ("kept", "before", "calm"):
+            state.pop(f"{prefix}gate_{name}", None)
+        super()._load_from_state_dict(state, prefix, *rest)
 
     def _transformers(self) -> list[str]:
         """Names of the crossmodal transformers: those of every hierarchy that may be built."""

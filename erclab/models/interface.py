@@ -55,10 +55,6 @@ class Model(nn.Module):
         task = tasks.loss(self.config.task, output.logits, batch.targets, class_weight)
         return Losses(task, task)
 
-    def after_epoch(self) -> dict[str, Any]:
-        """Called once after each epoch of training; what it returns joins the epoch's row of the curve."""
-        return {}
-
     def pretrained_parameters(self) -> Iterable[nn.Parameter]:
         """The parameters that came trained, which a recipe may give a learning rate of their own."""
         return ()

@@ -25,6 +25,7 @@ from erclab.corpora.views import View
 from erclab.models.interface import Model
 from erclab.ops.dropout import step_key
 from erclab.training.checkpoint import Checkpoint
+from erclab.training.gate import gate_freezing
 from erclab.training.optimisers import Schedule, in_backward, optimiser_for
 from erclab.training.recipes import Recipe
 from erclab.training.step import step_losses, update
@@ -71,6 +72,7 @@ class Trainer:
         steps = recipe.epochs * math.ceil(len(views["train"]) / recipe.batch_size)
         self.schedule = Schedule(self.optimiser, recipe, steps)
         self.class_weight = class_weight(recipe, views["train"], model)
+        self.gate = gate_freezing(model)
         self.step, self.curve = 0, []
         self._best: dict[str, float] = {}
         self._choices: dict[str, Choice] = {}
@@ -103,8 +105,8 @@ class Trainer:
             raise RunError(f"the loss is {losses['total']} after epoch {epoch}", where=self.title,
                            remedy="Lower learning_rate, or set clip.")
         row = {"epoch": epoch, "train": losses} | {split: score(self.views[split], x) for split, x in seen.items()}
-        if said := self.model.after_epoch():
-            row["model"] = said
+        if self.gate is not None:
+            row["model"] = self.gate.after_epoch()
         self.curve.append(row)
         select, sign = metrics.SELECT[self.views["train"].task]
         for name, split in PROTOCOLS.items():
@@ -127,7 +129,8 @@ class Trainer:
         return {
             "step": self.step, "curve": self.curve, "rng": self.rng.bit_generator.state, "best": self._best,
             "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(), "weights": self._weights,
+            "schedule": self.schedule.state_dict(), "gate": self.gate.state_dict() if self.gate else {},
+            "weights": self._weights,
             "choices": {name: {"epoch": c.epoch, "predictions": {s: torch.from_numpy(x)
                                                                  for s, x in c.predictions.items()}}
                         for name, c in self._choices.items()},
@@ -143,6 +146,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
+        if self.gate is not None:
+            self.gate.load_state_dict(state["gate"])
         self._choices = {name: Choice(c["epoch"], {s: x.numpy() for s, x in c["predictions"].items()})
                          for name, c in state["choices"].items()}
         torch.set_rng_state(state["torch"])

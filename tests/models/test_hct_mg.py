@@ -1,52 +1,22 @@
-"""HCT-MG against a naive reference; the gate finds the modality that has the label, freezes, and survives a file."""
+"""HCT-MG against a naive reference; the gate finds the modality that has the label."""
 
-import json
 import math
 from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
+from hct_mg_cases import DIMS, HIERARCHIES, LENGTHS, MODALITIES, TWO, batch_of, gated, made, set_gate
 from reference_hct_mg import ReferenceHCTMG
 from reference_mult import position_vector
 
 from erclab import models
-from erclab.contracts.batches import random_sequences, shake, take, with_garbage
+from erclab.contracts.batches import random_sequences, take, with_garbage
 from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
 from erclab.models.hct_mg import HCTMG
 from erclab.models.layers import crossmodal
-
-MODALITIES = ("text", "audio", "visual")
-DIMS = {"text": 4, "audio": 3, "visual": 2}
-LENGTHS = {"text": (4, 1, 2, 0), "audio": (3, 1, 0, 5), "visual": (6, 1, 3, 2)}  # no two agree; some are absent
-DRY = {f"{name}_dropout": 0.0 for name in ("attention", "relu", "residual", "embedding", "output")}
-TWO = [("text", "audio"), ("audio", "visual")]
-HIERARCHIES = [(subset, primary) for subset in (MODALITIES, *TWO) for primary in subset]
-
-
-def made(subset=MODALITIES, seed=0, shaken=True, **changes):
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = HCTMG(HCTMG.tiny(**{"dims": tuple((m, DIMS[m]) for m in subset), "outputs": 3, **DRY, **changes}))
-    return (shake(model, seed=1) if shaken else model).double()
-
-
-def gated(primary, subset=MODALITIES, lead=0.2, **changes):
-    """A model whose gate prefers a modality."""
-    model = made(subset, **changes)
-    set_gate(model, {primary: lead})
-    return model
-
-
-def set_gate(model, logits):
-    with torch.no_grad():
-        model.gate_logits.copy_(torch.tensor([logits.get(m, 0.0) for m in model.config.modalities]))
-
-
-def batch_of(subset=MODALITIES, lengths=LENGTHS, seed=3):
-    return random_sequences({m: DIMS[m] for m in subset}, 3, {m: lengths[m] for m in subset}, seed=seed)
+from erclab.training.gate import GateFreezing, gate_freezing
 
 
 def by_hand(model):
@@ -196,7 +166,7 @@ def trained(modality, seed, steps, start=None):
         optimiser.zero_grad()
         model.loss(model(batch), batch).total.backward()
         optimiser.step()
-    return model.after_epoch()
+    return GateFreezing(model).after_epoch()
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
@@ -217,83 +187,7 @@ def test_the_gate_finds_it_when_another_is_slightly_ahead(modality, ahead):
         assert said["primary"] == modality, (seed, said["gate"])
 
 
-# After an epoch
-
-
-def epoch(model, logits, batches=2):
-    """An epoch in which the gate's parameter is `logits` at every batch."""
-    set_gate(model, logits)
-    for _ in range(batches):
-        model.train()(take(batch_of(), [0, 1]))
-    return model.after_epoch()
-
-
-def test_what_joins_the_curve():
-    model, batch = gated("audio", lead=0.1), batch_of()
-    weights = [model.train()(batch).aux["gate"][0].tolist()]
-    set_gate(model, {"visual": 0.2})
-    weights.append(model(batch).aux["gate"][0].tolist())
-    model.eval()(batch)
-    said = json.loads(json.dumps(model.after_epoch()))
-    assert said == {"gate": dict(zip(MODALITIES, weights[1], strict=True)), "primary": "visual", "frozen": False,
-                    "gate_per_batch": {m: [w[i] for w in weights] for i, m in enumerate(MODALITIES)}}
-    assert model.after_epoch()["gate_per_batch"] == {m: [] for m in MODALITIES}
-
-
-def test_the_gate_freezes_after_calm_epochs_in_a_row():
-    model = made(freeze_patience=2, freeze_tolerance=0.05)
-    said = [epoch(model, {"audio": logit})["frozen"] for logit in (0.1, 0.1, 0.15, 0.15, 0.151, 0.151)]
-    assert said == [False, False, False, False, True, True]  # calm: 2nd, 4th, 5th; a step in between begins again
-
-
-def test_a_primary_that_changes_within_an_epoch_is_not_calm():
-    model = made(freeze_patience=1)
-    epoch(model, {"audio": 0.1})
-    set_gate(model, {"text": 0.1})
-    model.train()(batch_of())
-    assert not epoch(model, {"audio": 0.1})["frozen"]
-    assert epoch(model, {"audio": 0.1})["frozen"]
-
-
-def test_a_slow_gate_is_not_a_converged_one():
-    """The bar is a share of the lead: with a tiny learning rate no weight moves much, and none leads yet."""
-    model = made(freeze_patience=1)
-    assert not any(epoch(model, {"audio": 1e-6 * n}, 1)["frozen"] for n in range(1, 10))
-    assert not any(epoch(made(freeze_patience=1), {}, 1)["frozen"] for _ in range(3))
-
-
-def test_a_frozen_gate_stays_whatever_the_optimiser_does():
-    model, batch = made(freeze_patience=1), batch_of()
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.1, weight_decay=0.1)
-    model.loss(model.train()(batch), batch).total.backward()
-    optimiser.step()  # momentum
-    for _ in range(2):
-        said = epoch(model, {"visual": 0.1})
-    assert said["frozen"]
-    for _ in range(3):
-        optimiser.zero_grad()
-        model.loss(model(batch), batch).total.backward()
-        assert not model.gate_logits.grad.any()
-        optimiser.step()
-    again = model.after_epoch()
-    assert (again["gate"], again["primary"], again["frozen"]) == (said["gate"], "visual", True)
-    assert again["gate_per_batch"]["visual"] == [said["gate"]["visual"]] * 3
-
-
-@pytest.mark.parametrize("calm", [1, 2], ids=["half-way", "frozen"])
-def test_the_state_of_freezing_survives_a_file(calm):
-    model = made(freeze_patience=2)
-    for _ in range(1 + calm):
-        said = epoch(model, {"audio": 0.1})
-    assert said["frozen"] == (calm == 2)
-    again = made(freeze_patience=2, seed=5)
-    again.load_state_dict(safetensors.torch.load(safetensors.torch.save(model.state_dict())))
-    if calm == 2:  # whatever happens to the parameter
-        set_gate(again, {"text": 1.0})
-    after, before = (epoch(m, {"audio": 0.1}) for m in (again, model))
-    assert after == before
-    assert after["frozen"]
-    assert after["primary"] == "audio"
+# Evaluation
 
 
 def test_evaluation_changes_nothing():
@@ -302,7 +196,6 @@ def test_evaluation_changes_nothing():
     first, second = (model(batch_of()).logits for _ in range(2))
     assert torch.equal(first, second)
     assert all(torch.equal(x, before[name]) for name, x in model.state_dict().items())
-    assert model.seen == []
 
 
 def test_without_gating_there_is_no_gate():
@@ -311,7 +204,7 @@ def test_without_gating_there_is_no_gate():
     assert output.aux == {}
     assert set(output.attention) == {"text_from_audio", "audio_from_text", "visual_from_text", "visual_from_audio",
                                      "visual_from_visual"}
-    assert model.after_epoch() == {}
+    assert gate_freezing(model) is None
     assert not [name for name in model.state_dict() if "gate" in name]
 
 
