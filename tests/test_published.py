@@ -1,7 +1,6 @@
 """What papers report: every file has the schema, names what exists, and holds the numbers that the papers print."""
 
 import dataclasses
-import importlib
 import json
 import re
 from importlib import resources
@@ -115,7 +114,7 @@ def test_printed_settings(paper, what, printed):
 def test_sizes_are_counts_or_millions_of_a_preset(paper):
     for row in raw(paper)["parameters"]:
         assert row.get("variant", "paper") in VARIANTS
-        assert row["corpus"] in importlib.import_module(models.info(row["model"]).cls.__module__).PUBLISHED
+        assert row["corpus"] in models.info(row["model"]).cls.published
         if row["unit"] == "parameters":
             assert isinstance(row["value"], int) and row["value"] > 100_000 and row["variant"]
         else:
@@ -125,7 +124,7 @@ def test_sizes_are_counts_or_millions_of_a_preset(paper):
 @every_paper
 def test_own_scores_are_of_corpora_that_the_model_has_a_preset_for(paper):
     own = published.scores(paper).query("model == @paper")
-    assert set(own["corpus"]) <= set(importlib.import_module(models.info(paper).cls.__module__).PUBLISHED)
+    assert set(own["corpus"]) <= set(models.info(paper).cls.published)
 
 
 @every_paper

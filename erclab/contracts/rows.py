@@ -84,8 +84,8 @@ class Case:
 
     @property
     def view(self) -> str:
-        """"dialogue" for a model with speakers, else "sequence"."""
-        return "dialogue" if "speakers" in self._fields else "sequence"
+        """What the model reads: "dialogue" or "sequence" batches."""
+        return self.cls.view
 
     @property
     def dims(self) -> dict[str, int]:
@@ -111,7 +111,7 @@ class Case:
         changes = {**self.small, "dims": tuple((m, widths[m]) for m in subset or self.subset), "task": task,
                    "outputs": tasks.outputs(task, LABELS[task])}
         changes |= {f.name: dropout for f in self._fields.values() if "dropout" in f.name}
-        if self.view == "dialogue":
+        if "speakers" in self._fields:
             changes["speakers"] = SPEAKERS
         preset = getattr(self.cls, self.row.preset or self.row.variant, None)
         return preset(CORPUS, **changes) if preset else self.cls.Config(**changes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import dataclasses
 import textwrap
 from collections.abc import Iterable
 from typing import Any
@@ -54,7 +54,7 @@ def _described(info: ModelInfo) -> dict[str, Any]:
 def _sizes(info: ModelInfo) -> list[dict[str, Any]]:
     """Presets first, then recipes."""
     rows = []
-    for corpus in _presets(info):
+    for corpus in info.cls.published:
         made = {v: getattr(info.cls, v)(corpus) for v in recipes.VARIANTS}
         same = made["paper"] == made["official"]
         rows += [_row(info, made[v], corpus, corpus, variants=list(made) if same else [v])
@@ -89,17 +89,13 @@ def _compared(row: Any, ours: int) -> dict[str, Any]:
             "agrees": ours == row.value if exact else round(ours / MILLION, 2) == row.value}
 
 
-def _presets(info: ModelInfo) -> dict[str, dict[str, Any]]:
-    """Corpus -> what the preset says of it, from the model's file."""
-    return importlib.import_module(info.cls.__module__).PUBLISHED
-
-
 def _outline(info: ModelInfo, corpus: str) -> Corpus:
-    """A corpus with hardly any utterances: a simulated one, also for "*", else with the widths of the model's paper."""
-    if corpus == "*" or recipes.family(corpus) == "simulated":
-        size = corpus.partition("-")[2] or "small"
-        return simulated.generate(size, frames=True, dialogues=(1, 1, 1))
-    preset = _presets(info)[recipes.family(corpus)]
+    """A corpus with hardly any utterances, in the widths that the model's paper has for it, or in simulated ones."""
+    preset = info.cls.published.get(recipes.family(corpus))
+    if preset is None:
+        ours = corpus == "*" or recipes.family(corpus) == "simulated"
+        found = simulated.generate((ours and corpus.partition("-")[2]) or "small", frames=True, dialogues=(1, 1, 1))
+        return found if ours else dataclasses.replace(found, name=corpus)
     task, speakers = preset.get("task", "emotion"), preset.get("speakers", 1)
     table = pd.DataFrame([{"split": s, "dialogue": s, "turn": t, "speaker": f"{t}", "text": "", "label": 0}
                           for s in SPLITS for t in range(speakers)])

@@ -19,7 +19,7 @@ from torch import nn
 from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
 from erclab.models.dialoguernn import over_dialogue
-from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.interface import Model, ModelConfig, Output, check_sizes
 from erclab.ops.dropout import Dropout
 from erclab.ops.lstm import LSTM
 
@@ -31,7 +31,7 @@ class BCLSTM(Model):
     """
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(ModelConfig):
         """Sizes and switches.
 
         Attributes:
@@ -70,21 +70,17 @@ class BCLSTM(Model):
                 raise UsageError("bc-LSTM reads a dialogue from its end, too, so it cannot be causal",
                                  remedy="Set bidirectional=False, which makes it sc-LSTM.")
 
-    @classmethod
-    def paper(cls, corpus: str = "iemocap", **changes) -> Config:
-        """The authors' sizes, each dialogue by itself."""
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
+    # The authors' text vectors (100 from a CNN on IEMOCAP, 600 from GloVe and a CNN on MELD).
+    published = {
+        "iemocap": {"dims": (("text", 100),), "outputs": 6, "speakers": 2},
+        "meld": {"dims": (("text", 600),), "outputs": 7, "speakers": 9},
+    }
+    small = {"hidden": 6, "head_hidden": 8}
 
     @classmethod
     def official(cls, corpus: str = "iemocap", **changes) -> Config:
         """What the authors' code computes: padding is read."""
         return cls.paper(corpus, **{"read_padding": True, **changes})
-
-    @classmethod
-    def tiny(cls, **changes) -> Config:
-        """Small enough for a test: 12 features in all, states of 6."""
-        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "speakers": 2,
-                             "hidden": 6, "head_hidden": 8, **changes})
 
     def __init__(self, config: Config):
         super().__init__()
@@ -111,10 +107,3 @@ class BCLSTM(Model):
             scores = torch.tanh(self.match(h) @ h.transpose(1, 2))
             h, weights["dialogue"] = over_dialogue(scores, h, mask, self.config.causal)
         return Output(self.head(h), weights if attention else None)
-
-
-# The authors' text vectors (100 from a CNN on IEMOCAP, 600 from GloVe and a CNN on MELD).
-PUBLISHED = {
-    "iemocap": {"dims": (("text", 100),), "outputs": 6, "speakers": 2},
-    "meld": {"dims": (("text", 600),), "outputs": 7, "speakers": 9},
-}

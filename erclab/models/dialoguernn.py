@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
-from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.interface import Model, ModelConfig, Output, check_choices, check_sizes
 from erclab.ops import conversation_rnn as recurrent
 from erclab.ops.dropout import Dropout, keep, next_key
 from erclab.ops.linear import lowered
@@ -39,7 +39,7 @@ class DialogueRNN(Model):
     """
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(ModelConfig):
         """Sizes and switches.
 
         Attributes:
@@ -81,24 +81,20 @@ class DialogueRNN(Model):
 
         def __post_init__(self) -> None:
             check_sizes("DialogueRNN", self, "speakers", "global_width", "party_width", "emotion_width", "head_width")
-            if self.context not in ("general", "simple"):
-                raise UsageError(f"DialogueRNN's context is 'general' or 'simple', not '{self.context}'")
+            check_choices("DialogueRNN", self, {"context": ("general", "simple")})
             if self.causal and self.bidirectional:
                 raise UsageError("DialogueRNN reads a dialogue from its end, too, so it cannot be causal",
                                  remedy="Set bidirectional=False.")
 
-    @classmethod
-    def paper(cls, corpus: str = "iemocap", **changes) -> Config:
-        """The sizes of the authors' runs on "iemocap" or "meld"; their code has no quirk that the paper lacks."""
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
-
-    official = paper
-
-    @classmethod
-    def tiny(cls, **changes) -> Config:
-        """Small enough for a test: 12 features in all, widths 6 to 8."""
-        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "speakers": 2,
-                             "global_width": 7, "party_width": 8, "emotion_width": 6, "head_width": 8, **changes})
+    # Widths of the authors' runs. IEMOCAP: text only (100). MELD: text (600) and audio (300) side by side. Their code
+    # has no quirk that the paper lacks, so `official` is `paper`.
+    published = {
+        "iemocap": {"dims": (("text", 100),), "outputs": 6, "speakers": 2, "global_width": 500, "party_width": 500,
+                    "emotion_width": 300, "head_width": 600},
+        "meld": {"dims": (("text", 600), ("audio", 300)), "outputs": 7, "speakers": 9, "global_width": 150,
+                 "party_width": 150, "emotion_width": 100, "head_width": 200},
+    }
+    small = {"global_width": 7, "party_width": 8, "emotion_width": 6, "head_width": 8}
 
     def __init__(self, config: Config):
         super().__init__()
@@ -152,15 +148,6 @@ class DialogueRNN(Model):
                     mask = keep((len(turns.turn), *turns.mask.shape, *width), p, next_key(), turns.mask.device)
                     masks[cell] = turns.of_direction(mask).to(dtype).mul_(1 / (1 - p))
         return masks
-
-
-# Widths of the authors' runs. IEMOCAP: text only (100). MELD: text (600) and audio (300) side by side.
-PUBLISHED = {
-    "iemocap": {"dims": (("text", 100),), "outputs": 6, "speakers": 2, "global_width": 500, "party_width": 500,
-                "emotion_width": 300, "head_width": 600},
-    "meld": {"dims": (("text", 600), ("audio", 300)), "outputs": 7, "speakers": 9, "global_width": 150,
-             "party_width": 150, "emotion_width": 100, "head_width": 200},
-}
 
 
 class Direction(nn.Module):

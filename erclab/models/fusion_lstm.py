@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from erclab.core.batches import SequenceBatch
-from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.interface import Model, ModelConfig, Output, check_sizes
 from erclab.models.layers.unaligned import UNALIGNED
 from erclab.ops.dropout import Dropout
 from erclab.ops.lstm import LSTM
@@ -28,7 +28,7 @@ class FusionLSTM(Model):
     """What the two have in common: their sizes."""
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(ModelConfig):
         """Sizes. All are our choice.
 
         Attributes:
@@ -56,22 +56,9 @@ class FusionLSTM(Model):
         def __post_init__(self) -> None:
             check_sizes("A fusion LSTM", self, "hidden", "layers", "head_hidden")
 
-        @property
-        def modalities(self) -> tuple[str, ...]:
-            return tuple(m for m, _ in self.dims)
-
-    @classmethod
-    def paper(cls, corpus: str = "mosei", **changes) -> Config:
-        """Our sizes, which give LF-LSTM 1.24 M parameters on "mosei"; features of "iemocap", "mosi" or "mosei"."""
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
-
-    official = paper  # there is no code
-
-    @classmethod
-    def tiny(cls, **changes) -> Config:
-        """Small enough for a test: 12 features in all, states of 6."""
-        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "hidden": 6,
-                             "head_hidden": 16, **changes})
+    view = "sequence"
+    published = UNALIGNED  # features only: no paper gives sizes, and there is no code. LF-LSTM has 1.24 M on "mosei".
+    small = {"hidden": 6, "head_hidden": 16}
 
     def lstm(self, width: int) -> LSTM:
         """An LSTM over vectors of this width."""
@@ -149,6 +136,3 @@ class LFLSTM(FusionLSTM):
         last = [self.encoder[m](self.input_dropout(batch.features[m]), batch.masks[m])[1]
                 for m in self.config.modalities]
         return Output(self.classify(torch.cat(last, dim=-1)), {} if attention else None)
-
-
-PUBLISHED = UNALIGNED  # sizes are nowhere published

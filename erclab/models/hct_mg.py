@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
-from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.interface import Model, ModelConfig, Output, check_sizes
 from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.layers.front import Convolution, Front
 from erclab.models.layers.unaligned import UNALIGNED
@@ -51,7 +51,7 @@ class HCTMG(Model):
     """
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(ModelConfig):
         """Sizes and switches.
 
         Attributes:
@@ -117,22 +117,15 @@ class HCTMG(Model):
                 raise UsageError(f"HCT-MG's gate_scale {self.gate_scale} must be positive and its freeze_tolerance "
                                  f"{self.freeze_tolerance} must not be negative")
 
-        @property
-        def modalities(self) -> tuple[str, ...]:
-            return tuple(m for m, _ in self.dims)
-
-    @classmethod
-    def paper(cls, corpus: str = "mosi", **changes) -> Config:
-        """The paper's sizes for "mosi", "mosei" or "iemocap" (four emotions); others give theirs in `changes`."""
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
-
-    official = paper  # there is no code
-
-    @classmethod
-    def tiny(cls, **changes) -> Config:
-        """Small enough for a test: 12 features in all, width 8, one layer."""
-        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "hidden": 8,
-                             "heads": 2, "layers": 1, "self_layers": 1, **changes})
+    view = "sequence"
+    # Features, outputs and layers of Tables 7 and 8; "iemocap" has four emotions. Width 40, 5 heads and kernel 1 are
+    # the same for all. There is no code, so `official` is `paper`.
+    published = {
+        "mosi": {**UNALIGNED["mosi"], "layers": 2},
+        "mosei": {**UNALIGNED["mosei"], "layers": 4},
+        "iemocap": {**UNALIGNED["iemocap"], "layers": 2},
+    }
+    small = {"hidden": 8, "heads": 2, "layers": 1, "self_layers": 1}
 
     def __init__(self, config: Config):
         super().__init__()
@@ -217,11 +210,3 @@ class HCTMG(Model):
         if config.transformers == "role":
             return ["a1_from_a2", "a2_from_a1", "p_from_a1", "p_from_a2"] if len(modalities) == 3 else ["p_from_a1"]
         return [f"{m}_from_{n}" for m in modalities for n in modalities if m != n and n != config.primary]
-
-
-# Features, outputs and layers, from the paper's Tables 7 and 8. Width 40, 5 heads and kernel 1 are the same for all.
-PUBLISHED = {
-    "mosi": {**UNALIGNED["mosi"], "layers": 2},
-    "mosei": {**UNALIGNED["mosei"], "layers": 4},
-    "iemocap": {**UNALIGNED["iemocap"], "layers": 2},
-}

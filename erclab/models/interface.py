@@ -1,8 +1,9 @@
-"""What every model takes and gives back, and what the training loop may ask of it."""
+"""What every model takes and returns, and what the rest of the package calls: `Model` and `ModelConfig`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from erclab.core import tasks
 from erclab.core.batches import DialogueBatch, SequenceBatch
 from erclab.core.errors import UsageError
+
+TINY_DIMS = (("text", 6), ("audio", 4), ("visual", 2))
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,91 @@ class Losses(NamedTuple):
     task: Tensor
 
 
-class Model(nn.Module):
-    """A model of batches. Subclasses set `config` (with `dims` and `task`) and write `forward`.
+class ModelConfig:
+    """What every model's `Config` must have; to inherit from it is optional and gives `modalities`.
 
-        forward(batch, *, attention=False) -> Output
+    A Config is a frozen dataclass. Its other fields are the model's own; each needs a default, and a run may set it.
+    A field whose name contains "dropout" is a dropout probability: tests and contracts set it to 0.
+
+    Attributes:
+        dims: (modality, width D_m) of each modality that the model reads, in the order in which it reads them.
+        outputs: C, the number of columns of the logits (`erclab.core.tasks.outputs`).
+        task: a key of `erclab.core.tasks.TASKS`.
+        speakers: optional; the number of speakers of a corpus, set by `erclab.runs.plan` where the field exists.
+        max_turns: optional; the longest dialogue, raised by `erclab.runs.plan` for a corpus with longer dialogues.
     """
 
-    config: Any
+    dims: tuple[tuple[str, int], ...]
+    outputs: int
+    task: str
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The names in `dims`."""
+        return tuple(m for m, _ in self.dims)
+
+
+class Model(nn.Module):
+    """A model of padded batches. A new model writes a `Config` and a `forward`; all else has a default here.
+
+        class Mine(Model):
+            @dataclass(frozen=True)
+            class Config(ModelConfig):
+                dims: tuple[tuple[str, int], ...]
+                outputs: int
+                task: str = "emotion"
+                hidden: int = 64
+
+            def __init__(self, config: Config): ...           # sets self.config
+            def forward(self, batch, *, attention=False) -> Output: ...
+
+    Two optional methods, for a model that can read words through a pretrained BERT (`erclab.models.dialoguetrm`):
+
+        with_bert(source, name) -> dict      static; the fields of Config that this BERT decides
+        load_pretrained(source)              takes the BERT's weights; called once, before the first step
+
+    and one for a model that can learn from a frozen teacher (`erclab.models.sdt`): `distil_from(model)`.
+    """
+
+    Config: ClassVar[Any]  # a frozen dataclass with what `ModelConfig` lists
+    config: Any  # an instance of Config, set by __init__
+    view: ClassVar[str] = "dialogue"  # what forward reads: "dialogue" (a DialogueBatch) or "sequence" (a SequenceBatch)
     packs: ClassVar[bool] = False  # padding costs it little, so that a batch need not have items of similar lengths
+    published: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # corpus -> fields of Config: the sizes that are printed
+    small: ClassVar[Mapping[str, Any]] = {}  # fields of Config that `tiny` makes smaller than their defaults
+
+    @classmethod
+    def paper(cls, corpus: str | None = None, **changes: Any) -> Any:
+        """A Config of the paper's equations, in its sizes for a corpus.
+
+        Args:
+            corpus: a key of `published`, by default its first. For another one the changes give `dims` and `outputs`.
+            changes: fields of Config to set differently.
+        """
+        corpus = next(iter(cls.published), "") if corpus is None else corpus
+        return cls.Config(**{**cls.published.get(corpus, {}), **changes})
+
+    @classmethod
+    def official(cls, corpus: str | None = None, **changes: Any) -> Any:
+        """A Config of what the authors' code computes: the same as `paper` where there is no code or no difference."""
+        return cls.paper(corpus, **changes)
+
+    @classmethod
+    def tiny(cls, **changes: Any) -> Any:
+        """A Config small enough for a test: 12 features in all, 5 classes, 2 speakers, and the sizes of `small`."""
+        sizes: dict[str, Any] = {"dims": TINY_DIMS, "outputs": 5, **cls.small, **changes}
+        if any(f.name == "speakers" for f in dataclasses.fields(cls.Config)):
+            sizes.setdefault("speakers", 2)
+        return cls.Config(**sizes)
+
+    def forward(self, batch: Any, *, attention: bool = False) -> Output:
+        """One pass over a padded batch; padding must not change what a sample gets.
+
+        Args:
+            batch: a `DialogueBatch` or a `SequenceBatch`, as `view` says.
+            attention: return the attention weights of this pass in `Output.attention`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def loss(self, output: Output, batch: DialogueBatch | SequenceBatch, class_weight: Tensor | None = None):
         """The loss of the model's task over annotated utterances (`erclab.core.tasks.loss`).
@@ -56,14 +136,14 @@ class Model(nn.Module):
         return Losses(task, task)
 
     def pretrained_parameters(self) -> Iterable[nn.Parameter]:
-        """The parameters that came trained, which a recipe may give a learning rate of their own."""
+        """The pretrained parameters, for which a recipe may have another learning rate."""
         return ()
 
     def require(self, batch: DialogueBatch | SequenceBatch) -> None:
-        """Refuse a batch without a modality of the model.
+        """Refuse a batch that lacks a modality of the model.
 
         Raises:
-            UsageError: names what is absent.
+            UsageError: names the absent modalities.
         """
         here = dict(self.config.dims)
         absent = [m for m in here if m not in batch.features]
@@ -92,3 +172,18 @@ def check_sizes(model: str, config: Any, *positive: str) -> None:
     for name, rate in vars(config).items():
         if "dropout" in name and not 0 <= rate < 1:
             raise UsageError(f"{model}'s {name} is {rate}, it must be in [0, 1)")
+
+
+def check_choices(model: str, config: Any, choices: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse a configuration with a field whose value is none of its choices.
+
+    Args:
+        choices: field -> the values that it may have.
+
+    Raises:
+        UsageError: names the field and its choices.
+    """
+    for name, known in choices.items():
+        value = getattr(config, name)
+        if value not in known:
+            raise UsageError(f"{model}'s {name} is {' or '.join(map(repr, known))}, not '{value}'")

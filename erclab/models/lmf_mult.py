@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
-from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.interface import Model, ModelConfig, Output, check_choices, check_sizes
 from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.layers.front import Convolution, Front
 from erclab.models.layers.unaligned import UNALIGNED
@@ -41,7 +41,7 @@ class LMFMulT(Model):
     """
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(ModelConfig):
         """Sizes and switches.
 
         Attributes:
@@ -81,28 +81,21 @@ class LMFMulT(Model):
             check_sizes("LMF-MulT", self, "rank", "fused_steps", "hidden", "heads", "layers", "memory_layers")
             if self.hidden % self.heads:
                 raise UsageError(f"LMF-MulT's hidden {self.hidden} must be a multiple of its {self.heads} heads")
-            if self.fused not in ("target", "source"):
-                raise UsageError(f"LMF-MulT's fused signal is 'target' or 'source', not '{self.fused}'")
+            check_choices("LMF-MulT", self, {"fused": ("target", "source")})
 
-        @property
-        def modalities(self) -> tuple[str, ...]:
-            return tuple(m for m, _ in self.dims)
-
-    @classmethod
-    def paper(cls, corpus: str = "mosei", **changes) -> Config:
-        """The paper's LMF-MulT; see `PUBLISHED` for what is ours in it."""
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
-
-    @classmethod
-    def official(cls, corpus: str = "mosei", **changes) -> Config:
-        """The same as `paper`: there is no code of the authors."""
-        return cls.paper(corpus, **changes)
-
-    @classmethod
-    def tiny(cls, **changes) -> Config:
-        """Small enough for a test: 12 features in all, width 8, two layers."""
-        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "hidden": 8, "heads": 2,
-                             "layers": 2, "memory_layers": 2, "rank": 3, "fused_steps": 4, **changes})
+    view = "sequence"
+    # Features only; there is no code, so `official` is `paper`. Widths, heads, layers and dropouts are the defaults of
+    # MulT's code, which the authors compare with as "1.07M"; the rank is Liu et al.'s for this kind of corpus. Sizes:
+    #                        MOSI       MOSEI      IEMOCAP
+    #   HCT-MG, Table 2      0.84 M     0.84 M     0.86 M     (LMR-CBT's paper: 0.86 M for MOSEI)
+    #   this model           697,441    699,961    700,598
+    #   "source"             373,441    375,961    376,598
+    # On MOSI three crossmodal transformers, one self-attention transformer of width 90, projections and head have
+    # 686,281. The other 0.14 M must be in the fusion, whose rank, encoders and resampling are not published: 54 ranks
+    # would give 0.84 M. The step of 0.02 M has no explanation: MOSEI and IEMOCAP have inputs of the same widths, and
+    # seven more outputs of a head are 637 parameters.
+    published = UNALIGNED
+    small = {"hidden": 8, "heads": 2, "layers": 2, "memory_layers": 2, "rank": 3, "fused_steps": 4}
 
     def __init__(self, config: Config):
         super().__init__()
@@ -156,17 +149,6 @@ class LMFMulT(Model):
         logits = self.out(hidden + self.proj2(self.output_dropout(torch.relu(self.proj1(hidden)))))
         aux = {"fused_steps": steps, "last_hidden": hidden}
         return Output(logits, weights if attention else None, aux)
-
-
-# Widths, heads, layers and dropouts are the defaults of MulT's code, which the authors compare with as "1.07M"; the
-# rank is that of Liu et al.'s setting for this kind of corpus. The HCT-MG paper (Table 2) reports 0.84M parameters for
-# MOSI and MOSEI and 0.86M for IEMOCAP, the LMR-CBT paper 0.86M for MOSEI. This model has 697,441, 699,961 and 700,598,
-# the other method ("source") 373,441, 375,961 and 376,598. Three crossmodal transformers, one self-attention
-# transformer of width 90, projections and head account for 686,281 on MOSI; what is missing, 0.14M, must be in the
-# fusion, whose rank, encoders and way to one length are not known: 54 ranks would bring it to 0.84M. Nothing that is
-# known explains the steps of 0.02M: the inputs of MOSEI and IEMOCAP have the same widths, and seven more outputs of a
-# head are 637.
-PUBLISHED = UNALIGNED
 
 
 class LowRankFusion(nn.Module):

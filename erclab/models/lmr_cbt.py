@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError, unknown
-from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.interface import Model, ModelConfig, Output, check_sizes
 from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.layers.front import Front, at_frames, padding_first
 from erclab.models.layers.unaligned import UNALIGNED
@@ -44,7 +44,7 @@ class LMRCBT(Model):
     """
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(ModelConfig):
         """Sizes and switches.
 
         Attributes:
@@ -114,21 +114,22 @@ class LMRCBT(Model):
                 raise UsageError("batch_recurrence is about LMR-CBT's BiLSTM, which text_front='conv1d' replaces")
 
         @property
-        def modalities(self) -> tuple[str, ...]:
-            return tuple(m for m, _ in self.dims)
-
-        @property
         def sources(self) -> tuple[str, ...]:
             """The modalities that are fused into the target, first to last."""
             return tuple(m for m in FUSION[self.target] if m in self.modalities)
 
-    @classmethod
-    def paper(cls, corpus: str = "mosei", **changes) -> Config:
-        """The paper's equations, in the sizes of Table 1 for "iemocap", "mosi" or "mosei"."""
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
+    view = "sequence"
+    # Table 1 and section 4.2: sizes per corpus; kernels are given there as visual / audio.
+    published = {
+        "iemocap": {**UNALIGNED["iemocap"], "hidden": 40, "heads": 5, "layers": 5, "kernel_visual": 3,
+                    "kernel_audio": 5},
+        "mosi": {**UNALIGNED["mosi"], "hidden": 30, "heads": 10, "layers": 4, "kernel_visual": 3, "kernel_audio": 1},
+        "mosei": {**UNALIGNED["mosei"], "hidden": 40, "heads": 8, "layers": 5, "kernel_visual": 3, "kernel_audio": 3},
+    }
+    small = {"hidden": 8, "heads": 2, "layers": 2}
 
     @classmethod
-    def official(cls, corpus: str = "mosei", **changes) -> Config:
+    def official(cls, corpus: str = "iemocap", **changes) -> Config:
         """What the authors' code computes, quirks included: width 40 and kernels 3 for every corpus.
 
         Five layers are its default (MOSEI). For IEMOCAP and MOSI four give the published numbers of parameters.
@@ -137,13 +138,7 @@ class LMRCBT(Model):
                  "kernel_audio": 3, "kernel_visual": 3}
         quirks = {"same_length": False, "future_mask": True, "attend_padding": True, "dead_affine": True,
                   "batch_recurrence": changes.get("text_front", "bilstm") == "bilstm"}
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **sizes, **quirks, **changes})
-
-    @classmethod
-    def tiny(cls, **changes) -> Config:
-        """Small enough for a test: 12 features in all, width 8, two layers."""
-        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "hidden": 8,
-                             "heads": 2, "layers": 2, **changes})
+        return cls.Config(**{**cls.published.get(corpus, {}), **sizes, **quirks, **changes})
 
     def __init__(self, config: Config):
         super().__init__()
@@ -201,14 +196,6 @@ class LMRCBT(Model):
             return Output(logits)
         weights = {f"{m}_from_{m}": weights[m] for m in config.modalities}
         return Output(logits, at_frames(weights, given) if config.attend_padding else weights)
-
-
-# Table 1 and section 4.2: sizes per corpus; kernels are given there as visual / audio.
-PUBLISHED = {
-    "iemocap": {**UNALIGNED["iemocap"], "hidden": 40, "heads": 5, "layers": 5, "kernel_visual": 3, "kernel_audio": 5},
-    "mosi": {**UNALIGNED["mosi"], "hidden": 30, "heads": 10, "layers": 4, "kernel_visual": 3, "kernel_audio": 1},
-    "mosei": {**UNALIGNED["mosei"], "hidden": 40, "heads": 8, "layers": 5, "kernel_visual": 3, "kernel_audio": 3},
-}
 
 
 class ConvolutionalFront(nn.Module):

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
-from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.interface import Model, ModelConfig, Output, check_choices, check_sizes
 from erclab.ops.attention import Attention
 from erclab.ops.dropout import Dropout
 
@@ -38,7 +38,7 @@ class M2FNet(Model):
     """
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(ModelConfig):
         """Sizes and switches. The paper gives no number: each is our choice unless said otherwise.
 
         Attributes:
@@ -92,23 +92,13 @@ class M2FNet(Model):
             check_sizes("M2FNet", self, "speakers", "hidden", "heads", "layers", "expansion", "speaker_width")
             if self.hidden % self.heads:
                 raise UsageError(f"M2FNet's hidden {self.hidden} must be a multiple of its {self.heads} heads")
-            for field, known in CHOICES.items():
-                if getattr(self, field) not in known:
-                    raise UsageError(f"M2FNet's {field} is {' or '.join(map(repr, known))}, "
-                                     f"not '{getattr(self, field)}'")
+            check_choices("M2FNet", self, CHOICES)
 
-    @classmethod
-    def paper(cls, corpus: str = "meld", **changes) -> Config:
-        """Our sizes for the paper's one corpus, "meld"; other corpora give theirs in `changes`."""
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
-
-    official = paper  # there is no code that could differ
-
-    @classmethod
-    def tiny(cls, **changes) -> Config:
-        """Small enough for a test: 12 features in all, width 16."""
-        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "speakers": 2,
-                             "hidden": 16, "heads": 2, "expansion": 2, "speaker_width": 3, **changes})
+    # Our choice: the paper names BERT (base: 768 features) and no extractor of audio or face. The others are the widths
+    # that MELD's features commonly have (openSMILE 300, DenseNet 342, nine speakers counted per dialogue), as for SDT.
+    # There is no code, so `official` is `paper`.
+    published = {"meld": {"dims": (("text", 768), ("audio", 300), ("visual", 342)), "outputs": 7, "speakers": 9}}
+    small = {"hidden": 16, "heads": 2, "expansion": 2, "speaker_width": 3}
 
     def __init__(self, config: Config):
         super().__init__()
@@ -171,12 +161,6 @@ CHOICES = {
 ABLATIONS = {
     "without transformer fusion": {"fusion": "concat"},
     "without GRU context": {"context": "none"},
-}
-
-# Our choice: the paper names BERT (base: 768 features) and no extractor of audio or face. The others are the widths
-# that MELD's features commonly have (openSMILE 300, DenseNet 342, nine speakers counted per dialogue), as for SDT.
-PUBLISHED = {
-    "meld": {"dims": (("text", 768), ("audio", 300), ("visual", 342)), "outputs": 7, "speakers": 9},
 }
 
 

@@ -19,7 +19,7 @@ from torch import nn
 
 from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
-from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.interface import Model, ModelConfig, Output, check_sizes
 from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.layers.front import Convolution, Front, at_frames, padding_first
 from erclab.models.layers.unaligned import UNALIGNED
@@ -34,7 +34,7 @@ class MulT(Model):
     """
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(ModelConfig):
         """Sizes and switches.
 
         Attributes:
@@ -86,27 +86,21 @@ class MulT(Model):
             if even := [name for name in kernels if getattr(self, name) % 2 == 0]:
                 raise UsageError(f"MulT's {', '.join(even)} must be odd, so that a sequence keeps its length")
 
-        @property
-        def modalities(self) -> tuple[str, ...]:
-            return tuple(m for m, _ in self.dims)
+    view = "sequence"
+    published = UNALIGNED
+    small = {"hidden": 8, "heads": 2, "layers": 2, "memory_layers": 2}
 
     @classmethod
     def paper(cls, corpus: str = "mosei", **changes) -> Config:
         """The paper's equations in the sizes of its Table 5, and its dropouts."""
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **TABLE_5.get(corpus, {}), **changes})
+        return cls.Config(**{**cls.published.get(corpus, {}), **TABLE_5.get(corpus, {}), **changes})
 
     @classmethod
     def official(cls, corpus: str = "mosei", **changes) -> Config:
         """What the authors' code computes, with its defaults and its quirks."""
         depth = {"memory_layers": max(changes.get("layers", DEFAULTS["layers"]), 3)}
         quirks = {"future_mask": True, "attend_padding": True}
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **DEFAULTS, **depth, **quirks, **changes})
-
-    @classmethod
-    def tiny(cls, **changes) -> Config:
-        """Small enough for a test: 12 features in all, width 8, two layers."""
-        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "hidden": 8,
-                             "heads": 2, "layers": 2, "memory_layers": 2, **changes})
+        return cls.Config(**{**cls.published.get(corpus, {}), **DEFAULTS, **depth, **quirks, **changes})
 
     def __init__(self, config: Config):
         super().__init__()
@@ -164,9 +158,6 @@ class MulT(Model):
         if attention and self.config.attend_padding:
             weights = at_frames(weights, given)
         return Output(logits, weights if attention else None, {"last_hidden": hidden})
-
-
-PUBLISHED = UNALIGNED
 
 
 def _table_5(heads: int, kernels: tuple[int, int, int], text: float, block: float) -> dict:

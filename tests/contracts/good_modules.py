@@ -77,9 +77,11 @@ class CausalDialogue(GoodDialogue):
 
 
 class GoodSequence(Presets, Model):
+    view = "sequence"
     """Each step of the first modality attends to each modality; the mean of what its steps found."""
 
     Config = SequenceConfig
+    view = "sequence"
 
     def __init__(self, config):
         super().__init__()

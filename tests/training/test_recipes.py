@@ -1,6 +1,7 @@
 """Recipes: which one is found, what it may hold, and whose setting is whose."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,18 @@ def test_every_trained_model_has_a_recipe_for_any_corpus():
     for name, info in models.MODELS.items():
         for profile in PROFILES:
             assert info.kind == "fitted" or (name, "*", profile) in RECIPES
+
+
+def test_each_model_has_its_file():
+    files = {p.stem for p in Path(recipes.__file__).parent.glob("*.py")} - {"__init__", "recipe", "tuning"}
+    modules = {info.where.split(":")[0].removeprefix("erclab.models.").split(".")[0] for info in models.MODELS.values()}
+    assert files == modules
+
+
+def test_the_readme_names_every_recipe_that_trains_the_authors_quirks():
+    assert {key for key, entry in RECIPES.items() if entry.variant == "official"} == {("sdt", "meld", "smoke")}
+    readme = " ".join((Path(__file__).parents[2] / "README.md").read_text().split())
+    assert "off by default but for SDT on MELD, whose recipe trains the authors' code" in readme
 
 
 def test_changes_go_to_the_model_or_to_the_recipe_or_to_both():

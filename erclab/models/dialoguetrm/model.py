@@ -28,7 +28,7 @@ from erclab.models.dialoguetrm.bert import BertBranch
 from erclab.models.dialoguetrm.fusion import ContextRNN, ContextTransformer, MulTFusion, MultiGrainedFusion
 from erclab.models.dialoguetrm.pretrained import settings_of, weights_of
 from erclab.models.dialoguetrm.windows import Windows
-from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.interface import Model, ModelConfig, Output, check_choices, check_sizes
 
 CHOICES = {"text_from": ("tokens", "vectors"), "window": ("exact", "banded"),
            "positions": ("none", "sinusoidal", "learned"), "summary": ("transformer", "bert", "dialoguernn"),
@@ -52,7 +52,7 @@ class DialogueTRM(Model):
     """
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(BertBranch.Config):
+    class Config(BertBranch.Config, ModelConfig):
         """Sizes and switches, in addition to those of BERT (`BertBranch.Config`).
 
         Attributes:
@@ -115,9 +115,7 @@ class DialogueTRM(Model):
             check_sizes("DialogueTRM", self, "speakers", "hidden", "heads", "layers", "feed_forward", "fusion_layers",
                         "mult_width", "mult_heads", "bert_layers", "bert_heads", "bert_inner", "bert_positions",
                         "vocabulary", "chunk")
-            for name, known in CHOICES.items():
-                if getattr(self, name) not in known:
-                    raise unknown(f"{name} of DialogueTRM", getattr(self, name), known)
+            check_choices("DialogueTRM", self, CHOICES)
             self._check_context()
             self.check_bert()
             for heads, width in (("heads", "hidden"), ("mult_heads", "mult_width")):
@@ -151,10 +149,6 @@ class DialogueTRM(Model):
                                  remedy="Set every context to 'dependent', as the paper does for MulT in Table 4.")
 
         @property
-        def modalities(self) -> tuple[str, ...]:
-            return tuple(m for m, _ in self.dims)
-
-        @property
         def modalities_of_words(self) -> tuple[str, ...]:
             """The modalities that are read as tokens: the text, or none."""
             return tuple(m for m in self.modalities if m == "text" and self.text_from == "tokens")
@@ -167,24 +161,20 @@ class DialogueTRM(Model):
             """The network that reads a modality's features in context; "bert" for none."""
             return self.summary if self.dependent(modality) else "transformer"
 
-    @classmethod
-    def paper(cls, corpus: str = "iemocap", **changes) -> Config:
-        """The paper's sizes for "iemocap", "meld" or "avec"; for other corpora `changes` has the sizes."""
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
-
-    @classmethod
-    def official(cls, corpus: str = "iemocap", **changes) -> Config:
-        """The same as `paper`: there is no authors' code."""
-        return cls.paper(corpus, **changes)
-
-    @classmethod
-    def tiny(cls, **changes) -> Config:
-        """Small enough for a test: 12 features in all, width 16, a BERT of two layers and 30 words, K = 3."""
-        return cls.Config(**{
-            "dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "speakers": 2, "context_turns": 3,
-            "text_from": "vectors", "hidden": 16, "heads": 2, "layers": 2, "feed_forward": 32, "fusion_layers": 2,
-            "mult_width": 8, "mult_heads": 2, "bert_layers": 2, "bert_heads": 2, "bert_inner": 32,
-            "bert_positions": 64, "max_length": 64, "vocabulary": 30, "cls_token": 1, "sep_token": 2, **changes})
+    # Widths and outputs of the paper's sections "Datasets" and "Implementation Details": audio 100 and visual 512 for
+    # all corpora (although the project that computed them has 300 for MELD), no visual on MELD. Text comes as words,
+    # so its width is unused. The paper gives no number of speakers: two, and nine for MELD as in other papers. There is
+    # no code of the authors, so `official` is `paper`.
+    published = {
+        "iemocap": {"dims": (("text", 768), ("audio", 100), ("visual", 512)), "outputs": 6, "speakers": 2},
+        "meld": {"dims": (("text", 768), ("audio", 100)), "outputs": 7, "speakers": 9},
+        "avec": {"dims": (("text", 768), ("audio", 100), ("visual", 512)), "outputs": 4, "speakers": 2,
+                 "task": "dimensional"},
+    }
+    small = {
+        "context_turns": 3, "text_from": "vectors", "hidden": 16, "heads": 2, "layers": 2, "feed_forward": 32,
+        "fusion_layers": 2, "mult_width": 8, "mult_heads": 2, "bert_layers": 2, "bert_heads": 2, "bert_inner": 32,
+        "bert_positions": 64, "max_length": 64, "vocabulary": 30, "cls_token": 1, "sep_token": 2}
 
     @staticmethod
     def with_bert(source: str | Path, name: str | None = None) -> dict[str, Any]:
@@ -283,14 +273,3 @@ class DialogueTRM(Model):
             raise UsageError("this DialogueTRM reads words; the batch has none",
                              remedy="Give tokens, or build it with text_from='vectors'.")
         super().require(replace(batch, features={**batch.features, **dict.fromkeys(words)}))
-
-
-# Widths and outputs of the paper's sections "Datasets" and "Implementation Details": audio 100 and visual 512 for all
-# corpora (although the project that computed them has 300 for MELD), no visual on MELD; text is read from words, so its
-# width is unused. The paper gives no number of speakers: two, and nine for MELD as in other papers.
-PUBLISHED = {
-    "iemocap": {"dims": (("text", 768), ("audio", 100), ("visual", 512)), "outputs": 6, "speakers": 2},
-    "meld": {"dims": (("text", 768), ("audio", 100)), "outputs": 7, "speakers": 9},
-    "avec": {"dims": (("text", 768), ("audio", 100), ("visual", 512)), "outputs": 4, "speakers": 2,
-             "task": "dimensional"},
-}

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
-from erclab.models.interface import Model, Output, check_sizes
+from erclab.models.interface import Model, ModelConfig, Output, check_choices, check_sizes
 from erclab.models.sdt import distillation as sdt_distillation
 from erclab.models.sdt.distillation import Losses
 from erclab.ops import side_by_side
@@ -52,7 +52,7 @@ class SDT(Model):
     packs = True
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(ModelConfig):
         """Sizes and switches.
 
         Attributes:
@@ -115,10 +115,7 @@ class SDT(Model):
                 raise UsageError(f"SDT's temperature {self.temperature} must be positive")
             if self.hidden % self.heads or self.hidden % 2:
                 raise UsageError(f"SDT's hidden {self.hidden} must be even and a multiple of its {self.heads} heads")
-            for field, known in CHOICES.items():
-                if getattr(self, field) not in known:
-                    raise UsageError(f"SDT's {field} is {' or '.join(map(repr, known))}, "
-                                     f"not '{getattr(self, field)}'")
+            check_choices("SDT", self, CHOICES)
             if min(self.loss_weights) < 0 or not any(self.loss_weights):
                 raise UsageError(f"SDT's loss_weights {self.loss_weights} must be 0 or more, and one above 0")
             if not self.intra and (not self.inter or len(self.dims) == 1):
@@ -126,31 +123,26 @@ class SDT(Model):
                                  "SDT needs intra-modal transformers, inter-modal ones, or both",
                                  remedy="Set intra=True.")
 
-        @property
-        def modalities(self) -> tuple[str, ...]:
-            return tuple(m for m, _ in self.dims)
-
         def sources(self, m: str) -> tuple[str, ...]:
             """The modalities that m attends to, itself first."""
             return (m,) * self.intra + tuple(n for n in self.modalities if n != m) * self.inter
 
-    @classmethod
-    def paper(cls, corpus: str = "iemocap", **changes) -> Config:
-        """The paper's equations, in its sizes for "iemocap" or "meld"; other corpora give theirs in `changes`."""
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **changes})
+    # Utterance features, outputs, speakers and temperature of the authors' runs. Text: RoBERTa-large; audio: openSMILE
+    # IS10 (IEMOCAP) or 300 of its features (MELD); visual: DenseNet. Source: their loaders and training scripts.
+    published = {
+        "iemocap": {"dims": (("text", 1024), ("audio", 1582), ("visual", 342)), "outputs": 6, "speakers": 2,
+                    "temperature": 1.0},
+        "meld": {"dims": (("text", 1024), ("audio", 300), ("visual", 342)), "outputs": 7, "speakers": 9,
+                 "temperature": 8.0},
+    }
+    small = {"hidden": 16, "heads": 2}
 
     @classmethod
     def official(cls, corpus: str = "iemocap", **changes) -> Config:
         """What the authors' code computes, quirks included. They freeze the unimodal gates on MELD only."""
         quirks = {"attention_norm": "dead", "detach_teacher": False, "tau_squared": False,
                   "frozen_identity_gates": corpus == "meld"}
-        return cls.Config(**{**PUBLISHED.get(corpus, {}), **quirks, **changes})
-
-    @classmethod
-    def tiny(cls, **changes) -> Config:
-        """Small enough for a test: 12 features in all, width 16."""
-        return cls.Config(**{"dims": (("text", 6), ("audio", 4), ("visual", 2)), "outputs": 5, "speakers": 2,
-                             "hidden": 16, "heads": 2, **changes})
+        return cls.Config(**{**cls.published.get(corpus, {}), **quirks, **changes})
 
     def __init__(self, config: Config):
         super().__init__()
@@ -337,15 +329,6 @@ ABLATIONS = {
         "without inter-modal transformers": {"inter": False},
     },
     "S5": {kind: {"distillation": kind} for kind in sdt_distillation.KINDS},
-}
-
-# Utterance features, outputs, speakers and temperature of the authors' runs. Text: RoBERTa-large; audio: openSMILE
-# IS10 (IEMOCAP) or 300 of its features (MELD); visual: DenseNet. Source: their loaders and training scripts.
-PUBLISHED = {
-    "iemocap": {"dims": (("text", 1024), ("audio", 1582), ("visual", 342)), "outputs": 6, "speakers": 2,
-                "temperature": 1.0},
-    "meld": {"dims": (("text", 1024), ("audio", 300), ("visual", 342)), "outputs": 7, "speakers": 9,
-             "temperature": 8.0},
 }
 
 

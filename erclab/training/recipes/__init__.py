@@ -1,4 +1,4 @@
-"""Recipes: how a model is trained on a corpus, and where each number comes from. One file per paper.
+"""Recipes: how a model is trained on a corpus, and where each number comes from. One file per model.
 
 Two profiles: `smoke` fits a CPU and a minute, its numbers are our choice; `full` is the authors' scale.
 """
@@ -6,25 +6,43 @@ Two profiles: `smoke` fits a CPU and a minute, its numbers are our choice; `full
 from __future__ import annotations
 
 from erclab.core.errors import unknown
-from erclab.training.recipes import dialogues, sdt, sequences
+from erclab.training.recipes import (
+    baselines,
+    bclstm,
+    dialoguernn,
+    dialoguetrm,
+    fusion_lstm,
+    hct_mg,
+    lmf_mult,
+    lmr_cbt,
+    m2fnet,
+    mult,
+    sdt,
+)
 from erclab.training.recipes.recipe import PRECISIONS, PROFILES, VARIANTS, Entry, Recipe, split_changes
 
 __all__ = ["PRECISIONS", "PROFILES", "RECIPES", "VARIANTS", "Entry", "Recipe", "family", "recipe_for", "split_changes"]
 
-# (model, corpus or "*", profile). A missing row falls back to the corpus's family, to "*", then to the default Entry.
+# (model, corpus or "*", profile) -> entry. Instead of a missing row, the one of the corpus's family is taken, then the
+# one of "*", then the default Entry.
 RECIPES = {(model, *key): entry for model, rows in {
-    "ef-lstm": sequences.EF_LSTM,
-    "lf-lstm": sequences.LF_LSTM,
-    "mult": sequences.MULT,
-    "lmf-mult": sequences.LMF_MULT,
-    "hct-mg": sequences.HCT_MG,
-    "lmr-cbt": sequences.LMR_CBT,
-    "bc-lstm": dialogues.BCLSTM,
-    "dialoguernn": dialogues.DIALOGUERNN,
-    "dialoguetrm": dialogues.DIALOGUETRM,
-    "dialoguetrm on words": dialogues.DIALOGUETRM_ON_WORDS,
+    "constant": baselines.ROWS,
+    "persistence": baselines.ROWS,
+    "linear": baselines.ROWS,
+    "linear-balanced": baselines.ROWS,
+    "linear-pooled": baselines.ROWS,
+    "ef-lstm": fusion_lstm.EF_LSTM,
+    "lf-lstm": fusion_lstm.LF_LSTM,
+    "mult": mult.ROWS,
+    "lmf-mult": lmf_mult.ROWS,
+    "hct-mg": hct_mg.ROWS,
+    "lmr-cbt": lmr_cbt.ROWS,
+    "bc-lstm": bclstm.ROWS,
+    "dialoguernn": dialoguernn.ROWS,
+    "dialoguetrm": dialoguetrm.ROWS,
+    "dialoguetrm on words": dialoguetrm.ON_WORDS,
     "sdt": sdt.ROWS,
-    "m2fnet": dialogues.M2FNET,
+    "m2fnet": m2fnet.ROWS,
 }.items() for key, entry in rows.items()}
 
 

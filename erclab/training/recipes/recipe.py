@@ -90,6 +90,9 @@ class Entry:
     variant: str = "paper"
 
 
+Rows = dict[tuple[str, str], Entry]  # (corpus or "*", profile) -> entry: what each file of this folder lists
+
+
 def split_changes(changes: dict[str, Any], config_cls: type) -> tuple[dict[str, Any], dict[str, Any]]:
     """Sort changes by whom they belong to: (model settings, recipe fields).
 
