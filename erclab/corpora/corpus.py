@@ -97,7 +97,8 @@ class Corpus:
     annotations: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        validation.check(self)
+        validation.check(self.table, self.labels, self.vectors, self.frames, self.annotations, self.roles,
+                         self.source or self.name)
 
     def __len__(self) -> int:
         """The number of utterances."""

@@ -1,47 +1,47 @@
-"""What a corpus must be. Each refusal names the source, the dialogue and turn, what is wrong and what to do."""
+"""Checks of a corpus. Each error names the source, the dialogue and turn, the problem and the remedy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from erclab.core.errors import CorpusError, unknown
+from erclab.corpora.frames import Frames
 from erclab.corpora.vocabulary import ANNOTATIONS, COLUMNS, MODALITIES, SPLITS, UNLABELLED
 
-if TYPE_CHECKING:
-    from erclab.corpora.corpus import Corpus
 
+def check(table: pd.DataFrame, labels: Sequence[str], vectors: Mapping[str, np.ndarray], frames: Mapping[str, Frames],
+          annotations: Mapping[str, np.ndarray], roles: Sequence[str], where: str) -> None:
+    """Refuse the parts of a corpus if they are malformed. `erclab.corpora.corpus.Corpus` describes each part.
 
-def check(corpus: Corpus) -> None:
-    """Refuse what does not make sense.
+    Args:
+        where: the source or the name of the corpus, for messages.
 
     Raises:
-        CorpusError: see above.
+        CorpusError: names the source, the dialogue and turn, the problem and the remedy.
     """
-    _table(corpus)
-    _vectors(corpus)
-    _frames(corpus)
-    _annotations(corpus)
+    _table(table, labels, roles, where)
+    _vectors(table, vectors, where)
+    _frames(table, frames, where)
+    _annotations(table, annotations, where)
 
 
-def _place(corpus: Corpus, i: int) -> str:
-    """Where utterance i is, for a message."""
-    row = corpus.table.iloc[i]
-    return f"{corpus.source or corpus.name}, dialogue {row['dialogue']}, turn {row['turn']}"
+def _place(table: pd.DataFrame, where: str, i: int) -> str:
+    """The source, dialogue and turn of utterance i, for a message."""
+    row = table.iloc[i]
+    return f"{where}, dialogue {row['dialogue']}, turn {row['turn']}"
 
 
 def _known(kind: str, name: str, names: Iterable[str], where: str) -> None:
-    """Refuse a name that is not one of ours, with the guess that `unknown` makes, as an error of this corpus."""
+    """Refuse a name outside `names`, as an error of the corpus. The remedy names the nearest known name."""
     if name not in names:
         error = unknown(kind, name, names)
         raise CorpusError(error.problem, where=where, remedy=error.remedy)
 
 
-def _table(corpus: Corpus) -> None:
-    table, where = corpus.table, corpus.source or corpus.name
+def _table(table: pd.DataFrame, names: Sequence[str], roles: Sequence[str], where: str) -> None:
     missing = [c for c in COLUMNS if c not in table.columns]
     if missing:
         raise CorpusError(f"the utterance table lacks the columns {', '.join(missing)}", where=where,
@@ -51,21 +51,21 @@ def _table(corpus: Corpus) -> None:
     if not isinstance(table.index, pd.RangeIndex) or table.index.start != 0 or table.index.step != 1:
         raise CorpusError("the rows are not numbered 0 to N-1", where=where,
                           remedy="Call reset_index(drop=True) on the table.")
-    if len(corpus.labels) == 1 or len(set(corpus.labels)) != len(corpus.labels):
-        raise CorpusError(f"the labels {corpus.labels} are not two or more different names", where=where,
+    if len(names) == 1 or len(set(names)) != len(names):
+        raise CorpusError(f"the labels {names} are not two or more different names", where=where,
                           remedy="Name every emotion once.")
 
     def refuse(bad: np.ndarray, problem: str, remedy: str) -> None:
         if bad.any():
             i = int(np.flatnonzero(bad)[0])
-            raise CorpusError(problem.format(**table.iloc[i]), where=_place(corpus, i), remedy=remedy)
+            raise CorpusError(problem.format(**table.iloc[i]), where=_place(table, where, i), remedy=remedy)
 
     labels = table["label"]
     if not pd.api.types.is_integer_dtype(labels) or not pd.api.types.is_integer_dtype(table["turn"]):
         raise CorpusError("label and turn must be integers", where=where, remedy="Map label names to indices.")
-    refuse((labels < UNLABELLED).to_numpy() | (labels >= len(corpus.labels)).to_numpy(), "unknown label index {label}",
-           f"Use 0 to {len(corpus.labels) - 1} for {', '.join(corpus.labels)}, {UNLABELLED} for no label."
-           if corpus.labels else "The corpus names no labels.")
+    refuse((labels < UNLABELLED).to_numpy() | (labels >= len(names)).to_numpy(), "unknown label index {label}",
+           f"Use 0 to {len(names) - 1} for {', '.join(names)}, {UNLABELLED} for no label."
+           if names else "The corpus names no labels.")
     refuse(~table["split"].isin(SPLITS).to_numpy(), "unknown split '{split}'", f"Use {', '.join(SPLITS)}.")
     refuse(~table["text"].map(lambda text: isinstance(text, str)).to_numpy(), "text is {text!r}",
            "Use an empty string where there are no words.")
@@ -75,9 +75,9 @@ def _table(corpus: Corpus) -> None:
                column + " {" + column + "!r} is not text", "Convert it with str().")
         refuse((values.isna() | (values.astype(str).str.strip() == "")).to_numpy(), f"{column} is empty",
                f"Give every utterance a {column}.")
-    if corpus.roles:
-        refuse(~table["speaker"].isin(corpus.roles).to_numpy(), "unknown speaker '{speaker}'",
-               f"The roles are {', '.join(corpus.roles)}.")
+    if roles:
+        refuse(~table["speaker"].isin(roles).to_numpy(), "unknown speaker '{speaker}'",
+               f"The roles are {', '.join(roles)}.")
 
     dialogue, turn = table["dialogue"].to_numpy(), table["turn"].to_numpy()
     same = dialogue[1:] == dialogue[:-1]
@@ -93,32 +93,31 @@ def _table(corpus: Corpus) -> None:
            "one dialogue is in two splits", "Put all its utterances into one split.")
 
 
-def _frames(corpus: Corpus) -> None:
-    where = corpus.source or corpus.name
-    for modality, frames in corpus.frames.items():
+def _frames(table: pd.DataFrame, frames_of: Mapping[str, Frames], where: str) -> None:
+    for modality, frames in frames_of.items():
         _known("modality", modality, MODALITIES, where)
         values, starts = frames.values, frames.starts
         if values.ndim != 2 or values.shape[1] == 0 or values.dtype != np.float32:
             raise CorpusError(f"{modality} frames are {values.dtype} of shape {values.shape}", where=where,
                               remedy="They must be float32 of shape (all frames, D).")
-        whole = len(starts) == len(corpus.table) + 1 and starts[0] == 0 and starts[-1] == len(values)
+        whole = len(starts) == len(table) + 1 and starts[0] == 0 and starts[-1] == len(values)
         if not whole or (np.diff(starts) < 0).any():
-            raise CorpusError(f"{modality} frames do not divide into {len(corpus.table)} utterances", where=where,
+            raise CorpusError(f"{modality} frames do not divide into {len(table)} utterances", where=where,
                               remedy="`starts` must rise from 0 to the number of frames, one more than utterances.")
         if not np.isfinite(values).all():
             frame, column = np.argwhere(~np.isfinite(values))[0]
             i = int(np.searchsorted(starts, frame, side="right")) - 1
             raise CorpusError(f"{modality} feature {column} of frame {frame - starts[i]} is {values[frame, column]}",
-                              where=_place(corpus, i), remedy="Impute or remove the value; features must be finite.")
+                              where=_place(table, where, i),
+                              remedy="Impute or remove the value; features must be finite.")
 
 
-def _annotations(corpus: Corpus) -> None:
-    where = corpus.source or corpus.name
-    for task, array in corpus.annotations.items():
+def _annotations(table: pd.DataFrame, annotations: Mapping[str, np.ndarray], where: str) -> None:
+    for task, array in annotations.items():
         _known("task", task, ANNOTATIONS, where)
-        if array.shape != (len(corpus.table), len(ANNOTATIONS[task])) or array.dtype != np.float32:
+        if array.shape != (len(table), len(ANNOTATIONS[task])) or array.dtype != np.float32:
             raise CorpusError(f"the {task} annotations are {array.dtype} of shape {array.shape}", where=where,
-                              remedy=f"They must be float32 of shape ({len(corpus.table)}, {len(ANNOTATIONS[task])}).")
+                              remedy=f"They must be float32 of shape ({len(table)}, {len(ANNOTATIONS[task])}).")
         bad = np.isinf(array).any(1)
         if task == "sentiment":
             bad |= (np.abs(array) > 3).any(1)
@@ -126,22 +125,21 @@ def _annotations(corpus: Corpus) -> None:
             bad |= ~(np.isnan(array) | (array == 0) | (array == 1)).all(1)
         if bad.any():
             i = int(np.flatnonzero(bad)[0])
-            raise CorpusError(f"{task} is {array[i].tolist()}", where=_place(corpus, i),
+            raise CorpusError(f"{task} is {array[i].tolist()}", where=_place(table, where, i),
                               remedy="Sentiment lies in [-3, 3], emotion4 is 0 or 1, NaN means no annotation.")
 
 
-def _vectors(corpus: Corpus) -> None:
-    where = corpus.source or corpus.name
-    for modality, array in corpus.vectors.items():
+def _vectors(table: pd.DataFrame, vectors: Mapping[str, np.ndarray], where: str) -> None:
+    for modality, array in vectors.items():
         _known("modality", modality, MODALITIES, where)
         shape = array.shape if isinstance(array, np.ndarray) else ()
-        if len(shape) != 2 or shape[0] != len(corpus.table) or shape[1] == 0:
+        if len(shape) != 2 or shape[0] != len(table) or shape[1] == 0:
             raise CorpusError(f"{modality} features have the shape {np.shape(array)}", where=where,
-                              remedy=f"They must be ({len(corpus.table)}, D): one vector per utterance.")
+                              remedy=f"They must be ({len(table)}, D): one vector per utterance.")
         if array.dtype != np.float32:
             raise CorpusError(f"{modality} features are {array.dtype}", where=where,
                               remedy="Convert them to float32.")
         if not np.isfinite(array).all():
             i, column = np.argwhere(~np.isfinite(array))[0]
-            raise CorpusError(f"{modality} feature {column} is {array[i, column]}", where=_place(corpus, i),
+            raise CorpusError(f"{modality} feature {column} is {array[i, column]}", where=_place(table, where, i),
                               remedy="Impute or remove the value; features must be finite.")
