@@ -4,6 +4,6 @@
 """
 
 from erclab.models.interface import Output
-from erclab.models.registry import FAMILIES, MODELS, ModelInfo, build, info, parameter_count
+from erclab.models.registry import FAMILIES, GIVEN, MODELS, ModelInfo, build, info, parameter_count
 
-__all__ = ["FAMILIES", "MODELS", "ModelInfo", "Output", "build", "info", "parameter_count"]
+__all__ = ["FAMILIES", "GIVEN", "MODELS", "ModelInfo", "Output", "build", "info", "parameter_count"]

@@ -1,15 +1,19 @@
-"""The registry of models, as plain data: adding a model is adding a row."""
+"""The registry of models, as plain data: one row per model. A class of one's own gets its row from `info`."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from erclab.core import settings
-from erclab.core.errors import unknown
+from erclab.core.errors import UsageError, unknown
 from erclab.core.tasks import TASKS
+from erclab.models.interface import Model
 
 # A model belongs where its main mechanism does: "crossmodal", the steps of one modality attend to those of another;
 # "transformer", turns of a dialogue or modalities of a turn attend to each other; "recurrent", it has neither.
@@ -32,6 +36,7 @@ class ModelInfo:
         tasks: what it predicts.
         fixed: configuration that belongs to this name.
         stacks: several seeds can be trained in one pass (`erclab.training.together`).
+        given: the class itself, for a class that a user gave instead of a name.
     """
 
     name: str
@@ -44,6 +49,7 @@ class ModelInfo:
     tasks: tuple[str, ...] = TASKS
     fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
     stacks: bool = False
+    given: type | None = dataclasses.field(default=None, repr=False)
 
     @property
     def text_as(self) -> str:
@@ -53,6 +59,8 @@ class ModelInfo:
     @property
     def cls(self) -> type:
         """The class itself, imported when first needed."""
+        if self.given is not None:
+            return adapted(self.given)
         module, name = self.where.split(":")
         return getattr(importlib.import_module(module), name)
 
@@ -96,15 +104,81 @@ MODELS = {
 }
 
 
-def info(name: str) -> ModelInfo:
-    """The registry's row.
+GIVEN: dict[str, ModelInfo] = {}  # rows of classes that were given in this session, the last one of each name
+NEEDED = ("dims", "outputs", "task")  # fields of every Config: `erclab.runs.plan` sets them from corpus and task
+
+
+def info(model: str | type) -> ModelInfo:
+    """The row of a model: of a name in the registry, or of a class.
 
     Raises:
-        UsageError: there is no such model.
+        UsageError: there is no such model, or the class is none.
     """
-    if name not in MODELS:
-        raise unknown("model", name, MODELS)
-    return MODELS[name]
+    if isinstance(model, type):
+        return info_of(model)
+    if model in GIVEN:
+        return GIVEN[model]
+    if model not in MODELS:
+        raise unknown("model", model, [*MODELS, *GIVEN])
+    return MODELS[model]
+
+
+def info_of(cls: type) -> ModelInfo:
+    """The row of a class: the registry's row if there is one, or else a new row, kept for this session.
+
+    The new row's name is made from the class's (`MyModel` is "my-model"). `title`, `view` ("dialogue" or "sequence"),
+    `tasks` and `stacks` are attributes of the class, if it has them. Without `view`, the annotation of the batch in
+    `forward` decides: `SequenceBatch`, or else dialogues.
+
+    Raises:
+        UsageError: the class lacks what a model needs, or has the name of a model of the registry.
+    """
+    where = f"{cls.__module__}:{cls.__qualname__}"
+    for row in MODELS.values():
+        if row.where == where:
+            return row
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).replace("_", "-").strip("-").lower()
+    if name in MODELS:
+        raise UsageError(f"the class {cls.__name__} gets the name '{name}', which a model of erclab has",
+                         remedy="Rename the class.")
+    _check_class(cls)
+    view = getattr(cls, "view", None) or _view_of(cls)
+    if view not in ("dialogue", "sequence"):
+        raise unknown(f"view of {cls.__name__}", view, ("dialogue", "sequence"))
+    GIVEN[name] = ModelInfo(name, getattr(cls, "title", None) or cls.__name__, where, "a class of one's own", view=view,
+                            tasks=tuple(getattr(cls, "tasks", TASKS)), stacks=bool(getattr(cls, "stacks", False)),
+                            given=cls)
+    return GIVEN[name]
+
+
+def _check_class(cls: type) -> None:
+    config, remedy = getattr(cls, "Config", None), "See `erclab.models.interface.Model`."
+    if not dataclasses.is_dataclass(config) or not callable(getattr(cls, "forward", None)):
+        raise UsageError(f"the class {cls.__name__} is no model: it needs a dataclass Config and forward(batch)",
+                         remedy=remedy)
+    absent = [name for name in NEEDED if name not in {f.name for f in dataclasses.fields(config)}]
+    if absent:
+        raise UsageError(f"{cls.__name__}.Config lacks the fields {', '.join(absent)}", remedy=remedy)
+
+
+def _view_of(cls: type) -> str:
+    parameters = list(inspect.signature(cls.forward).parameters.values())[1:2]
+    return "sequence" if parameters and "SequenceBatch" in str(parameters[0].annotation) else "dialogue"
+
+
+@lru_cache(maxsize=64)
+def adapted(cls: type) -> type:
+    """The class itself, or for a plain `nn.Module` a subclass that also has the methods of `Model`."""
+    if issubclass(cls, Model):
+        return cls
+
+    def __init__(self, config, *rest, **named) -> None:
+        cls.__init__(self, config, *rest, **named)
+        if not hasattr(self, "config"):
+            self.config = config
+
+    return type(cls.__name__, (cls, Model), {"__init__": __init__, "__module__": cls.__module__,
+                                             "__qualname__": cls.__qualname__, "__doc__": cls.__doc__})
 
 
 def build(name: str, config: dict):

@@ -22,7 +22,7 @@ class Pooled:
     Attributes:
         records: one per fold.
         truth: (N,) or (N, columns) labels, fold after fold.
-        predictions: (N, C) of the model that had not seen the utterance, in the same order.
+        predictions: (N, C), each by the model that had not seen the utterance, in the same order.
     """
 
     records: tuple[Record, ...]
@@ -31,14 +31,14 @@ class Pooled:
 
     @property
     def task(self) -> str:
-        """What the runs predict."""
+        """The task that the runs predict."""
         return self.records[0].task
 
     def scores(self, split: str = "test") -> dict[str, float | None]:
-        """The headline scores over all utterances, which small folds alone cannot give: a correlation needs many.
+        """The headline scores over all utterances: a correlation needs more utterances than a small fold has.
 
         Raises:
-            UsageError: another split, which folds have but do not share.
+            UsageError: another split than the test split.
         """
         if split != "test":
             raise UsageError(f"the folds' predictions of {split} overlap and are not pooled",
@@ -46,19 +46,19 @@ class Pooled:
         return metrics.scores(self.task, self.truth, self.predictions)
 
 
-def cross_validate(model: str, corpus: Corpus, *, by: int | str = 10, fold_seed: int = 0,
-                   seeds: int | Iterable[int] = 1, **question) -> list[Pooled]:
+def cross_validate(model: str | type, corpus: Corpus, *, by: int | str = 10, fold_seed: int = 0,
+                   seeds: int | Iterable[int] = 1, **options) -> list[Pooled]:
     """Train a model once per fold, for each seed.
 
     Args:
         by, fold_seed: see `erclab.corpora.folds.folds`.
-        question: as for `run`.
+        seeds, options: see `run`.
 
     Raises:
         UsageError, RunError, CorpusError: see `folds` and `run`.
     """
     parts = folds(corpus, by, fold_seed)
-    runs = [run(model, part, seeds=seeds, **question) for part in parts]  # (folds, seeds)
+    runs = [run(model, part, seeds=seeds, **options) for part in parts]  # (folds, seeds)
     return [_pool(parts, records) for records in zip(*runs, strict=True)]
 
 

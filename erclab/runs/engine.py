@@ -1,11 +1,11 @@
-"""Runs are loaded, or trained and stored."""
+"""Execution of runs: a run is loaded, or trained and stored."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,25 +22,36 @@ from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.provenance import environment
 from erclab.core.storage import remove_leftovers, write_atomically
 from erclab.corpora import SPLITS, Corpus
-from erclab.corpora.views import flat
 from erclab.features.encoders import source
 from erclab.models.interface import Model
+from erclab.runs.code import check_unchanged
+from erclab.runs.data import flat_splits, views
 from erclab.runs.records import SCHEMA, Record, load
-from erclab.runs.spec import RunSpec, plan, reads_sequences, views
+from erclab.runs.spec import RunSpec, plan
 from erclab.training import loop
 from erclab.training.checkpoint import Checkpoint
 from erclab.training.device import choose_device, memory_kept, seeded, threads_for
+from erclab.training.recipes import Recipe
 
 
-def run(model: str, corpus: Corpus, *, protocol: str = "sound", folder: Path | str | None = None, force: bool = False,
-        progress: bool = True, device: str | None = None, together: bool | None = None, **question) -> list[Record]:
-    """Answer a question (see `plan`): load the runs that exist, train the others.
+def run(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, profile: str = "smoke",
+        variant: str | None = None, modalities: Sequence[str] | None = None, task: str | None = None,
+        words: str | Path | None = None, teacher: str | Record | None = None,
+        recipe: Recipe | Mapping[str, Any] | None = None, protocol: str = "sound", folder: Path | str | None = None,
+        force: bool = False, progress: bool = True, device: str | None = None, together: bool | None = None,
+        **changes) -> list[Record]:
+    """Load the runs of a model on a corpus that exist, and train the others.
 
     Args:
-        protocol: "sound" or "published", what the records report unless asked for another. They have both.
+        model: a name in the registry, or a class.
+        seeds, profile, variant, modalities, task, words, teacher, recipe, changes: see `plan`.
+        protocol: "sound" (valid-selected) or "published" (test-selected): the epoch that the records report by
+            default. Every record has both.
         folder: where runs are kept; `paths.runs_dir()` by default.
         force: train again even if the run exists.
-        together: train all seeds in one pass; by default where that pays (`pays_together`). A model that cannot be
+        progress: show progress bars.
+        device: "auto" (the default), "cpu", "cuda" or "mps".
+        together: train all seeds in one pass; by default where that is faster (`pays_together`). A model that cannot be
             stacked is trained seed by seed in any case. Results differ by rounding only.
 
     Raises:
@@ -48,7 +59,8 @@ def run(model: str, corpus: Corpus, *, protocol: str = "sound", folder: Path | s
     """
     if protocol not in loop.PROTOCOLS:
         raise unknown("protocol", protocol, loop.PROTOCOLS)
-    specs = plan(model, corpus, **question)
+    specs = plan(model, corpus, seeds=seeds, profile=profile, variant=variant, modalities=modalities, task=task,
+                 words=words, teacher=teacher, recipe=recipe, **changes)
     how = {"folder": folder, "force": force, "progress": progress, "device": device}
     several = len(specs) > 1 and models.info(model).stacks
     if several and (pays_together(choose_device(device)) if together is None else together):
@@ -61,30 +73,30 @@ def run(model: str, corpus: Corpus, *, protocol: str = "sound", folder: Path | s
 def pays_together(device: torch.device) -> bool:
     """Whether several seeds of a model that stacks take less time in one pass than one after the other.
 
-    On a GPU, whose time goes by steps as long as a model does not fill it. Not on a CPU: there, a step's time is that
-    of its numbers, and other cores are better used by other runs (a sweep).
+    True on a GPU: a step takes about the same time for one seed as for several, until the model fills the GPU. False on
+    a CPU: the time of a step grows with the seeds, and the other cores are better used by other runs (a sweep).
     """
     return device.type == "cuda"
 
 
 def execute(spec: RunSpec, corpus: Corpus, *, folder: Path | str | None = None, force: bool = False,
             progress: bool = True, device: str | None = None) -> Record:
-    """Load one run, or train and store it. It may be asked for by several processes at once.
+    """Load one run, or train and store it. Several processes may execute the same run at once: one of them trains it.
 
-    An interrupted run goes on from the last epoch that its checkpoint has, unless `force` starts it again.
+    An interrupted run goes on from the last epoch in its checkpoint, unless `force` starts it again.
 
     Raises:
-        RunError: the loss is not finite, or the folder cannot be written.
+        RunError: the loss is not finite, the folder cannot be written, or the class of the run was edited since.
     """
     return execute_seeds([spec], corpus, folder=folder, force=force, progress=progress, device=device)[0]
 
 
 def execute_seeds(specs: Sequence[RunSpec], corpus: Corpus, *, folder: Path | str | None = None, force: bool = False,
                   progress: bool = True, device: str | None = None) -> list[Record]:
-    """The same for runs that differ in their seed alone: those that do not exist are trained in one pass.
+    """Execute runs that differ in their seed alone: those that do not exist are trained in one pass.
 
     Raises:
-        UsageError: they differ in more, or their model cannot be trained so.
+        UsageError: the runs differ in more, or their model cannot be trained in one pass.
         RunError: as for `execute`.
     """
     _check_alike(specs)
@@ -93,14 +105,14 @@ def execute_seeds(specs: Sequence[RunSpec], corpus: Corpus, *, folder: Path | st
     if force or not all(path.exists() for path in place.values()):
         _ensure_writable(folder)  # before an hour of training, not after
         with ExitStack() as stack:
-            # Of two processes that want the same run one trains it, the other waits and loads it. All take their locks
-            # in the same order.
+            # Of two processes with the same run one trains it, the other waits and loads it. All processes take the
+            # locks in the same order.
             locks = {i: stack.enter_context(FileLock(folder / f".{i}.lock")) for i in sorted(place)}
             missing = [spec for spec in specs if force or not place[spec.id].exists()]
             if missing:
                 _make(missing, corpus, folder, progress, choose_device(device), fresh=force)
             for lock in locks.values():
-                Path(lock.lock_file).unlink(missing_ok=True)  # who still waits for it finds the record
+                Path(lock.lock_file).unlink(missing_ok=True)  # a process that still waits for the lock finds the record
     return [load(path) for path in place.values()]
 
 
@@ -115,6 +127,7 @@ def _check_alike(specs: Sequence[RunSpec]) -> None:
 def _make(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: bool, device: torch.device, fresh: bool
           ) -> None:
     """Train and store runs of different seeds."""
+    check_unchanged(models.info(specs[0].model), specs[0].code)
     checkpoints = [Checkpoint(folder / f".{spec.id}.checkpoint") for spec in specs]
     if fresh:
         for checkpoint in checkpoints:
@@ -139,6 +152,7 @@ def _store(spec: RunSpec, corpus: Corpus, outcome: loop.Outcome, path: Path, fac
         "schema": SCHEMA,
         "id": spec.id,
         "spec": dataclasses.asdict(spec),
+        **({"class": info.where} if (info := models.info(spec.model)).given else {}),
         "corpus": {"name": corpus.name, "labels": list(corpus.labels),
                    "utterances": {s: len(corpus.rows(s)) for s in SPLITS}, "dims": corpus.dims,
                    "frame_dims": corpus.frame_dims, "encoders": dict(corpus.encoders)},
@@ -162,7 +176,7 @@ def _train(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: boo
            checkpoints: Sequence[Checkpoint]) -> tuple[list[loop.Outcome], dict[str, int]]:
     first = specs[0]
     parts = views(first, corpus, device)
-    with seeded(first.seed, device):  # what a model draws from torch while it is trained, such as a BERT's dropout
+    with seeded(first.seed, device):  # for random numbers that a model draws in training, such as a BERT's dropout
         trainers = []
         for spec in specs:
             torch.manual_seed(spec.seed)
@@ -186,9 +200,8 @@ def _built(spec: RunSpec, folder: Path) -> Model:
 
 
 def _fit(spec: RunSpec, corpus: Corpus) -> loop.Outcome:
-    """Fit a baseline on the modalities side by side; it is deterministic and looks at validation alone."""
-    pooled = reads_sequences(models.info(spec.model), corpus, spec.modalities)
-    part = flat(corpus, spec.modalities, spec.task, pooled=pooled, standardise=spec.recipe.standardise)
+    """Fit a baseline. The fit is deterministic and uses the validation split alone for its choices."""
+    part = flat_splits(spec, corpus)
     model = models.build(spec.model, spec.settings)
     curve = model.fit(part["train"], part["valid"])
     choice = loop.Choice(0, {s: model.predict(part[s]) for s in ("valid", "test")})

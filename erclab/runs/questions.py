@@ -1,4 +1,4 @@
-"""Questions with names: which runs a table or figure is made from, as plain data that can be planned, run or loaded."""
+"""Questions with names: the runs behind a table or figure, as plain data that can be planned, run or loaded."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from erclab.runs.spec import RunSpec, plan
 
 @dataclass(frozen=True)
 class Question:
-    """A model in one setting, over all seeds that are asked for.
+    """A model in one setting, over several seeds.
 
     Attributes:
         model: a key of `MODELS`.
         settings: what `erclab.runs.plan` takes beside corpus, seeds and profile: `modalities`, `task`, `variant`, and
             settings of the model or its recipe.
         teacher: the name of an earlier question, whose first run is the frozen teacher of this one; "" for none.
-        on_other: asked of the second corpus of what needs two.
+        on_other: the question is about the second corpus, where a table needs two.
     """
 
     model: str
@@ -61,7 +61,7 @@ def asked_of(question: Question, corpus: Corpus, other: Corpus | None) -> Corpus
 
 
 def taught(question: Question, earlier: Mapping[str, list]) -> dict[str, Any]:
-    """What `plan` is told of a teacher: nothing, or the first run (a spec or a record) of an earlier question.
+    """The argument `teacher` of `plan`: none, or the first run (a spec or a record) of an earlier question.
 
     Raises:
         UsageError: there is no such question before this one.

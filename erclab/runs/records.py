@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import importlib
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,12 @@ import torch
 
 from erclab import models
 from erclab.core import metrics
-from erclab.core.errors import RunError, UsageError, unknown
+from erclab.core.errors import ErclabError, RunError, UsageError, unknown
+from erclab.runs.code import older
 from erclab.training.loop import PROTOCOLS
 
 SCHEMA = 2
-READABLE = (1, SCHEMA)  # 1: the protocol was a part of the run, which knew the published score only if asked for it
+READABLE = (1, SCHEMA)  # 1: the protocol was a part of the run; a record has the scores of that protocol alone
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,11 +75,34 @@ class Record:
     @property
     def title(self) -> str:
         """The model's name for tables."""
-        return models.MODELS[self.spec["model"]].title
+        try:
+            return self.info.title
+        except RunError:
+            return self.data["class"].rpartition(":")[2]
+
+    @property
+    def info(self) -> models.ModelInfo:
+        """The row of the run's model.
+
+        Raises:
+            RunError: the model is a class that is neither known in this session nor importable.
+        """
+        return info_of(self.data, self.path)
+
+    @property
+    def older(self) -> bool:
+        """Whether other code than today's made the record, so that a run today may give other numbers.
+
+        True as well where today's code is not at hand: the record's model is a class that this session lacks.
+        """
+        try:
+            return older(self.info, self.spec["code"])
+        except RunError:
+            return True
 
     @property
     def task(self) -> str:
-        """What the run predicts, a key of `erclab.core.tasks.TASKS`."""
+        """The task that the run predicts, a key of `erclab.core.tasks.TASKS`."""
         return self.spec["task"]
 
     @property
@@ -125,25 +151,56 @@ class Record:
         protocol, known = protocol or self.protocol, self.data["protocols"]
         if protocol in known:
             return protocol
-        if protocol in PROTOCOLS and models.MODELS[self.spec["model"]].kind == "fitted":
-            return "sound"
+        if protocol in PROTOCOLS and self.epoch("sound" if "sound" in known else next(iter(known))) == 0:
+            return "sound"  # a fit
         raise unknown(f"protocol of run {self.id}", protocol, known)
 
     def model(self, device="cpu") -> torch.nn.Module:
-        """The trained model with the weights that the sound protocol chose, in evaluation mode.
+        """The trained model with the weights of the valid-selected (sound) epoch, in evaluation mode.
 
         Raises:
-            RunError: the run was fitted, not trained, or its weights are gone.
+            RunError: the run was fitted, not trained; its weights are gone or belong to older code; or its class is
+                neither known in this session nor importable.
         """
-        if models.MODELS[self.spec["model"]].kind != "trained":
+        if self.info.kind != "trained":
             raise RunError(f"{self.title} is fitted and keeps no weights", where=self.id)
-        model = models.build(self.spec["model"], self.spec["settings"])
-        model.load_state_dict(_tensors(self.path.with_suffix(".weights.safetensors"), safetensors.torch.load_file))
+        weights = _tensors(self.path.with_suffix(".weights.safetensors"), safetensors.torch.load_file)
+        try:
+            model = models.build(self.info.name, self.spec["settings"])
+            model.load_state_dict(weights)
+        except (RuntimeError, UsageError) as error:
+            if not self.older:
+                raise
+            raise RunError(f"made by older code, and the weights do not fit today's {self.title} "
+                           f"({str(error).splitlines()[0]})", where=self.path,
+                           remedy="Train the run again.") from None
         return model.to(device).eval()
 
 
+def info_of(data: dict[str, Any], where: Path) -> models.ModelInfo:
+    """The row of the model of a record's data. A class is looked up in this session, then imported.
+
+    Raises:
+        RunError: there is no such model, and its class is not at hand.
+    """
+    name, home = data["spec"]["model"], data.get("class", "")
+    known = models.MODELS if not home else models.GIVEN
+    if name in known:
+        return known[name]
+    try:
+        module, _, path = home.partition(":")
+        found: Any = importlib.import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+        return models.info(found)
+    except (ImportError, AttributeError, ValueError, ErclabError):
+        remedy = ("Import the class or run its cell, then call erclab.models.info(THE_CLASS) once in this session."
+                  if home else "Use the erclab that has this model.")
+        raise RunError(f"the model of this run, {home or name}, is not at hand", where=where, remedy=remedy) from None
+
+
 def load(path: Path) -> Record:
-    """Read a record.
+    """Read a record, with a warning if older code made it (`Record.older`).
 
     Raises:
         RunError: the file is not a record of this schema.
@@ -157,7 +214,11 @@ def load(path: Path) -> Record:
     if schema not in READABLE:
         raise RunError(f"a record of schema {schema}, this erclab reads {SCHEMA}", where=path,
                        remedy="Use the erclab that wrote it, or delete it.")
-    return Record(data, path, data["spec"].get("protocol", "sound"))
+    record = Record(data, path, data["spec"].get("protocol", "sound"))
+    if record.older:
+        warnings.warn(f"{path.name} was made by older code: today's {record.title} may give other numbers",
+                      stacklevel=2)
+    return record
 
 
 def _tensors(path: Path, read):

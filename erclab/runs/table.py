@@ -13,27 +13,30 @@ import pandas as pd
 
 from erclab.core import metrics, paths
 from erclab.core.errors import RunError, unknown
-from erclab.runs.records import READABLE, load
+from erclab.runs.code import older
+from erclab.runs.records import READABLE, info_of, load
 
 COLUMNS = ("id", "model", "corpus", "task", "modalities", "seed", "metric", "sound", "published", "epoch", "parameters",
-           "wall_time_s", "device", "finished", "version")
+           "wall_time_s", "device", "finished", "version", "code")
 
 
 def catalogue(folder: str | Path | None = None, *, where: Mapping[str, Any] | None = None,
               warn: Callable[[str], object] = warnings.warn) -> pd.DataFrame:
     """One row per record: `COLUMNS`, then every setting of its model and field of its recipe by its own name.
 
-    `sound` and `published` are the task's leading score on the test split (`metric` says which), as a share; `epoch`
-    is the sound protocol's; `finished` is when the record was written (UTC). Sorted by model, corpus, modalities, seed.
+    `sound` (valid-selected) and `published` (test-selected) are the task's leading score on the test split (`metric`
+    says which), as a share; `epoch` is the valid-selected epoch; `finished` is when the record was written (UTC);
+    `code` is "today's", or "older" where other code than today's made the record. Sorted by model, corpus, modalities
+    and seed.
 
     Args:
         folder: where runs are kept; `paths.runs_dir()` by default.
-        where: column -> value: only the rows that have it. A value may be given as text.
-        warn: is told of every file that is no record, or of a schema that this erclab does not read; it is left out.
+        where: column -> value: only the rows with these values. A value may be given as text.
+        warn: called with a line for each file that is left out: it is no record, or of a schema that is not readable.
 
     Raises:
         RunError: there is no such folder, or it cannot be read.
-        UsageError: `where` names a column that no record has.
+        UsageError: `where` names a column that is in no record.
     """
     folder = Path(folder or paths.runs_dir())
     try:
@@ -43,13 +46,14 @@ def catalogue(folder: str | Path | None = None, *, where: Mapping[str, Any] | No
         raise RunError(f"no runs can be listed: {error.strerror or error}", where=folder,
                        remedy="Train some (erclab run), or name their folder (--out, ERCLAB_RUNS).") from None
     rows, readable = [], set(READABLE)
+    known: dict[tuple[str, str], str] = {}  # (model, code) -> "today's" or "older"
     for file in files:
         try:
-            rows.append(_row(file, readable))
+            rows.append(_row(file, readable, known))
         except RunError as error:
             warn(str(error))
     extra = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
-    # A setting that some models lack must not turn the whole numbers of the others into 16.0.
+    # As objects: where some models lack a setting, the whole numbers of the others would become 16.0.
     table = pd.DataFrame(rows, columns=[*COLUMNS, *extra], dtype=object)
     table[list(COLUMNS)] = table[list(COLUMNS)].infer_objects()
     table = table.sort_values(["model", "corpus", "modalities", "seed", "id"], ignore_index=True)
@@ -76,21 +80,32 @@ def _same(cell: Any, value: Any) -> bool:
     return bool(cell == value) or str(cell) == str(value)
 
 
-def _row(file: os.DirEntry, readable: set[int]) -> dict[str, Any]:
+def _age(data: dict[str, Any], path: Path) -> str:
+    """The column `code` of a record."""
+    try:
+        return "older" if older(info_of(data, path), data["spec"]["code"]) else "today's"
+    except RunError:  # a class that is not at hand
+        return "older"
+
+
+def _row(file: os.DirEntry, readable: set[int], known: dict[tuple[str, str], str]) -> dict[str, Any]:
     path = Path(file.path)
     try:
         data = json.loads(_without_curve(path.read_bytes()))
         if data["schema"] not in readable:
-            load(path)  # an older one that is still read, or else the error that says so
+            load(path)  # raises the error that names the schema
             readable.add(data["schema"])
         spec, protocols = data["spec"], data["protocols"]
         metric = metrics.SELECT[spec["task"]][0]
+        made_by = spec["model"], spec["code"]
+        if made_by not in known:
+            known[made_by] = _age(data, path)
         score = {name: protocols[name]["test"][metric] for name in ("sound", "published") if name in protocols}
         return {**spec["settings"], **spec["recipe"], **score, "id": data["id"], "metric": metric,
                 **{name: spec[name] for name in ("model", "corpus", "task", "seed", "version")},
                 "modalities": "+".join(spec["modalities"]), "epoch": protocols["sound"]["epoch"],
                 "parameters": data["parameters"]["all"], "wall_time_s": data["wall_time_s"],
-                "device": data["environment"]["device"],
+                "device": data["environment"]["device"], "code": known[made_by],
                 "finished": pd.Timestamp(int(file.stat().st_mtime), unit="s").isoformat()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else error
@@ -99,10 +114,10 @@ def _row(file: os.DirEntry, readable: set[int]) -> dict[str, Any]:
 
 
 def _without_curve(text: bytes) -> bytes:
-    """A record without its curve, which is most of it and in no column: 1,000 records are then read in a third.
+    """A record without its curve, which is the longest part and in no column: reading 1,000 records takes a third.
 
-    As records are written, a line that begins with one space and a bracket ends a list of the outermost level: inner
-    lines begin with more spaces, and JSON has no line break within a string. Another layout is left as it is.
+    In a record as `engine` writes it, a line of one space and a bracket ends a list of the outermost level: inner lines
+    begin with more spaces, and JSON has no line break within a string. A record in another layout is left unchanged.
     """
     start = text.find(b'\n "curve": [\n')
     end = text.find(b"\n ]", start)
