@@ -169,7 +169,8 @@ def test_an_edit_of_a_module_that_the_class_imports_changes_the_id(outside):
 
 
 def test_a_module_that_uses_the_face_of_erclab_depends_on_what_it_takes_from_there(outside, monkeypatch):
-    own = SOURCE.replace("from erclab.models.interface import Model, Output", "import erclab as erc\nOutput = erc.Output")
+    own = SOURCE.replace("from erclab.models.interface import Model, Output",
+                         "import erclab as erc\nOutput = erc.Output")
     cls = outside(own=own.replace("(Model)", "(erc.Model)") + "\ndef train(corpus):\n    return erc.run(OwnModel, 1)\n")
     monkeypatch.setattr(code, "_hash", lambda texts: " ".join(sorted(texts)))
     parts = digest(cls).split()

@@ -24,7 +24,7 @@ def test_what_decides_numbers_is_part_of_it_and_other_modules_are_not(name):
     assert models.info(name).where.split(":")[0] in found
     rooms = {tuple(module.split(".")[1:2]) for module in found}
     assert rooms == {("core",), ("training",), ("corpora",), ("models",), ("runs",), ("ops",)}
-    assert not [m for m in found if m.startswith(("erclab.core.errors", "erclab.core.p", "erclab.core.storage",
+    assert not [m for m in found if m.startswith(("erclab.core.errors", "erclab.core.paths", "erclab.core.storage",
                                                   "erclab.training.recipes", "erclab.published", "erclab.runs.s"))]
 
 
