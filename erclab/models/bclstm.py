@@ -18,10 +18,10 @@ from torch import nn
 
 from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
-from erclab.models.dialoguernn import over_dialogue
 from erclab.models.interface import Model, ModelConfig, Output, check_sizes
 from erclab.ops.dropout import Dropout
 from erclab.ops.lstm import LSTM
+from erclab.ops.masks import attend_dialogue
 
 
 class BCLSTM(Model):
@@ -105,5 +105,5 @@ class BCLSTM(Model):
         h, _ = self.lstm(u, None if self.config.read_padding else mask)
         if self.match is not None:
             scores = torch.tanh(self.match(h) @ h.transpose(1, 2))
-            h, weights["dialogue"] = over_dialogue(scores, h, mask, self.config.causal)
+            h, weights["dialogue"] = attend_dialogue(scores, h, mask, self.config.causal)
         return Output(self.head(h), weights if attention else None)

@@ -1,4 +1,4 @@
-"""The few blocks that three or more models share."""
+"""Masks of padded batches, and the few functions that read them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,25 @@ def wide(x: Tensor) -> Tensor:
 def masked_softmax(scores: Tensor, keep: Tensor) -> Tensor:
     """Softmax over the last axis where `keep` (broadcast to the scores), 0 elsewhere.
 
-    A row that keeps nothing gets zeros, so that what attends to an absent modality receives nothing, not NaN.
+    A row that keeps nothing gets zeros, not NaN: attention to an absent modality gives zeros.
     """
     lowest = torch.finfo(scores.dtype).min
     return scores.masked_fill(~keep, lowest).softmax(dim=-1) * keep
+
+
+def attend_dialogue(scores: Tensor, values: Tensor, mask: Tensor, causal: bool) -> tuple[Tensor, Tensor]:
+    """Attention of every turn to the turns of its dialogue.
+
+    Args:
+        scores, values, mask: (B, T, T), (B, T, H), (B, T).
+        causal: a turn attends to no later turn.
+
+    Returns:
+        (B, T, H) the results and (B, 1, T, T) the weights.
+    """
+    keep = mask[:, None, :].expand_as(scores)
+    weights = masked_softmax(scores, keep.tril() if causal else keep)
+    return weights @ values, weights.unsqueeze(1)
 
 
 def last_step(x: Tensor, mask: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from erclab.contracts.batches import random_dialogues, shake, take, widen
 from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
 from erclab.models.dialoguernn import DialogueRNN
-from erclab.ops import conversation_rnn as recurrent
+from erclab.ops import conversation_rnn
 from erclab.ops.dropout import keep, keyed, next_key
 
 GOLDEN = Golden("dialoguernn_p2")
@@ -218,9 +218,7 @@ def test_the_listener_changes_those_who_listen():
 
 
 class Scaled(torch.nn.Module):
-    """Stands for dropout: what goes through it is multiplied with a number."""
-
-    p = 0.4
+    """In place of dropout: its input is multiplied with a number."""
 
     def __init__(self, factor):
         super().__init__()
@@ -232,8 +230,8 @@ class Scaled(torch.nn.Module):
 
 @pytest.mark.parametrize("plain", [False, True])
 def test_every_new_state_is_dropped_out_by_its_coordinates_and_the_emotions_once_more(plain, monkeypatch):
-    monkeypatch.setattr(recurrent, "applies", lambda: not plain)
-    net, lengths, key = made(listener=True, speakers=3).train(), (5, 2, 4), 17
+    monkeypatch.setattr(conversation_rnn, "applies", lambda direction: not plain)
+    net, lengths, key = made(listener=True, speakers=3, dropout=0.4).train(), (5, 2, 4), 17
     net.dropout, net.output_dropout = Scaled(0.6), Scaled(0.7)
     given = random_dialogues(DIMS, 5, 3, lengths, seed=3)
     with keyed(key):
@@ -267,7 +265,7 @@ def test_masks_do_not_depend_on_padding():
 def test_dropout_rates():
     config = DialogueRNN.tiny(dropout=0.2, output_dropout=0.4)
     net = DialogueRNN(config)
-    assert (net.dropout.p, net.output_dropout.p) == (0.2, 0.4)
+    assert (net.dropout.p, net.state_dropout.p, net.output_dropout.p) == (0.2, 0.2, 0.4)
     assert (DialogueRNN.official().dropout, DialogueRNN.official().output_dropout) == (0.1, 0.25)
 
 

@@ -1,16 +1,19 @@
 """The hand-written recurrences against the plain loop with autograd's backward pass, and against differences."""
 
+import copy
 import gc
 import weakref
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize, prune
 
 from erclab.contracts.batches import random_dialogues, shake
 from erclab.models.dialoguernn import DialogueRNN
-from erclab.ops import conversation_rnn as recurrent
+from erclab.ops import conversation_rnn, private
 from erclab.ops.dropout import keyed
+from erclab.ops.gru import CellWeights, Steps
 
 DIMS = {"text": 6, "audio": 4, "visual": 3}
 LENGTHS = (3, 7, 1, 7, 2)
@@ -25,7 +28,7 @@ def made(dtype=torch.float64, **changes):
 
 def results(net, given, fused, monkeypatch):
     """Outputs and gradients by name, of the fused or the plain path."""
-    monkeypatch.setattr(recurrent, "applies", lambda: fused)
+    monkeypatch.setattr(conversation_rnn, "applies", lambda direction: fused)
     net.zero_grad(set_to_none=True)
     features = {m: x.clone().requires_grad_() for m, x in given.features.items()}
     with keyed(12):
@@ -104,24 +107,21 @@ def test_gradients_are_those_of_differences(listener, general):
     sizes, inputs, G, P, S = [3, 2, 2], 3, 4, 2, 2
     cells = [nn.GRUCell(inputs + P, G), nn.GRUCell(inputs + G, P)] + [nn.GRUCell(inputs + P, P)] * listener
     row, step = torch.tensor([0, 1, 2, 0, 1, 0, 1]), torch.tensor([0, 0, 0, 1, 1, 2, 2])
-    turns = recurrent.schedule(sizes, row, step, torch.tensor([0, 1, 0, 0, 0, 1, 1]), S)
-    keep = [torch.randint(0, 2, shape).double() * 2 for shape in ((7, G), (7, P), (7, S, P))]
-    weights = [w for cell in cells for w in recurrent._weights(cell.double())]
+    turns = conversation_rnn.link(sizes, row, step, torch.tensor([0, 1, 0, 0, 0, 1, 1]), S)
+    factors = [torch.randint(0, 2, shape).double() * 2 for shape in ((7, G), (7, P), (7, S, P))]
+    setup = conversation_rnn.Setup(turns, general, *factors, torch.float64)
+    weights = [w for cell in cells for w in CellWeights.of(cell.double())]
     attend = torch.randn((G, inputs) if general else (1, G), dtype=torch.float64)
     u = torch.randn(7, inputs, dtype=torch.float64)
     given = [x.detach().requires_grad_() for x in (u, attend, *weights)]
     assert torch.autograd.gradcheck(
-        lambda u, attend, *w: recurrent._Converse.apply(turns, general, tuple(keep), u.dtype, u, attend, *w)[0],
-        given)
-    given = [x.detach().requires_grad_() for x in (u, *recurrent._weights(nn.GRUCell(inputs, 5).double()))]
-    keep = torch.randint(0, 2, (7, 5)).double() * 2
-    assert torch.autograd.gradcheck(lambda u, *w: recurrent._GRU.apply(sizes, keep, u.dtype, u, *w), given)
+        lambda u, attend, *w: conversation_rnn._Converse.apply(setup, u, attend, *w)[0], given)
 
 
 def test_who_spoke_before_and_after():
     # Dialogue 0: speakers 0 1 0 0; dialogue 1: 1 1; in packed order 0/0 1/0 0/1 1/1 0/2 0/3.
     row, step = torch.tensor([0, 1, 0, 1, 0, 0]), torch.tensor([0, 0, 1, 1, 2, 3])
-    found = recurrent.schedule([2, 2, 1, 1], row, step, torch.tensor([0, 1, 1, 1, 0, 0]), 2)
+    found = conversation_rnn.link([2, 2, 1, 1], row, step, torch.tensor([0, 1, 1, 1, 0, 0]), 2)
     assert found.before.tolist() == [0, 0, 0, 2, 1, 5]
     assert found.after.tolist() == [5, 4, 0, 0, 6, 0]
 
@@ -132,7 +132,7 @@ def test_inside_torch_func_the_plain_loop_runs():
     seen = []
 
     def loss(weights):
-        seen.append(recurrent.applies())
+        seen.append(conversation_rnn.applies(net.directions["ahead"]))
         return torch.func.functional_call(net, weights, (given,)).logits[given.mask].square().sum()
 
     found = torch.func.grad(loss)(weights)
@@ -141,6 +141,17 @@ def test_inside_torch_func_the_plain_loop_runs():
     net(given).logits[given.mask].square().sum().backward()
     for name, p in net.named_parameters():
         torch.testing.assert_close(found[name], p.grad, rtol=1e-9, atol=1e-11, msg=name)
+
+
+def parts(kept):
+    """Tensors, and objects that hold them."""
+    if isinstance(kept, torch.Tensor | Steps):
+        yield kept
+    if isinstance(kept, Steps):
+        yield from (kept.gates, kept.h_n, kept.states)
+    elif isinstance(kept, tuple):
+        for part in kept:
+            yield from parts(part)
 
 
 def test_a_step_leaves_nothing_behind():
@@ -156,7 +167,7 @@ def test_a_step_leaves_nothing_behind():
                 continue
             seen.add(it)
             node += [n for n, _ in it.next_functions]
-            kept += [weakref.ref(x) for x in getattr(it, "kept", ()) if x is not None]
+            kept += [weakref.ref(x) for x in parts(getattr(it, "kept", None))]
         assert len(kept) > 20
         output.logits.sum().backward()
         del output, node, it, seen
@@ -165,25 +176,97 @@ def test_a_step_leaves_nothing_behind():
         gc.enable()
 
 
-def test_products_of_packed_weights():
-    weight, bias = torch.randn(7, 5), torch.randn(7)
-    for rows in (1, 3, 8):
-        x = torch.randn(rows, 2, 5)[:, 0]  # rows of a wider matrix
-        torch.testing.assert_close(recurrent.product(weight, 4, bias)(x), x @ weight.t() + bias)
-        torch.testing.assert_close(recurrent.product(weight, 4)(x), x @ weight.t())
-        torch.testing.assert_close(recurrent.product(weight.double(), 4, bias.double())(x.double()),
-                                   x.double() @ weight.double().t() + bias)
+# When the plain loop runs
 
 
-@pytest.mark.parametrize("packable", [True, False])
-def test_products_of_rounded_factors(packable, monkeypatch):
-    if not packable:
-        monkeypatch.setattr(recurrent, "_packable", lambda weight: False)
-    weight, bias, x = torch.randn(7, 64), torch.randn(7) * 100, torch.randn(3, 64)
-    rounded = x.bfloat16().double() @ weight.bfloat16().double().t()
-    for added in (None, bias):
-        found = recurrent.product(weight, 4, added, torch.bfloat16)(x)
-        assert found.dtype == torch.float32  # only the product is rounded once more, the bias never
-        error = found.double() - (rounded if added is None else rounded + added.double())
-        assert (error.abs() <= 2**-8 * rounded.abs() + 1e-4).all()
-        torch.testing.assert_close(recurrent._times(x, weight.t(), torch.bfloat16, added), found, rtol=0, atol=0.1)
+@pytest.mark.parametrize("case", ["plain", "simple, listener, alone", "listener, dropout"])
+def test_without_private_operations_the_results_are_the_same(case, monkeypatch):
+    net = made(**CASES[case]).train()
+    given = random_dialogues(DIMS, 5, net.config.speakers, LENGTHS, seed=1)
+    want = results(net, given, False, monkeypatch)
+    for name in ("_pack_weight", "_packed_linear", "_softmax_backward", "_sigmoid_backward", "_tanh_backward"):
+        monkeypatch.setattr(private, name, None)
+    for name, found in results(net, given, True, monkeypatch).items():
+        torch.testing.assert_close(found, want[name], rtol=1e-10, atol=1e-11, msg=name)
+
+
+def test_where_pytorch_does_not_tell_about_transforms_the_plain_loop_runs(monkeypatch):
+    direction = made().directions["ahead"]
+    assert conversation_rnn.applies(direction)
+    monkeypatch.setattr(private, "_transforms_active", None)
+    assert not conversation_rnn.applies(direction)
+
+
+PARTS = ("global_cell", "party_cell", "emotion_cell", "listener_cell", "attend")
+
+
+@pytest.mark.parametrize("context", ["general", "simple"])
+@pytest.mark.parametrize("part", PARTS)
+def test_a_hook_on_any_part_is_called_and_its_result_counts(part, context):
+    net, given = made(listener=True, context=context).eval(), random_dialogues(DIMS, 5, 2, (3, 5), seed=1)
+    want, calls = net(given).logits, []
+    handle = getattr(net.directions["ahead"], part).register_forward_hook(
+        lambda module, inputs, output: calls.append(len(output)))
+    torch.testing.assert_close(net(given).logits, want, rtol=0, atol=1e-12)
+    assert calls if context == "simple" and part == "attend" else calls == [
+        n * (2 if part == "listener_cell" else 1) for n in (2, 2, 2, 1, 1)]
+    handle.remove()
+    getattr(net.directions["ahead"], part).register_forward_hook(
+        lambda module, inputs, output: output + 0.5 * inputs[0][..., :1])
+    assert not torch.allclose(net(given).logits, want)
+
+
+class Halved(nn.Module):
+    """A parametrisation."""
+
+    def forward(self, weight):
+        """Half the weight."""
+        return weight / 2
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_parametrisation_counts_and_learns(part):
+    net, given = made(listener=True), random_dialogues(DIMS, 5, 2, (3, 5), seed=1)
+    weight = "weight" if part == "attend" else "weight_ih"
+    halved = copy.deepcopy(net)
+    for direction in halved.directions.values():
+        with torch.no_grad():
+            getattr(getattr(direction, part), weight).div_(2)
+    for direction in net.directions.values():
+        parametrize.register_parametrization(getattr(direction, part), weight, Halved())
+    found = net(given).logits
+    torch.testing.assert_close(found, halved(given).logits, rtol=0, atol=1e-12)
+    found.sum().backward()
+    assert getattr(net.directions["ahead"], part).parametrizations[weight].original.grad.any()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_pruned_weight_counts(part):
+    net, given = made(listener=True), random_dialogues(DIMS, 5, 2, (3, 5), seed=1)
+    want = net(given).logits
+    weight = "weight" if part == "attend" else "weight_ih"
+    prune.random_unstructured(getattr(net.directions["ahead"], part), weight, 0.5)
+    assert not torch.allclose(net(given).logits, want)
+
+
+def test_cells_of_another_class_are_called():
+    class Adapted(nn.GRUCell):
+        """A cell with something more, as LoRA makes one."""
+
+        def forward(self, x, state):
+            """The state and a half."""
+            return super().forward(x, state) + 0.5
+
+    net, given = made(), random_dialogues(DIMS, 5, 2, (3, 5), seed=1)
+    want, cell = net(given).logits, net.directions["back"].emotion_cell
+    net.directions["back"].emotion_cell = Adapted(cell.input_size, cell.hidden_size).double()
+    net.directions["back"].emotion_cell.load_state_dict(cell.state_dict())
+    assert not torch.allclose(net(given).logits, want)
+
+
+def test_parts_without_or_with_a_bias_that_the_kernel_does_not_expect():
+    for part, changed in (("attend", nn.Linear(13, 9)), ("party_cell", nn.GRUCell(22, 8, bias=False))):
+        net, given = made(), random_dialogues(DIMS, 5, 2, (3, 5), seed=1)
+        setattr(net.directions["ahead"], part, changed.double())
+        assert not conversation_rnn.applies(net.directions["ahead"])
+        assert net(given).logits.isfinite().all()
