@@ -24,10 +24,11 @@ from erclab.contracts.rows import Case, cases
 from erclab.core.errors import unknown
 from erclab.core.progress import bar
 
-__all__ = ["BREAKS", "CONTRACTS", "ERROR", "FAILS", "KEPT", "NOT_APPLICABLE", "SLOW", "Case", "ContractBroken",
-           "Result", "cases", "check", "check_case", "explained", "matrix", "plan", "text", "verify"]
+__all__ = ["BREAKS", "CONTRACTS", "ERROR", "FAILS", "KEPT", "NOT_APPLICABLE", "SEVERITY", "SLOW", "Case",
+           "ContractBroken", "Result", "cases", "check", "check_case", "explained", "matrix", "plan", "text", "verify"]
 
 KEPT, BREAKS, FAILS, ERROR, NOT_APPLICABLE = "ok", "breaks (quirk)", "FAILS", "error", "–"
+SEVERITY = (NOT_APPLICABLE, KEPT, BREAKS, ERROR, FAILS)  # of two verdicts a table shows the one further right
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def matrix(models: Iterable[str | type] | None = None, contracts: Sequence[str] 
     table: dict[str, dict[str, str]] = {}
     for r in verify(models, contracts) if results is None else results:
         cells = table.setdefault(f"{r.case.row.model}, {r.case.row.variant}", {})
-        cells[r.contract] = max(cells.get(r.contract, NOT_APPLICABLE), r.status, key=_WORSE.index)
+        cells[r.contract] = max(cells.get(r.contract, NOT_APPLICABLE), r.status, key=SEVERITY.index)
     return pd.DataFrame.from_dict(table, orient="index").fillna(NOT_APPLICABLE)
 
 
@@ -161,5 +162,3 @@ def explained(results: Iterable[Result]) -> dict[str, list[str]]:
             for subset, why in row.refuses.items()]}
     return {title: list(dict.fromkeys(lines)) for title, lines in found.items() if lines}
 
-
-_WORSE = (NOT_APPLICABLE, KEPT, BREAKS, ERROR, FAILS)

@@ -16,23 +16,23 @@ def list_models() -> pd.DataFrame:
                           "tasks": ", ".join(m.tasks), "paper": m.paper} for m in MODELS.values()]).set_index("name")
 
 
-def check_model(model: str, contracts: Sequence[str] | None = None, *, progress: bool = True) -> pd.DataFrame:
+def check_model(model: str | type, contracts: Sequence[str] | None = None, *, progress: bool = True) -> pd.DataFrame:
     """Hold a model to the contracts that every model of padded batches must keep.
 
     Args:
-        model: a name of `erc.list_models()`.
+        model: a name of `erc.list_models()`, or a class with a `Config` and `tiny()`.
         contracts: only these; by default all but those that train whole runs.
         progress: show a bar.
 
     Returns:
         One row per variant and contract: `status` ("ok", "breaks (quirk)" where the authors' code breaks it, "FAILS",
-        or "–" where the contract does not apply) and `found`, what the check found. The row shows the worst of the
-        subsets of modalities.
+        "error" where the check itself fails, or "–" where the contract does not apply) and `found`, what the check
+        found. The row shows the worst of the subsets of modalities.
 
     Raises:
-        UsageError: there is no such model or contract, or the model reads no batches.
+        UsageError: there is no such model or contract, or the model reads no batches, or a class has no `tiny`.
     """
-    order = (checks.NOT_APPLICABLE, checks.KEPT, checks.BREAKS, checks.FAILS)
+    order = checks.SEVERITY
     rows: dict[tuple[str, str], checks.Result] = {}
     for result in checks.verify([model], contracts, progress=progress):
         key = (result.case.row.variant, result.contract)

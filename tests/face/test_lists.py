@@ -51,6 +51,10 @@ def test_contracts_are_a_table():
     assert table.loc[("paper", "padding_invariance"), "status"] == "ok"
     assert table.loc[("official", "padding_invariance"), "status"] == "breaks (quirk)"
     assert table.loc[("paper", "causality"), "status"] == "–"
+    from erclab.models.bclstm import BCLSTM
+
+    own = erc.check_model(type("Own", (BCLSTM,), {}), ["causality"], progress=False)  # a class outside the registry
+    assert own["status"].to_dict() == {("paper", "causality"): "–", ("official", "causality"): "–"}
     with pytest.raises(UsageError, match="unknown model"):
         erc.check_model("sdtt")
 

@@ -13,7 +13,6 @@ A text is a sequence of WordPieces; an utterance vector is one "word", projected
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from erclab.core.errors import UsageError
 from erclab.core.pretrained import transformers_for
 from erclab.models.dialoguetrm.windows import Windows
+from erclab.ops.chunks import in_chunks
 
 # Config field -> the name of the same setting in a BERT's config.json.
 ARCHITECTURE = {"hidden": "hidden_size", "bert_layers": "num_hidden_layers", "bert_heads": "num_attention_heads",
@@ -173,28 +173,13 @@ class BertBranch(nn.Module):
             embed = partial(F.embedding, weight=torch.cat([table(self.special), x]))
         before = slice(0, -1) if config.dependent(modality) else slice(0, 0)
         context = (windows.exists & windows.same_speaker)[:, before]
-        return self.read(bert, embed, pack(units, windows.number[:, before], context, cls, sep, config.max_length))
+        packed = pack(units, windows.number[:, before], context, cls, sep, config.max_length)
 
-    def read(self, bert: nn.Module, embed: Callable[[Tensor], Tensor], packed: Packed) -> Tensor:
-        """The state at [CLS] of each sequence, (N, H).
+        def at_cls(mask: Tensor, ids: Tensor, segments: Tensor) -> Tensor:
+            states = bert(inputs_embeds=embed(ids), token_type_ids=segments, attention_mask=mask.long())
+            return states.last_hidden_state[:, 0]
 
-        BERT reads `config.chunk` sequences of similar lengths at a time, which are padded to the longest of them.
-
-        Raises:
-            UsageError: a word is not in BERT's vocabulary.
-        """
-        lengths, order = packed.lengths.sort(descending=True, stable=True)
-        *longest, largest = torch.cat([lengths[:: self.config.chunk], packed.ids.max().view(1)]).tolist()
-        if embed is bert.embeddings.word_embeddings and largest >= embed.num_embeddings:
-            raise UsageError(f"the batch has word {largest}, this BERT's vocabulary ends at {embed.num_embeddings - 1}",
-                             remedy="Tokenize with the BERT's own tokenizer.")
-        states = []
-        for length, chunk in zip(longest, order.split(self.config.chunk), strict=True):
-            ids, segments = packed.ids[chunk, :length], packed.segments[chunk, :length]
-            mask = torch.arange(length, device=ids.device) < packed.lengths[chunk].unsqueeze(1)
-            state = bert(inputs_embeds=embed(ids), token_type_ids=segments, attention_mask=mask.long())
-            states.append(state.last_hidden_state[:, 0])
-        return torch.cat(states)[order.argsort()]
+        return in_chunks(at_cls, packed.lengths, config.chunk, packed.ids, packed.segments)
 
 
 def build(config: BertBranch.Config) -> nn.Module:

@@ -263,13 +263,16 @@ class DialogueTRM(Model):
         return "shared" if self.config.shared_transformer else modality
 
     def require(self, batch: DialogueBatch) -> None:
-        """Refuse a batch that lacks a modality, or that lacks words where the model reads words.
+        """Refuse a batch that lacks a modality, and if the model reads words, one without words or with unknown words.
 
         Raises:
-            UsageError: names what is absent.
+            UsageError: names what is absent, or the unknown word.
         """
         words = self.config.modalities_of_words
         if words and batch.tokens is None:
             raise UsageError("this DialogueTRM reads words; the batch has none",
                              remedy="Give tokens, or build it with text_from='vectors'.")
+        if words and (largest := int(batch.pack(batch.tokens).max())) >= self.config.vocabulary:
+            raise UsageError(f"the batch has word {largest}, this BERT's vocabulary ends at "
+                             f"{self.config.vocabulary - 1}", remedy="Tokenize with the BERT's own tokenizer.")
         super().require(replace(batch, features={**batch.features, **dict.fromkeys(words)}))
