@@ -34,16 +34,12 @@ class Projections(nn.Linear):
     def __init__(self, width: int):
         super().__init__(width, 3 * width)
 
-    def forward(self, query: Tensor, keys: Tensor, values: Tensor, norm: nn.LayerNorm | None = None
-                ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, query: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, Lt, d) and (B, Ls, d) twice -> the same shapes, projected. A sequence that attends to itself needs one
         matrix product."""
-        if query is keys is values and norm is None:
+        if query is keys is values:
             return super().forward(query).chunk(3, dim=-1)
         (wq, wk, wv), (bq, bk, bv) = self.weight.chunk(3), self.bias.chunk(3)
-        if norm is not None:
-            bk, bv = wk @ norm.bias + bk, wv @ norm.bias + bv
-            wk, wv = wk * norm.weight, wv * norm.weight
         return F.linear(query, wq, bq), F.linear(keys, wk, bk), F.linear(values, wv, bv)
 
 
@@ -62,8 +58,7 @@ class Attention(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, query: Tensor, keys: Tensor, keep: Tensor, values: Tensor | None = None, *,
-                attention: bool = True, blocks: list[Block] | None = None, norm: nn.LayerNorm | None = None
-                ) -> tuple[Tensor, Tensor | None]:
+                attention: bool = True) -> tuple[Tensor, Tensor | None]:
         """Attend from queries to keys.
 
         Args:
@@ -72,24 +67,24 @@ class Attention(nn.Module):
             keep: which query sees which key, broadcasts to (B, Lt, Ls). A query that sees no key gets nothing.
             values: (B, Ls, d), the keys by default.
             attention: also return the weights.
-            blocks: the result of `cut`, if the caller has it.
-            norm: LayerNorm whose gain and bias keys and values still lack.
 
         Returns:
             (B, Lt, d) and the weights (B, heads, Lt, Ls), None without `attention`.
         """
-        values, blocks = keys if values is None else values, blocks or self.cut(query, keys.shape[1], keep)
-        q, k, v = (split_heads(x, self.heads) for x in self.project(query, keys, values, norm))
-        context, weights = attend(q, k, v, keep, self.dropout, attention=attention, blocks=blocks)
+        projected = self.project(query, keys, keys if values is None else values)
+        q, k, v = (split_heads(x, self.heads) for x in projected)
+        context, weights = attend(q, k, v, keep, self.dropout, attention=attention, blocks=cut(q, k, keep))
         return self.out(context.transpose(1, 2).flatten(2)), weights
 
-    def cut(self, query: Tensor, keys: int, keep: Tensor) -> list[Block] | None:
-        """The blocks of (B, Lt, d), the number of keys and what broadcasts to (B, Lt, Ls); None if there are none:
-        another device, a pass over several seeds, or too few scores for blocks to pay."""
-        B, queries = query.shape[:2]
-        if not parts_pay(query.device, B * self.heads * queries * keys):
-            return None
-        return blocks_of(keep.expand(B, -1, keys), queries, self.heads)
+
+def cut(q: Tensor, k: Tensor, keep: Tensor) -> list[Block] | None:
+    """The blocks for queries (B, heads, Lt, d), keys (B, heads, Ls, d) and a mask that broadcasts to (B, Lt, Ls); None
+    where all scores at once are faster, see `parts_pay`."""
+    B, heads, queries, _ = q.shape
+    keys = k.shape[2]
+    if not parts_pay(q.device, B * heads * queries * keys):
+        return None
+    return blocks_of(keep.expand(B, -1, keys), queries, heads)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, keep: Tensor, dropout: Dropout, *, attention: bool = True,

@@ -15,6 +15,7 @@ from erclab.contracts.batches import random_sequences, shake, with_garbage
 from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
 from erclab.models.mult import MulT
+from erclab.ops import attention
 
 GOLDEN = Golden("mult_out1")
 LETTER = {"l": "text", "a": "audio", "v": "visual"}
@@ -22,6 +23,7 @@ MODALITIES = ("text", "audio", "visual")
 INNER = {"self_attn.in_proj_": "attention.project.", "self_attn.out_proj.": "attention.out.", "fc1.": "w1.",
          "fc2.": "w2.", "layer_norms.0.": "norm.", "layer_norms.1.": "feed_forward_norm."}
 SWITCHES = ("mask_on", "mask_off")
+copies = pytest.mark.parametrize("copies", [1, 700])  # with 700, attention runs in blocks
 
 
 def our_name(theirs):
@@ -40,10 +42,10 @@ def our_name(theirs):
     return theirs.replace("out_layer", "out")
 
 
-def batch(prefix="in", dtype=torch.float32):
+def batch(prefix="in", dtype=torch.float32, copies=1):
     given = GOLDEN.part(prefix)
-    features = {m: given[m].to(dtype) for m in MODALITIES}
-    label = GOLDEN.part("in")["label"].to(dtype)[:, None]
+    features = {m: given[m].to(dtype).repeat(copies, 1, 1) for m in MODALITIES}
+    label = GOLDEN.part("in")["label"].to(dtype)[:, None].repeat(copies, 1)
     return SequenceBatch(features, {m: torch.ones(x.shape[:2], dtype=torch.bool) for m, x in features.items()}, label,
                          torch.arange(len(label)))
 
@@ -58,13 +60,28 @@ def model(switch="mask_on", dtype=torch.float32):
     return made.to(dtype).eval()
 
 
+@pytest.fixture
+def in_blocks(monkeypatch):
+    """Of each attention, whether it runs in blocks."""
+    found, plain = [], attention.attend
+
+    def attend(*inputs, blocks=None, **options):
+        found.append(blocks is not None)
+        return plain(*inputs, blocks=blocks, **options)
+    monkeypatch.setattr(attention, "attend", attend)
+    return found
+
+
+@copies
 @pytest.mark.parametrize("switch", SWITCHES)
 @pytest.mark.parametrize(("given", "where"), [("in", ""), ("in_leftpad", "leftpad."), ("in_aligned", "aligned.")])
-def test_outputs_are_the_authors(switch, given, where):
+def test_outputs_are_the_authors(switch, given, where, copies, in_blocks):
     with torch.no_grad():
-        output = model(switch)(batch(given))
-    torch.testing.assert_close(output.logits, GOLDEN.tensors[f"{switch}.{where}out.logit"], rtol=0, atol=1e-5)
-    hidden = GOLDEN.tensors[f"{switch}.{where}out.last_hidden"]
+        output = model(switch)(batch(given, copies=copies))
+    assert any(in_blocks) == (copies > 1)
+    logits = GOLDEN.tensors[f"{switch}.{where}out.logit"].repeat(copies, 1)
+    torch.testing.assert_close(output.logits, logits, rtol=0, atol=1e-5)
+    hidden = GOLDEN.tensors[f"{switch}.{where}out.last_hidden"].repeat(copies, 1)
     torch.testing.assert_close(output.aux["last_hidden"], hidden, rtol=0, atol=1e-5)
 
 
@@ -80,8 +97,9 @@ def test_outputs_in_float64(switch):
             torch.testing.assert_close(loss, GOLDEN.tensors[f"{switch}.loss64"], rtol=0, atol=1e-7)
 
 
+@copies
 @pytest.mark.parametrize("switch", SWITCHES)
-def test_streams_are_the_authors(switch):
+def test_streams_are_the_authors(switch, copies):
     made, given, seen = model(switch), {}, {}
     for group in ("crossmodal", "memory"):
         for name, module in getattr(made, group).items():
@@ -89,19 +107,22 @@ def test_streams_are_the_authors(switch):
             module.register_forward_pre_hook(
                 lambda module, inputs, key=key: given.update({key: (module, inputs)}))
     with torch.no_grad():
-        made(batch())
+        made(batch(copies=copies))
         for key, (module, inputs) in dict(given).items():  # all steps; the model reads the last of a memory alone
             seen[key] = module(*inputs)[0]
     wanted = {n.removeprefix("mid."): x for n, x in GOLDEN.part(switch).items() if n.startswith("mid.")}
     assert set(wanted) == set(seen)
     for name, x in wanted.items():
-        torch.testing.assert_close(seen[name], x, rtol=0, atol=1e-5, msg=name)
+        torch.testing.assert_close(seen[name], x.repeat(copies, 1, 1), rtol=0, atol=1e-5, msg=name)
 
 
+@copies
 @pytest.mark.parametrize("switch", SWITCHES)
-def test_loss_and_gradients_are_the_authors(switch):
-    made, given = model(switch).train(), batch()
+def test_loss_and_gradients_are_the_authors(switch, copies, in_blocks):
+    """A loss is a mean, so that copies of the batch leave it and its gradients as they are."""
+    made, given = model(switch).train(), batch(copies=copies)
     loss = made.loss(made(given), given).total
+    assert any(in_blocks) == (copies > 1)
     torch.testing.assert_close(loss.detach(), GOLDEN.tensors[f"{switch}.loss"].float(), rtol=0, atol=1e-5)
     loss.backward()
     found = {name: p.grad for name, p in made.named_parameters()}

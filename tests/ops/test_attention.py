@@ -5,10 +5,11 @@ from itertools import product
 
 import pytest
 import torch
+import torch.nn.utils.parametrize
 from torch.autograd.graph import saved_tensors_hooks
 
 from erclab.ops import attention, attention_blocks
-from erclab.ops.attention import Attention, whole
+from erclab.ops.attention import Attention, Projections, cut, whole
 from erclab.ops.attention_blocks import Blockwise, blocks_of
 from erclab.ops.dropout import keep as kept
 from erclab.ops.dropout import keyed
@@ -133,16 +134,37 @@ def test_a_sequence_that_attends_to_itself(rate, scores):
             torch.testing.assert_close(part, parts[0], rtol=0, atol=1e-11)
 
 
-def test_keys_and_values_that_lack_gain_and_bias():
-    layer, norm = Attention(WIDTH, HEADS, 0.0).double(), torch.nn.LayerNorm(WIDTH).double()
-    for p in (*layer.parameters(), *norm.parameters()):
-        torch.nn.init.normal_(p)
-    query, keys, values = (torch.randn(B, KEYS, WIDTH, dtype=torch.float64) for _ in range(3))
-    bare = [torch.nn.functional.layer_norm(x, (WIDTH,)) for x in (keys, values)]
-    want, want_weights = layer(query, norm(keys), SEEN["all"], norm(values))
-    out, weights = layer(query, bare[0], SEEN["all"], bare[1], norm=norm)
-    torch.testing.assert_close(out, want, rtol=0, atol=1e-12)
-    torch.testing.assert_close(weights, want_weights, rtol=0, atol=1e-12)
+def test_whoever_changes_the_projection_changes_the_attention():
+    """Hooks and parametrisations of `project` and `out` work: both run."""
+    layer, calls = Attention(WIDTH, HEADS, 0.0).double(), []
+    for linear in (layer.project, layer.out):
+        torch.nn.init.normal_(linear.bias)
+        linear.register_forward_hook(lambda module, inputs, _: calls.append((module, len(inputs))))
+    query, keys, values = torch.randn(3, B, KEYS, WIDTH, dtype=torch.float64)
+    for given in ((query, query, SEEN["ragged"]), (query, keys, SEEN["ragged"], values)):
+        calls.clear()
+        before = layer(*given)[0]
+        assert calls == [(layer.project, 3), (layer.out, 1)]
+        torch.nn.utils.parametrize.register_parametrization(layer.project, "weight", _Negative())
+        after = layer(*given)[0]
+        torch.nn.utils.parametrize.remove_parametrizations(layer.project, "weight", leave_parametrized=False)
+        assert not torch.allclose(before, after)
+
+
+class _Negative(torch.nn.Module):
+    def forward(self, x):
+        return -x
+
+
+def test_the_projections_are_three_linear_maps():
+    project = Projections(WIDTH).double()
+    assert set(project.state_dict()) == {"weight", "bias"}
+    inputs = torch.randn(3, B, KEYS, WIDTH, dtype=torch.float64)
+    parts = zip(inputs, project.weight.chunk(3), project.bias.chunk(3), strict=True)
+    for found, (x, w, b) in zip(project(*inputs), parts, strict=True):
+        torch.testing.assert_close(found, x @ w.T + b)
+    for found, w, b in zip(project(*3 * [inputs[0]]), project.weight.chunk(3), project.bias.chunk(3), strict=True):
+        torch.testing.assert_close(found, inputs[0] @ w.T + b)
 
 
 # What is computed, and what is kept
@@ -187,17 +209,18 @@ def test_nothing_as_large_as_the_weights_is_kept():
 # Who does without blocks
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.1])
-def test_few_scores_are_computed_together(rate, monkeypatch):
+def test_few_scores_are_computed_together(monkeypatch):
     monkeypatch.undo()
-    layer, keep = Attention(WIDTH, HEADS, rate).train(), torch.ones(1, 1, 1, dtype=torch.bool)
-    n = math.isqrt(attention.LEAST // HEADS)
-    assert layer.cut(torch.zeros(1, n, WIDTH), n - 1, keep) is None
-    blocks = layer.cut(torch.zeros(1, n, WIDTH), n + 1, keep)
-    assert sum(math.prod(b.shape(HEADS)) for b in blocks) == HEADS * n * (n + 1)
+    keep, n = torch.ones(1, 1, 1, dtype=torch.bool), math.isqrt(attention.LEAST // HEADS)
+
+    def blocks(keys, device="cpu"):
+        return cut(*(torch.zeros(1, HEADS, steps, 4, device=device) for steps in (n, keys)), keep)
+
+    assert blocks(n - 1) is None
+    assert sum(math.prod(b.shape(HEADS)) for b in blocks(n + 1)) == HEADS * n * (n + 1)
     with whole():
-        assert layer.cut(torch.zeros(1, n, WIDTH), n + 1, keep) is None
-    assert layer.cut(torch.zeros(1, n, WIDTH, device="meta"), n + 1, keep) is None
+        assert blocks(n + 1) is None
+    assert blocks(n + 1, "meta") is None
 
 
 @pytest.mark.filterwarnings("error")

@@ -10,11 +10,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erclab.ops.attention import Attention
-from erclab.ops.attention_blocks import Block
 from erclab.ops.dropout import Dropout, ReluDropout
 
 
@@ -52,27 +50,37 @@ class CrossmodalTransformer(nn.Module):
 
     def forward(self, target: Tensor, source: Tensor | None, target_mask: Tensor, source_mask: Tensor | None = None,
                 *, attention: bool = True, last: bool = False) -> tuple[Tensor, Tensor | None]:
-        """(B, Lt, d), (B, Ls, d) or None for the target itself, masks (B, L) -> (B, Lt, d) and the attention
-        (B, layers, heads, Lt, Ls), which is None (and costs nothing) without `attention`.
+        """Attend from a target to a source.
 
-        With `last` the result is (B, d), the last step of each target that exists, 0 for a target without steps, and
-        the last layer computes no other."""
+        Args:
+            target: (B, Lt, d).
+            source: (B, Ls, d); None is the target itself.
+            target_mask, source_mask: (B, Lt) and (B, Ls).
+            attention: also return the weights; without them, they are not computed.
+            last: return the last step of each target only, 0 for a target without steps. The last layer then computes
+                no other step.
+
+        Returns:
+            (B, Lt, d), or (B, d) with `last`; and the weights (B, layers, heads, Lt, Ls), None without `attention`.
+        """
         x = self.dropout(self.embed(target, target_mask))
-        memory, seen = None, target_mask
+        keys, values, seen = None, None, target_mask
         if source is not None:
-            # Keys and values are dropped out separately, as in the authors' code.
             memory, seen = self.embed(source, source_mask), source_mask
-            memory = tuple(F.layer_norm(self.dropout(memory), (self.width,)) for _ in range(2))
+            keys, values = self.dropout(memory), self.dropout(memory)  # two masks, as in the authors' code
         keep = seen[:, None, :].expand(-1, target.shape[1], -1)  # (B, Lt, Ls)
         if self.future_mask:
             keep = keep & not_future(target_mask, seen)
-        blocks = self.layers[0].attention.cut(x, keep.shape[2], keep)  # the same in all layers
-        weights, read = [], None
-        for layer in self.layers:
-            if last and layer is self.layers[-1]:
-                read = (target_mask.sum(1, keepdim=True) - 1).clamp(min=0)
-            x, attended = layer(x, memory, keep, attention=attention, read=read, blocks=blocks)
+        weights = []
+        for layer in self.layers[:-1] if last else self.layers:
+            x, attended = layer(x, keep, keys, values, attention=attention)
             weights.append(attended)
+        if last:
+            layer, step = self.layers[-1], (target_mask.sum(1) - 1).clamp(min=0)[:, None, None]
+            if attention:
+                weights.append(layer.attend(x, keep, keys, values)[1])
+            x, keep, keys = x.take_along_dim(step, dim=1), keep.take_along_dim(step, dim=1), x if keys is None else keys
+            x, _ = layer(x, keep, keys, values, attention=False)
         x = self.norm(x)
         return x[:, 0] * target_mask.any(1, keepdim=True) if last else x, (
             torch.stack(weights, dim=1) if attention else None)
@@ -97,25 +105,31 @@ class CrossmodalLayer(nn.Module):
             nn.init.zeros_(linear.bias)
         self.relu_dropout, self.residual_dropout = ReluDropout(dropouts.relu), Dropout(dropouts.residual)
 
-    def forward(self, x: Tensor, memory: tuple[Tensor, Tensor] | None, keep: Tensor, *, attention: bool = True,
-                read: Tensor | None = None, blocks: list[Block] | None = None) -> tuple[Tensor, Tensor | None]:
-        """(B, Lt, d), keys and values (B, Ls, d), normalised but for gain and bias, or None for x itself, (B, Lt, Ls)
-        -> the same as x, and the weights (B, heads, Lt, Ls). With `read` (B, 1), an index per target, the first is
-        (B, 1, d), that step alone. `blocks` is `attention.blocks_of` of `keep`, if at hand."""
-        query = self.norm(x)
-        # All layers attend to one memory, which is normalised once; gain and bias are each layer's.
-        (keys, values), norm = ((query, query), None) if memory is None else (memory, self.norm)
-        weights = None
-        if read is not None:
-            if attention:
-                weights = self.attention(query, keys, keep, values, norm=norm)[1]
-            x, query, keep = (y.take_along_dim(read.unsqueeze(-1), dim=1) for y in (x, query, keep))
-        attended, seen = self.attention(query, keys, keep, values, attention=attention and read is None,
-                                        blocks=blocks if read is None else None, norm=norm)
-        weights = seen if read is None else weights
+    def forward(self, x: Tensor, keep: Tensor, keys: Tensor | None = None, values: Tensor | None = None, *,
+                attention: bool = True) -> tuple[Tensor, Tensor | None]:
+        """One block (Eqs. 3 to 5).
+
+        Args:
+            x: (B, Lt, d), the target.
+            keep: (B, Lt, Ls), which step of the target sees which step of the source.
+            keys, values: (B, Ls, d), the source. By default, keys are x and values are the keys.
+            attention: also return the weights.
+
+        Returns:
+            (B, Lt, d), and the weights (B, heads, Lt, Ls) or None.
+        """
+        attended, weights = self.attend(x, keep, keys, values, attention=attention)
         x = x + self.residual_dropout(attended)
         inner = self.relu_dropout(self.w1(self.feed_forward_norm(x)))
         return x + self.residual_dropout(self.w2(inner)), weights
+
+    def attend(self, x: Tensor, keep: Tensor, keys: Tensor | None = None, values: Tensor | None = None, *,
+               attention: bool = True) -> tuple[Tensor, Tensor | None]:
+        """The attention of the block alone, (B, Lt, d) and the weights; see `forward`."""
+        query = self.norm(x)
+        keys = query if keys is None else self.norm(keys)
+        values = keys if values is None else self.norm(values)
+        return self.attention(query, keys, keep, values, attention=attention)
 
 
 def not_future(target_mask: Tensor, source_mask: Tensor) -> Tensor:
