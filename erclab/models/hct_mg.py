@@ -8,18 +8,18 @@ Wang, Li, Bell, Lai (2023), "Incongruity-Aware Multimodal Sentiment and Emotion 
         --> self-attention over the two streams of P (Eq. 5)  --> weighted concatenation (Eq. 6)  --> head
 
 What the paper left out, what we chose:
-- How the gate learns. The largest weight makes its modality the primary, and a choice has no gradient. Eqs. 1 to 6
-  contain no gate, and frozen it is "obsolete": it selects and does not scale. So the weights are straight-through
+- How the gate learns. The modality with the largest weight is the primary, and a choice has no gradient. Eqs. 1 to 6
+  contain no gate, and a frozen gate is "obsolete": it selects and does not scale. So the weights are straight-through
   factors of the projected sequences: 1 in the forward pass, dL/dw_m = M <dL/dx_m, x_m> in the backward pass. A weight
   grows if more of its modality would lower the loss, and one hierarchy runs per pass. On planted data, where one
-  modality has the label or most of it, this found it in 75 of 75 trainings; real factors in 73; real factors in Eq. 6
-  in 54. It can fail: what a wrong hierarchy has learnt early leaves the gate little to gain (from a start of 0.45
-  against 0.27, on an easier task, 1 training in 30 kept the wrong primary).
+  modality carries the label or most of it, this gate found that modality in 75 of 75 trainings; real factors found it
+  in 73, real factors in Eq. 6 in 54. It can fail: after a wrong hierarchy has learnt, a change of the primary lowers
+  the loss little (from a start of 0.45 against 0.27, on an easier task, 1 training in 30 kept the wrong primary).
 - Its start: all weights equal. Ties go to the order of `dims`, which also says which auxiliary is A1.
 - Its convergence: see `Config.freeze_tolerance`; `erclab.training.gate` freezes it.
-- Which weights are shared over hierarchies. With one transformer per ordered pair of modalities, as in MulT, of which
-  a hierarchy uses four, three layers of self-attention and one hidden layer in the head, the published sizes (0.54,
-  0.78, 0.55 M) come out: 542,444, 782,444 and 546,931. Four transformers by role give 0.46, 0.62 and 0.47 M.
+- Which weights the hierarchies share. The published sizes (0.54, 0.78, 0.55 M) follow from one transformer per ordered
+  pair of modalities, as in MulT (a hierarchy uses four of them), three layers of self-attention and one hidden layer in
+  the head: 542,444, 782,444 and 546,931. Four transformers by role give 0.46, 0.62 and 0.47 M.
 - Eq. 5 concatenates features: both streams have the steps of P. Every sequence is read at its last step, as in MulT.
 - Two modalities: there is no first level, and Z = [W1 A1; P].
 """
@@ -45,9 +45,9 @@ from erclab.ops.masks import last_step
 class HCTMG(Model):
     """HCT-MG over two or three of text, audio and visual.
 
-    `aux` has `gate` (B, M), the weights of the modalities, which are the same for every sample; nothing with a fixed
-    primary. `attention` holds `<m>_from_<n>` (B, layers, heads, L_m, L_n) of the transformers in the hierarchy that
-    ran: m attends to n; `<m>_from_<m>` is the self-attention of the primary m.
+    `aux` has `gate` (B, M), the weights of the modalities, equal for all samples; with a fixed primary it is empty.
+    `attention` holds `<m>_from_<n>` (B, layers, heads, L_m, L_n) of the transformers in the hierarchy that ran: m
+    attends to n; `<m>_from_<m>` is the self-attention of the primary m.
     """
 
     @dataclass(frozen=True)
@@ -56,24 +56,24 @@ class HCTMG(Model):
 
         Attributes:
             dims: (modality, D_m) pairs; their order decides ties and which auxiliary is A1.
-            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
-            task: what is predicted.
+            outputs: C, the number of emotions, or the number of outputs of another task (`erclab.core.tasks`).
+            task: a name in `erclab.core.tasks`.
             hidden: d, the common width of convolutions, GRUs and crossmodal transformers.
-            heads: attention heads of d / heads features; the self-attention has as many, twice as wide.
+            heads: attention heads of d / heads features; the self-attention has equally many, twice as wide.
             layers: of each crossmodal transformer.
             self_layers: of the self-attention transformer (Eq. 5). Our choice.
             kernel: of the convolutions.
             attention_dropout, relu_dropout, residual_dropout, embedding_dropout: of all transformers. The paper gives
                 none; these are the defaults of MulT's code.
             output_dropout: on the head's hidden layer.
-            primary: "gating", or the modality that is the primary from the beginning (the paper's Table 4): then
-                there is no gate.
-            transformers: "pair", a transformer for each ordered pair of modalities that may meet; or "role", four of
-                them for A2 -> A1, A1 -> A2, A1 -> P and A2 -> P, whichever modalities these are.
-            gate_scale: multiplies the gate's parameters before the softmax, so that the gate learns this many times
-                faster than the rest under Adam with one learning rate. At 1 and the paper's 1e-5 for IEMOCAP the
-                weights could not leave 1/3.
-            freeze_patience: so many calm epochs in a row freeze the gate.
+            primary: "gating", or a modality that is the primary from the beginning (the paper's Table 4): then the
+                model has no gate.
+            transformers: "pair", a transformer for each ordered pair of modalities that may occur; or "role", four
+                transformers for A2 -> A1, A1 -> A2, A1 -> P and A2 -> P, whichever modalities these are.
+            gate_scale: multiplies the gate's parameters before the softmax, so that under Adam with one learning rate
+                the gate learns this many times faster than the other weights. With 1 and the paper's 1e-5 for IEMOCAP
+                the weights would stay at 1/3.
+            freeze_patience: number of calm epochs in a row that freezes the gate.
             freeze_tolerance: an epoch is calm if none of its batches had another primary than its end has, and no
                 weight moved by more than this share of the primary's lead over the second.
         """
@@ -159,11 +159,11 @@ class HCTMG(Model):
         projected, masks = self.project(batch)
         x = {m: self.gru[m](frames)[0] for m, frames in projected.items()}  # (B, L_m, d)
 
-        # Modality gating. The weights alone decide, so that no sample depends on another.
+        # Modality gating. Only parameters decide, so that no sample depends on another.
         primary = self.config.primary
         if primary == "gating":
             gate = self.gate()
-            primary = modalities[int(gate.argmax())]  # lengths depend on it: the one look at a value per pass
+            primary = modalities[int(gate.argmax())]  # shapes depend on it; the pass reads no other value
             aux["gate"] = gate.expand(len(batch), -1)
             through = 1 + len(modalities) * (gate - gate.detach())  # 1, with a gradient
             x = {m: x[m] * factor for m, factor in zip(modalities, through, strict=True)}
@@ -205,7 +205,7 @@ class HCTMG(Model):
         super()._load_from_state_dict(state, prefix, *rest)
 
     def _transformers(self) -> list[str]:
-        """Names of the crossmodal transformers: those of every hierarchy that may be built."""
+        """Names of the crossmodal transformers, for every hierarchy that can occur."""
         config, modalities = self.config, self.config.modalities
         if config.transformers == "role":
             return ["a1_from_a2", "a2_from_a1", "p_from_a1", "p_from_a2"] if len(modalities) == 3 else ["p_from_a1"]

@@ -1,9 +1,9 @@
 """LMF-MulT: transformers over a low-rank fusion of the modalities.
 
 Sahay, Okur, Kumar, Nachman (2020), "Low Rank Fusion based Transformers for Multimodal Sequences", Second
-Grand-Challenge and Workshop on Multimodal Language (ACL), arXiv 2007.02038. No public code. The fusion is that of Liu,
+Grand-Challenge and Workshop on Multimodal Language (ACL), arXiv 2007.02038. No public code. The fusion comes from Liu,
 Shen, Lakshminarasimhan, Liang, Zadeh, Morency (2018), "Efficient Low-rank Multimodal Fusion with Modality-Specific
-Factors", ACL, arXiv 1806.00064; the transformers are MulT's.
+Factors", ACL, arXiv 1806.00064; the transformers come from MulT.
 
     sequences --Conv1d--> width d --low-rank fusion, step by step--> fused sequence
         --> three crossmodal transformers (MulT: six) between it and the modalities
@@ -36,8 +36,8 @@ class LMFMulT(Model):
 
     `attention` holds (B, layers, heads, L target, L source): `fused_from_<m>` and `fused_from_fused` (the last
     transformer's) if the fused signal is the target, `<m>_from_fused` and `<m>_from_<m>` if it is the source. `aux`
-    has `fused_steps` (B,), how many steps the fused sequence of a sample has, and `last_hidden` (B, M d), what the
-    head reads.
+    has `fused_steps` (B,), the number of steps of each fused sequence, and `last_hidden` (B, M d), the input of the
+    head.
     """
 
     @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class LMFMulT(Model):
 
         Attributes:
             dims: (modality, D_m) pairs; their order is the order of concatenation.
-            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
-            task: what is predicted.
+            outputs: C, the number of emotions, or the number of outputs of another task (`erclab.core.tasks`).
+            task: a name in `erclab.core.tasks`.
             fused: "target" or "source", see the module.
             rank: r of the fusion.
-            fused_steps: the longest fused sequence. A sample's is as long as its shortest modality, but not longer
-                than this; the frames of the others are averaged, as many to a step as come to it.
-            hidden: d, the common width, also that of the fused signal.
+            fused_steps: the largest length of a fused sequence. It is as long as the sample's shortest modality, but
+                not longer than this; each step averages an equal share of the other modalities' frames.
+            hidden: d, the common width of modalities and fused signal.
             heads: attention heads.
             layers: of each crossmodal transformer.
             memory_layers: of the self-attention transformers.
@@ -129,13 +129,13 @@ class LMFMulT(Model):
         self.require(batch)
         x, masks = self.project(batch, self.text_dropout)  # (B, L_m, d)
 
-        # A step of the fused sequence is the low-rank fusion of what the modalities have at that share of their time.
+        # Each step of the fused sequence fuses the frames that the modalities have at the same share of their time.
         masks["fused"] = shared_steps(list(masks.values()), self.config.fused_steps)
         steps = masks["fused"].sum(1)
         x["fused"] = self.fuse({m: resample(x[m], masks[m], steps, masks["fused"].shape[1])
                                 for m in self.config.modalities})
 
-        # Crossmodal transformers between it and the modalities; per target, a transformer over all that it received.
+        # Crossmodal transformers between fused signal and modalities; per target, self-attention over its streams.
         streams, weights, last = {}, {}, []
         for pair, transformer in self.crossmodal.items():
             target, source = pair.split("_from_")
@@ -154,8 +154,8 @@ class LMFMulT(Model):
 class LowRankFusion(nn.Module):
     """h = sum over r of the elementwise product over m of [z_m, 1] W_m^(r) (Liu et al. 2018, section 3.2).
 
-    It equals the outer product of all [z_m, 1], which holds every product of features of different modalities, times a
-    tensor of low rank, without making either.
+    It equals the outer product of all [z_m, 1], which contains every product of features of different modalities, times
+    a tensor of low rank. Neither of the two is computed.
     """
 
     def __init__(self, modalities: tuple[str, ...], width: int, rank: int):
@@ -175,7 +175,7 @@ class LowRankFusion(nn.Module):
 
 
 def shared_steps(masks: list[Tensor], longest: int) -> Tensor:
-    """[(B, L_m)] -> (B, L) bool: as many steps as the shortest sequence of a sample that exists, at most `longest`."""
+    """[(B, L_m)] -> (B, L) bool: as many steps as a sample's shortest sequence that is not empty, at most `longest`."""
     counts = torch.stack([mask.sum(1) for mask in masks])  # (M, B)
     width = min(longest, max(mask.shape[1] for mask in masks))
     steps = counts.masked_fill(counts == 0, width).amin(0) * (counts > 0).any(0)

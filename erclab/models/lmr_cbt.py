@@ -8,7 +8,7 @@ skeletonNN/LMR-CBT, a fork of MulT's.
     text --BiLSTM, LayerNorm--> X --cross-modal blocks with the F_m, + X--> transformer +--> splice --> head
                                                         encoder --> last step F_F ------+
 
-In the paper's Table 2 the fusion ends in audio or visual instead (`target`). Where paper and authors' code part, a
+In the paper's Table 2 the fusion ends in audio or visual instead (`target`). Where paper and authors' code differ, a
 switch in `LMRCBT.Config` decides; `LMRCBT.paper` and `LMRCBT.official` set all of them.
 """
 
@@ -39,8 +39,8 @@ class LMRCBT(Model):
 
     `attention` holds `<m>_from_<m>` (B, layers, heads, L_m, L_m) for every modality: sources attend to themselves
     (local temporal learning), the fused sequence of the target to itself (global self-attention). With
-    `same_length=False` step i of a convolved modality stands for its frames i to i + kernel - 1, and there are
-    kernel - 1 fewer of them. `aux` is empty.
+    `same_length=False` step i of a convolved modality covers its frames i to i + kernel - 1, and the modality has
+    kernel - 1 fewer steps than frames. `aux` is empty.
     """
 
     @dataclass(frozen=True)
@@ -49,28 +49,29 @@ class LMRCBT(Model):
 
         Attributes:
             dims: (modality, D_m) pairs; their order is that of the splice.
-            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
-            task: what is predicted.
+            outputs: C, the number of emotions, or the number of outputs of another task (`erclab.core.tasks`).
+            task: a name in `erclab.core.tasks`.
             target: the modality that the others are fused into; all its steps are kept.
-            text_front: "bilstm" (two layers, Eq. 2), or "conv1d" as the other modalities have (Table 2).
+            text_front: "bilstm" (two layers, Eq. 2), or "conv1d" like the other modalities (Table 2).
             hidden: d, the common width; the BiLSTM has d / 2 features per direction.
             heads: attention heads of d / heads features.
             layers: D, of each transformer encoder.
-            kernel_text, kernel_audio, kernel_visual: k of Eq. 1. That of the text, for "conv1d", is our choice: 3
+            kernel_text, kernel_audio, kernel_visual: k of Eq. 1. The text's kernel, for "conv1d", is our choice: 3
                 gives the 0.38 M parameters of Table 2.
-            embedding_dropout: on the text's input and on every encoder's.
+            embedding_dropout: on the text's features and on the input of every encoder.
             lstm_dropout: between the two layers of the BiLSTM.
             attention_dropout, relu_dropout, residual_dropout: in the encoders.
             output_dropout: in the head.
             same_length: pad the convolution with zeros on both sides, so that T steps stay T, as Eq. 1 says. The
-                authors' code does not pad: n steps become n - k + 1, but always one of any at all (the window may
-                reach past a sequence that is shorter than the kernel, where zeros stand).
-            future_mask: a step of an encoder sees no later one. The authors' code; not in the paper.
-            attend_padding: the authors' code has no masks. Its sequences begin with their padding, which is
-                convolved, normalised over, read and attended to like any frame. Batches are brought into that form.
-            batch_recurrence: the authors' BiLSTM runs over the utterances of the batch, at each step of time by
-                itself, because its axes are swapped: a result depends on the other utterances and their order.
-            dead_affine: each cross-modal block has a map to one number that is never used, as in the authors' code.
+                authors' code does not pad: n steps become n - k + 1. A sequence that is shorter than the kernel gets
+                one step, whose window ends in zeros.
+            future_mask: a step of an encoder does not see later steps. The authors' code; not in the paper.
+            attend_padding: the authors' code has no masks. Its sequences begin with padding, which is convolved,
+                normalised, read and attended to like frames. A batch is brought into that form
+                (`layers.front.padding_first`).
+            batch_recurrence: the authors' BiLSTM runs over the utterances of the batch, separately at each step of
+                time, because its axes are swapped: a result depends on the other utterances and their order.
+            dead_affine: each cross-modal block has an unused linear map to one number, as in the authors' code.
         """
 
         dims: tuple[tuple[str, int], ...]
@@ -156,8 +157,8 @@ class LMRCBT(Model):
                                      zeros_have_no_position=config.attend_padding)
             for m in config.modalities})
         self.fuse = nn.ModuleDict({m: CrossModal(d, config.dead_affine) for m in config.sources})
-        # Eq. 7 has two linear maps. The code has a third behind the second, which their product could replace; with
-        # it the published size is met.
+        # Eq. 7 has two linear maps. The authors' code has a third one after the second, without a nonlinearity between
+        # them. The published size includes it.
         self.head = nn.Sequential(nn.Linear(M * d, M * d), nn.ReLU(), Dropout(config.output_dropout),
                                   nn.Linear(M * d, M * d))
         self.out = nn.Linear(M * d, config.outputs)
@@ -199,7 +200,7 @@ class LMRCBT(Model):
 
 
 class ConvolutionalFront(nn.Module):
-    """Eq. 1: BN(Conv1D(X, k)), without a bias, which the normalisation would take away."""
+    """Eq. 1: BN(Conv1D(X, k)), without a bias, which the normalisation would subtract."""
 
     def __init__(self, width: int, hidden: int, kernel: int, same_length: bool):
         super().__init__()
@@ -238,7 +239,7 @@ class RecurrentFront(nn.Module):
 
 
 class CrossModal(nn.Module):
-    """Eq. 11: softmax(tanh(W_x X + b + W_y F)), over the d **features** of each step; nothing is weighed over time."""
+    """Eq. 11: softmax(tanh(W_x X + b + W_y F)), over the d **features** of each step, not over time."""
 
     def __init__(self, hidden: int, dead_affine: bool):
         super().__init__()

@@ -7,8 +7,8 @@ Context Modeling", doi 10.65102/is2026859. There is no authors' code. (Chudasama
         --> Transformer encoder over the M tokens of one utterance --> one vector (3.3)
         --> GRU in the order of the dialogue, with the speaker (3.4) --> linear classifier (3.5)
 
-The paper has no equation and no size. What it leaves out is a field of `M2FNet.Config`, with the reason for our
-choice. Its weighted cross-entropy, AdamW, clipping and schedule (3.6) belong to the recipe.
+The paper has no equation and no size. Each missing detail is a field of `M2FNet.Config`, with the reason for our
+choice. The paper's weighted cross-entropy, AdamW, clipping and schedule (3.6) belong to the recipe.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from erclab.ops.dropout import Dropout
 class M2FNet(Model):
     """M2FNet over any non-empty subset of text, audio and visual.
 
-    As a default it is causal: the logits of a turn depend on that turn and those before it.
+    By default it is causal: the logits of a turn depend on that turn and on earlier ones.
 
-    `forward` returns `Output` with logits (B, T, C). Nothing attends to another turn, so that `attention` is empty
-    when asked for; the weights between modalities are then in `aux`:
+    `forward` returns `Output` with logits (B, T, C). No turn attends to another one, so `attention` is empty if
+    requested; the weights between modalities are then in `aux`:
         `fusion_attention`  (B, T, layers, heads, N, N), rows are queries and sum to 1. N = M modalities in the order
                             of `dims`; with `readout="cls"` N = M + 1 and the class token comes first. Absent with
-                            `fusion="concat"`, and when attention is not asked for.
+                            `fusion="concat"`, and if attention is not requested.
     """
 
     @dataclass(frozen=True)
@@ -43,31 +43,30 @@ class M2FNet(Model):
 
         Attributes:
             dims: (modality, D_m) pairs; their order is the order of the tokens.
-            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
+            outputs: C, the number of emotions, or the number of outputs of another task (`erclab.core.tasks`).
             speakers: S, the number of speaker indices.
-            task: what is predicted.
-            hidden: H, of the shared space and of the GRU. One width for both, since the paper speaks of "hidden
-                dimension" as one hyper-parameter (3.8); 256 is a third of BERT's 768.
+            task: a name in `erclab.core.tasks`.
+            hidden: H, the width of the shared space and of the GRU. One width for both, because the paper names
+                "hidden dimension" as one hyper-parameter (3.8); 256 is a third of BERT's 768.
             heads: of H / heads features. 4, so that a head has 64 features as in Vaswani et al. (2017).
-            layers: Transformer layers. "Layers" is a plural, and three tokens give little to do for more than 2.
+            layers: Transformer layers. The paper says "layers", and more than 2 are many for three tokens.
             expansion: the feed-forward layers have expansion * H features; 4 and ReLU as in Vaswani et al. (2017).
             norm: "post" normalises after each residual (Vaswani et al. 2017, and the default of "typical libraries");
                 "pre" before each sublayer and once at the end.
             dropout: one rate, for the attention weights, after and inside the sublayers of the Transformer and
-                before the classifier. The paper's means against overfitting do not include it; 0.1 is the
-                Transformer's own.
+                before the classifier. The paper does not name dropout; 0.1 is the rate of Vaswani et al. (2017).
             fusion: "transformer"; or "concat", the ablation (Table 5): the projections joined, Linear(M H -> H), ReLU.
                 Without the ReLU it would be one linear map of the features.
-            readout: how the tokens become one vector. "mean" of them, which adds no parameter and treats
-                modalities alike; "concat" joins them, Linear(M H -> H); "cls" reads a learned token put first.
+            readout: how the tokens become one vector. "mean" adds no parameter and treats all modalities equally;
+                "concat" joins them, Linear(M H -> H); "cls" reads a learned token in front of them.
             context: "gru"; or "none", the ablation (Table 5): the classifier reads the fused vector, and neither
-                other turns nor the speaker play a part. The GRU has one layer (5.1: "a layer of GRU").
-            speaker: how the GRU is made aware of who speaks. "embedding", our reading of "a GRU" that models
-                "speaker-specific emotion dynamics": a learned vector of the speaker is joined to the fused vector,
-                and the one state keeps track. "state": a second GRU runs over each speaker's own turns, from zero
-                for each speaker, and the classifier reads both states. "both", or "none".
-            speaker_width: E, of the speaker embedding. 16, enough to tell MELD's 9 speakers apart.
-            bidirectional: the GRU also reads the dialogue from its end. The paper's goes "one way" and leverages
+                other turns nor the speaker have an influence. The GRU has one layer (5.1: "a layer of GRU").
+            speaker: how the GRU receives the speaker. "embedding", our reading of "a GRU" that models
+                "speaker-specific emotion dynamics": a learned vector of the speaker is joined to the fused vector.
+                "state": a second GRU runs over each speaker's own turns, from zero for each speaker, and the
+                classifier reads both states. "both", or "none".
+            speaker_width: E, the width of the speaker embedding. 16 is enough for MELD's 9 speakers.
+            bidirectional: the GRU also reads the dialogue from its end. The paper's GRU goes "one way" and leverages
                 "previous utterances".
         """
 
@@ -104,7 +103,7 @@ class M2FNet(Model):
         super().__init__()
         self.config = config
         H, M = config.hidden, len(config.dims)
-        # No modality embedding: the bias of a projection is one.
+        # No modality embedding: the bias of each projection already is one.
         self.project = nn.ModuleDict({m: nn.Linear(d, H) for m, d in config.dims})
         self.fusion = Fusion(config) if config.fusion == "transformer" else nn.Sequential(
             nn.Flatten(-2), nn.Linear(M * H, H), nn.ReLU())
@@ -139,7 +138,7 @@ class M2FNet(Model):
         return Output(self.classifier(self.dropout(fused)), {} if attention else None, aux)
 
     def _in_context(self, fused: Tensor, batch: DialogueBatch) -> Tensor:
-        """(B, T, H) -> the states of the dialogue, and of the speaker's own turns, at every turn (B, T, ...)."""
+        """(B, T, H) -> the states of the dialogue and those of the speaker's own turns, at every turn (B, T, ...)."""
         who = batch.speakers.masked_fill(~batch.mask, 0)
         if self.speaker is not None:
             fused = torch.cat([fused, self.speaker(who).to(fused.dtype)], dim=-1)
@@ -222,7 +221,7 @@ class FusionLayer(nn.Module):
 class Recurrence(nn.Module):
     """A GRU of one layer, and with `bidirectional` a second one that reads each sequence from its last valid step.
 
-    Reversing by the lengths does what packing does, without asking the device for them.
+    Reversing each sequence by its length equals packing, but copies no lengths from the device to the CPU.
     """
 
     def __init__(self, inputs: int, width: int, bidirectional: bool):
@@ -242,7 +241,7 @@ class Recurrence(nn.Module):
 
 
 def own_turns(recurrence: Recurrence, x: Tensor, who: Tensor, mask: Tensor, speakers: int) -> Tensor:
-    """Run over the turns of each speaker apart, and give each turn its speaker's state.
+    """Run over the turns of each speaker separately, and give each turn its speaker's state.
 
     Args:
         x: (B, T, D). who: (B, T) speakers below `speakers`. mask: (B, T).

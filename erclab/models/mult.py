@@ -7,7 +7,8 @@ Sequences", ACL. Authors' code: yaohungt/Multimodal-Transformer.
         --> six crossmodal transformers: every modality attends to every other
         --> per modality: both streams side by side, a self-attention transformer over them, its last step --> head
 
-Where paper and authors' code part, a switch in `MulT.Config` decides; `MulT.paper` and `MulT.official` set all of them.
+Where paper and authors' code differ, a switch in `MulT.Config` decides; `MulT.paper` and `MulT.official` set all of
+them.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from erclab.ops.dropout import Dropout
 class MulT(Model):
     """MulT over any non-empty subset of text, audio and visual; one modality alone has only its self-attention.
 
-    `attention` holds `<m>_from_<n>` (B, layers, heads, L_m, L_n): m attends to n; `<m>_from_<m>` is the last
-    transformer's. `aux` has `last_hidden` (B, M * width), what the head reads.
+    `attention` holds `<m>_from_<n>` (B, layers, heads, L_m, L_n): m attends to n; `<m>_from_<m>` belongs to the
+    self-attention transformer. `aux` has `last_hidden` (B, M * width), the input of the head.
     """
 
     @dataclass(frozen=True)
@@ -39,23 +40,23 @@ class MulT(Model):
 
         Attributes:
             dims: (modality, D_m) pairs; their order is the order of concatenation.
-            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
-            task: what is predicted.
+            outputs: C, the number of emotions, or the number of outputs of another task (`erclab.core.tasks`).
+            task: a name in `erclab.core.tasks`.
             hidden: d, the common width.
             heads: attention heads of d / heads features.
             layers: of each crossmodal transformer.
             memory_layers: of the self-attention transformers. The authors' code has max(layers, 3).
-            kernel_text, kernel_audio, kernel_visual: steps that a convolution sees, odd; the length stays.
-            attention_dropout: where the source is text, and in the self-attention transformers.
-            attention_dropout_audio, attention_dropout_visual: where the source is audio or visual.
+            kernel_text, kernel_audio, kernel_visual: steps that a convolution sees, odd.
+            attention_dropout: of transformers whose source is text, and of the self-attention transformers.
+            attention_dropout_audio, attention_dropout_visual: of transformers whose source is audio or visual.
             relu_dropout, residual_dropout: inside the feed-forward layer, and after each sublayer.
-            embedding_dropout: on what enters a transformer, and on the text's features themselves.
+            embedding_dropout: on the inputs of a transformer, and on the text's features.
             output_dropout: inside the head.
-            future_mask: a step sees no later one (`crossmodal.not_future`). The authors' code does this unless a
-                flag is given; the paper does not mention it.
-            attend_padding: the authors' code has no masks. Its sequences begin with their padding, whose zeros are
-                attended to, and the last step is read. Batches are brought into that form, but their length is that
-                of their longest sequence; the authors cut and fill to one length per corpus.
+            future_mask: a step does not see later steps (`crossmodal.not_future`). The authors' code does this unless
+                a flag is given; the paper does not mention it.
+            attend_padding: the authors' code has no masks. Its sequences begin with padding; attention sees these
+                zeros, and the last step is read. A batch is brought into that form (`layers.front.padding_first`) at
+                the length of its longest sequence; the authors cut and fill to one length per corpus.
         """
 
         dims: tuple[tuple[str, int], ...]
@@ -168,16 +169,16 @@ def _table_5(heads: int, kernels: tuple[int, int, int], text: float, block: floa
             **dict(zip(("kernel_text", "kernel_visual", "kernel_audio"), kernels, strict=True))}
 
 
-# The paper's hyper-parameters (Table 5). It gives the kernel of the text as "1 or 3" but for IEMOCAP: ours is 1. Its
-# one rate for a "crossmodal attention block" is here that of all dropouts in a block, its "textual embedding dropout"
-# the code's `embedding_dropout`. The depth of the self-attention transformers is not given: it is what the authors'
-# code makes of four layers.
+# The paper's hyper-parameters (Table 5). Except for IEMOCAP, it gives the text's kernel as "1 or 3": ours is 1. Its one
+# rate for a "crossmodal attention block" is the rate of all dropouts in a block here, and its "textual embedding
+# dropout" is the code's `embedding_dropout`. The paper does not give the depth of the self-attention transformers: ours
+# is the depth that the authors' code has for four layers.
 TABLE_5 = {
     "iemocap": _table_5(10, (3, 3, 5), text=0.3, block=0.25),
     "mosi": _table_5(10, (1, 3, 3), text=0.2, block=0.2),
     "mosei": _table_5(8, (1, 3, 3), text=0.3, block=0.1),
 }
-# The defaults of the authors' code; the width is fixed in it, and kernels are 1.
+# The defaults of the authors' code, in which the width is fixed and kernels are 1.
 DEFAULTS = {"hidden": 30, "heads": 5, "layers": 5, "attention_dropout": 0.1, "attention_dropout_audio": 0.0,
             "attention_dropout_visual": 0.0, "relu_dropout": 0.1, "residual_dropout": 0.1, "embedding_dropout": 0.25,
             "output_dropout": 0.0}

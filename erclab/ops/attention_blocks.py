@@ -24,14 +24,14 @@ from erclab.ops.masks import wide
 
 @dataclass(frozen=True)
 class Block:
-    """Queries whose scores are computed at one time.
+    """A few queries of a few samples. Their scores are in memory at one time.
 
     Attributes:
-        samples, queries: which.
-        seen: no query of the block sees this key or a later one.
-        free: all its queries see all keys before this one.
-        bias: (samples, 1, queries or 1, seen - free): -inf where a query does not see a key, 0 elsewhere; None if
-            that is nowhere.
+        samples, queries: slices of the batch and of time.
+        seen: number of keys that are computed: no query of the block sees key `seen` or a later one.
+        free: every query of the block sees every key before key `free`.
+        bias: (samples, 1, queries or 1, seen - free) for the keys from `free` on: -inf where a query does not see a
+            key, 0 where it does. None if every query sees all of them.
     """
 
     samples: slice
@@ -41,25 +41,26 @@ class Block:
     bias: Tensor | None
 
     def rows(self, heads: int) -> slice:
-        """The block's part of samples and heads as one axis."""
+        """The block's rows of tensors in which samples and heads are one axis."""
         return slice(self.samples.start * heads, self.samples.stop * heads)
 
     def shape(self, heads: int) -> tuple[int, int, int]:
-        """(samples heads, queries, keys)."""
+        """The shape of the block's scores: (samples heads, queries, keys)."""
         return (self.samples.stop - self.samples.start) * heads, self.queries.stop - self.queries.start, self.seen
 
 
 def blocks_of(keep: Tensor, queries: int, heads: int) -> list[Block]:
-    """Blocks of at most about `SCORES` scores; those without any key to see are left out.
+    """Cut the queries of a batch into blocks of at most about `SCORES` scores. Blocks whose queries see no key are
+    left out.
 
     Args:
-        keep: (B, queries or 1, Ls) bool on the CPU.
+        keep: (B, queries or 1, Ls) bool on the CPU, which query sees which key.
     """
     see, found = keep.numpy(), []
     B, _, keys = see.shape
     rows = max(min(queries, ROWS, SCORES // max(heads * keys, 1)), 1)
     together = max(SCORES // max(heads * rows * keys, 1), 1)
-    together = math.ceil(B / math.ceil(B / together))  # alike, not one large and one small
+    together = math.ceil(B / math.ceil(B / together))  # all blocks have about the same size
     for b in range(0, B, together):
         for i in range(0, queries, rows):
             samples, some = slice(b, min(b + together, B)), slice(i, min(i + rows, queries))
@@ -75,21 +76,23 @@ def blocks_of(keep: Tensor, queries: int, heads: int) -> list[Block]:
 
 
 class Blockwise(torch.autograd.Function):
-    """softmax(q k^T / sqrt(d)) dropout v, a block after the other; see the module.
+    """dropout(softmax(q k^T / sqrt(d))) v, one block after the other; see the module.
 
-    Samples and heads are one axis, and time comes last, which is how products with few features are fast. Scores are
-    powers of two, because their function is three times as fast as that of e; small ones need no maximum taken off.
+    Samples and heads are one axis and time is the last one: this layout makes matrix products with few features fast.
+    Weights are powers of two (q is scaled by log2(e)), because exp2 is three times as fast as exp. The maximum of a row
+    is subtracted only where scores are large.
     """
 
     @staticmethod
     @torch.autocast("cpu", enabled=False)
     def forward(ctx, q: Tensor, k: Tensor, v: Tensor, blocks: list[Block], rate: float, key: int) -> Tensor:
-        """(B, heads, Lt, d), (B, heads, Ls, d) twice, blocks of B samples and Lt queries -> (B, heads, Lt, d)."""
+        """(B, heads, Lt, d), (B, heads, Ls, d) twice, `blocks_of` the batch, dropout's rate and key -> (B, heads, Lt,
+        d)."""
         B, H, Lt, d = q.shape
         given = [x.mT.reshape(B * H, d, -1) for x in (q * (LOG2_E / math.sqrt(d)), k, v)]
         q, k, v = map(wide, given)
         out, total, most = torch.zeros_like(q), q.new_ones(B * H, 1, Lt), q.new_zeros(B * H, 1, Lt)
-        small = _largest(q) * _largest(k) < EXPONENT  # by Cauchy and Schwarz
+        small = _largest(q) * _largest(k) < EXPONENT  # no score is larger (Cauchy-Schwarz)
         new, drop = _Scratch(q.dtype, blocks, H), _Mask((B, H, Lt, k.shape[-1]), blocks, rate, key)
         for block in blocks:
             which, at, to = block.rows(H), block.queries, slice(block.seen)
@@ -102,8 +105,8 @@ class Blockwise(torch.autograd.Function):
                 most[which, 0, at] = largest
             torch.sum(weights.exp2_(), -1, out=total[which, 0, at])
             drop(weights, block)
-            out[which, :, at] = torch.bmm(v[which, :, to], weights.mT)  # as `out=` it would be a product per head
-        total.masked_fill_(total == 0, 1)  # a query without keys
+            out[which, :, at] = torch.bmm(v[which, :, to], weights.mT)  # `out=` is slow: one product per head
+        total.masked_fill_(total == 0, 1)  # a query that sees no key
         out /= total * (1 - rate)
         out = out.to(given[0].dtype)
         ctx.save_for_backward(*given, out, total.log2_().add_(most))
@@ -120,8 +123,8 @@ class Blockwise(torch.autograd.Function):
         dtype, grad = grad.dtype, wide(grad.mT.reshape(B * H, d, Lt))
         new, more = _Scratch(q.dtype, blocks, H), _Scratch(q.dtype, blocks, H)
         drop = _Mask((B, H, Lt, k.shape[-1]), blocks, rate, key)
-        # One more feature of queries and keys takes the logarithm of the sum off the scores, so that powers of two
-        # are weights at once; of gradients and values, what the softmax takes off the gradient of its weights.
+        # One more feature of queries and keys subtracts the logarithm of the row's sum from the scores, so that exp2
+        # gives the weights. One more feature of gradients and values subtracts the term of the softmax's backward pass.
         ones = k.new_ones(B * H, 1, k.shape[-1])
         shift = (grad * out).sum(1, keepdim=True).neg_()
         grad = grad / (1 - rate)
@@ -148,8 +151,8 @@ class Blockwise(torch.autograd.Function):
 
 
 class _Mask:
-    """Sets to 0 what `dropout.keep(shape, rate, key)` does not keep. The mask is ones and zeros in int32, as a product
-    with the bits of a float32 is fast, and bools are slow."""
+    """Sets the elements of a block to 0 where `dropout.keep(shape, rate, key)` is False. The mask is 1 and 0 in int32:
+    its product with the bits of a float32 is faster than one with bools."""
 
     def __init__(self, shape: tuple[int, int, int, int], blocks: list[Block], rate: float, key: int):
         self.rate, self.heads = rate, shape[1]
@@ -158,7 +161,7 @@ class _Mask:
             self.a, self.b, self.new = a.flatten(0, 1), b.flatten(0, 1), _Scratch(torch.int32, blocks, shape[1])
 
     def __call__(self, x: Tensor, block: Block, *, again: bool = False) -> None:
-        """(samples heads, queries, keys) of the block; `again` with the mask of the last call."""
+        """Change x, (samples heads, queries, keys) of the block, in place; `again` uses the mask of the last call."""
         if not self.rate:
             return
         keep = self.new(block)
@@ -171,7 +174,7 @@ class _Mask:
 
 
 class _Scratch:
-    """Tensors (samples heads, queries, keys) for a block, all in the same memory."""
+    """Gives each block a tensor (samples heads, queries, keys). All of them share one piece of memory."""
 
     def __init__(self, dtype: torch.dtype, blocks: list[Block], heads: int):
         self.heads = heads
@@ -183,25 +186,25 @@ class _Scratch:
 
 
 def _hide(scores: Tensor, block: Block, heads: int) -> None:
-    """-inf where a query of the block does not see a key."""
+    """Set scores to -inf where a query of the block does not see a key."""
     if block.bias is not None:
         scores.unflatten(0, (-1, heads))[..., block.free:].add_(block.bias)
 
 
 def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
-    """total += a b, for each of the first axis."""
+    """total += a b, a batch of matrix products."""
     if total.is_contiguous():
         total.baddbmm_(a, b)
-    else:  # which would be a product per head
+    else:  # baddbmm_ would compute one product per head
         total.add_(torch.bmm(a, b))
 
 
 def _largest(x: Tensor) -> float:
-    """(N, d, L) -> the largest norm of a step."""
+    """(N, d, L) -> the largest norm of a vector of d features."""
     return math.sqrt(x.square().sum(1).amax()) if x.numel() else 0.0
 
 
 SCORES = 1 << 19  # of a block: 2 MiB of float32
-ROWS = 64  # queries of a block: with few, what a later query sees is left out
-EXPONENT = 60  # 2^60 times the longest sequence is a float32, and so is 2^-60
+ROWS = 64  # queries of a block; fewer queries leave out more of the keys that a future mask hides
+EXPONENT = 60  # 2^60 times the length of a sequence does not overflow float32, and 2^-60 does not underflow
 LOG2_E = math.log2(math.e)

@@ -1,4 +1,4 @@
-"""The crossmodal transformer of MulT, which HCT-MG, LMF-MulT and (as an encoder) LMR-CBT take over.
+"""The crossmodal transformer of MulT. HCT-MG and LMF-MulT use it too; LMR-CBT uses it as an encoder.
 
 Tsai, Bai, Liang, Kolter, Morency, Salakhutdinov (2019), "Multimodal Transformer for Unaligned Multimodal Language
 Sequences", ACL, section 3.2. Authors' code: yaohungt/Multimodal-Transformer.
@@ -29,15 +29,15 @@ class Dropouts:
 class CrossmodalTransformer(nn.Module):
     """`layers` blocks in which a target sequence attends to a source sequence (Eqs. 3 to 5), or to itself.
 
-    Every layer attends to the **low-level** source, never to a transformed one. One normalisation serves queries,
-    keys and values, as in the authors' code.
+    Every layer attends to the **low-level** source, never to a transformed one. One LayerNorm normalises queries, keys
+    and values, as in the authors' code.
 
     Args:
-        width: d, of both sequences.
+        width: d, the width of both sequences.
         future_mask: step i sees source steps j <= i + |L_target - L_source| (lengths without padding). The
             authors' code does this unless a flag is given; the paper does not mention it.
-        zeros_have_no_position: a step whose first channel is exactly 0 gets no position, which is how the
-            authors' code tells padding. False: a step has a position if its mask says it exists.
+        zeros_have_no_position: a step whose first channel is exactly 0 gets no position; so the authors' code
+            recognises padding. False: a step has a position if its mask is True.
     """
 
     def __init__(self, width: int, heads: int, layers: int, dropouts: Dropouts, *, future_mask: bool = False,
@@ -133,7 +133,7 @@ class CrossmodalLayer(nn.Module):
 
 
 def not_future(target_mask: Tensor, source_mask: Tensor) -> Tensor:
-    """(B, Lt), (B, Ls) -> (B, Lt, Ls) bool: j <= i + |difference of the lengths|, each sequence's own."""
+    """(B, Lt), (B, Ls) -> (B, Lt, Ls) bool: j <= i + |difference of the lengths|, without padding."""
     ahead = (target_mask.sum(1) - source_mask.sum(1)).abs()
     i = torch.arange(target_mask.shape[1], device=target_mask.device)[None, :, None]
     j = torch.arange(source_mask.shape[1], device=source_mask.device)[None, None, :]
@@ -141,7 +141,7 @@ def not_future(target_mask: Tensor, source_mask: Tensor) -> Tensor:
 
 
 def positions(length: int, width: int, device: torch.device | None = None) -> Tensor:
-    """(length, width) table of positions from 1: a block of sines, a block of cosines, a 0 if the width is odd."""
+    """(length, width) table of positions from 1: sines, then cosines, then a column of zeros if the width is odd."""
     half = width // 2
     rate = torch.exp(torch.arange(half, dtype=torch.float32, device=device)
                      * -(math.log(10000.0) / max(half - 1, 1)))
