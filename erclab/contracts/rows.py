@@ -67,10 +67,11 @@ class Case:
 
     Attributes:
         row: the exceptions.
-        cls: the class, with `Config` and `tiny`; without the row's preset its `Config` is built directly.
+        cls: the class, a `Model`.
         subset: the modalities.
         tasks: what the model predicts.
         trains: whether `erclab.runs` can train the model by its name.
+        reads: "dialogue" or "sequence" batches; by default the attribute `view` of the class.
     """
 
     row: Row
@@ -78,14 +79,15 @@ class Case:
     subset: tuple[str, ...]
     tasks: tuple[str, ...] = tasks.TASKS
     trains: bool = False
+    reads: str = ""
 
     def __str__(self) -> str:
         return f"{self.row.model}-{self.row.variant}-{'+'.join(self.subset)}"
 
     @property
     def view(self) -> str:
-        """What the model reads: "dialogue" or "sequence" batches."""
-        return self.cls.view
+        """The batches that the model reads: "dialogue" or "sequence"."""
+        return self.reads or self.cls.view
 
     @property
     def dims(self) -> dict[str, int]:
@@ -113,8 +115,7 @@ class Case:
         changes |= {f.name: dropout for f in self._fields.values() if "dropout" in f.name}
         if "speakers" in self._fields:
             changes["speakers"] = SPEAKERS
-        preset = getattr(self.cls, self.row.preset or self.row.variant, None)
-        return preset(CORPUS, **changes) if preset else self.cls.Config(**changes)
+        return getattr(self.cls, self.row.preset or self.row.variant)(CORPUS, **changes)
 
     def model(self, *, seed: int = 0, dtype=torch.float64, shaken: bool = True, **config) -> torch.nn.Module:
         """The model, drawn under a seed; `shaken` moves its parameters off their initial values."""
@@ -213,33 +214,35 @@ ROWS = (
 )
 
 
-def rows_of(model: str) -> list[Row]:
-    """The rows of a model of the registry; without any: `paper`, and `official` where its configuration differs."""
-    known = [r for r in ROWS if r.model == model]
-    return known or _variants(Row(model), info(model).cls)
+def rows_of(model: str | type) -> list[Row]:
+    """The rows of a model; without any its variants `paper` and, where its configuration differs, `official`.
 
-
-def rows_of_class(cls: type) -> list[Row]:
-    """The rows of a class outside the registry: its variants, and the subsets of modalities that it has and accepts.
+    The cases of a class outside the registry are the subsets of its modalities that it does not refuse.
 
     Raises:
-        UsageError: the class has no `tiny()` or no `Config`.
+        UsageError: there is no such model, or the class is none.
     """
-    lacks = [name for name in ("Config", "tiny") if not hasattr(cls, name)]
-    if lacks:
-        raise UsageError(f"{cls.__name__} has no {' and no '.join(lacks)}",
-                         remedy="Derive it from erclab.models.interface.Model, and give it a Config and a tiny().")
-    row = Row(cls.__name__, attends=None)
-    own = Case(row, cls, ()).modalities
-    subsets = [s for s in SUBSETS if set(s) <= set(own)]
-    if not any(set(s) == set(own) for s in subsets):
-        subsets.insert(0, own)
-    accepted = [s for s in subsets if _accepts(Case(row, cls, s))]
-    return _variants(dataclasses.replace(row, subsets=accepted or [own]), cls)
+    found = info(model)
+    paper = Row(found.name)
+    if found.given is not None:
+        paper = Row(found.name, attends=None)
+        every = _modalities(Case(paper, found.cls, ()))
+        subsets = [s for s in SUBSETS if set(s) <= set(every)]
+        subsets = subsets if any(set(s) == set(every) for s in subsets) else [every, *subsets]
+        accepted = [s for s in subsets if _accepts(Case(paper, found.cls, s))]
+        paper = dataclasses.replace(paper, subsets=accepted or [every])
+    return [r for r in ROWS if r.model == found.name] or _variants(paper, found.cls)
+
+
+def _modalities(case: Case) -> tuple[str, ...]:
+    try:
+        return case.modalities
+    except TypeError as error:
+        raise UsageError(f"{case.cls.__name__}.tiny() gives no Config ({error})",
+                         remedy="Give every field of the Config a default, or write tiny().") from error
 
 
 def _variants(paper: Row, cls: type) -> list[Row]:
-    """The row, and the same for the variant `official` where its configuration differs."""
     official = dataclasses.replace(paper, variant="official")
     configs = [Case(r, cls, tuple(paper.subsets[0])).config() for r in (paper, official)]
     return [paper] if configs[0] == configs[1] else [paper, official]
@@ -263,21 +266,13 @@ def cases(models: Iterable[str | type] | None = None) -> list[Case]:
         models: names of the registry, or classes that need not be in it.
 
     Raises:
-        UsageError: there is no such model, it reads no batches, or a class lacks `Config` or `tiny`.
+        UsageError: there is no such model, it reads no batches, or a class is no model.
     """
-    chosen = [m.name for m in MODELS.values() if m.kind == "trained"] if models is None else list(models)
-    fitted = [m for m in chosen if isinstance(m, str) and info(m).kind != "trained"]
+    chosen = [m for m in MODELS.values() if m.kind == "trained"] if models is None else [info(m) for m in models]
+    fitted = [m.name for m in chosen if m.kind != "trained"]
     if fitted:
         raise UsageError(f"{', '.join(fitted)} is fitted to flat arrays; the contracts are about padded batches",
                          remedy="`erclab models` shows which are trained.")
-    return [case for m in chosen for case in (_cases_of_name(m) if isinstance(m, str) else _cases_of_class(m))]
-
-
-def _cases_of_name(name: str) -> list[Case]:
-    found = info(name)
-    return [Case(row, found.cls, tuple(subset), found.tasks, trains=True)
-            for row in rows_of(name) for subset in row.subsets if "+".join(subset) not in row.refuses]
-
-
-def _cases_of_class(cls: type) -> list[Case]:
-    return [Case(row, cls, tuple(subset)) for row in rows_of_class(cls) for subset in row.subsets]
+    return [Case(row, m.cls, tuple(subset), m.tasks, trains=True, reads=m.view)
+            for m in chosen for row in rows_of(m.given or m.name) for subset in row.subsets
+            if "+".join(subset) not in row.refuses]

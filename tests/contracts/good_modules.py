@@ -77,7 +77,6 @@ class CausalDialogue(GoodDialogue):
 
 
 class GoodSequence(Presets, Model):
-    view = "sequence"
     """Each step of the first modality attends to each modality; the mean of what its steps found."""
 
     Config = SequenceConfig

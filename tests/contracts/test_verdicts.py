@@ -3,9 +3,11 @@
 import ast
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 from broken_modules import CrashesWithoutText, LooksAtTheOthers, NeedsText
 from good_modules import DIMS, GoodDialogue, GoodSequence, case
 from torch import nn
@@ -15,7 +17,10 @@ import erclab
 from erclab import contracts
 from erclab.contracts import ContractBroken
 from erclab.contracts.broken import model_code, require
+from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
+from erclab.models.interface import Model, Output
+from erclab.models.lmr_cbt import LMRCBT
 
 UNDECLARED = """
 from erclab import contracts
@@ -78,14 +83,24 @@ def test_a_model_that_crashes_is_broken(model):
 # Classes outside the registry
 
 
-@pytest.mark.parametrize("model", [GoodDialogue, GoodSequence], ids=lambda m: m.__name__)
-def test_a_good_class_needs_no_registry(model):
+@pytest.mark.parametrize(("model", "name"), [(GoodDialogue, "good-dialogue"), (GoodSequence, "good-sequence")])
+def test_a_good_class_needs_no_registry(model, name):
     results = contracts.check(model, ["padding_invariance", "attention_only_looked_at", "any_modality_subset"])
     assert {r.status for r in results} == {"ok"}
     assert {(r.case.row.variant, r.case.subset) for r in results} == {
         (v, s) for v in ("paper", "official") for s in (("text", "audio", "visual"), ("audio", "visual"), ("text",))}
-    table = contracts.matrix([model], ["causality", "two_trainings_agree"])
-    assert table.to_dict("index")[f"{model.__name__}, paper"] == {"causality": "–", "two_trainings_agree": "–"}
+    table = contracts.matrix([model], ["causality", "export_and_reload"])
+    assert table.to_dict("index")[f"{name}, paper"] == {"causality": "–", "export_and_reload": "ok"}
+
+
+def test_a_class_is_trained_too():
+    results = contracts.check(GoodSequence, ["two_trainings_agree"])
+    assert [r.status for r in results] == ["ok", "ok"]  # paper and official
+
+
+def test_a_class_of_the_registry_has_its_rows():
+    ours, theirs = (contracts.plan([m], ["causality"]) for m in (LMRCBT, "lmr-cbt"))
+    assert ours == theirs and {case.row.variant for case, _ in ours} >= {"official", "future mask"}
 
 
 @pytest.mark.parametrize("model", both(LooksAtTheOthers), ids=lambda m: m.__name__)
@@ -101,27 +116,61 @@ def test_a_class_is_checked_for_the_modalities_that_it_accepts():
     assert {r.says for r in results if r.status != "ok"} == {"audio is refused: needs text"}
 
 
-class Duo(GoodSequence):
-    """Two modalities only, and neither `paper` nor `official`."""
+class Duo(nn.Module):
+    """The means of two modalities: a plain module, without presets and `loss`."""
 
-    paper = official = None
+    @dataclass(frozen=True)
+    class Config:
+        """Sizes."""
 
-    @classmethod
-    def tiny(cls, **changes):
-        return super().tiny(**{"dims": DIMS[:2], **changes})
+        dims: tuple[tuple[str, int], ...] = DIMS[:2]
+        outputs: int = 5
+        task: str = "emotion"
+
+    tiny = Config
+
+    def __init__(self, config):
+        super().__init__()
+        self.out = nn.Linear(sum(d for _, d in config.dims), config.outputs)
+        self.names = [m for m, _ in config.dims]
+
+    def forward(self, batch: SequenceBatch, *, attention=False):
+        masks = {m: batch.masks[m].unsqueeze(2) for m in self.names}
+        means = [(batch.features[m] * masks[m]).sum(1) / masks[m].sum(1).clamp(min=1) for m in self.names]
+        return Output(self.out(torch.cat(means, dim=1)))
 
 
-def test_a_class_of_two_modalities_without_presets():
-    results = contracts.check(Duo)
-    assert {r.status for r in results} == {"ok", "–"}
+def test_a_plain_module_of_two_modalities():
+    left_out = ("learns_a_tiny_batch", *contracts.SLOW)  # a linear map of means cannot fit any batch
+    results = contracts.check(Duo, [c for c in contracts.CONTRACTS if c not in left_out])
+    assert {(r.contract, r.says) for r in results if r.status not in ("ok", "–")} == set()
     assert {r.case.subset for r in results} == {("text", "audio"), ("text",)}
-    assert {r.case.row.variant for r in results} == {"paper"}
+    assert {(r.case.row.variant, r.case.view) for r in results} == {("paper", "sequence")}
 
 
-class NoSizes(nn.Module):
-    """A module without `Config` and `tiny`."""
+class NoConfig(nn.Module):
+    """A module without `Config`."""
 
 
-def test_a_class_without_sizes_is_refused():
-    with pytest.raises(UsageError, match=r"NoSizes has no Config and no tiny\. Derive it from"):
-        contracts.check(NoSizes)
+class NoDefaults(GoodSequence):
+    """A class whose inherited `tiny` lacks a field."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """`width` has no default."""
+
+        dims: tuple[tuple[str, int], ...]
+        outputs: int
+        width: int
+        task: str = "emotion"
+
+    tiny = classmethod(Model.tiny.__func__)
+
+
+@pytest.mark.parametrize(("model", "says"), [
+    (NoConfig, "the class NoConfig is no model: it needs a dataclass Config"),
+    (NoDefaults, "NoDefaults.tiny() gives no Config (")])
+def test_a_class_that_is_no_model_is_refused(model, says):
+    with pytest.raises(UsageError) as caught:
+        contracts.check(model)
+    assert str(caught.value).startswith(says) and "\n" not in str(caught.value)
