@@ -14,6 +14,9 @@ from erclab.core.errors import NotebookError
 ROOT = Path(__file__).resolve().parents[1]
 # Times, paths, addresses of objects and bars.
 UNSTABLE = re.compile(r"\b\d+(\.\d+)? ?(s|ms|min|seconds|it/s)\b|/(home|tmp|root|work|Users)/|0x[0-9a-f]{6}|%\|")
+# A notebook about a model of one's own defines it: at most forty lines.
+OWN = {"30_your_own_model": {"MyModel", "Config", "__init__", "forward", "context"}}
+BY_THE_FACE = ("30_your_own_model",)  # `import erclab as erc`, and at most one line more
 COMMITTED = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -149,10 +152,20 @@ class TestHygiene:
         assert all("#" in line for line in cell.source.splitlines())
 
     def test_it_defines_no_function_or_class(self, path):
+        """But for the model whose making is the subject of its notebook."""
+        found = {}
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "code":
-                kinds = {type(node) for node in ast.walk(ast.parse(cell.source))}
-                assert not kinds & {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda}
+                for node in ast.walk(ast.parse(cell.source)):
+                    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+                        found.setdefault(getattr(node, "name", "lambda"), []).append(node.end_lineno - node.lineno + 1)
+        assert set(found) == OWN.get(path.stem, set())
+        assert sum(max(lines) for name, lines in found.items() if name in ("context", "MyModel")) <= 40
+
+    def test_it_imports_erclab_in_one_or_two_lines(self, path):
+        lines = [line for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
+                 for line in cell.source.splitlines() if re.match(r"\s*(import|from) erclab", line)]
+        assert lines and (path.stem not in BY_THE_FACE or len(lines) <= 2)
 
     def test_it_asks_answers_and_ends_with_exercises(self, path):
         cells = nbformat.read(path, as_version=4).cells
