@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from erclab import contracts as checks
-from erclab.models import MODELS
+from erclab.models import MODELS, info
 
 
 def list_models() -> pd.DataFrame:
@@ -20,7 +20,7 @@ def check_model(model: str | type, contracts: Sequence[str] | None = None, *, pr
     """Hold a model to the contracts that every model of padded batches must keep.
 
     Args:
-        model: a name of `erc.list_models()`, or a class with a `Config` and `tiny()`.
+        model: a name of `erc.list_models()`, or a class (see `erc.run`), which is checked in the sizes of `tiny()`.
         contracts: only these; by default all but those that train whole runs.
         progress: show a bar.
 
@@ -30,11 +30,11 @@ def check_model(model: str | type, contracts: Sequence[str] | None = None, *, pr
         found. The row shows the worst of the subsets of modalities.
 
     Raises:
-        UsageError: there is no such model or contract, or the model reads no batches, or a class has no `tiny`.
+        UsageError: there is no such model or contract, the model reads no batches, or the class is no model.
     """
-    order = checks.SEVERITY
+    order, row = checks.SEVERITY, info(model)
     rows: dict[tuple[str, str], checks.Result] = {}
-    for result in checks.verify([model], contracts, progress=progress):
+    for result in checks.verify([row.cls if row.given else row.name], contracts, progress=progress):
         key = (result.case.row.variant, result.contract)
         if key not in rows or order.index(result.status) > order.index(rows[key].status):
             rows[key] = result

@@ -7,22 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from erclab import runs
+from erclab.analysis.inside import check_corpus
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.face.comparison import Comparison
 from erclab.face.runs import Runs
 from erclab.runs import Record
+from erclab.training.recipes import Recipe
 
 
-def run(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, profile: str = "smoke",
+def run(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, profile: str = "smoke",
         variant: str | None = None, modalities: Sequence[str] | None = None, task: str | None = None,
-        words: str | Path | None = None, teacher: str | Record | None = None, protocol: str = "sound",
-        folder: str | Path | None = None, force: bool = False, progress: bool = True, device: str | None = None,
-        together: bool | None = None, **changes: Any) -> Runs:
+        words: str | Path | None = None, teacher: str | Record | None = None,
+        recipe: Recipe | Mapping[str, Any] | None = None, protocol: str = "sound", folder: str | Path | None = None,
+        force: bool = False, progress: bool = True, device: str | None = None, together: bool | None = None,
+        **changes: Any) -> Runs:
     """Train a model on a corpus, once per seed; runs that exist are loaded.
 
     Args:
-        model: a name of `erc.list_models()`.
+        model: a name of `erc.list_models()`; or a class, such as one that a notebook defines: a subclass of `erc.Model`
+            with a dataclass `Config` and `forward(batch, *, attention=False) -> erc.Output`. The run's id follows the
+            source of the class and of what the class uses: an edited class is trained anew.
         corpus: what it is trained on, from `erc.load`.
         seeds: how many (0 to N-1), or which.
         profile: "smoke" (a CPU, seconds) or "full" (the authors' scale); chooses the recipe.
@@ -31,6 +36,7 @@ def run(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, profile: 
         task: what is predicted; by default the first task of the corpus that the model can predict.
         words: the model reads the text itself and fine-tunes this BERT: "minilm", a Hugging Face name or a folder.
         teacher: a run, or its id, for SDT with `distillation="offline"`.
+        recipe: `erc.Recipe(...)` instead of the profile's recipe, or a dictionary of fields to set differently in it.
         protocol: whose epoch is reported: "sound" (chosen on the validation split) or "published" (chosen on the test
             split). Each run has both.
         folder: where runs are kept; `build/runs` of the checkout by default.
@@ -46,33 +52,38 @@ def run(model: str, corpus: Corpus, *, seeds: int | Iterable[int] = 1, profile: 
         RunError: the loss is not finite, or the folder cannot be written.
     """
     records = runs.run(model, corpus, seeds=seeds, profile=profile, variant=variant, modalities=modalities, task=task,
-                       words=words, teacher=teacher, protocol=protocol, folder=folder, force=force, progress=progress,
-                       device=device, together=together, **changes)
+                       words=words, teacher=teacher, recipe=recipe, protocol=protocol, folder=folder, force=force,
+                       progress=progress, device=device, together=together, **changes)
     return Runs(records, corpus)
 
 
-def compare(models: Sequence[str] | Mapping[str, str | Mapping[str, Any]], corpus: Corpus, *,
+def compare(models: Sequence[str | type] | Mapping[str, str | type | Runs | Mapping[str, Any]], corpus: Corpus, *,
             seeds: int | Iterable[int] = 1, profile: str = "smoke", modalities: Sequence[str] | None = None,
             task: str | None = None, protocol: str = "sound", folder: str | Path | None = None, force: bool = False,
             progress: bool = True, device: str | None = None) -> Comparison:
     """Train several models, or one model in several settings, on the same corpus.
 
     Args:
-        models: names of `erc.list_models()`; or title -> name; or title -> the arguments of `erc.run`, such as
-            `{"text alone": {"model": "sdt", "modalities": ["text"]}}`, which go before those below.
+        models: names of `erc.list_models()` or classes; or title -> one of these, or runs that exist; or title -> the
+            arguments of `erc.run`, such as `{"text alone": {"model": "sdt", "modalities": ["text"]}}`, which go before
+            the arguments below.
         seeds, profile, modalities, task, protocol, folder, force, progress, device: as in `erc.run`, for all models.
 
     Raises:
-        UsageError: no model, two models of one title, or an argument that does not fit.
+        UsageError: no model, two models of one title, runs of another corpus, or an argument that does not fit.
         CorpusError, RunError: as in `erc.run`.
     """
-    if isinstance(models, str) or not models:
+    if isinstance(models, str | type) or not models:
         raise UsageError("compare needs a list of models", remedy='For example ["sdt", "bc-lstm", "linear"].')
     seeds = seeds if isinstance(seeds, int) else list(seeds)
     common = {"seeds": seeds, "profile": profile, "modalities": modalities, "task": task, "protocol": protocol,
               "folder": folder, "force": force, "progress": progress, "device": device}
     groups: dict[str, Runs] = {}
     for title, what in models.items() if isinstance(models, Mapping) else [("", m) for m in models]:
+        if isinstance(what, Runs):
+            check_corpus(what[0], corpus)
+            groups[title] = what
+            continue
         arguments = dict(what) if isinstance(what, Mapping) else {"model": what}
         if "model" not in arguments:
             raise UsageError(f"the arguments of '{title}' name no model", remedy='Add "model", such as "sdt".')

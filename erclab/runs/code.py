@@ -24,7 +24,8 @@ ROOMS = ("core", "models", "ops", "training")
 LEFT_OUT = ("erclab.core.errors", "erclab.core.paths", "erclab.core.progress", "erclab.core.storage",
             "erclab.models.registry", "erclab.training.recipes")
 
-_first: WeakKeyDictionary[type, str] = WeakKeyDictionary()  # class of a user -> its digest when it was first given
+# Class of a user -> module -> its source when the class was first given.
+_first: WeakKeyDictionary[type, dict[str, str]] = WeakKeyDictionary()
 
 
 def code_digest(info: ModelInfo) -> str:
@@ -39,9 +40,9 @@ def code_digest(info: ModelInfo) -> str:
     """
     if info.given is None and info.where.startswith("erclab."):
         return _builtin(info.where.split(":")[0])
-    digest = _outside(info.given or info.cls)
-    _first.setdefault(info.given or info.cls, digest)
-    return digest
+    files, session = _outside(info.given or info.cls)
+    _first.setdefault(info.given or info.cls, files)
+    return _hash({**files, **session})
 
 
 def check_unchanged(info: ModelInfo, code: str) -> None:
@@ -53,11 +54,11 @@ def check_unchanged(info: ModelInfo, code: str) -> None:
     """
     if info.given is None and info.where.startswith("erclab."):
         return
-    now = code_digest(info)
-    if now != code:
+    if code_digest(info) != code:
         raise RunError(f"the class {info.title} is not the one for which this run was planned", where=info.where,
                        remedy="Plan the run again.")
-    if _first[info.given or info.cls] != now:
+    before, now = _first[info.given or info.cls], _outside(info.given or info.cls)[0]
+    if any(now.get(name, text) != text for name, text in before.items()):
         raise RunError(f"the source of {info.title} was edited after its import", where=info.where,
                        remedy="Restart Python or reload the module (importlib.reload), and give the new class.")
 
@@ -68,8 +69,11 @@ def _builtin(module: str) -> str:
     return _hash(closure({module, *ROOTS}, _ours))
 
 
-def _outside(cls: type) -> str:
-    """The digest of a class that is not part of erclab."""
+def _outside(cls: type) -> tuple[dict[str, str], dict[str, str]]:
+    """The source of a class that is not part of erclab, as canonical texts: of files, and of this session.
+
+    A function of the session that was defined again is the one that the class calls; a file that was edited is not.
+    """
     module = cls.__module__
     own = module.split(".")[0]
 
@@ -80,7 +84,7 @@ def _outside(cls: type) -> str:
     if module == "__main__" or file_of(module) is None:
         texts, modules = pieces(cls, follow)
     modules |= {base.__module__ for base in cls.__mro__ if follow(base.__module__)}
-    return _hash({**closure({*modules, *ROOTS}, follow), **{f"{module}:{name}": x for name, x in texts.items()}})
+    return closure({*modules, *ROOTS}, follow), {f"{module}:{name}": x for name, x in texts.items()}
 
 
 def _hash(texts: Mapping[str, str]) -> str:

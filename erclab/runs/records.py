@@ -60,7 +60,8 @@ class Record:
                       for metric, value in found["test"].items() if value is not None]
             at = f"epoch {found['epoch']}: " if found["epoch"] else ""
             facts[names[protocol]] = at + ", ".join(scores)
-        return facts | {"parameters": f"{self.data['parameters']['all']:,}", "id": self.id}
+        facts |= {"parameters": f"{self.data['parameters']['all']:,}", "id": self.id}
+        return facts | ({"made by": "older code; a run today may give other numbers"} if self.older else {})
 
     @property
     def id(self) -> str:

@@ -1,5 +1,7 @@
 """What `erc.run` and `erc.compare` return, and what explanations add up to."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -65,7 +67,9 @@ def test_the_cards_have_at_most_ten_lines(sdt, tiny):
         assert thing._repr_html_().count("<tr>") <= 10
     card = repr(sdt[0])
     assert sdt[0].id in card and f"{100 * sdt[0].scores()['accuracy']:.1f}" in card
-    assert "valid-selected" in card and "test-selected" in card and "21,528" in card
+    assert "valid-selected" in card and "test-selected" in card and "21,528" in card and "older" not in card
+    old = dataclasses.replace(sdt[0], data={**sdt[0].data, "spec": {**sdt[0].spec, "code": "0"}})
+    assert "made by:        older code" in repr(old) and len(repr(old).splitlines()) <= 10
 
 
 def test_the_card_of_a_corpus_says_what_is_missing(tiny):
@@ -96,8 +100,6 @@ def test_bars_draw_the_ceiling_and_what_papers_print(sdt, tiny):
     known = {f"{name}: {value}" for name, value in ceilings.limits(tiny).items()}
     assert lines(sdt.bars()) == set() and lines(sdt.bars(ceiling=True)) == known
     assert lines(sdt.bars(published=True)) == set()  # no paper knows this corpus
-    import dataclasses
-
     as_meld = [dataclasses.replace(r, data={**r.data, "spec": {**r.spec, "corpus": "meld-sdt"}}) for r in sdt]
     assert lines(erc.Runs(as_meld, tiny).bars(published=True)) == {
         f"{name}: {value}" for name, value in reference("sdt", "meld").items()} != set()

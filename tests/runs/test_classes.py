@@ -235,6 +235,9 @@ cell(rest.replace("* SCALE", "* helper(SCALE)").replace("relu", "tanh")); ids.ap
 cell("from erclab import corpora, runs\\nmade = {'corpus': corpora.load('simulated-tiny'), 'progress': False}")
 cell("record, = runs.run(OwnModel, epochs=1, **made)")
 cell("assert record.model().map.out_features == 4 and record.data['class'] == '__main__:OwnModel'")
+cell("def helper(x):\\n    return 2 * x")  # the class calls the new one at once
+cell("other, = runs.run(OwnModel, corpora.load('simulated-tiny'), epochs=1, progress=False)")
+cell("assert other.id != record.id and other.data['curve'] != record.data['curve'] and record.older")
 print(*ids)
 """
 
