@@ -6,7 +6,7 @@
 
 - `attention_blocks.Blockwise` on a CPU, for `LEAST` scores or more: no matrix of weights is in memory;
 - PyTorch's fused kernel without dropout;
-- the explicit weights otherwise: with dropout, and where a caller requests the weights.
+- the explicit weights otherwise: with dropout, for callers that request the weights, and for hooks of the dropout.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from erclab.ops.attention_blocks import Block, Blockwise, blocks_of
 from erclab.ops.dropout import Dropout, next_key, several_seeds
 from erclab.ops.masks import split_heads
+from erclab.ops.plain import untouched
 
 LEAST = 1 << 18  # with fewer scores, blocks gain nothing
 _whole: ContextVar[bool] = ContextVar("whole", default=False)
@@ -101,11 +102,12 @@ def attend(q: Tensor, k: Tensor, v: Tensor, keep: Tensor, dropout: Dropout, *, a
     Returns:
         (B, heads, Lt, d) and the weights before `dropout` (B, heads, Lt, Ls), None without `attention`.
     """
-    rate, weights = dropout.p if dropout.training else 0.0, None
+    plain = untouched(dropout, Dropout)  # a module with a hook, or another module, receives the weights themselves
+    rate, weights, blocks = dropout.p if plain and dropout.training else 0.0, None, blocks if plain else None
     if attention or blocks is None:
         some = keep.any(-1, keepdim=True)[:, None]
         seen = keep[:, None] | ~some  # a query without keys sees all of them, and its result is multiplied by 0
-        explicit = rate or (q.device.type == "cpu" and transformed())  # `vmap` has no rule for the CPU's fused kernel
+        explicit = rate or not plain or (q.device.type == "cpu" and transformed())  # `vmap` lacks its rule
         if attention or explicit:
             scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
             weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)

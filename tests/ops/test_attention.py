@@ -151,6 +151,27 @@ def test_whoever_changes_the_projection_changes_the_attention():
         assert not torch.allclose(before, after)
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+@pytest.mark.parametrize("training", [False, True])
+def test_whoever_watches_the_dropout_sees_the_weights(training, rate):
+    """A hook, or another module in its place, works in blocks as well: attention then computes the weights."""
+    layer, seen = Attention(WIDTH, HEADS, rate).double().train(training), []
+    query, keys = torch.randn(B, QUERIES, WIDTH, dtype=torch.float64), torch.randn(B, KEYS, WIDTH, dtype=torch.float64)
+
+    def run():
+        with keyed(3):
+            return layer(query, keys, SEEN["ragged"], attention=False)[0]
+
+    plain = run()
+    hook = layer.dropout.register_forward_hook(lambda _, inputs, out: seen.append(inputs[0]))
+    torch.testing.assert_close(run(), plain, rtol=0, atol=1e-12)
+    hook.remove()
+    weights, = seen
+    torch.testing.assert_close(weights.sum(-1), torch.ones(B, HEADS, QUERIES, dtype=torch.float64))
+    layer.dropout = torch.nn.Dropout(1.0).train(training)
+    torch.testing.assert_close(run(), layer.out.bias.expand_as(plain) if training else plain)
+
+
 class _Negative(torch.nn.Module):
     def forward(self, x):
         return -x

@@ -79,11 +79,11 @@ class CrossmodalTransformer(nn.Module):
             layer, step = self.layers[-1], (target_mask.sum(1) - 1).clamp(min=0)[:, None, None]
             if attention:
                 weights.append(layer.attend(x, keep, keys, values)[1])
-            x, keep, keys = x.take_along_dim(step, dim=1), keep.take_along_dim(step, dim=1), x if keys is None else keys
-            x, _ = layer(x, keep, keys, values, attention=False)
+            keys = x if keys is None else keys
+            x, _ = layer(x.take_along_dim(step, dim=1), keep.take_along_dim(step, dim=1), keys, values, attention=False)
         x = self.norm(x)
-        return x[:, 0] * target_mask.any(1, keepdim=True) if last else x, (
-            torch.stack(weights, dim=1) if attention else None)
+        x = x[:, 0] * target_mask.any(1, keepdim=True) if last else x
+        return x, torch.stack(weights, dim=1) if attention else None
 
     def embed(self, x: Tensor, mask: Tensor) -> Tensor:
         """Scale by the root of the width and add positions (Eq. 2)."""
