@@ -7,8 +7,11 @@ import safetensors.torch
 import torch
 from hct_mg_cases import MODALITIES, batch_of, gated, made, set_gate
 
+from erclab import models, runs
 from erclab.contracts.batches import take
+from erclab.training.device import seeded
 from erclab.training.gate import GateFreezing, gate_freezing
+from erclab.training.loop import Trainer
 
 
 def epoch(freezing, logits, batches=2):
@@ -115,3 +118,27 @@ def test_evaluation_is_not_noted():
     freezing = GateFreezing(gated("audio").eval())
     freezing.model(batch_of())
     assert freezing.seen == []
+
+
+def trainer(corpus):
+    spec, = runs.plan("hct-mg", corpus, seeds=1, epochs=4, hidden=8, heads=2, freeze_patience=1, freeze_tolerance=5.0)
+    with seeded(spec.seed, torch.device("cpu")):
+        return Trainer(models.build(spec.model, spec.settings), runs.views(spec, corpus), spec.recipe, spec.seed)
+
+
+def test_a_training_goes_on_with_a_frozen_gate(tiny, tmp_path):
+    """Stopped after the epoch that froze the gate and gone on from a file, it gives the curve that it gives at once."""
+    whole, first, second = (trainer(tiny) for _ in range(3))
+    for _ in range(4):
+        whole.judge(whole.train())
+    frozen = [row["model"]["frozen"] for row in whole.curve]
+    assert not frozen[0] and frozen[-1]
+    for _ in range(1 + frozen.index(True)):
+        first.judge(first.train())
+    torch.save(first.state_dict(), tmp_path / "state")
+    second.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
+    while len(second.curve) < 4:
+        second.judge(second.train())
+    assert second.curve == whole.curve
+    assert len({tuple(row["model"]["gate"].values()) for row in whole.curve[frozen.index(True):]}) == 1
+    assert whole.curve[-1]["model"]["gate_per_batch"].keys() == {"text", "audio", "visual"}
