@@ -1,11 +1,11 @@
-"""Batches as they would be with a modality missing or noisy, to ask a trained model how it bears it.
+"""Batches in which a modality is missing or noisy, to measure the robustness of a trained model.
 
     degrade(batch, "audio", 0.3)                                          audio is missing in about 30 % of utterances
     degrade(batch, "visual", 0.5, "noise", deviation=deviation(train, "visual"))     noise of half a deviation
 
-What happens to an utterance depends on the seed, the modality, the kind and its row in the corpus, and on nothing else:
-not on the batch it is in, its place there or the padding. A higher rate loses the same utterances and more, and scales
-the same noise, so that a curve over rates compares like with like.
+The change of an utterance depends only on the seed, the modality, the kind and the utterance's row in the corpus, not
+on its batch, its place in the batch or the padding. A higher rate loses the same utterances and more, and scales the
+same noise, so a curve over rates compares the same utterances and the same noise.
 """
 
 from __future__ import annotations
@@ -29,19 +29,20 @@ KINDS = ("missing", "noise")
 
 def degrade(batch: Batch, modality: str, rate: float, kind: str = "missing", *, seed: int = 0,
             deviation: Tensor | None = None) -> Batch:
-    """A copy of the batch in which one modality is worse; the batch itself stays as it is.
+    """A copy of the batch in which one modality is degraded; the batch itself does not change.
 
-    Call it once per modality to degrade several, each utterance independently in each.
+    To degrade several modalities, call it once per modality; the draws of different modalities are independent.
 
     Args:
-        modality: which one.
-        rate: "missing": the probability, per utterance, that the modality is lost, in [0, 1]. "noise": the deviation
-            of the noise in units of each feature's own, 0 or more.
-        kind: "missing" sets an utterance vector to 0 (the mean, of standardised features) and takes away the
-            utterance's tokens if the modality is "text"; of a sequence no step is left. "noise" adds Gaussian
-            noise to every utterance vector, or to every step that exists.
+        modality: the modality to degrade.
+        rate: "missing": the probability, per utterance, that the modality is lost, in [0, 1]. "noise": the standard
+            deviation of the noise, in units of each feature's standard deviation, 0 or more.
+        kind: "missing" sets an utterance vector to 0 (the mean of standardised features), removes the utterance's
+            tokens if the modality is "text", and removes all steps of a sequence. "noise" adds Gaussian noise to
+            every utterance vector, or to every step that exists.
         seed: 0 or more.
-        deviation: (D_m,) of each feature, for "noise"; `deviation` measures it, best on the training split.
+        deviation: (D_m,) the standard deviation of each feature, for "noise"; `deviation` measures it, best on the
+            training split.
 
     Raises:
         UsageError: an unknown modality or kind, a rate out of range, noise without the features' deviation, or
@@ -67,7 +68,7 @@ def deviation(batches: Iterable[DialogueBatch | SequenceBatch], modality: str) -
     """(D_m,) float64: the standard deviation of each feature over all utterances, or over all steps that exist.
 
     Raises:
-        UsageError: there is none of this modality.
+        UsageError: no batch has features of this modality.
     """
     count, mean, squares = 0, 0.0, 0.0
     for batch in batches:
@@ -76,7 +77,7 @@ def deviation(batches: Iterable[DialogueBatch | SequenceBatch], modality: str) -
         x = batch.features[modality][_steps(batch, modality)].double()
         if not len(x):
             continue
-        # Two sets of numbers become one (Chan, Golub, LeVeque 1983), so that no batch is kept.
+        # The moments of two sets are merged (Chan, Golub, LeVeque 1983), so no batch stays in memory.
         total, shift = count + len(x), x.mean(0) - mean
         squares = squares + (x - x.mean(0)).square().sum(0) + shift.square() * count * len(x) / total
         count, mean = total, mean + shift * len(x) / total
@@ -86,12 +87,12 @@ def deviation(batches: Iterable[DialogueBatch | SequenceBatch], modality: str) -
 
 
 def _steps(batch: DialogueBatch | SequenceBatch, modality: str) -> Tensor:
-    """(B, T) or (B, L_m) bool: where the modality has features."""
+    """(B, T) or (B, L_m) bool: the turns or steps that have features of the modality."""
     return batch.mask if isinstance(batch, DialogueBatch) else batch.masks[modality]
 
 
 def without(batch: Batch, modality: str, lost: Tensor) -> Batch:
-    """The batch without a modality of some utterances, (B, T) or (B,) bool: "missing" of `degrade`."""
+    """The batch in which the utterances in `lost`, (B, T) or (B,) bool, lack a modality: "missing" of `degrade`."""
     x = batch.features[modality]
     features = batch.features | {modality: x.masked_fill(lost.reshape(*lost.shape, *[1] * (x.dim() - lost.dim())), 0)}
     if isinstance(batch, SequenceBatch):
@@ -117,5 +118,5 @@ def _noisy(batch: Batch, modality: str, there: Tensor, draws: list[np.random.Gen
         drawn = [draw.standard_normal((n, x.shape[-1])) for draw, n in zip(draws, steps.sum(1).tolist(), strict=True)]
     noise = torch.from_numpy(np.concatenate(drawn)).to(x) * (rate * scale.to(x))
     noisy = x.clone()
-    noisy[steps] += noise  # both run through the utterances in order, and through the steps of each
+    noisy[steps] += noise  # both are ordered by utterance, then by step
     return replace(batch, features=batch.features | {modality: noisy})

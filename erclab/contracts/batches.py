@@ -1,4 +1,4 @@
-"""Random padded batches of both views, and what the contracts do to them."""
+"""Random padded batches of both views, and the changes that contracts make to them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from erclab.analysis import degrade
 from erclab.core.batches import DialogueBatch, SequenceBatch
 
 Batch = DialogueBatch | SequenceBatch
-# Steps per modality and utterance: no two modalities agree, one modality of each is longest, shortest is 1.
+# Steps per modality and utterance. The modalities differ everywhere; each is once the longest; the least is 1 step.
 STEPS = {"text": (5, 3, 1, 2), "audio": (4, 7, 2, 1), "visual": (6, 1, 3, 4)}
 
 
 def random_dialogues(dims, classes: int, speakers: int, lengths: Sequence[int] = (5, 3, 1), seed: int = 0,
                      dtype=torch.float64, task: str = "emotion", words: int = 0) -> DialogueBatch:
-    """Dialogues of these lengths, zeros at padded turns as `DialogueBatch` says.
+    """Dialogues of these lengths, with zeros at padded turns (see `DialogueBatch`).
 
     Args:
         dims: modality -> width, or pairs.
         classes: number of emotions or of label columns, see `labels`.
-        words: size of a vocabulary; utterances then have one to four of its words. Its first three are special.
+        words: size of a vocabulary, or 0. Utterances then have one to four of its words; the first three words are
+            special and do not occur.
     """
     rng = torch.Generator().manual_seed(seed)
     shape = (len(lengths), max(lengths))
@@ -41,7 +42,7 @@ def random_dialogues(dims, classes: int, speakers: int, lengths: Sequence[int] =
 
 def random_sequences(dims, classes: int, lengths: Mapping[str, Sequence[int]] | None = None, seed: int = 0,
                      dtype=torch.float64, task: str = "emotion") -> SequenceBatch:
-    """Utterances with these numbers of steps per modality (0: lacks it), zeros at padded steps.
+    """Utterances with these numbers of steps per modality (0: the modality is absent), zeros at padded steps.
 
     Args:
         dims: modality -> width, or pairs.
@@ -67,12 +68,12 @@ def labels(task: str, columns: int, shape: Sequence[int], rng: torch.Generator, 
 
 
 def valid(batch: Batch) -> Tensor:
-    """bool, as `batch.shape`: where a model predicts something."""
+    """bool, of shape `batch.shape`: the places of predictions."""
     return batch.mask if isinstance(batch, DialogueBatch) else torch.ones(batch.shape, dtype=torch.bool)
 
 
 def take(batch: Batch, samples: Sequence[int], turns: int | None = None) -> Batch:
-    """Some of the samples, in this order; dialogues cut to a number of turns, if it is given."""
+    """Some of the samples, in this order; with `turns`, dialogues are cut to this number of turns."""
     samples = list(samples)
     if isinstance(batch, SequenceBatch):
         return SequenceBatch({m: x[samples] for m, x in batch.features.items()},
@@ -82,7 +83,7 @@ def take(batch: Batch, samples: Sequence[int], turns: int | None = None) -> Batc
 
 
 def alone(batch: Batch, sample: int) -> Batch:
-    """One sample without padding. A modality that it lacks has one padded step."""
+    """One sample without padding. An absent modality has one padded step."""
     one = take(batch, [sample])
     if isinstance(one, DialogueBatch):
         return take(one, [0], int(one.mask.sum()))
@@ -92,7 +93,7 @@ def alone(batch: Batch, sample: int) -> Batch:
 
 
 def widen(batch: Batch, more: int, modalities: Iterable[str] | None = None) -> Batch:
-    """More padding at the end; of a sequence batch in these modalities (default: all)."""
+    """More padding at the end; in a sequence batch only in these modalities (default: all)."""
     def grown(x, fill=0):
         return torch.cat([x, x.new_full((len(x), more, *x.shape[2:]), fill)], dim=1)
     if isinstance(batch, DialogueBatch):
@@ -104,7 +105,7 @@ def widen(batch: Batch, more: int, modalities: Iterable[str] | None = None) -> B
 
 
 def with_garbage(batch: Batch, classes: int = 1, speakers: int = 1, seed: int = 99, size: float = 1e4) -> Batch:
-    """Large numbers, and any index of a speaker or class, where padding is."""
+    """Large numbers and random speakers, classes and words at padded places."""
     rng = torch.Generator().manual_seed(seed)
     def fouled(x, mask, junk):
         return torch.where(mask if x.dim() == 2 else mask[..., None], x, junk.to(x.dtype))
@@ -129,7 +130,7 @@ def with_features(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
 
 
 def with_sample_changed(batch: Batch, sample: int, classes: int, speakers: int) -> Batch:
-    """Another content of one sample, of the same length: features, words, speakers and labels."""
+    """Other features, words, speakers and labels in one sample; its length stays."""
     it = torch.arange(len(batch)) == sample
     changed = with_features(batch, lambda x: torch.where(it[:, None, None] & (x != 0), 5 - 3 * x, x))
     if isinstance(batch, SequenceBatch):
@@ -141,7 +142,7 @@ def with_sample_changed(batch: Batch, sample: int, classes: int, speakers: int) 
 
 
 def with_turns_changed(batch: DialogueBatch, first: int, speakers: int) -> DialogueBatch:
-    """Another content of all turns from `first` on: features, words and speakers."""
+    """Other features, words and speakers in all turns from `first` on."""
     here = batch.mask & (torch.arange(batch.shape[1]) >= first)
     changed = with_features(batch, lambda x: torch.where(here[..., None], 5 - 3 * x, x))
     return replace(changed, speakers=torch.where(here, (batch.speakers + 1) % speakers, batch.speakers),
@@ -161,7 +162,7 @@ def unannotated(batch: Batch) -> Batch:
 
 
 def shake(model: nn.Module, seed: int = 0, size: float = 0.3) -> nn.Module:
-    """Move every trainable parameter off its initial value: gains of 1 and biases of 0 hide mistakes."""
+    """Move every trainable parameter off its initial value, because gains of 1 and biases of 0 hide mistakes."""
     rng = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for p in model.parameters():

@@ -1,5 +1,5 @@
-"""Raw text, audio and video to features.
+"""Features of raw text, audio and video.
 
-`text` and `audio` need an optional extra of erclab each; `visual` reads tables that other programs made. Sequences
-come packed: `values` (sum of L, D) and `starts` (N + 1,), which `erclab.corpora.frames.Frames` takes as they are.
+`text` and `audio` each need an optional extra of erclab; `visual` reads tables that other programs wrote. Sequences
+are packed: `values` (sum of L, D) and `starts` (N + 1,), the fields of `erclab.corpora.frames.Frames`.
 """

@@ -1,8 +1,8 @@
 """Acoustic features of wav files with openSMILE: functionals of an utterance, or its low-level descriptors.
 
-openSMILE (Eyben et al. 2010, "openSMILE: the Munich versatile and fast open-source audio feature extractor") comes
-under a licence for research and private use only; a product needs a commercial one from its makers. Therefore it is
-an extra, `pip install "erclab[audio]"`, and nothing else of erclab needs it.
+The licence of openSMILE (Eyben et al. 2010, "openSMILE: the Munich versatile and fast open-source audio feature
+extractor") allows research and private use only; a product needs a commercial licence. Therefore it is an extra,
+`pip install "erclab[audio]"`, and no other part of erclab needs it.
 
 The feature sets of the field: `eGeMAPSv02`, 88 functionals of 25 descriptors chosen for affect (Eyben et al. 2016,
 "The Geneva Minimalistic Acoustic Parameter Set"); `ComParE_2016`, 6373 of 65 (Schuller et al. 2016, "The INTERSPEECH
@@ -31,34 +31,33 @@ from erclab.core.progress import bar
 from erclab.features import cache as stored
 
 HOP = 0.01  # seconds between low-level descriptors in every feature set, rounded to whole samples
-SHORTEST = 0.1  # seconds; below 0.07 openSMILE gives NaN, its windows being 20 to 60 ms long
-LOWEST_RATE = 4000  # Hz; speech needs more, and openSMILE's filters make no sense below
-FULL_SCALE = 32767 / 32768  # openSMILE turns 1.0 into 16 bits by wrapping it to -1.0
-CONVENTION = "mono-1"  # enters the cache keys: change it with anything that changes the numbers
+SHORTEST = 0.1  # seconds; below 0.07 openSMILE gives NaN, because its windows are 20 to 60 ms long
+LOWEST_RATE = 4000  # Hz; speech needs more, and openSMILE's filters are meaningless below
+FULL_SCALE = 32767 / 32768  # in openSMILE's conversion to 16 bits 1.0 overflows to -1.0
+CONVENTION = "mono-1"  # part of the cache keys: change it whenever the code changes the numbers
 
 
 def functionals(paths: Sequence[str | Path], feature_set: str = "eGeMAPSv02", *, sampling_rate: int | None = None,
                 n_jobs: int = 1, cache: str | Path | None = None, progress: bool = True) -> np.ndarray:
     """One vector per wav file: (N, D) float32, D = 88 for eGeMAPSv02 and 6373 for ComParE_2016.
 
-    The values are in openSMILE's units, which `names` tells, and not standardised: they differ by many orders of
-    magnitude. Channels are averaged to one; samples beyond full scale are clipped. Every file's vector is stored,
-    and found again, by the content of the file, the feature set and openSMILE's version, so an interrupted call
-    goes on where it was.
+    The values are in openSMILE's units (see `names`) and not standardised: they differ by many orders of magnitude.
+    Channels are averaged to one; samples beyond full scale are clipped. The vector of each file is stored under the
+    content of the file, the feature set and openSMILE's version, so an interrupted call continues with the next file.
 
     Args:
-        paths: N wav files (PCM or float), an utterance each, of at least 0.1 s.
+        paths: N wav files (PCM or float) of at least 0.1 s, one per utterance.
         feature_set: a name in `opensmile.FeatureSet`.
-        sampling_rate: resample to this many Hz. By default a file is analysed as it is, and files of different
-            rates are refused: their spectra do not cover the same frequencies.
-        n_jobs: processes that work on files; -1 for one per core.
+        sampling_rate: resample to this rate in Hz. By default files are not resampled, and files of different rates
+            are refused, because their spectra do not cover the same frequencies.
+        n_jobs: number of processes; -1 for one per core.
         cache: folder for results, by default `audio` in erclab's cache.
         progress: show a bar on stderr (`TQDM_DISABLE=1` hides it, too).
 
     Raises:
         FeatureError: openSMILE is not installed, a file cannot be analysed, or the cache folder cannot be written;
             one line with the remedy.
-        UsageError: an unknown feature set, a single path, or a rate or number of jobs that makes no sense.
+        UsageError: an unknown feature set, a single path, a rate below 4000 Hz, or 0 jobs.
     """
     rows, _ = _extract(paths, feature_set, "Functionals", sampling_rate, n_jobs, cache, progress)
     return np.concatenate([_nothing(feature_set, "Functionals"), *rows])
@@ -69,9 +68,9 @@ def low_level(paths: Sequence[str | Path], feature_set: str = "eGeMAPSv02", *, s
               ) -> tuple[np.ndarray, np.ndarray, float]:
     """The descriptors over time: (values (sum of L, D) float32, starts (N + 1,) int64, frames per second).
 
-    File i is `values[starts[i]:starts[i + 1]]`; D = 25 for eGeMAPSv02 and 65 for ComParE_2016; there are 100 frames
-    per second (99.8 at 22,050 Hz, where 10 ms are no whole number of samples), and a few less than that in all,
-    because windows lie inside the file. Arguments, errors and the treatment of files are those of `functionals`.
+    File i is `values[starts[i]:starts[i + 1]]`; D = 25 for eGeMAPSv02 and 65 for ComParE_2016. There are 100 frames per
+    second (99.8 at 22,050 Hz, where 10 ms are no whole number of samples). A file has a few frames less, because
+    windows lie inside the file. Arguments, errors and the treatment of files are the same as in `functionals`.
     """
     sequences, rate = _extract(paths, feature_set, "LowLevelDescriptors", sampling_rate, n_jobs, cache, progress)
     starts = np.concatenate([[0], np.cumsum([len(x) for x in sequences])]).astype(np.int64)
@@ -85,26 +84,26 @@ def names(feature_set: str = "eGeMAPSv02", *, low_level: bool = False) -> list[s
 
 
 def identity(feature_set: str = "eGeMAPSv02") -> str:
-    """What determines the features, for run records: the set, and openSMILE with its version."""
+    """The feature set and the version of openSMILE, which determine the features; for run records."""
     return f"{feature_set}@opensmile-{_opensmile(feature_set).__version__}"
 
 
 def read_wav(path: str | Path, sampling_rate: int | None = None) -> tuple[np.ndarray, int]:
-    """A wav file as one channel, the mean of all of them: ((T,) float32 in [-1, 1), samples per second).
+    """A wav file as one channel, the mean of its channels: ((T,) float32 in [-1, 1), samples per second).
 
     Args:
         path: PCM of any width, or float.
-        sampling_rate: resample to this many Hz.
+        sampling_rate: resample to this rate in Hz.
 
     Raises:
-        FeatureError: it is missing, no wav file, cut off, empty, shorter than 0.1 s, or holds NaN.
+        FeatureError: the file is missing, no wav file, truncated, empty, shorter than 0.1 s, or contains NaN.
     """
     return _decode(path, _bytes(path), sampling_rate)
 
 
 def _extract(paths: Sequence[str | Path], feature_set: str, level: str, sampling_rate: int | None, n_jobs: int,
              cache: str | Path | None, progress: bool) -> tuple[list[np.ndarray], int]:
-    """(L, D) float32 for each file, and the sampling rate of them all (0 without files)."""
+    """(L, D) float32 for each file, and the sampling rate of all files (0 without files)."""
     if isinstance(paths, str | Path):
         raise UsageError("a single path was given for the wav files", remedy="Give a list of paths.")
     if n_jobs == 0:
@@ -138,7 +137,7 @@ def _extract(paths: Sequence[str | Path], feature_set: str, level: str, sampling
 
 def _one(path: Path, feature_set: str, level: str, sampling_rate: int | None, folder: Path, version: str
          ) -> tuple[np.ndarray, int]:
-    """(L, D) float32 of one file and its sampling rate; runs in a process of its own."""
+    """(L, D) float32 of one file and its sampling rate; runs in a worker process."""
     data = _bytes(path)
     request = stored.key(CONVENTION, feature_set, level, str(sampling_rate), version, hashlib.sha256(data).digest())
     found = stored.fetch(folder, request)
@@ -147,7 +146,7 @@ def _one(path: Path, feature_set: str, level: str, sampling_rate: int | None, fo
         smile = _smile(_opensmile(feature_set), feature_set, level)
         try:
             values = smile.process_signal(signal, rate).to_numpy(np.float32)
-        except Exception as error:  # a crash inside the C library comes out as whatever its wrapper made of it
+        except Exception as error:  # a crash inside the C library may become any exception
             raise FeatureError(f"openSMILE cannot analyse it ({_reason(error)})", where=str(path),
                                remedy="Listen to the file; convert it to 16 bit PCM, 16 kHz.") from error
         if not np.isfinite(values).all():
@@ -174,13 +173,13 @@ def _decode(path: str | Path, data: bytes, sampling_rate: int | None) -> tuple[n
     if not data:
         raise fail("the file is empty")
     announced = int.from_bytes(data[4:8], "little") + 8 if data[:4] == b"RIFF" and len(data) > 8 else 0
-    if announced > len(data) + 1:  # many a writer forgets the last byte, which only fills up
+    if announced > len(data) + 1:  # many programs omit the last byte, which is padding
         raise fail(f"the wav file is cut off: {len(data)} bytes of {announced}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks that are no sound
+            warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks without sound
             rate, samples = wavfile.read(io.BytesIO(data))
-    except Exception as error:  # scipy raises nearly every kind for what is no wav file
+    except Exception as error:  # scipy may raise any exception for a file that is no wav file
         raise fail(f"this is not a wav file that can be read ({_reason(error)})") from None
     if not len(samples):
         raise fail("the wav file holds no samples")
@@ -218,10 +217,10 @@ def _nothing(feature_set: str, level: str) -> np.ndarray:
 
 
 def _opensmile(feature_set: str) -> ModuleType:
-    """The package, which has this feature set."""
+    """The package opensmile, after a check that it has this feature set."""
     try:
         import opensmile
-    except (ImportError, OSError) as error:  # OSError: it brings a library that needs one of the system
+    except (ImportError, OSError) as error:  # OSError: its library needs a library of the system
         why = "" if isinstance(error, ModuleNotFoundError) else f" ({_reason(error)})"
         raise FeatureError(f"audio features need the package opensmile (licence: research and private use only){why}",
                            remedy='Run: pip install "erclab[audio]"') from None
@@ -232,5 +231,5 @@ def _opensmile(feature_set: str) -> ModuleType:
 
 @functools.lru_cache(maxsize=8)
 def _smile(opensmile: ModuleType, feature_set: str, level: str) -> Any:
-    """openSMILE's extractor; making it reads its configuration, so once per process."""
+    """openSMILE's extractor, made once per process, because it reads its configuration from files."""
     return opensmile.Smile(opensmile.FeatureSet[feature_set], opensmile.FeatureLevel[level])

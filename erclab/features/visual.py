@@ -1,8 +1,8 @@
-"""Visual features that were computed elsewhere: tables with a row per video frame, such as OpenFace's.
+"""Visual features from other programs: tables with a row per video frame, such as those of OpenFace.
 
 OpenFace 2 (Baltrušaitis et al. 2018, "OpenFace 2.0: Facial Behavior Analysis Toolkit") writes one csv per video with
-facial action units (Ekman and Friesen 1978): their intensity (`_r`, 0 to 5) and presence (`_c`, 0 or 1), and how
-confident the tracker is. erclab reads the csv and does not need OpenFace.
+facial action units (Ekman and Friesen 1978): their intensity (`_r`, 0 to 5) and presence (`_c`, 0 or 1), and the
+confidence of the tracker. erclab reads the csv and does not need OpenFace.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Faces(NamedTuple):
     Attributes:
         values: (sum of L, D) float32; file i is `values[starts[i]:starts[i + 1]]`.
         starts: (N + 1,) int64.
-        rate: frames per second, 0 where it is unknown, differs between files, or has no meaning any more because
-            frames were dropped.
+        rate: frames per second; 0 if it is unknown, differs between files, or is meaningless because frames were
+            dropped.
         kept: (N,) share of each file's frames in which the face was found with enough confidence.
     """
 
@@ -45,23 +45,22 @@ class Faces(NamedTuple):
 
 def read_openface(paths: Sequence[str | Path], *, columns: Sequence[str] = ACTION_UNITS, confidence: float = 0.8,
                   unsure: str = "drop", progress: bool = True) -> Faces:
-    """The action units of videos that OpenFace 2 (`FeatureExtraction`) has seen.
+    """The action units of videos, from csv files of OpenFace 2 (`FeatureExtraction`).
 
     Args:
-        paths: N csv files, an utterance each.
-        columns: D columns to read, by default the 17 intensities and 18 presences of action units. Gaze (`gaze_*`)
-            and head pose (`pose_T*` in mm, `pose_R*` in radians) are there, too.
-        confidence: the tracker's confidence, 0 to 1, that a frame needs; it also needs `success` 1.
-        unsure: what becomes of other frames: "drop" removes them; "zero" keeps them as rows of zeros, so that time
-            goes on evenly.
+        paths: N csv files, one per utterance.
+        columns: D columns to read, by default the 17 intensities and 18 presences of action units. The files also have
+            gaze (`gaze_*`) and head pose (`pose_T*` in mm, `pose_R*` in radians).
+        confidence: the smallest confidence of the tracker, 0 to 1, of a sure frame; its `success` must be 1, too.
+        unsure: "drop" removes all other frames; "zero" keeps them as rows of zeros, so that frames stay evenly spaced.
         progress: show a bar on stderr (`TQDM_DISABLE=1` hides it, too).
 
     Returns:
-        The packed frames; a file without one good frame has a sequence of length 0 (or of zeros).
+        The packed frames; a file without a sure frame has a sequence of length 0 (or of zeros).
 
     Raises:
-        FeatureError: a file cannot be read or does not make sense; one line with file, line and column.
-        UsageError: a single path, no columns, a confidence outside [0, 1] or an unknown way with unsure frames.
+        FeatureError: a file cannot be read or has invalid values; one line with file, line and column.
+        UsageError: a single path, no columns, a confidence outside [0, 1], or an unknown value of `unsure`.
     """
     paths = _several(paths, "csv files")
     if not 0 <= confidence <= 1:
@@ -86,11 +85,11 @@ def functionals(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Mean and standard deviation over the frames of each sequence: (N, 2D) float32, the D means first.
 
     Args:
-        values: (sum of L, D) packed frames without rows of zeros for unsure ones.
-        starts: (N + 1,) where each sequence begins and the last one ends.
+        values: (sum of L, D) packed frames, without rows of zeros for unsure frames.
+        starts: (N + 1,) the first row of each sequence, and the end of the last one.
 
     Returns:
-        A row of zeros for a sequence without frames (it lacks the modality); a deviation of 0 for a single frame.
+        A sequence without frames lacks the modality and has a row of zeros; a single frame has a deviation of 0.
     """
     out = np.zeros((len(starts) - 1, 2 * values.shape[1]), np.float32)
     for i, (a, b) in enumerate(pairwise(starts)):
@@ -104,11 +103,11 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> np.nda
     """Columns of a csv file with a header: (L, D) float32, a row per line.
 
     Args:
-        path: a file in UTF-8, separated by commas. Space around names and numbers does not matter.
-        columns: D names, in the order in which they are wanted; by default every column.
+        path: a file in UTF-8, separated by commas. Spaces around names and numbers are ignored.
+        columns: D names in the order of the result; by default every column.
 
     Raises:
-        FeatureError: the file cannot be read, lacks a column, or holds what is not a finite number.
+        FeatureError: the file cannot be read, lacks a column, or contains a value that is not a finite number.
     """
     table = _Csv(path)
     wanted = table.names if columns is None else columns
@@ -118,7 +117,7 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> np.nda
 
 
 def _openface(path: str | Path, columns: Sequence[str], confidence: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """(L, D) float32 with zeros in unsure frames, (L,) which are sure, and frames per second (0: unknown)."""
+    """(L, D) float32 with zeros in unsure frames, (L,) bool sure frames, and frames per second (0: unknown)."""
     table = _Csv(path)
     places = table.places(columns)
     frame, time, certainty, success = table.places(["frame", "timestamp", "confidence", "success"])
@@ -139,10 +138,10 @@ def _openface(path: str | Path, columns: Sequence[str], confidence: float) -> tu
             raise FeatureError(f"the confidence is {trust:g}", where=f"{path}, line {line}",
                                remedy="It must be from 0 to 1; is the column another one?")
         sure.append(trust >= confidence and table.number(line, row, success) == 1)
-        # What OpenFace writes where it saw no face may be no number at all.
+        # In frames without a face the fields of OpenFace may not be numbers.
         rows.append([table.number(line, row, p) for p in places] if sure[-1] else [0.0] * len(places))
     values = np.array(rows, np.float32).reshape(len(rows), len(columns))
-    span = times[-1] - times[0] if len(times) > 1 else 0.0  # the timestamps are rounded to ms: not their differences
+    span = times[-1] - times[0] if len(times) > 1 else 0.0  # timestamps are rounded to ms, so not their differences
     return values, np.array(sure, bool), (frames[-1] - frames[0]) / span if span > 0 else 0.0
 
 
@@ -187,7 +186,7 @@ class _Csv:
             yield line, row
 
     def places(self, columns: Sequence[str]) -> list[int]:
-        """Where these columns are."""
+        """The indices of these columns."""
         if isinstance(columns, str) or not len(columns):
             raise UsageError("no list of columns was given", where="columns", remedy="Give a list of names.")
         for column in columns:
@@ -206,7 +205,7 @@ class _Csv:
             value = float(row[place])
         except ValueError:
             value = float("nan")
-        if not abs(value) <= LARGEST:  # also NaN
+        if not abs(value) <= LARGEST:  # true for NaN as well
             raise FeatureError(f"{row[place].strip()!r:.40} is not a number", where=f"{self.path}, line {line}, column "
                                f"'{self.names[place]}'", remedy="Give a finite number, or leave the line out.")
         return value

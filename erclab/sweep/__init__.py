@@ -1,10 +1,10 @@
-"""Sweeps: lists of runs that answer one question together.
+"""Sweeps: lists of runs that together answer one question.
 
-In a notebook the few runs of a figure (`answers`, `comparison`, `probes`, `variants`); at scale a grid, in Python or a
-YAML file:
+In a notebook these are the few runs of a figure (`answers`, `comparison`, `probes`, `variants`); a large sweep is a
+grid, in Python or in a YAML file:
 
     models: [sdt, bc-lstm]                # the names of `erclab models`
-    corpora:                              # a name of `erclab corpora`, with its folder where it needs one
+    corpora:                              # names of `erclab corpora`, with a folder if the corpus needs one
       - simulated
       - {name: meld, data: ../MELD}       # relative to the file
     seeds: 5                              # 0 to 4; or a list of them
@@ -14,16 +14,17 @@ YAML file:
     tasks: [emotion]
     profile: full                         # one of smoke (default) and full
     settings: {batch_size: 16}            # of the model or its recipe, for all runs
-    changes:                              # named settings beyond these; every name is a run of its own
+    changes:                              # named further settings; each name is a run of its own
       as published: {}
       no gate: {gate: false}
-    grids:                                # more than one such product: each starts from what is said above
+    grids:                                # several products; each starts from the keys above
       - {models: [constant], variants: [], changes: {}}
 
-Everything but `models` may be left out. The runs are the product of all lists; what comes out the same is trained once.
+All keys except `models` are optional. The runs are the product of all lists; equal runs are trained once.
 
-`run` trains those that do not exist yet, several at a time, here or on a Ray cluster. What fails is tried again,
-reported, and costs no other run. To stop it is safe: finished runs are kept, and the same command goes on from there.
+`run` trains the runs that do not exist yet, several at a time, on this machine or on a Ray cluster. A run that fails is
+tried again and reported; the other runs continue. It is safe to stop a sweep: finished runs are kept, and the same
+command continues with the others.
 """
 
 from erclab.sweep.comparisons import PROBES, answers, comparison, probes, variants

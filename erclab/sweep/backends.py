@@ -1,7 +1,7 @@
-"""Where a sweep's runs are done: in this process, in processes of this machine, or on a Ray cluster.
+"""The backends of a sweep: this process, processes of this machine, or a Ray cluster.
 
-All give `answers(tasks)`: one answer per task, as they come, whatever happens to the workers. What is closed early
-(an interrupt) leaves no worker behind.
+Each has `answers(tasks)`, a generator of one answer per task in the order in which the tasks end, even if workers are
+killed. A generator that is closed early (by an interrupt) leaves no worker behind.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ from erclab.sweep.jobs import Part
 from erclab.sweep.worker import Answer, Task, kept, work
 
 LOST = "its worker was killed, as it happens when memory runs out"
-CONNECT_S = 5.0  # Ray itself tries a wrong address for more than a minute
+CONNECT_S = 5.0  # Ray itself tries to connect to a wrong address for more than a minute
 
 
 class Here:
-    """One run at a time, in this process, with all of its threads and a bar of its own."""
+    """One run at a time in this process, with all of its threads and a progress bar per run."""
 
     def __init__(self, corpora: Mapping[Part, Corpus], progress: bool = True):
         self.corpora, self.progress = corpora, progress
 
     def answers(self, tasks: Sequence[Task]) -> Iterator[Answer]:
-        """Do them in order."""
+        """Train the tasks in order."""
         for task in tasks:
             corpus = self.corpora[task.job.part]
             yield work(replace(task, single_thread=False), lambda again, c=corpus: c, progress=self.progress)
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """Nothing to close."""
 
 
 class Loky:
     """Processes of this machine, one CPU thread each.
 
-    When a process is killed, loky gives the whole pool up. A new one goes on with what is missing. Who was at work
-    then is tried alone at the end: only so it is known which of them was the cause, and only so, if memory was short,
-    they may succeed.
+    When a process is killed, loky ends the whole pool, and a new pool continues with the missing tasks. The tasks that
+    were running then are tried one by one at the end: this shows which task was the cause, and a task that failed for
+    lack of memory may succeed alone.
     """
 
     def __init__(self, jobs: int):
@@ -59,10 +59,10 @@ class Loky:
         self.alone: set[str] = set()
 
     def answers(self, tasks: Sequence[Task]) -> Iterator[Answer]:
-        """Do them, several at a time.
+        """Train the tasks, several at a time.
 
         Raises:
-            RunError: processes are killed before they begin a run, again and again.
+            RunError: three times in a row processes were killed before they began a run.
         """
         with tempfile.TemporaryDirectory(prefix="erclab-") as marks:
             left = {t.job.id: replace(t, marks=marks) for t in tasks}
@@ -86,11 +86,11 @@ class Loky:
                     yield Answer(name, error=LOST)
 
     def close(self) -> None:
-        """Processes that were not ended by an interrupt stay a while, for the next sweep of this notebook."""
+        """Nothing to close: idle processes stay for a while, for the next sweep of this notebook."""
 
     def _pool(self, tasks: Sequence[Task], ahead: int) -> Iterator[Answer]:
         with joblib.parallel_config("loky", inner_max_num_threads=1):
-            # joblib does a single job in this process: there must be two for a process to come between.
+            # joblib runs a single job in this process; with two jobs it starts processes.
             pool = joblib.Parallel(max(self.jobs, 2), return_as="generator_unordered", batch_size=1,
                                    pre_dispatch=ahead)
             with closing(pool(joblib.delayed(_in_process)(t, os.getpid()) for t in tasks)) as answers:
@@ -98,10 +98,10 @@ class Loky:
 
 
 def _in_process(task: Task, driver: int) -> Answer:
-    # The terminal sends Ctrl-C to all processes; the first one ends the others, and they say nothing.
+    # The terminal sends Ctrl-C to all processes; the first process ends the others, which print nothing.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with(driver)
-    # No bar is drawn here, and the lock that tqdm makes for several processes would outlive one that is killed.
+    # No bar is drawn here, and the multiprocessing lock of tqdm would stay locked when a process is killed.
     tqdm.set_lock(threading.RLock())
     part = task.job.part
     return work(task, lambda again: kept(part, part.load, again))
@@ -109,7 +109,7 @@ def _in_process(task: Task, driver: int) -> Answer:
 
 @cache
 def _end_with(parent: int) -> None:
-    """End this process when its parent has been killed, or it would go on training and then keep its memory."""
+    """End this process when its parent was killed; otherwise it would continue to train and keep its memory."""
     def watch():
         while os.getppid() == parent:
             time.sleep(1)
@@ -119,15 +119,15 @@ def _end_with(parent: int) -> None:
 
 
 class Ray:
-    """A Ray cluster; without an address the one that runs here, or a new one of this machine.
+    """A Ray cluster; without an address the cluster that runs on this machine, or a new one.
 
-    Every run is a task of Ray's, which takes one CPU (and a share of a GPU), and whose end, however sudden, is its own
-    affair (joblib's own way to Ray gives nothing before all is done). Nodes need erclab and no more: corpora travel
-    through the object store, and records come back where the disk is not shared.
+    Each run is a task of Ray with one CPU (and a share of a GPU); a killed task does not affect the others. (The Ray
+    backend of joblib returns no result before all tasks have ended.) Nodes need only erclab: corpora are sent through
+    the object store, and records are sent back from nodes that do not share the disk.
 
     Args:
-        corpora: those of the tasks.
-        jobs: how many at a time; as many as fit by default.
+        corpora: the corpora of the tasks.
+        jobs: the largest number of runs at a time; by default as many as fit.
         gpus: GPUs per run, such as 0.2; 0 trains on CPUs.
 
     Raises:
@@ -154,13 +154,13 @@ class Ray:
                              remedy="Leave it out to train on CPUs, or start nodes with ray start --num-gpus N.")
 
     def answers(self, tasks: Sequence[Task]) -> Iterator[Answer]:
-        """Do them, several at a time.
+        """Train the tasks, several at a time.
 
         Raises:
-            RunError: the cluster is gone.
+            RunError: the connection to the cluster is lost.
         """
         ray, waiting, running = self.ray, list(reversed(tasks)), {}
-        # Retries are the sweep's, which knows why; spread over nodes, or two would share one beside an idle other.
+        # The sweep retries, not Ray. "SPREAD": otherwise two tasks may share a node while another node is idle.
         remote = ray.remote(num_cpus=1, num_gpus=self.gpus, max_retries=0, scheduling_strategy="SPREAD")(_on_ray)
         try:
             while waiting or running:
@@ -179,14 +179,14 @@ class Ray:
                     ray.cancel(reference, force=True)
 
     def close(self) -> None:
-        """Leave the cluster, and end it if it is our own."""
+        """Leave the cluster; end it if this process started it."""
         if self.started:
             self.ray.shutdown()
 
     def _with_corpus(self, task: Task) -> Task:
         part = task.job.part
         if part not in self.stored:
-            # In a list, or Ray would fetch it for every task, also where a process has it already.
+            # In a list; otherwise Ray fetches it for every task, even if the process has it already.
             self.stored[part] = [self.ray.put(self.corpora[part])]
         return replace(task, corpus=self.stored[part])
 

@@ -1,4 +1,4 @@
-"""The comparisons that notebooks make: a model beside what it must beat, or in several settings."""
+"""The comparisons in notebooks: a model beside its baselines, or a model in several settings."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ PROBES = {"dialogue": ("linear", "linear-balanced", "constant"), "sequence": ("l
 
 def comparison(corpus: Corpus, model: str = "sdt", *, seeds: int = 3, profile: str = "smoke", alone: bool = True,
                protocol: str = "sound", progress: bool = True, **changes) -> dict[str, list[Record]]:
-    """A model beside what it must beat: title -> runs, in the order of a table.
+    """A model beside its baselines: title -> runs, in the order of a table.
 
-    All modalities, then each alone (where there are several), then the linear probes and the constant predictor,
-    which see the same vectors, or the means and deviations of the same sequences.
+    First all modalities, then each modality alone (if there are several), then the linear probes and the constant
+    predictor, which read the same vectors, or the means and deviations of the same sequences.
 
     Args:
-        alone: train on each modality alone, too.
+        alone: also train on each modality alone.
         changes: settings of the model or its recipe, and its task.
     """
     question = {"seeds": seeds, "profile": profile, "protocol": protocol, "progress": progress, **changes}
@@ -37,7 +37,7 @@ def comparison(corpus: Corpus, model: str = "sdt", *, seeds: int = 3, profile: s
 
 def probes(corpus: Corpus, view: str = "dialogue", *, profile: str = "smoke", task: str | None = None
            ) -> dict[str, list[Record]]:
-    """Title -> runs of the fitted baselines that see what a model of this view sees."""
+    """Title -> runs of the fitted baselines that read the same input as a model of this view."""
     task = task or corpus.tasks[0]
     table = {}
     for name in PROBES[view]:
@@ -49,14 +49,14 @@ def probes(corpus: Corpus, view: str = "dialogue", *, profile: str = "smoke", ta
 
 def variants(corpus: Corpus, model: str, settings: Mapping[str, Mapping[str, Any]], *, seeds: int = 3,
              profile: str = "smoke", progress: bool = True) -> dict[str, list[Record]]:
-    """A model in several settings: legend -> runs. `settings` maps a legend to what is set differently."""
+    """A model in several settings: legend -> runs. `settings` maps a legend to the changed settings."""
     return answers({name: Question(model, changes) for name, changes in settings.items()}, corpus, seeds=seeds,
                    profile=profile, progress=progress)
 
 
 def answers(questions: Mapping[str, Question], corpus: Corpus, other: Corpus | None = None, *, seeds: int = 3,
             profile: str = "smoke", progress: bool = True, **where) -> dict[str, list[Record]]:
-    """The runs of named questions, such as those of an exhibit: loaded, or trained in this process.
+    """The runs of named questions, such as the questions of an exhibit: loaded, or trained in this process.
 
     Args:
         other: the second corpus, for questions about it.

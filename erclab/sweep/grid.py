@@ -1,4 +1,4 @@
-"""What a sweep is asked for: a product of lists, from Python or from a YAML file. Nothing here loads a corpus."""
+"""Grids: products of lists of runs, from Python or from a YAML file. This module loads no corpus."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from erclab.core.settings import from_dict
 from erclab.corpora import CORPORA, MODALITIES
 from erclab.training import loop, recipes
 
-# Whatever a list names is checked here, so that a slip is found before an hour of reading corpora.
+# The names in these lists are checked at once, so that a typing error appears before corpora are read.
 NAMES = {"models": ("model", models.MODELS), "protocols": ("protocol", loop.PROTOCOLS),
          "variants": ("variant", recipes.VARIANTS)}
-# What `erclab.runs.plan` takes beside settings, and a grid under its own keys.
+# Arguments of `erclab.runs.plan` that are no settings; a grid has its own keys for them.
 OWN_KEYS = {"model", "corpus", "seeds", "protocol", "variant", "modalities", "task", "profile", "words"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A corpus and how it is read.
+    """A corpus and how to read it.
 
     Attributes:
         name: a key of `CORPORA`.
-        data: its folder, "" where none is needed.
-        text_encoder: makes text vectors where the corpus has none.
-        complete: only the utterances that have every modality of the run.
+        data: its folder; "" if it needs none.
+        text_encoder: computes text vectors if the corpus has none.
+        complete: keep only the utterances that have every modality of the run.
     """
 
     name: str
@@ -49,18 +49,18 @@ class Source:
 
 @dataclass(frozen=True)
 class Grid:
-    """The product of its lists is a list of runs. An empty list is what `erclab.runs.plan` does by itself.
+    """A list of runs: the product of its lists. An empty list stands for the default of `erclab.runs.plan`.
 
     Attributes:
         models: keys of `MODELS`.
-        corpora: what they are trained on.
-        seeds: which.
-        protocols: how each training is reported.
+        corpora: the corpora to train on.
+        seeds: the seeds.
+        protocols: the protocols of the reports; each training has all of them.
         variants: "paper", "official".
-        modalities: subsets of a corpus's; () for all.
-        tasks: what is predicted.
+        modalities: subsets of the modalities of a corpus; () for all.
+        tasks: the tasks to predict.
         changes: name -> settings of the model or its recipe; each name is a run of its own.
-        settings: the same, for all runs.
+        settings: settings of the model or its recipe for all runs.
         profile: "smoke" or "full".
         words: the BERT of a model that reads words.
     """
@@ -92,14 +92,14 @@ class Grid:
         for settings in (self.settings, *self.changes.values()):
             for name in OWN_KEYS & {*settings}:
                 raise UsageError(f"{name} is no setting of a model or recipe", remedy="It has a key of its own.")
-        recipes.recipe_for("", "", self.profile)  # refuses an unknown one
+        recipes.recipe_for("", "", self.profile)  # raises an error for an unknown profile
 
 
 def read(path: str | Path) -> tuple[Grid, ...]:
     """The grids of a YAML file; folders in it are relative to the file.
 
     Raises:
-        UsageError: the file cannot be read, is not YAML, or holds what a grid does not have.
+        UsageError: the file cannot be read, is not YAML, or has a key or value that a grid does not have.
     """
     path = Path(path)
     try:
@@ -119,13 +119,13 @@ def read(path: str | Path) -> tuple[Grid, ...]:
 
 
 def grids(values: Mapping[str, Any], base: str | Path = ".") -> tuple[Grid, ...]:
-    """The grids of a dictionary, in the shape that the YAML file has (see `erclab.sweep`).
+    """The grids of a dictionary with the keys of the YAML file (see `erclab.sweep`).
 
     Args:
-        base: folders are relative to it.
+        base: the folder that other folders are relative to.
 
     Raises:
-        UsageError: a key or name that does not exist, or a value of another kind.
+        UsageError: a key or name does not exist, or a value has the wrong type.
     """
     if not isinstance(values, Mapping):
         raise UsageError("not a grid", remedy="Write one key per line, such as `models: [sdt]` and `seeds: 5`.")
@@ -161,7 +161,7 @@ def _as_it_is(value: Any, key: str) -> Any:
 
 
 def _list(value: Any, key: str) -> tuple:
-    """A list; one name alone is a list of it."""
+    """A list; a single name is a list of one."""
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
@@ -198,7 +198,7 @@ def _changes(value: Any, key: str) -> dict[str, dict[str, Any]]:
 def _source(value: Any, base: Path) -> Source:
     given = {"name": value} if isinstance(value, str) else _mapping(value, "corpora")
     found = from_dict(Source, {**given, "data": str(given.get("data") or "")})
-    # Whole, because workers have other working directories.
+    # An absolute path, because workers have other working directories.
     return from_dict(Source, {**vars(found), "data": str((base / Path(found.data).expanduser()).resolve())
                               if found.data else ""})
 
@@ -208,7 +208,7 @@ _VALUES = {"seeds": _seeds, "modalities": _modalities, "changes": _changes, "set
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people expect it: 1e-3 is a number, and a key that is given twice is a mistake."""
+    """YAML in which 1e-3 is a number and a key that occurs twice is an error."""
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -220,6 +220,6 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-# YAML 1.1, which PyYAML reads, wants a point in a number with an exponent.
+# In YAML 1.1, the version of PyYAML, a number with an exponent needs a decimal point.
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
                               list("-+0123456789"))

@@ -1,4 +1,4 @@
-"""From grids to runs: each is planned on its corpus, and what several cells of a grid share is one job."""
+"""From grids to runs: each cell is planned on its corpus, and cells with the same run share one job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from erclab.sweep.grid import Grid, Source
 
 @dataclass(frozen=True)
 class Cell:
-    """Where in the grid a result belongs: what varies, as people call it ("" for the recipe's own choice)."""
+    """The coordinates of a result in the grid; "" stands for the choice of the recipe."""
 
     model: str
     corpus: str
@@ -29,12 +29,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Part:
-    """A corpus as some runs read it: where it is from, in which form its text, and which utterances.
+    """A corpus as some runs read it: its source, the form of its text, and the choice of utterances.
 
     Attributes:
-        source: see there.
+        source: the corpus and how to read it.
         text_as: "vectors" or "tokens", see `erclab.corpora.load`.
-        modalities: which ones an utterance must all have; () for any utterance, ("all",) for the corpus's.
+        modalities: an utterance must have all of these; ("all",) for all of the corpus, () for no condition.
     """
 
     source: Source
@@ -42,7 +42,7 @@ class Part:
     modalities: tuple[str, ...] = ()
 
     def load(self) -> Corpus:
-        """Read it.
+        """Read the corpus.
 
         Raises:
             ErclabError: see `erclab.corpora.load`.
@@ -58,15 +58,15 @@ class Part:
 class Job:
     """One run of a sweep.
 
-    It holds the question and not the spec, so that a worker plans the run again from its own corpus and its own
-    erclab: were they not the same as here, the id would differ, and the worker says so.
+    A job has the question and not the spec, so that a worker plans the run again with its own corpus and its own
+    erclab. If these differ from the driver's, the id differs, and the worker reports an error.
 
     Attributes:
-        id: the run's.
-        title: what people call it.
+        id: the id of the run.
+        title: its name for people.
         part: the corpus.
-        question: for `erclab.runs.plan`, besides the corpus; it gives this one run.
-        cells: where it belongs, one per protocol at least.
+        question: the arguments of `erclab.runs.plan` without the corpus; they give exactly this run.
+        cells: its places in the grid, at least one per protocol.
     """
 
     id: str
@@ -77,13 +77,13 @@ class Job:
 
 
 def plan(grids: Grid | Iterable[Grid], load: Callable[[Part], Corpus] | None = None) -> list[Job]:
-    """The runs of some grids, each once, in the grids' order. Every corpus is read once.
+    """The different runs of some grids, in the order of the grids. Every corpus is read once.
 
     Args:
-        load: reads a part of a corpus; by default anew for this call.
+        load: reads a part of a corpus; by default `Part.load`, once per part.
 
     Raises:
-        UsageError: a model, corpus and settings that do not go together, and which.
+        UsageError: a model, a corpus and settings do not fit together; names the cell of the grid.
         CorpusError, FeatureError: a corpus cannot be read.
     """
     load = load or _once(Part.load)
@@ -96,7 +96,7 @@ def plan(grids: Grid | Iterable[Grid], load: Callable[[Part], Corpus] | None = N
             except ErclabError as error:
                 words = [cell.model, cell.corpus, cell.variant, cell.modalities, cell.task, cell.change]
                 raise UsageError(error.problem, where=", ".join(w for w in words if w), remedy=error.remedy) from None
-            for i, seed in enumerate(grid.seeds):  # a fitted baseline has one run for all seeds
+            for i, seed in enumerate(grid.seeds):  # a fitted baseline has a single run for all seeds
                 spec = planned[min(i, len(planned) - 1)]
                 at = replace(cell, seed=seed if len(planned) > 1 else spec.seed)
                 job = found.get(spec.id) or Job(spec.id, _title(spec.title, cell), part,
@@ -116,11 +116,11 @@ def _once(load: Callable[[Part], Corpus]) -> Callable[[Part], Corpus]:
 
 
 def _cells(grid: Grid):
-    """(part, question without seeds, cell) for every combination but the seeds."""
+    """(part, question, cell) for every combination of the lists except the seeds."""
     product = itertools.product(grid.models, grid.corpora, grid.variants or ("",), grid.modalities or ((),),
                                 grid.tasks or ("",), (grid.changes or {"": {}}).items(), grid.protocols)
     for model, source, variant, modalities, task, (change, settings), protocol in product:
-        # A model of sequences gets the words one by one where the corpus has only their text.
+        # A model of sequences reads the words one by one if the corpus has text only.
         part = Part(source, models.info(model).text_as,
                     (modalities or ("all",)) if source.complete else ())
         question = {"model": model, "profile": grid.profile, "variant": variant or None,

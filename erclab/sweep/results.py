@@ -1,4 +1,4 @@
-"""What a sweep gives back."""
+"""The result of a sweep."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Failure:
     """A run that did not succeed.
 
     Attributes:
-        job: which one.
-        error: why, in one line.
-        trace: the traceback of an error that is no mistake of the user's; "" otherwise.
-        attempts: how often it was tried.
+        job: the job of the run.
+        error: the reason, in one line.
+        trace: the traceback of an error that the user cannot mend; "" otherwise.
+        attempts: how often the run was tried.
     """
 
     job: Job
@@ -32,10 +32,10 @@ class Result:
     """A sweep that has ended.
 
     Attributes:
-        jobs: all runs, in the grid's order.
-        records: those that are there, in the same order.
-        failures: those that are not.
-        workers: id -> who trained it; runs that were there already are not in it.
+        jobs: all runs, in the order of the grid.
+        records: the records of finished runs, in the same order.
+        failures: the runs without a record.
+        workers: id -> the worker that trained the run, for runs of this sweep.
     """
 
     jobs: Sequence[Job]
@@ -44,9 +44,9 @@ class Result:
     workers: dict[str, str]
 
     def groups(self) -> dict[str, list[Record]]:
-        """Title -> its records over seeds, one title per cell of the grid; it names what varies.
+        """Title -> the records of all seeds, for each cell of the grid. The title names what varies in the grid.
 
-        The protocol is a part of the cell: a record stands in the group of each, and reports by it.
+        The protocol is part of the cell: a record is in the group of each protocol, and reports by it.
         """
         cells = [(cell, job.id) for job in self.jobs for cell in job.cells]
         named = [f.name for f in fields(Cell) if f.name not in ("model", "seed")

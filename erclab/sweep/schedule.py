@@ -1,4 +1,4 @@
-"""The runs of a sweep are loaded, or trained several at a time, and what fails is tried again."""
+"""Running a sweep: runs are loaded or trained, several at a time, and failed runs are tried again."""
 
 from __future__ import annotations
 
@@ -35,25 +35,26 @@ def run(question: str | Path | Mapping[str, Any] | Grid | Iterable[Grid], *, fol
         jobs: int | None = None, backend: str = "loky", address: str | None = None, gpus_per_run: float = 0.0,
         retries: int = 1, force: bool = False, device: str | None = None, progress: bool = True,
         said: Said | None = None) -> Result:
-    """Do a sweep: load the runs that exist, train the others. An interrupt ends the workers and keeps what is done.
+    """Run a sweep: load the runs that exist, train the others. An interrupt ends the workers and keeps finished runs.
 
     Args:
         question: a YAML file, its content as a dictionary, or grids.
-        folder: where runs are kept; `paths.runs_dir()` by default.
-        jobs: how many runs at a time, each with one CPU thread; 1 trains in this process with all of its threads.
-            By default one per core; on a GPU one; on Ray as many as there is room for.
+        folder: the folder of the runs; `paths.runs_dir()` by default.
+        jobs: the number of runs at a time, each with one CPU thread; 1 trains in this process with all of its threads.
+            By default one per core; on a GPU one; on Ray as many as fit.
         backend: "loky" (processes of this machine) or "ray".
-        address: of a Ray cluster; without it the one that runs here, or else a new one of this machine.
+        address: of a Ray cluster; by default the cluster that runs on this machine, or else a new one.
         gpus_per_run: the share of a GPU that a run takes on Ray, such as 0.2; 0 trains on CPUs.
-        retries: how often a run that failed is tried again, after all the others.
-        force: train again even what exists.
+        retries: how often a failed run is tried again, after all other runs.
+        force: also train the runs that exist.
         device: as for `erclab.runs.run`.
-        progress: show a bar with the time that remains.
-        said: is told of every run that has ended for good: its job, its record or failure, how many have, of how many.
+        progress: show a bar with the remaining time.
+        said: called for every run that has ended, after all retries: job, record or failure, number of ended runs,
+            number of all runs.
 
     Raises:
-        UsageError, CorpusError, FeatureError: the question makes no sense; nothing was trained.
-        RunError: the folder cannot be written, or the backend not be used.
+        UsageError, CorpusError, FeatureError: the grid is invalid; nothing was trained.
+        RunError: the folder cannot be written, or the backend cannot be used.
     """
     if backend not in BACKENDS:
         raise unknown("backend", backend, BACKENDS)
@@ -63,7 +64,7 @@ def run(question: str | Path | Mapping[str, Any] | Grid | Iterable[Grid], *, fol
     if backend != "ray" and (address or gpus_per_run):
         raise UsageError("an address and a share of a GPU are Ray's", remedy="Add --backend ray.")
     if backend != "ray" or not gpus_per_run:
-        choose_device(device)  # a device that is not here is one line, not a failure of every run
+        choose_device(device)  # an absent device is one error, not a failure of every run
     corpora: dict[Part, Corpus] = {}
 
     def load(part: Part) -> Corpus:
@@ -82,7 +83,7 @@ def run(question: str | Path | Mapping[str, Any] | Grid | Iterable[Grid], *, fol
             continue
         try:
             records[job.id] = runs.load(path)
-        except RunError as error:  # named and left alone: it is the user's to delete
+        except RunError as error:  # reported and kept: only the user may delete it
             failures[job.id] = Failure(job, str(error), attempts=0)
     workers: dict[str, str] = {}
     if missing:
@@ -115,7 +116,7 @@ def _grids(question) -> Iterable[Grid]:
 
 @contextmanager
 def _folder(folder: Path, elsewhere: bool) -> Iterator[str]:
-    """A folder that can be written, and for workers elsewhere a file by which they see whether it is theirs, too."""
+    """Check that the folder can be written. The name of a file by which workers elsewhere recognise a shared folder."""
     token = f".sweep-{secrets.token_hex(8)}"
     try:
         write_atomically(folder / token, b"")
@@ -135,7 +136,7 @@ def _jobs(device: str | None) -> int:
 
 
 def _tried(where, tasks: list[Task], retries: int, progress: bool) -> Iterator[tuple[Task, Answer, int]]:
-    """(task, its last answer, attempts) of every task, as they end for good."""
+    """(task, its last answer, number of attempts) of every task, in the order in which they end after all retries."""
     left = {t.job.id: t for t in tasks}
     with bar(total=len(tasks), desc="sweep", unit="run", progress=progress, smoothing=0) as shown:
         for attempt in range(1, retries + 2):
@@ -153,7 +154,7 @@ def _tried(where, tasks: list[Task], retries: int, progress: bool) -> Iterator[t
 
 
 def _outcome(task: Task, answer: Answer, attempts: int) -> Record | Failure:
-    """The record, read from the folder, after what came from elsewhere has been put there."""
+    """The record, read from the folder after the files of a remote worker are written there; or the failure."""
     if answer.error:
         return Failure(task.job, answer.error, answer.trace, attempts)
     try:

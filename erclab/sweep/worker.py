@@ -1,4 +1,4 @@
-"""What a worker does with a run, in whatever process and on whatever node it is."""
+"""The work of a worker: one run, in any process and on any node."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from erclab.training.device import threads
 
 @dataclass(frozen=True)
 class Task:
-    """A job with where and how to do it.
+    """A job with its folder and options.
 
     Attributes:
-        job: which run.
-        folder: where runs are kept, on the driver's machine.
-        token: the name of a file in that folder while the sweep is on. A worker that sees it shares the disk.
+        job: the run.
+        folder: the folder of the runs, on the driver's machine.
+        token: the name of a file in that folder during the sweep. A worker that finds this file shares the disk.
         force, device: as for `erclab.runs.execute`.
-        single_thread: use one CPU thread: others work beside this one.
-        marks: a folder in which to say that the job has begun and not ended; "" for none.
-        corpus: where the job's corpus is in Ray's object store; None where a worker reads it itself.
+        single_thread: use one CPU thread, because other workers run at the same time.
+        marks: a folder in which a file marks a job that has begun and not ended; "" for none.
+        corpus: reference to the job's corpus in Ray's object store; None if the worker reads the corpus itself.
     """
 
     job: Job
@@ -45,12 +45,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a job.
+    """The outcome of a job.
 
     Attributes:
-        id: the run's.
+        id: the id of the run.
         worker: machine and process.
-        error: one line, "" when the run is done.
+        error: one line; "" if the run is finished.
         trace: the traceback of an error that is no `ErclabError`.
         files: name -> content of the run's files, from a node that does not share the driver's disk.
     """
@@ -63,12 +63,12 @@ class Answer:
 
 
 def work(task: Task, corpus: Callable[[bool], Corpus], progress: bool = False, place: str = "") -> Answer:
-    """Do a job. Whatever goes wrong is in the answer, but for an interrupt.
+    """Do a job. Every exception becomes an answer, except an interrupt.
 
     Args:
-        corpus: gets the job's corpus; anew if it is told so.
-        progress: show the training's bar.
-        place: what to call the worker; its machine and process by default.
+        corpus: returns the job's corpus; the argument True means: read it again.
+        progress: show the bar of the training.
+        place: the name of the worker; by default its machine and process.
     """
     place = place or f"{platform.node()}:{os.getpid()}"
     mark = Path(task.marks, task.job.id) if task.marks else None
@@ -79,7 +79,7 @@ def work(task: Task, corpus: Callable[[bool], Corpus], progress: bool = False, p
             spec, found = _planned(task.job, corpus)
             with threads(1 if task.single_thread else None):
                 runs.execute(spec, found, folder=folder, force=task.force, progress=progress, device=task.device)
-            # The record comes last, as it is written last: it says that the others are there.
+            # The record comes last, because it is written last: its presence means that the other files exist.
             made = sorted(folder.glob(f"{spec.id}.*"), key=lambda path: (path.suffix == ".json", path.name))
             files = {} if folder == task.folder else {path.name: path.read_bytes() for path in made}
         return Answer(task.job.id, place, files=files)
@@ -95,7 +95,7 @@ def work(task: Task, corpus: Callable[[bool], Corpus], progress: bool = False, p
 
 @contextmanager
 def _folder(task: Task):
-    """The driver's folder where it is ours as well, or one of our own while the run lasts."""
+    """The driver's folder if this worker shares it; otherwise a temporary folder for the duration of the run."""
     if not task.token or (task.folder / task.token).exists():
         yield task.folder
         return
@@ -107,15 +107,15 @@ _KEPT: dict[Part, Corpus] = {}
 
 
 def kept(part: Part, read: Callable[[], Corpus], again: bool = False) -> Corpus:
-    """A corpus that this process reads once and keeps, for the runs that follow."""
+    """A corpus that this process reads once and keeps for later runs."""
     if again or part not in _KEPT:
         _KEPT[part] = read()
     return _KEPT[part]
 
 
 def _planned(job: Job, corpus: Callable[[bool], Corpus]) -> tuple[RunSpec, Corpus]:
-    """The run, planned once more with the corpus and the erclab that there are here."""
-    for again in (False, True):  # a worker outlives a sweep, and the corpus's folder may have changed since
+    """The run, planned again with the corpus and the erclab of this worker."""
+    for again in (False, True):  # a worker may outlive a sweep, and the corpus may have changed since
         found = corpus(again)
         spec, = runs.plan(corpus=found, **job.question)
         if spec.id == job.id:
