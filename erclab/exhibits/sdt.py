@@ -29,7 +29,7 @@ from erclab.exhibits import (
 )
 from erclab.exhibits.catalogue import Exhibit, Runs
 from erclab.figures import style
-from erclab.models.sdt.model import ABLATIONS
+from erclab.models.sdt import ABLATIONS
 from erclab.runs import Question, Record
 from erclab.training.recipes import family
 
@@ -129,7 +129,7 @@ def _with_published(table: pd.DataFrame, paper: str, corpus: str) -> pd.DataFram
 
 
 def variants(exhibit: str) -> dict[str, Question]:
-    """SDT as it is, then each setting of an ablation (`erclab.models.sdt.model.ABLATIONS`)."""
+    """SDT as it is, then each setting of an ablation (`erclab.models.sdt.ABLATIONS`)."""
     return {"SDT": Question("sdt")} | {name: Question("sdt", changes) for name, changes in ABLATIONS[exhibit].items()}
 
 

@@ -83,7 +83,8 @@ class Model(nn.Module):
         with_bert(source, name) -> dict      static; the fields of Config that this BERT decides
         load_pretrained(source)              takes the BERT's weights; called once, before the first step
 
-    and one for a model that can learn from a frozen teacher (`erclab.models.sdt`): `distil_from(model)`.
+    and, for a model that can learn from a frozen teacher (`erclab.models.sdt`), `needs_teacher` and a `loss` that takes
+    `teacher`, the logits of the teacher.
     """
 
     Config: ClassVar[Any]  # a frozen dataclass with what `ModelConfig` lists
@@ -134,6 +135,11 @@ class Model(nn.Module):
         """
         task = tasks.loss(self.config.task, output.logits, batch.targets, class_weight)
         return Losses(task, task)
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether `loss` needs the logits of a trained teacher: `loss(output, batch, class_weight, teacher=logits)`."""
+        return False
 
     def pretrained_parameters(self) -> Iterable[nn.Parameter]:
         """The pretrained parameters, for which a recipe may have another learning rate."""

@@ -177,10 +177,11 @@ def _train(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: boo
     first = specs[0]
     parts = views(first, corpus, device)
     with seeded(first.seed, device):  # for random numbers that a model draws in training, such as a BERT's dropout
+        teacher = load(folder / f"{first.teacher}.json").model() if first.teacher else None
         trainers = []
         for spec in specs:
             torch.manual_seed(spec.seed)
-            trainers.append(loop.Trainer(_built(spec, folder).to(device), parts, spec.recipe, spec.seed, spec.title))
+            trainers.append(loop.Trainer(_built(spec).to(device), parts, spec.recipe, spec.seed, spec.title, teacher))
         model = trainers[0].model
         title = first.title if len(specs) == 1 else f"{first.title.rpartition(', ')[0]}, {len(specs)} seeds"
         steps = first.recipe.batch_size * parts["train"].lengths.mean()
@@ -189,13 +190,11 @@ def _train(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: boo
     return outcomes, {"all": models.parameter_count(model), "trainable": models.parameter_count(model, trainable=True)}
 
 
-def _built(spec: RunSpec, folder: Path) -> Model:
+def _built(spec: RunSpec) -> Model:
     """A run's model as it is before training."""
     model = models.build(spec.model, spec.settings)
     if spec.settings.get("bert"):
         model.load_pretrained(source(spec.words))
-    if spec.teacher:
-        model.distil_from(load(folder / f"{spec.teacher}.json").model())
     return model
 
 

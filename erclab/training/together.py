@@ -1,19 +1,19 @@
 """Several seeds of one configuration in one pass.
 
-Their parameters lie stacked, (S, ...), and one vectorised forward and backward pass (`torch.vmap`) serves all. Each
-seed has batches in its own order, padded to the largest of them, which changes nothing for a model that keeps its
-contracts (padding, samples and their batch are independent); dropout masks follow from each seed's own key. Clipping,
-optimiser and schedule stay each seed's own and work on its slice. So a seed ends as it does alone, within rounding.
+The parameters of all seeds are stacked, (S, ...), and one vectorised forward and backward pass (`torch.vmap`) computes
+them together. Each seed has batches in its own order, padded to the largest of them; this changes nothing for a model
+that keeps its contracts (an utterance depends neither on padding nor on the rest of its batch). Dropout masks follow
+from the key of each seed. Each seed has its own clipping, optimiser and schedule, which work on its slice. So each seed
+gives the same result as when trained alone, up to rounding.
 
-It pays where a step is many small operations: on a GPU, and for small models. It does not for recurrent models, whose
-LSTM kernels `vmap` cannot stack, nor where one seed's matrices already fill the machine.
+One pass saves time where a step is many small operations: on a GPU, and for small models. It does not for recurrent
+models, whose LSTM kernels `vmap` cannot stack, nor where the matrices of one seed already fill the machine.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +22,14 @@ from torch.func import functional_call
 from erclab.core.batches import stack
 from erclab.ops.dropout import step_key
 from erclab.training.step import step_losses, update
-
-if TYPE_CHECKING:
-    from erclab.training.loop import Trainer
+from erclab.training.trainer import Trainer
 
 
 class Together:
     """Trainers of one model, recipe and task that learn in one pass.
 
-    From here on their parameters and buffers are slices of stacked ones; whatever changes them in place (an optimiser,
-    `load_state_dict`) changes the stack.
+    From here on the parameters and buffers of each model are slices of stacked ones. A change in place (by an optimiser
+    or `load_state_dict`) changes the stack.
     """
 
     def __init__(self, trainers: Sequence[Trainer]):
@@ -47,7 +45,7 @@ class Together:
         trainers, first = self.trainers, self.trainers[0]
         for trainer in trainers:
             trainer.model.train()
-        step = _Step(first.model, first.recipe)
+        step = _Step(first.model, first.recipe, first.teacher)  # the seeds of a configuration share their teacher
         state = {f"model.{name}": x for name, x in (self.parameters | self.buffers).items()}
 
         def losses(state, fields, key):
@@ -84,13 +82,13 @@ class Together:
 
 
 class _Step(nn.Module):
-    """A model with its loss, to be called with other parameters."""
+    """A model and its loss as one function of the parameters."""
 
-    def __init__(self, model, recipe):
+    def __init__(self, model, recipe, teacher):
         super().__init__()
-        self.model, self.recipe, self.names = model, recipe, ()
+        self.model, self.teacher, self.recipe, self.names = model, teacher, recipe, ()
 
     def forward(self, batch, class_weight: Tensor | None, key: Tensor) -> tuple[Tensor, ...]:
-        losses = step_losses(self.model, batch, self.recipe, class_weight, key)
+        losses = step_losses(self.model, batch, self.recipe, class_weight, key, self.teacher)
         self.names = losses._fields
         return tuple(losses)

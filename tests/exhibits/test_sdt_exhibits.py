@@ -13,7 +13,7 @@ from erclab.core.errors import UsageError
 from erclab.corpora import Corpus, simulated
 from erclab.exhibits import ablation, catalogue, ceilings, sdt, sdt_distillation, sdt_robustness, sdt_transfer
 from erclab.exhibits.scores import TITLES
-from erclab.models.sdt.model import ABLATIONS
+from erclab.models.sdt import ABLATIONS
 
 IDS = [f"S{i}" for i in range(1, 11)]
 SMALL = {"epochs": 1, "hidden": 8, "heads": 2}

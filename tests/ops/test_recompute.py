@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from erclab import corpora, models, runs
-from erclab.ops import side_by_side
 from erclab.ops.dropout import Dropout, keyed
 from erclab.ops.recompute import part, recomputing
 from erclab.training import loop
@@ -19,9 +18,7 @@ def trained(corpus, **changes):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_training_is_the_same_to_the_bit(precision, monkeypatch):
-    # In bfloat16 SDT's layers stand side by side unless they are computed again, and are rounded elsewhere.
-    monkeypatch.setattr(side_by_side, "groups", lambda *_: 1)
+def test_training_is_the_same_to_the_bit(precision):
     corpus = corpora.load("simulated-tiny")
     kept, again = (trained(corpus, precision=precision, recompute=how) for how in (False, True))
     assert kept.curve == again.curve

@@ -1,5 +1,6 @@
-"""SDT: the model (`model`) and its losses (`distillation`)."""
+"""SDT: the model (`model`), its layers (`encoder`, `fusion`), losses (`distillation`) and `ablations`."""
 
-from erclab.models.sdt.model import ABLATIONS, SDT
+from erclab.models.sdt.ablations import ABLATIONS
+from erclab.models.sdt.model import SDT
 
 __all__ = ["ABLATIONS", "SDT"]

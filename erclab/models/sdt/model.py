@@ -7,45 +7,39 @@ Recognition in Conversations", IEEE Transactions on Multimedia, arXiv 2310.20494
         --> intra-modal (m attends to m) and inter-modal (m attends to n) transformers
         --> unimodal gated fusion --> multimodal gated fusion --> teacher and one student per modality
 
-The class follows the paper's section "Methodology" in its order. Where paper and authors' code part, or the paper
-is silent, a switch in `SDT.Config` decides; `SDT.paper` and `SDT.official` set all of them. `ABLATIONS` names what
-the ablations leave out or replace.
+`SDT.forward` follows the paper's section "Methodology" in its order. Where paper and authors' code differ, or the paper
+is silent, a switch in `SDT.Config` decides; `SDT.paper` and `SDT.official` set all of them. The modules are in
+`encoder` (transformer layer) and `fusion` (gates and heads); `ablations` has the modules that replace them, and
+`distillation` the losses.
 """
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
 from erclab.models.interface import Model, ModelConfig, Output, check_choices, check_sizes
-from erclab.models.sdt import distillation as sdt_distillation
-from erclab.models.sdt.distillation import Losses
-from erclab.ops import side_by_side
-from erclab.ops.attention import attend
-from erclab.ops.attention_within import attend_within, bounds
-from erclab.ops.dropout import Dropout
-from erclab.ops.linear import Linear, lowered
-from erclab.ops.masks import split_heads
-from erclab.ops.recompute import part
+from erclab.models.sdt import distillation
+from erclab.models.sdt.ablations import MULTIMODAL, UNIMODAL, multimodal_level, teacher_of
+from erclab.models.sdt.encoder import CrossModalEncoder
+from erclab.models.sdt.fusion import IdentityGate
+from erclab.ops.bank import Bank
+from erclab.ops.turns import TurnConv, Turns
 
 
 class SDT(Model):
     """SDT over any non-empty subset of text, audio and visual.
 
     `forward` returns `Output` with the teacher's logits (B, T, C) and in `aux`
-        `student.<m>`      (B, T, C) logits of the student that sees modality m alone at the end,
-        `unimodal_gate.<m>_from_<n>`  (B, T, H) in (0, 1): what the unimodal gate lets through,
+        `student.<m>`      (B, T, C) logits of the student that reads the fused streams of modality m alone,
+        `unimodal_gate.<m>_from_<n>`  (B, T, H) in (0, 1): the share of each feature that the unimodal gate passes on,
         `multimodal_gate`  (B, T, M, H), sums to 1 over the M modalities **for every feature**; average over H
-                           for "the weight of a modality". Absent with one modality, which has nothing to weigh,
-        `offline`          (B, T, C) logits of the frozen teacher, once `distil_from` was called.
+                           for "the weight of a modality". Absent with one modality.
     `attention` holds `<m>_from_<n>` (B, heads, T query, T key): m attends to n.
     """
 
@@ -57,35 +51,28 @@ class SDT(Model):
 
         Attributes:
             dims: (modality, D_m) pairs; their order is the order of fusion.
-            outputs: C, the number of emotions, or what another task needs (`erclab.core.tasks`).
+            outputs: C, the number of emotions, or of the outputs of another task (`erclab.core.tasks`).
             speakers: S, the number of speaker indices.
-            task: what is predicted. Students of a regression are taught by the squared distance to the teacher.
-            hidden: H, the common width; also that of the feed-forward layers.
+            task: what is predicted. In a regression, students learn from the squared distance to the teacher.
+            hidden: H, the common width, also of the feed-forward layers.
             heads: attention heads of H / heads features.
-            dropout: one rate for embeddings, attention, feed-forward and student heads, as the authors use it.
+            dropout: one rate for embeddings, attention, feed-forward and student heads, as in the authors' code.
             temperature: tau, divides the logits of teacher and students in the distillation term.
             loss_weights: gamma_1 to gamma_3 for task, student cross-entropy and distillation.
             max_turns: length of the position table.
-            attention_norm: "pre" normalises the streams before attention, as the feed-forward layer does with
-                its own. "dead" is the authors' code: the layer exists, is never used and never learns.
-            frozen_identity_gates: the authors' MELD code sets the unimodal gates' W to the identity and
-                freezes it, so the gate is SiLU. The paper learns W.
-            detach_teacher: soft labels are targets and the distillation term teaches the students only (or, "online",
-                whoever learns from them). False is the authors' code: its gradient also reaches the teacher.
-            tau_squared: multiply the distillation term by tau^2 (Hinton et al. 2015), so that its gradient
-                keeps its size when tau grows. The authors' code does not.
+            attention_norm: "pre" normalises the streams before attention, as the feed-forward layer normalises its
+                input. "dead" is the authors' code: the layer exists, is never used and never learns.
+            frozen_identity_gates: the authors' MELD code sets the unimodal gates' W to the identity and freezes it,
+                so the gate is SiLU. In the paper W is learnt.
+            detach_teacher: no gradient of the distillation term reaches the soft labels. False is the authors' code:
+                the term also changes the teacher.
+            tau_squared: multiply the distillation term by tau^2 (Hinton et al. 2015), so that its gradient keeps its
+                size when tau grows. The authors' code does not.
             intra, inter: whether there are transformers in which a modality attends to itself, and to others.
-                Without them, their streams do not exist and the reduction is so much narrower.
-            unimodal_fusion: how the N streams h of a modality m become its one vector H'_m.
-                "gated": z = sigmoid(W h), then Linear(N H -> H) of the joined z * h;
-                "concat": the same Linear of the joined h, ungated; "add": the sum of the h;
-                "none": there is no such level. All streams of all modalities go to the multimodal level at once, and
-                the student of m reads the mean of its streams. `multimodal_gate` in `aux` is then the sum over
-                the streams of a modality.
-            multimodal_fusion: how the M vectors H'_m become one for the teacher's head (nothing to do if M = 1).
-                "gated": softmax over modalities of W H'_m, the weighted sum; "concat": Linear(M H -> H);
-                "add": their sum; "none": they do not. There is no such head; the teacher is the mean of the students'
-                logits.
+                Without them their streams do not exist, and the reduction has fewer inputs.
+            unimodal_fusion: how the streams of a modality become one vector, "gated", "concat", "add" or "none";
+                see `erclab.models.sdt.ablations`.
+            multimodal_fusion: how the vectors of the modalities become one, the same choices.
             distillation: who teaches whom, "self", "online" or "offline"; see `erclab.models.sdt.distillation`.
         """
 
@@ -139,143 +126,77 @@ class SDT(Model):
 
     @classmethod
     def official(cls, corpus: str = "iemocap", **changes) -> Config:
-        """What the authors' code computes, quirks included. They freeze the unimodal gates on MELD only."""
+        """What the authors' code computes, quirks included. It freezes the unimodal gates on MELD only."""
         quirks = {"attention_norm": "dead", "detach_teacher": False, "tau_squared": False,
                   "frozen_identity_gates": corpus == "meld"}
         return cls.Config(**{**cls.published.get(corpus, {}), **quirks, **changes})
 
     def __init__(self, config: Config):
         super().__init__()
-        self.config = config
-        modalities, H, C = config.modalities, config.hidden, config.outputs
-        self.project = nn.ModuleDict({m: nn.Conv1d(d, H, kernel_size=1, bias=False) for m, d in config.dims})
-        self.speaker = nn.Embedding(config.speakers + 1, H, padding_idx=config.speakers)
-        self.register_buffer("position", sinusoids(config.max_turns, H), persistent=False)
-        pairs = [f"{m}_from_{n}" for m in modalities for n in modalities if n in config.sources(m)]
-        self.encoder = nn.ModuleDict({pair: CrossModalEncoder(config) for pair in pairs})
-        gates, reduced = config.unimodal_fusion == "gated", config.unimodal_fusion in ("gated", "concat")
-        self.unimodal_gate = nn.ModuleDict({pair: Linear(H, H, bias=False) for pair in pairs if gates})
-        if config.frozen_identity_gates:
-            for gate in self.unimodal_gate.values():
-                nn.init.eye_(gate.weight).requires_grad_(False)
-        self.reduce = nn.ModuleDict({m: Linear(len(config.sources(m)) * H, H) for m in modalities if reduced})
-        parts = len(pairs) if config.unimodal_fusion == "none" else len(modalities)
-        multimodal = config.multimodal_fusion
-        self.multimodal_gate = Linear(H, H, bias=False) if multimodal == "gated" and parts > 1 else None
-        self.join = Linear(parts * H, H) if multimodal == "concat" and parts > 1 else None
-        self.teacher = Linear(H, C) if multimodal != "none" else None
-        self.student = nn.ModuleDict({
-            m: nn.Sequential(nn.ReLU(), Dropout(config.dropout), Linear(H, C)) for m in modalities})
-        self._frozen: tuple[SDT, ...] = ()  # in a tuple a module is not a part: not trained, not stored
+        self.config = c = config
+        H, C, sources = c.hidden, c.outputs, {m: c.sources(m) for m in c.modalities}
+        pairs = [f"{m}_from_{n}" for m in c.modalities for n in c.modalities if n in sources[m]]
+        level = UNIMODAL[c.unimodal_fusion]
+        gate = IdentityGate if c.frozen_identity_gates and c.unimodal_fusion == "gated" else level.gate
+        self.project = nn.ModuleDict({m: TurnConv(d, H) for m, d in c.dims})
+        self.speaker = nn.Embedding(c.speakers + 1, H, padding_idx=c.speakers)
+        self.register_buffer("position", sinusoids(c.max_turns, H), persistent=False)
+        self.encoder = Bank({pair: CrossModalEncoder(H, c.heads, c.dropout, normalise=c.attention_norm == "pre")
+                             for pair in pairs})
+        self.unimodal_gate = nn.ModuleDict({pair: gate(H) for pair in pairs})
+        self.reduce = nn.ModuleDict({m: level.reduce(len(sources[m]), H) for m in c.modalities})
+        parts = len(pairs) if c.unimodal_fusion == "none" else len(c.modalities)
+        self.fusion, module = multimodal_level(c.unimodal_fusion, c.multimodal_fusion, parts, H)
+        self.add_module(self.fusion, module)
+        self.teacher = teacher_of(c.multimodal_fusion, H, C)
+        self.student = nn.ModuleDict({m: level.student(H, C, c.dropout) for m in c.modalities})
+
+    @property
+    def fuse(self) -> nn.Module:
+        """The module of the multimodal level."""
+        return self.get_submodule(self.fusion)
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
-        """Classify every utterance. See the class for what comes back.
+        """Classify every utterance. See the class for the result.
 
         Raises:
             UsageError: a dialogue is longer than `max_turns`, or a modality is missing from the batch.
         """
         self._check(batch)
-        aux, weights = {}, {} if attention else None
-        gates = aux if attention or not self.training else {}  # a step of training has no use for them
+        c, turns = self.config, Turns(batch)  # from here on, the N utterances without padding
 
-        # Temporal convolution, then positions and speakers. All but the attention is done on the N utterances alone.
-        who = self.speaker(batch.pack(batch.speakers)) + batch.pack(self.position[: batch.shape[1]].expand(
-            len(batch), -1, -1))  # (N, H)
-        x = {m: F.linear(batch.pack(batch.features[m]), self.project[m].weight.squeeze(-1)) + who
-             for m in self.config.modalities}  # H_m: (N, H)
+        # H_m = Conv1D(X_m) + position + speaker                                                               (N, H)
+        place = self.position[turns.index] + self.speaker(turns.speakers)
+        H = {m: self.project[m](turns.features(m)) + place for m in c.modalities}
 
-        # Intra- and inter-modal transformers, each followed by its unimodal gate: z = sigmoid(W h), z * h.
-        encoded = self._encoded(x, batch, attention)
-        streams, enhanced = [], {}
-        for m in self.config.modalities:
-            own = []
-            for n in self.config.sources(m):
-                pair = f"{m}_from_{n}"
-                h, attended = next(encoded)
-                h = lowered(h)  # gate and product read it
-                if pair in self.unimodal_gate:
-                    z = torch.sigmoid(h if self.config.frozen_identity_gates else self.unimodal_gate[pair](h))
-                    h, gates[f"unimodal_gate.{pair}"] = z * h, z
-                if attention:
-                    weights[pair] = attended
-                own.append(h)
-            enhanced[m] = self._one_of(m, own)  # H'_m: (N, H)
-            streams += own
-        aux |= {f"student.{m}": self.student[m](h) for m, h in enhanced.items()}
+        # H_m<-n = Transformer(Q = H_m, K = V = H_n): intra-modal (n = m) and inter-modal                      (N, H)
+        pairs = {f"{m}_from_{n}": (H[m], H[n]) for m in c.modalities for n in c.sources(m)}
+        encoded = self.encoder(pairs, turns, attention=attention)
 
-        # Multimodal gated fusion.
-        if self.teacher is None:
-            logits = torch.stack([aux[f"student.{m}"] for m in self.config.modalities]).mean(dim=0)
-        else:
-            parts = streams if self.config.unimodal_fusion == "none" else list(enhanced.values())
-            logits = self.teacher(self._fused(torch.stack(parts, dim=1), gates))
-        aux = {name: batch.unpack(x) for name, x in aux.items()}
-        for teacher in self._frozen:
-            with torch.no_grad():
-                aux["offline"] = teacher(batch).logits
-        return Output(batch.unpack(logits), weights, aux)
+        # Unimodal gate: z = sigmoid(W H_m<-n);  H'_m = W_m [z * H_m<-n, joined over n] + b_m                  (N, H)
+        gated = {pair: self.unimodal_gate[pair](h) for pair, (h, _) in encoded.items()}
+        H_ = {m: self.reduce[m](torch.cat([gated[f"{m}_from_{n}"][0] for n in c.sources(m)], dim=-1))
+              for m in c.modalities}
 
-    def _encoded(self, x: dict[str, Tensor], batch: DialogueBatch, attention: bool
-                 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """The transformers' streams (N, H) and attention weights: one after the other, or several if that is faster."""
-        pairs = [(m, n) for m in self.config.modalities for n in self.config.sources(m)]
-        layers, queries, keys = zip(*((self.encoder[f"{m}_from_{n}"], x[m], x[n]) for m, n in pairs), strict=True)
-        if self.training and not attention and (side := side_by_side.groups(len(pairs), queries[0])) > 1:
-            for h in side_by_side.encode(layers, queries, keys, batch, side):
-                yield h, None
-            return
-        ends = None if attention else bounds(batch, self.config.heads)
-        for layer, query, key in zip(layers, queries, keys, strict=True):
-            yield part(layer, query, key, batch, ends, attention)
+        # Multimodal gate: g = softmax_m(W_g H'_m), separately for every feature;  H' = sum_m g_m * H'_m       (N, H)
+        fused, g = self.fuse(torch.stack(list(H_.values()), dim=1))
 
-    def _one_of(self, m: str, streams: list[Tensor]) -> Tensor:
-        """The unimodal level after its gates: streams (N, H) -> (N, H)."""
-        if m in self.reduce:
-            return self.reduce[m](torch.cat(streams, dim=-1))
-        together = torch.stack(streams)
-        return together.sum(dim=0) if self.config.unimodal_fusion == "add" else together.mean(dim=0)
+        # Students: y_m = W dropout(relu(H'_m)) + b.  Teacher: y = W H' + b                                    (N, C)
+        students = {f"student.{m}": self.student[m](x) for m, x in H_.items()}
+        teacher = self.teacher(fused, list(students.values()))
 
-    def _fused(self, parts: Tensor, gates: dict[str, Tensor]) -> Tensor:
-        """The multimodal level: (N, M, H), or all streams of all M modalities, -> (N, H)."""
-        if self.join is not None:
-            return self.join(parts.flatten(1))
-        if self.multimodal_gate is not None:
-            gate = self.multimodal_gate(parts).softmax(dim=1)  # separately for every feature
-            gates["multimodal_gate"] = gate.unflatten(1, (len(self.config.dims), -1)).sum(dim=2)
-            parts = gate * parts
-        return parts.sum(dim=1)
+        gates = {f"unimodal_gate.{pair}": z for pair, (_, z) in gated.items()} | {"multimodal_gate": g}
+        aux = {name: turns.grid(x) for name, x in (students | gates).items() if x is not None}
+        maps = {pair: weights for pair, (_, weights) in encoded.items()} if attention else None
+        return Output(turns.grid(teacher), maps, aux)
 
-    def distil_from(self, teacher: SDT | None) -> None:
-        """Take the soft labels of `distillation="offline"` from a trained SDT; None lets go of it.
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether `loss` needs the logits of a frozen teacher."""
+        return self.config.distillation == "offline"
 
-        A frozen copy of the teacher in evaluation mode goes where this model goes (`to`, `double`, ...). It is no part
-        of `parameters()` nor of `state_dict()`: after loading weights, call this again before `loss`. To predict,
-        no teacher is needed, and without one `forward` does not run it.
-
-        Raises:
-            UsageError: this SDT does not distil offline, or the teacher predicts something else.
-        """
-        if teacher is None:
-            self._frozen = ()
-            return
-        if self.config.distillation != "offline":
-            raise UsageError(f"this SDT's distillation is '{self.config.distillation}', which takes no teacher",
-                             remedy="Build it with distillation='offline'.")
-        ours, theirs = ((c.task, c.outputs) for c in (self.config, teacher.config))
-        if ours != theirs:
-            raise UsageError(f"the teacher predicts {theirs[0]} with {theirs[1]} outputs, this SDT {ours[0]} with "
-                             f"{ours[1]}")
-        frozen = copy.deepcopy(teacher).requires_grad_(False).eval()
-        frozen._frozen = ()  # its own teacher, if it had one, has done its work
-        self._frozen = (frozen.to(next(self.parameters())),)
-
-    def _apply(self, fn, recurse=True):
-        """`to`, `double` and the like: the frozen teacher moves along."""
-        for teacher in self._frozen:
-            teacher._apply(fn, recurse)
-        return super()._apply(fn, recurse)
-
-    def loss(self, output: Output, batch: DialogueBatch, class_weight: Tensor | None = None) -> Losses:
+    def loss(self, output: Output, batch: DialogueBatch, class_weight: Tensor | None = None,
+             teacher: Tensor | None = None) -> distillation.Losses:
         """gamma_1 L_task + gamma_2 sum_m L_CE(student m) + gamma_3 L_KL; see `erclab.models.sdt.distillation`.
 
         Padded turns have the same finite logits everywhere, and so a divergence of 0. The authors multiply
@@ -285,17 +206,16 @@ class SDT(Model):
         Args:
             class_weight: (C,) or None. The cross-entropies are divided by the sum of the weights of their
                 labels; the distillation term is a plain mean over utterances.
+            teacher: (B, T, C) logits of the frozen teacher, for offline distillation only.
 
         Raises:
             UsageError: offline distillation without a teacher.
         """
-        config = self.config
-        offline = config.distillation == "offline"
-        if offline and "offline" not in output.aux:
-            raise UsageError("offline distillation needs a trained SDT as teacher", remedy="Call distil_from(teacher).")
-        students = [output.aux[f"student.{m}"] for m in config.modalities]
-        return sdt_distillation.losses(config, output.logits, students, batch.targets, class_weight,
-                                       output.aux["offline"] if offline else None)
+        if self.needs_teacher and teacher is None:
+            raise UsageError("offline distillation needs the logits of a trained SDT",
+                             remedy="Train with a teacher, or give loss(..., teacher=logits).")
+        students = [output.aux[f"student.{m}"] for m in self.config.modalities]
+        return distillation.losses(self.config, output.logits, students, batch.targets, class_weight, teacher)
 
     def _check(self, batch: DialogueBatch) -> None:
         self.require(batch)
@@ -306,72 +226,10 @@ class SDT(Model):
 
 CHOICES = {
     "attention_norm": ("pre", "dead"),
-    "unimodal_fusion": ("gated", "concat", "add", "none"),
-    "multimodal_fusion": ("gated", "concat", "add", "none"),
-    "distillation": sdt_distillation.KINDS,
+    "unimodal_fusion": tuple(UNIMODAL),
+    "multimodal_fusion": MULTIMODAL,
+    "distillation": distillation.KINDS,
 }
-
-# Exhibit -> row -> what to change: SDT.paper(corpus, **ABLATIONS["S4"]["without inter-modal transformers"]).
-ABLATIONS = {
-    "S2": {
-        "without self-distillation": {"loss_weights": (1.0, 0.0, 0.0)},
-        "without student cross-entropy": {"loss_weights": (1.0, 0.0, 1.0)},
-        "without KL": {"loss_weights": (1.0, 1.0, 0.0)},
-    },
-    "S3": {
-        "concatenation": {"unimodal_fusion": "concat", "multimodal_fusion": "concat"},
-        "addition": {"unimodal_fusion": "add", "multimodal_fusion": "add"},
-        "without unimodal level": {"unimodal_fusion": "none"},
-        "without multimodal level": {"multimodal_fusion": "none"},
-    },
-    "S4": {
-        "without intra-modal transformers": {"intra": False},
-        "without inter-modal transformers": {"inter": False},
-    },
-    "S5": {kind: {"distillation": kind} for kind in sdt_distillation.KINDS},
-}
-
-
-class CrossModalEncoder(nn.Module):
-    """One transformer layer: the queries' modality attends to the keys' modality over the dialogue.
-
-    Attention has a residual on the query stream as it came, the feed-forward layer normalises first. There is no
-    last normalisation; the gate that follows takes the sum.
-    """
-
-    def __init__(self, config: SDT.Config):
-        super().__init__()
-        H = config.hidden
-        self.heads, self.live_norm = config.heads, config.attention_norm == "pre"
-        self.q, self.k, self.v, self.out = (Linear(H, H) for _ in range(4))
-        self.norm = nn.LayerNorm(H, eps=1e-6)
-        self.feed_forward_norm = nn.LayerNorm(H, eps=1e-6)
-        self.w1, self.w2 = Linear(H, H), Linear(H, H)
-        self.dropout = Dropout(config.dropout)
-
-    def forward(self, query: Tensor, key: Tensor, batch: DialogueBatch, ends: list[int] | None = None,
-                attention: bool = True) -> tuple[Tensor, Tensor | None]:
-        """Two streams (N, H) of the batch's utterances -> (N, H) and the attention (B, heads, T, T), or None.
-
-        One stream that attends to itself is dropped out once, as in the authors' code; two streams each.
-        """
-        query, key = (self.dropout(query),) * 2 if key is query else (self.dropout(query), self.dropout(key))
-        q, k = (self.norm(query), self.norm(key)) if self.live_norm else (query, key)
-        attended, weights = self.attend(q, k, batch, ends, attention)
-        x = query + self.dropout(attended)
-        inner = self.dropout(F.gelu(self.w1(self.feed_forward_norm(x)), approximate="tanh"))
-        return x + self.dropout(self.w2(inner)), weights
-
-    def attend(self, query: Tensor, key: Tensor, batch: DialogueBatch, ends: list[int] | None, attention: bool
-               ) -> tuple[Tensor, Tensor | None]:
-        """Scaled dot-product attention over the turns of the key stream."""
-        query, key = (lowered(query),) * 2 if key is query else (query, lowered(key))  # read more than once
-        q, k, v = self.q(query), self.k(key), self.v(key)
-        if ends is not None:  # no padding here either
-            return self.out(attend_within(q, k, v, batch, ends, self.heads, self.dropout)), None
-        q, k, v = (split_heads(batch.unpack(x), self.heads) for x in (q, k, v))
-        context, weights = attend(q, k, v, batch.mask.unsqueeze(1), self.dropout, attention=attention)
-        return self.out(batch.pack(context.transpose(1, 2).flatten(2))), weights
 
 
 def sinusoids(length: int, width: int) -> Tensor:

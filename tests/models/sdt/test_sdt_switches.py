@@ -1,6 +1,5 @@
 """SDT's ablations (exhibits S2 to S5): each does what its name says, over every set of modalities."""
 
-import copy
 import re
 from dataclasses import replace
 from itertools import combinations, product
@@ -14,7 +13,7 @@ from reference_sdt_switches import ReferenceAblation, distillation
 
 from erclab.core.errors import UsageError
 from erclab.models import parameter_count
-from erclab.models.sdt.model import ABLATIONS, SDT
+from erclab.models.sdt import ABLATIONS, SDT
 
 DIMS = {"text": 6, "audio": 4, "visual": 3}
 ALL = tuple(DIMS)
@@ -34,10 +33,7 @@ def made(subset=ALL, seed=0, **changes):
     config = SDT.tiny(dims=tuple((m, DIMS[m]) for m in subset), hidden=8, dropout=0.0, temperature=2.0)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = shake(SDT(replace(config, **changes)), seed).double()
-    if changes.get("distillation") == "offline":
-        model.distil_from(made(subset, seed=7))
-    return model
+        return shake(SDT(replace(config, **changes)), seed).double()
 
 
 @pytest.fixture
@@ -45,9 +41,21 @@ def batch():
     return random_batch(DIMS, classes=5, speakers=2, lengths=LENGTHS)
 
 
+def soft_labels(model, batch):
+    """The logits of a frozen teacher, if the model needs them."""
+    if not model.needs_teacher:
+        return None
+    with torch.no_grad():
+        return made(model.config.modalities, seed=7).to(model.teacher.weight.dtype).eval()(batch).logits
+
+
+def losses_of(model, batch, output=None):
+    return model.loss(model(batch) if output is None else output, batch, teacher=soft_labels(model, batch))
+
+
 def gradients(model, batch, term="total"):
     model.zero_grad(set_to_none=True)
-    getattr(model.loss(model(batch), batch), term).backward()
+    getattr(losses_of(model, batch), term).backward()
     return {name: p.grad for name, p in model.named_parameters()}
 
 
@@ -152,7 +160,8 @@ def test_padding_changes_nothing(name, batch):
     model, fouled = made(**NAMED[name]), with_garbage(batch, 5, 2)
     base, found = model(batch), model(fouled)
     torch.testing.assert_close(found.logits[batch.mask], base.logits[batch.mask], rtol=0, atol=1e-9)
-    torch.testing.assert_close(model.loss(found, fouled).total, model.loss(base, batch).total, rtol=0, atol=1e-9)
+    torch.testing.assert_close(losses_of(model, fouled, found).total, losses_of(model, batch, base).total, rtol=0,
+                               atol=1e-9)
 
 
 # S2: what is left out of the loss
@@ -205,16 +214,18 @@ def test_a_term_that_is_left_out_may_be_infinite(batch):
 def test_distillation_equals_the_reference(kind, subset, batch):
     model = made(subset, distillation=kind)
     output, at = model(batch), batch.mask
+    soft = soft_labels(model, batch)
     rows = {name: x[at].tolist() for name, x in {"fused": output.logits, **output.aux}.items()
-            if name.startswith(("fused", "student", "offline"))}
+            if name.startswith(("fused", "student"))}
     students = [rows[f"student.{m}"] for m in subset]
-    want = 4 * distillation(kind, rows["fused"], students, rows.get("offline"), 2.0)  # tau^2 = 4
-    assert model.loss(output, batch).distillation.item() == pytest.approx(want, rel=0, abs=1e-9)
+    frozen = None if soft is None else soft[at].tolist()
+    want = 4 * distillation(kind, rows["fused"], students, frozen, 2.0)  # tau^2 = 4
+    assert losses_of(model, batch, output).distillation.item() == pytest.approx(want, rel=0, abs=1e-9)
 
 
 def test_only_the_distillation_differs(batch):
     found = {kind: made(distillation=kind) for kind in ("self", "online", "offline")}
-    losses = {kind: model.loss(model(batch), batch) for kind, model in found.items()}
+    losses = {kind: losses_of(model, batch) for kind, model in found.items()}
     assert len({x.distillation.item() for x in losses.values()}) == 3
     assert len({(x.task.item(), x.student.item()) for x in losses.values()}) == 1
 
@@ -243,60 +254,20 @@ def test_peers_are_targets_for_each_other(batch):
     assert (gradients(joint, batch, "distillation")[name] - want).abs().max() > 1e-4
 
 
-# S5, offline: the teacher beside the model
+# S5, offline: the teacher belongs to the training (tests/training/test_teacher.py)
 
 
-def test_teacher_is_no_part_of_the_model():
-    alone = made(distillation="self")
-    taught = made(distillation="offline")
-    assert list(taught.state_dict()) == list(alone.state_dict())
-    assert parameter_count(taught) == parameter_count(alone)
-    assert len(list(taught.modules())) == len(list(alone.modules()))
+def test_without_a_teacher_it_predicts_and_has_no_loss(batch):
+    model = made(distillation="offline")
+    output = model(batch)
+    assert torch.equal(output.logits, made()(batch).logits)
+    with pytest.raises(UsageError, match="teacher"):
+        model.loss(output, batch)
 
 
-def test_teacher_gives_its_fused_prediction_and_is_frozen(batch):
-    teacher, model = made(("text",), seed=3, dropout=0.5).train(), made(distillation="offline").train()
-    model.distil_from(teacher)
-    want = copy.deepcopy(teacher).eval()(batch).logits.detach()
-    with torch.no_grad():
-        for p in teacher.parameters():
-            p.zero_()  # whatever becomes of the one that was given
-    traced = replace(batch, features={m: x.clone().requires_grad_() for m, x in batch.features.items()})
-    found = model(traced).aux["offline"]
-    torch.testing.assert_close(found, want, rtol=0, atol=1e-12)
-    assert not found.requires_grad
-    gradients(model, batch)
-    assert all(p.grad is None for p in teacher.parameters()) and teacher.training
-    assert all(p.requires_grad for p in teacher.parameters())
-
-
-def test_teacher_moves_with_the_model(batch):
-    model = made(distillation="offline").float()
-    single = replace(batch, features={m: x.float() for m, x in batch.features.items()})
-    assert model(single).aux["offline"].dtype == torch.float32
-    twice = copy.deepcopy(model).double()
-    assert twice(batch).aux["offline"].dtype == torch.float64
-    assert model(single).aux["offline"].dtype == torch.float32  # the copy has its own
-    model.distil_from(made(seed=3))  # of another type: it is brought here
-    assert model(single).aux["offline"].dtype == torch.float32
-
-
-def test_without_its_teacher_it_predicts_and_cannot_be_trained(batch):
-    taught, alone = made(distillation="offline"), made(distillation="offline", seed=5)
-    alone.distil_from(None)
-    alone.load_state_dict(taught.state_dict())
-    output = alone(batch)
-    assert torch.equal(output.logits, taught(batch).logits) and "offline" not in output.aux
-    with pytest.raises(UsageError, match="distil_from"):
-        alone.loss(output, batch)
-
-
-def test_a_teacher_that_was_taught_does_not_bring_its_own(batch):
-    first = made(distillation="offline")
-    second = made(distillation="offline", seed=1)
-    second.distil_from(first)
-    assert second._frozen[0]._frozen == () != first._frozen
-    torch.testing.assert_close(second(batch).aux["offline"], first(batch).logits.detach(), rtol=0, atol=1e-12)
+def test_the_kind_of_distillation_changes_no_parameter():
+    states = [made(distillation=kind).state_dict() for kind in ("self", "online", "offline")]
+    assert list(states[0]) == list(states[1]) == list(states[2])
 
 
 @pytest.mark.parametrize(("task", "columns", "C"), [("emotion4", 4, 8), ("sentiment", 1, 1), ("dimensional", 3, 3)])
@@ -304,10 +275,9 @@ def test_a_teacher_that_was_taught_does_not_bring_its_own(batch):
 def test_other_tasks_are_distilled_too(kind, task, columns, C, batch):
     labels = torch.rand(*batch.shape, columns, dtype=torch.float64).round()
     model = SDT(SDT.tiny(dims=tuple(DIMS.items()), task=task, outputs=C, distillation=kind)).double()
-    if kind == "offline":
-        model.distil_from(SDT(replace(model.config, distillation="self")))
     given = replace(batch, labels=labels)
-    losses = model.loss(model(given), given)
+    soft = SDT(replace(model.config, distillation="self")).double()(given).logits.detach()
+    losses = model.loss(model(given), given, teacher=soft if kind == "offline" else None)
     assert losses.distillation.isfinite() and losses.distillation > 0
 
 
@@ -323,12 +293,3 @@ def test_refuses_what_makes_no_model(changes, says):
     with pytest.raises(UsageError, match="SDT") as caught:
         SDT.tiny(**changes)
     assert says in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_refuses_a_teacher_that_does_not_fit():
-    with pytest.raises(UsageError, match="takes no teacher"):
-        made().distil_from(made())
-    with pytest.raises(UsageError, match="with 4 outputs"):
-        made(distillation="offline").distil_from(made(outputs=4))
-    with pytest.raises(UsageError, match="sentiment"):
-        made(distillation="offline").distil_from(made(task="sentiment"))
