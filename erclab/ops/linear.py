@@ -26,7 +26,7 @@ def low_precision(kind: str) -> bool:
 
 
 class Linear(nn.Linear):
-    """`torch.nn.Linear`. Inside `torch.vmap`, autocast leaves a linear map with a bias in float32; this one does not."""
+    """`torch.nn.Linear` that autocast lowers inside `torch.vmap`, too. There, a plain one with a bias stays in float32."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) -> (..., H)."""

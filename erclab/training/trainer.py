@@ -57,8 +57,8 @@ class Trainer:
         views: train, valid and test, on the same device.
         seed: of the order of the data and of the dropout masks.
         title: the name of the training in errors.
-        teacher: a trained model whose logits the model learns from (`Model.needs_teacher`). The trainer works with a frozen
-            copy, which is no part of the checkpoint.
+        teacher: a trained model whose logits the model learns from (`Model.needs_teacher`). The trainer works with a
+            frozen copy, which is no part of the checkpoint.
 
     Attributes:
         step: how many batches have been learnt from.

@@ -3,6 +3,7 @@
 import golden_sdt
 import pytest
 import torch
+from golden import copies
 from golden_sdt import MODALITIES, PAIRS
 from random_batches import with_garbage
 
@@ -176,3 +177,43 @@ def test_junk_at_padded_turns_changes_nothing(output):
     before, after = (gradients(b, temperature=1, detached=False) for b in (batch, fouled))
     for name, want in before.items():
         assert (want is None and after[name] is None) or torch.equal(after[name], want), name
+
+
+# As many dialogues as no golden file has: kernels for large batches give the authors' numbers, too
+
+TIMES = 700
+
+
+@pytest.mark.parametrize("attention", [False, True])
+def test_copies_have_the_authors_logits(attention):
+    batch = golden_sdt.batch()
+    with torch.no_grad():
+        output = golden_sdt.model()(copies(batch, TIMES), attention=attention)
+    for head, ours in logits_of(output).items():
+        want = golden_sdt.part("out.logit")[head].repeat_interleave(TIMES, dim=0)
+        mask = batch.mask.repeat_interleave(TIMES, dim=0)
+        assert (ours - want)[mask].abs().max().item() <= 1e-5, head
+
+
+@pytest.mark.parametrize("temperature", [1, 8])
+def test_copies_have_the_authors_losses_and_gradients(temperature):
+    batch, weight = copies(golden_sdt.batch(), TIMES), golden_sdt.part("in")["class_weight"]
+    model = golden_sdt.model(dropout=0.0, temperature=float(temperature)).train()
+    losses, given = model.loss(model(batch), batch, weight), golden_sdt.part("loss")
+    close(losses.total, given[f"total_weighted_T{temperature}"])
+    close(losses.distillation, sum(given[f"kl_T{temperature}.{m}"] for m in MODALITIES))
+    losses.total.backward()
+    ours = {name: p.grad for name, p in model.named_parameters()}
+    for theirs, want in golden_sdt.part(f"grad.T{temperature}.joint").items():
+        torch.testing.assert_close(ours[golden_sdt.our_name(theirs)], want, rtol=1e-4, atol=1e-6, msg=theirs)
+
+
+def test_copies_are_the_batch_many_times():
+    batch = golden_sdt.batch()
+    found = copies(batch, 3)
+    assert found.shape == (3 * len(batch), batch.shape[1])
+    for i in range(len(found)):
+        assert torch.equal(found.features["audio"][i], batch.features["audio"][i // 3])
+        assert torch.equal(found.labels[i], batch.labels[i // 3]) and torch.equal(found.mask[i], batch.mask[i // 3])
+    there = found.rows[found.mask]
+    assert len(there.unique()) == len(there) == 3 * int(batch.mask.sum()) and (found.rows[~found.mask] == -1).all()
