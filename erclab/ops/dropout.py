@@ -34,8 +34,8 @@ _current: ContextVar[tuple[int | Tensor, Iterator[int]] | None] = ContextVar("dr
 class Dropout(nn.Dropout):
     """In training, sets elements to 0 with probability `p` and divides the others by 1 - p.
 
-    Inside `keyed` the mask follows from the key and from the number of masks drawn before in the block. Outside, its key
-    is drawn from torch's generator.
+    Inside `keyed` the mask follows from the key and from the number of masks drawn before in the block. Outside, the
+    key of the mask is drawn from torch's generator.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -96,8 +96,8 @@ def keep(shape: tuple[int, ...], p: float, key: int | Tensor, device: torch.devi
 
 
 def dropped(x: Tensor, a: Tensor, b: Tensor, columns: Tensor, p: float, *, several: bool = False) -> Tensor:
-    """x * keep / (1 - p), without a gradient. On a CPU a large x is computed some rows at a time, so that the mask stays
-    in the cache.
+    """x * keep / (1 - p), without a gradient. On a CPU a large x is computed some rows at a time, so that the mask
+    stays in the cache.
 
     Args:
         a, b, columns: `coordinates` of x, or of its rows in a larger tensor.
@@ -114,7 +114,7 @@ def dropped(x: Tensor, a: Tensor, b: Tensor, columns: Tensor, p: float, *, sever
 
 def coordinates(shape: tuple[int, ...], key: int | Tensor, device: torch.device | str = "cpu"
                 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The hash coordinates of a mask, for callers that build it in blocks. An element is kept if a C + b >= `threshold`.
+    """The hash coordinates of a mask, for callers that build it in blocks: a C + b >= `threshold` keeps an element.
 
     Returns:
         int32 a and b, (*shape[:-1], 1), and C, (shape[-1],).

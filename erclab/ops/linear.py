@@ -26,7 +26,7 @@ def low_precision(kind: str) -> bool:
 
 
 class Linear(nn.Linear):
-    """`torch.nn.Linear` that autocast lowers inside `torch.vmap`, too. There, a plain one with a bias stays in float32."""
+    """`torch.nn.Linear` which autocast lowers in `torch.vmap`, too; a plain one with bias stays in float32."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) -> (..., H)."""

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from erclab.models.sdt import distillation
-from erclab.models.sdt.fusion import MultimodalGate, Reduction, Student, Teacher, UnimodalGate
+from erclab.models.sdt.fusion import IdentityGate, MultimodalGate, Reduction, Student, Teacher, UnimodalGate
 from erclab.ops.linear import Linear
 
 # Exhibit -> row -> what to change: SDT.paper(corpus, **ABLATIONS["S4"]["without inter-modal transformers"]).
@@ -148,6 +148,12 @@ UNIMODAL = {
     "none": Unimodal(NoGate, AllStreams, StudentOfStreams, GateOfStreams),
 }
 MULTIMODAL = ("gated", "concat", "add", "none")
+
+
+def unimodal_level(fusion: str, *, frozen: bool) -> Unimodal:
+    """The classes of the unimodal level; gates are `frozen` at the identity in the authors' code for MELD."""
+    level = UNIMODAL[fusion]
+    return level._replace(gate=IdentityGate) if frozen and fusion == "gated" else level
 
 
 def multimodal_level(unimodal: str, multimodal: str, parts: int, width: int) -> tuple[str, nn.Module]:

@@ -25,9 +25,8 @@ from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
 from erclab.models.interface import Model, ModelConfig, Output, check_choices, check_sizes
 from erclab.models.sdt import distillation
-from erclab.models.sdt.ablations import MULTIMODAL, UNIMODAL, multimodal_level, teacher_of
+from erclab.models.sdt.ablations import MULTIMODAL, UNIMODAL, multimodal_level, teacher_of, unimodal_level
 from erclab.models.sdt.encoder import CrossModalEncoder
-from erclab.models.sdt.fusion import IdentityGate
 from erclab.ops.bank import Bank
 from erclab.ops.turns import TurnConv, Turns
 
@@ -136,14 +135,13 @@ class SDT(Model):
         self.config = c = config
         H, C, sources = c.hidden, c.outputs, {m: c.sources(m) for m in c.modalities}
         pairs = [f"{m}_from_{n}" for m in c.modalities for n in c.modalities if n in sources[m]]
-        level = UNIMODAL[c.unimodal_fusion]
-        gate = IdentityGate if c.frozen_identity_gates and c.unimodal_fusion == "gated" else level.gate
+        level = unimodal_level(c.unimodal_fusion, frozen=c.frozen_identity_gates)
         self.project = nn.ModuleDict({m: TurnConv(d, H) for m, d in c.dims})
         self.speaker = nn.Embedding(c.speakers + 1, H, padding_idx=c.speakers)
         self.register_buffer("position", sinusoids(c.max_turns, H), persistent=False)
         self.encoder = Bank({pair: CrossModalEncoder(H, c.heads, c.dropout, normalise=c.attention_norm == "pre")
                              for pair in pairs})
-        self.unimodal_gate = nn.ModuleDict({pair: gate(H) for pair in pairs})
+        self.unimodal_gate = nn.ModuleDict({pair: level.gate(H) for pair in pairs})
         self.reduce = nn.ModuleDict({m: level.reduce(len(sources[m]), H) for m in c.modalities})
         parts = len(pairs) if c.unimodal_fusion == "none" else len(c.modalities)
         self.fusion, module = multimodal_level(c.unimodal_fusion, c.multimodal_fusion, parts, H)
