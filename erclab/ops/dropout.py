@@ -43,16 +43,6 @@ class Dropout(nn.Dropout):
         return dropout(x, self.p) if self.training and self.p else x
 
 
-class ReluDropout(Dropout):
-    """`Dropout` of `torch.relu`. Its backward pass needs the result only."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Any shape to the same shape."""
-        if not (self.training and self.p):
-            return torch.relu(x)
-        return _DropRelu.apply(x, *coordinates(x.shape, next_key(), x.device), self.p)
-
-
 def dropout(x: Tensor, p: float) -> Tensor:
     """Drop elements of any shape; see `Dropout`."""
     return _Drop.apply(x, *coordinates(x.shape, next_key(), x.device), p)
@@ -181,26 +171,6 @@ class _Drop(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         return dropped(grad, *ctx.saved_tensors, ctx.p, several=ctx.several), None, None, None, None
-
-
-class _DropRelu(torch.autograd.Function):
-    """relu(x) * keep / (1 - p). The slope is 1 / (1 - p) where the result is not 0."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor, a: Tensor, b: Tensor, columns: Tensor, p: float) -> Tensor:
-        return dropped(torch.relu(x), a, b, columns, p, several=several_seeds())
-
-    @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
-        ctx.p = inputs[-1]
-        ctx.save_for_backward(output)
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        out, = ctx.saved_tensors
-        return torch.ops.aten.threshold_backward(grad, out, 0).mul_(1 / (1 - ctx.p)), None, None, None, None
 
 
 PART = 1 << 18  # elements

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from erclab.ops.attention import Attention
-from erclab.ops.dropout import Dropout, ReluDropout
+from erclab.ops.dropout import Dropout
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class CrossmodalLayer(nn.Module):
         for linear in (self.w1, self.w2):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
-        self.relu_dropout, self.residual_dropout = ReluDropout(dropouts.relu), Dropout(dropouts.residual)
+        self.relu_dropout, self.residual_dropout = Dropout(dropouts.relu), Dropout(dropouts.residual)
 
     def forward(self, x: Tensor, keep: Tensor, keys: Tensor | None = None, values: Tensor | None = None, *,
                 attention: bool = True) -> tuple[Tensor, Tensor | None]:
@@ -120,7 +120,7 @@ class CrossmodalLayer(nn.Module):
         """
         attended, weights = self.attend(x, keep, keys, values, attention=attention)
         x = x + self.residual_dropout(attended)
-        inner = self.relu_dropout(self.w1(self.feed_forward_norm(x)))
+        inner = self.relu_dropout(torch.relu(self.w1(self.feed_forward_norm(x))))
         return x + self.residual_dropout(self.w2(inner)), weights
 
     def attend(self, x: Tensor, keep: Tensor, keys: Tensor | None = None, values: Tensor | None = None, *,

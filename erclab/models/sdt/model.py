@@ -144,15 +144,15 @@ class SDT(Model):
         self.unimodal_gate = nn.ModuleDict({pair: level.gate(H) for pair in pairs})
         self.reduce = nn.ModuleDict({m: level.reduce(len(sources[m]), H) for m in c.modalities})
         parts = len(pairs) if c.unimodal_fusion == "none" else len(c.modalities)
-        self.fusion, module = multimodal_level(c.unimodal_fusion, c.multimodal_fusion, parts, H)
-        self.add_module(self.fusion, module)
+        self._multimodal, module = multimodal_level(c.unimodal_fusion, c.multimodal_fusion, parts, H)
+        self.add_module(self._multimodal, module)
         self.teacher = teacher_of(c.multimodal_fusion, H, C)
         self.student = nn.ModuleDict({m: level.student(H, C, c.dropout) for m in c.modalities})
 
     @property
-    def fuse(self) -> nn.Module:
-        """The module of the multimodal level."""
-        return self.get_submodule(self.fusion)
+    def multimodal(self) -> nn.Module:
+        """The module of the multimodal level: `multimodal_gate`, or the one that an ablation has in its place."""
+        return self.get_submodule(self._multimodal)
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
         """Classify every utterance. See the class for the result.
@@ -173,14 +173,14 @@ class SDT(Model):
 
         # Unimodal gate: z = sigmoid(W H_m<-n);  H'_m = W_m [z * H_m<-n, joined over n] + b_m                  (N, H)
         gated = {pair: self.unimodal_gate[pair](h) for pair, (h, _) in encoded.items()}
-        H_ = {m: self.reduce[m](torch.cat([gated[f"{m}_from_{n}"][0] for n in c.sources(m)], dim=-1))
-              for m in c.modalities}
+        reduced = {m: self.reduce[m](torch.cat([gated[f"{m}_from_{n}"][0] for n in c.sources(m)], dim=-1))
+                   for m in c.modalities}
 
         # Multimodal gate: g = softmax_m(W_g H'_m), separately for every feature;  H' = sum_m g_m * H'_m       (N, H)
-        fused, g = self.fuse(torch.stack(list(H_.values()), dim=1))
+        fused, g = self.multimodal(torch.stack(list(reduced.values()), dim=1))
 
         # Students: y_m = W dropout(relu(H'_m)) + b.  Teacher: y = W H' + b                                    (N, C)
-        students = {f"student.{m}": self.student[m](x) for m, x in H_.items()}
+        students = {f"student.{m}": self.student[m](x) for m, x in reduced.items()}
         teacher = self.teacher(fused, list(students.values()))
 
         gates = {f"unimodal_gate.{pair}": z for pair, (_, z) in gated.items()} | {"multimodal_gate": g}
