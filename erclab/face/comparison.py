@@ -36,6 +36,10 @@ class Comparison(Mapping[str, Runs]):
         """One row per run, scores as numbers (see `Runs.to_frame`); index `model` and `seed`."""
         return pd.concat({name: r.to_frame(split, protocol) for name, r in self.items()}, names=["model", "seed"])
 
+    def means(self, metric: str | None = None, split: str = "test") -> pd.Series:
+        """Model -> the mean over seeds of a score, as a number; by default of the task's leading score."""
+        return pictures.means(self, metric, split)
+
     def bars(self, metric: str | None = None, *, ceiling: bool = False, published: bool = False,
              title: str | None = None) -> Figure:
         """One bar per model: the mean over seeds on the test split, its deviation, and every seed as a dot.

@@ -1,4 +1,4 @@
-"""Models: `erc.list_models`, `erc.check_model`."""
+"""Models: `erc.list_models`, `erc.check_model`, `erc.left_out`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ from collections.abc import Sequence
 import pandas as pd
 
 from erclab import contracts as checks
-from erclab.models import MODELS, info
+from erclab import published
+from erclab.models import MODELS
 
 
 def list_models() -> pd.DataFrame:
     """The models: index `name`, columns `title`, `family`, `kind` ("trained" or "fitted"), `view`, `tasks`, `paper`."""
     return pd.DataFrame([{"name": m.name, "title": m.title, "family": m.family, "kind": m.kind, "view": m.view,
                           "tasks": ", ".join(m.tasks), "paper": m.paper} for m in MODELS.values()]).set_index("name")
+
+
+def left_out(model: str) -> pd.DataFrame:
+    """What the paper of a model does not say: the detail, what the authors' code does, and what is chosen here.
+
+    Raises:
+        UsageError: no paper of this model is kept.
+    """
+    return published.left_out(model)
 
 
 def check_model(model: str | type, contracts: Sequence[str] | None = None, *, progress: bool = True) -> pd.DataFrame:
@@ -32,9 +42,9 @@ def check_model(model: str | type, contracts: Sequence[str] | None = None, *, pr
     Raises:
         UsageError: there is no such model or contract, the model reads no batches, or the class is no model.
     """
-    order, row = checks.SEVERITY, info(model)
+    order = checks.SEVERITY
     rows: dict[tuple[str, str], checks.Result] = {}
-    for result in checks.verify([row.cls if row.given else row.name], contracts, progress=progress):
+    for result in checks.verify([model], contracts, progress=progress):
         key = (result.case.row.variant, result.contract)
         if key not in rows or order.index(result.status) > order.index(rows[key].status):
             rows[key] = result

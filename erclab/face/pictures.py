@@ -37,6 +37,12 @@ def frame(records: Sequence[Record], split: str, protocol: str | None) -> pd.Dat
                           "epoch": r.epoch(protocol), "id": r.id} for r in records]).set_index("seed")
 
 
+def means(groups: Groups, metric: str | None, split: str) -> pd.Series:
+    """Group -> the mean of a score over its runs."""
+    found = {name: float(np.mean(statistics.values(records, metric, split))) for name, records in groups.items()}
+    return pd.Series(found, name=metric or statistics.SHOWN[next(iter(groups.values()))[0].task])
+
+
 def bars(groups: Groups, corpus: Corpus, metric: str | None, *, ceiling: bool, published: bool, title: str | None
          ) -> Figure:
     """One bar per group; see `Comparison.bars`.
@@ -78,8 +84,8 @@ def confusion(groups: Groups) -> Figure:
 
 def _title(groups: Groups, metric: str, corpus: Corpus) -> str:
     """The best group and its score."""
-    means = {name: float(np.mean(statistics.values(records, metric))) for name, records in groups.items()}
-    best = (min if metric == "mae" else max)(means, key=means.__getitem__)
+    scored = means(groups, metric, "test")
+    best = scored.idxmin() if metric == "mae" else scored.idxmax()
     return f"{best}: {scores.TITLES.get(metric, metric)} {_text(groups[best], metric)} on {corpus.name}"
 
 

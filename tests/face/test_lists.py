@@ -20,6 +20,12 @@ def test_lists_are_tables_by_name():
     assert list(erc.list_exhibits().columns) == ["paper", "title", "needs"]
 
 
+def test_what_a_paper_leaves_out_is_a_table():
+    assert list(erc.left_out("sdt").columns) == ["detail", "paper", "official", "ours"]
+    with pytest.raises(UsageError, match="unknown published results of 'ef-lstm'"):
+        erc.left_out("ef-lstm")
+
+
 def test_exhibits_have_a_state_on_a_corpus(tiny, tmp_path):
     table = erc.list_exhibits(tiny, seeds=1, folder=tmp_path)
     assert table.loc["S3", "state"] == "to train" and table.loc["D1", "state"] == "ready"

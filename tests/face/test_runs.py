@@ -181,6 +181,9 @@ def test_models_are_compared(tiny, folder, sdt):
     assert list(found) == ["all", "linear", "text"] and [r.id for r in found["all"]] == [r.id for r in sdt]
     assert "linear" in repr(found) and "<table" in found._repr_html_()
     assert list(found.to_frame().index) == [("all", 0), ("all", 1), ("linear", 0), ("text", 0)]
+    both = [r.scores("valid")["macro_f1"] for r in sdt]
+    assert found.means("macro_f1", "valid")["all"] == pytest.approx(np.mean(both))
+    assert found.means().name == "weighted_f1" and list(found.means().index) == ["all", "linear", "text"]
     for figure in (found.bars(ceiling=True), found.curves(), found.confusion()):
         assert isinstance(figure, Figure)
     by_name = erc.compare(["linear", "constant"], tiny, folder=folder)
