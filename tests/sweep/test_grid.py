@@ -173,7 +173,7 @@ def test_the_example_is_a_sweep():
 
 def test_the_documented_grid_is_one():
     """What --help and the docstring show can be read."""
-    text = sweep.__doc__.partition(":\n\n")[2].partition("\n\nEverything")[0]
+    text = sweep.__doc__.partition(":\n\n")[2].partition("\n\nAll keys")[0]
     import textwrap
 
     import yaml
