@@ -1,8 +1,11 @@
-"""`erclab runs`: what has been trained."""
+"""`erclab runs`: the records of a folder, and those of older code confirmed."""
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from erclab.cli.common import changes, command
@@ -10,7 +13,8 @@ from erclab.cli.common import changes, command
 
 def add(commands) -> None:
     """Add the command to the parser."""
-    runs = command(commands, "runs", _runs, "list the runs that exist, with their scores on the test split")
+    runs = command(commands, "runs", _runs, "list the runs that exist, with their scores on the test split; confirm "
+                   "older ones")
     for name, text in (("model", "a name from `erclab models`"), ("corpus", "a name from `erclab corpora`"),
                        ("task", "emotion, emotion4, sentiment or dimensional"), ("seed", "of the run")):
         runs.add_argument(f"--{name}", metavar=name[0].upper(), help=f"only these: {text}")
@@ -21,6 +25,24 @@ def add(commands) -> None:
     runs.add_argument("--descending", action="store_true", help="with --sort: the largest first")
     runs.add_argument("--out", type=Path, metavar="DIR", help="where runs are kept (default: build/runs)")
     runs.add_argument("--json", action="store_true", help="as JSON, with all columns")
+    actions = runs.add_subparsers(metavar="ACTION", help="without one: list them")
+    confirm = command(actions, "confirm", _confirm, "rename the records of older code whose numbers today's code "
+                      "reproduces: one seed of each configuration is trained again and compared")
+    confirm.add_argument("folder", nargs="?", type=Path, metavar="FOLDER",
+                         help="of the records (default: data/results)")
+    for name, text in (("model", "a name from `erclab models`"), ("corpus", "a name from `erclab corpora`")):
+        confirm.add_argument(f"--{name}", metavar=name[0].upper(), help=f"only these: {text}")
+    confirm.add_argument("--data", metavar="DIR", help="the folder of --corpus, if that is not embedded")
+    confirm.add_argument("--text-encoder", default="minilm", metavar="NAME", help="for --corpus; see erclab run")
+    confirm.add_argument("--folds", metavar="N|COLUMN", help="records of a cross-validation; see erclab run")
+    confirm.add_argument("--complete", action="store_true", help="records of complete utterances; see erclab run")
+    confirm.add_argument("--tolerance", type=float, default=0.0, metavar="X", help="the largest difference of a score, "
+                         "loss or prediction that counts as none (default: 0, equal to the last digit)")
+    confirm.add_argument("--jobs", type=int, default=1, metavar="N", help="how many runs are trained at a time")
+    confirm.add_argument("--device", metavar="D", help="auto (default), cpu, cuda or mps")
+    confirm.add_argument("--scratch", type=Path, metavar="DIR", help="where runs are trained (default: build/confirm)")
+    confirm.add_argument("--dry-run", action="store_true", help="train nothing and rename nothing")
+    confirm.add_argument("--json", action="store_true", help="as JSON")
 
 
 def _runs(options) -> int:
@@ -42,5 +64,51 @@ def _runs(options) -> int:
     shown = [*COLUMNS, *(n for n in dict.fromkeys([*asked, options.sort]) if n in table and n not in COLUMNS)]
     if len(table):
         print(table[shown].to_string(index=False, na_rep="–", float_format=lambda x: f"{x:.4g}"))
-    print(f"{len(table)} runs in {options.out or paths.runs_dir()}")
+    older = int((table["code"] == "older").sum())
+    marked = f", {older} of them made by older code (erclab runs confirm --help)" if older else ""
+    print(f"{len(table)} runs in {options.out or paths.runs_dir()}{marked}")
     return 0
+
+
+def _confirm(options) -> int:
+    from erclab.core import paths
+    from erclab.runs.confirm import confirm
+
+    folder = options.folder or paths.results_dir()
+    verdicts = []
+    for verdict in confirm(folder, _corpora(options), model=options.model, corpus=options.corpus,
+                           scratch=options.scratch, tolerance=options.tolerance, jobs=options.jobs,
+                           device=options.device, dry_run=options.dry_run):
+        verdicts.append(verdict)
+        if not options.json:
+            print(f"{verdict.state:<9}  {verdict.title}: {verdict.reason}", flush=True)
+    if options.json:
+        print(json.dumps([asdict(verdict) for verdict in verdicts]))
+        return 0
+    counts = {state: sum(len(v.older) for v in verdicts if v.state == state)
+              for state in dict.fromkeys(v.state for v in verdicts)}
+    print(f"{sum(counts.values())} records of older code in {folder}"
+          + "".join(f", {count} {state}" for state, count in counts.items()))
+    return 0
+
+
+def _corpora(options):
+    """The corpora that may be that of a record, as the options say how to read them."""
+    from erclab import corpora
+    from erclab.corpora.folds import folds
+
+    @cache
+    def read(name: str, text_as: str, modalities: tuple[str, ...]) -> list:
+        needs_data = name in corpora.CORPORA and corpora.CORPORA[name].needs_data
+        if name not in corpora.CORPORA or (needs_data and not (options.data and options.corpus == name)):
+            return []
+        found = [corpora.load(name, options.data if needs_data else None, text_encoder=options.text_encoder,
+                              text_as=text_as)]
+        if options.complete:
+            found.append(corpora.complete(found[0], modalities))
+        if options.folds:
+            by = int(options.folds) if options.folds.isdigit() else options.folds
+            found += [part for corpus in found for part in folds(corpus, by)]
+        return found
+
+    return lambda record: read(record.spec["corpus"], record.info.text_as, tuple(record.spec["modalities"]))

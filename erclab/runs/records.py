@@ -79,7 +79,7 @@ class Record:
         try:
             return self.info.title
         except RunError:
-            return self.data["class"].rpartition(":")[2]
+            return self.data.get("class", self.spec["model"]).rpartition(":")[2]
 
     @property
     def info(self) -> models.ModelInfo:
