@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -80,11 +81,17 @@ def _confirm(options) -> int:
                            scratch=options.scratch, tolerance=options.tolerance, jobs=options.jobs,
                            device=options.device, dry_run=options.dry_run):
         verdicts.append(verdict)
-        if not options.json:
-            print(f"{verdict.state:<9}  {verdict.title}: {verdict.reason}", flush=True)
+        if not options.json and verdict.state != "left":
+            print(f"{verdict.state:<9}  {verdict.title}: {verdict.reason} ({verdict.older[0]})", flush=True)
     if options.json:
         print(json.dumps([asdict(verdict) for verdict in verdicts]))
         return 0
+    left = Counter()
+    for verdict in verdicts:
+        left[f"{verdict.title}: {verdict.reason}"] += len(verdict.older) * (verdict.state == "left")
+    for line, count in left.items():
+        if count:
+            print(f"left       {line}" + (f" ({count} records)" if count > 1 else ""))
     counts = {state: sum(len(v.older) for v in verdicts if v.state == state)
               for state in dict.fromkeys(v.state for v in verdicts)}
     print(f"{sum(counts.values())} records of older code in {folder}"
@@ -93,7 +100,7 @@ def _confirm(options) -> int:
 
 
 def _corpora(options):
-    """The corpora that may be that of a record, as the options say how to read them."""
+    """A function that gives the corpora that may belong to a record, read as the options say."""
     from erclab import corpora
     from erclab.corpora.folds import folds
 

@@ -1,8 +1,8 @@
-"""Records of older code that today's code reproduces get today's id.
+"""Confirmation of older records: a record whose numbers today's code reproduces gets today's id.
 
-A configuration is all that decides a run but the seed and the code. One seed of each configuration is trained again. If
-its scores, its curve and its predictions are those of the older record, the digest of the code in all records of the
-configuration is replaced by today's: their numbers are what today's code computes. Other records stay as they are.
+A configuration is everything that decides a run except the seed and the code. One seed of each configuration is trained
+again. If its scores, curve and predictions equal those of the older record, all records of the configuration get the
+digest of today's code and the id that follows from it. Other records stay unchanged.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Group:
     Attributes:
         specs: the run of today's code for each record.
         records: the older records, one or more per seed.
-        at: the place in both of the record that is trained again.
+        at: the index in both of the record that is trained again.
     """
 
     specs: tuple[RunSpec, ...]
@@ -61,7 +61,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The end of a group.
+    """The result for a group.
 
     Attributes:
         title: the configuration and its seeds.
@@ -88,10 +88,10 @@ def confirm(folder: Path, corpora: Callable[[Record], Iterable[Corpus]], *, mode
 
     Args:
         folder: of the records.
-        corpora: the corpora that may be that of a record; the fingerprint decides.
+        corpora: gives the corpora that may belong to a record; the fingerprint decides which one does.
         model, corpus: only records of these names.
         scratch: where runs are trained; `build/confirm` by default.
-        references: folders whose files may name the ids, which follow; by default `folder` and the study's results.
+        references: folders besides `folder` in whose text files the ids are replaced; the study's results by default.
         tolerance: the largest difference of a score, a loss or a prediction that counts as none.
         jobs: how many runs are trained at a time.
         device: as for `run`.
@@ -345,9 +345,9 @@ def _follow(renamed: Mapping[str, str], places: Iterable[Path], apart: set[Path]
     """Replace older ids by today's in all text files of the places."""
     older = re.compile("|".join(map(re.escape, renamed)))
     files = {path for place in places for path in place.rglob("*") if path.suffix in TEXTS and path.is_file()}
-    today_s = set(renamed.values())
+    new = set(renamed.values())
     for path in sorted(files - apart):
-        if path.stem in today_s:  # its note names the older code, not an id
+        if path.stem in new:
             continue
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
         after = older.sub(lambda match: renamed[match[0]], text)
