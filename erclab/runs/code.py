@@ -66,7 +66,14 @@ def check_unchanged(info: ModelInfo, code: str) -> None:
 @cache
 def _builtin(module: str) -> str:
     """The digest of a model of erclab; erclab's own source is read once in a session."""
-    return _hash(closure({module, *ROOTS}, _ours))
+    return _hash({**closure([module], _ours), **_common()})
+
+
+@cache
+def _common() -> dict[str, str]:
+    """The code that every run executes. Models that training treats in a way of their own are no part of it: such a
+    model is part of its own digest."""
+    return closure(ROOTS, lambda name: _ours(name) and not name.startswith("erclab.models."))
 
 
 def _outside(cls: type) -> tuple[dict[str, str], dict[str, str]]:
@@ -84,7 +91,7 @@ def _outside(cls: type) -> tuple[dict[str, str], dict[str, str]]:
     if module == "__main__" or file_of(module) is None:
         texts, modules = pieces(cls, follow)
     modules |= {base.__module__ for base in cls.__mro__ if follow(base.__module__)}
-    return closure({*modules, *ROOTS}, follow), {f"{module}:{name}": x for name, x in texts.items()}
+    return {**closure(modules, follow), **_common()}, {f"{module}:{name}": x for name, x in texts.items()}
 
 
 def _hash(texts: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from erclab.runs.table import catalogue
 
 
 def closure(name):
-    return set(source.closure({models.info(name).where.split(":")[0], *code.ROOTS}, code._ours))
+    return {*source.closure([models.info(name).where.split(":")[0]], code._ours), *code._common()}
 
 
 @pytest.mark.parametrize("name", models.MODELS)
@@ -31,6 +31,7 @@ def test_what_decides_numbers_is_part_of_it_and_other_modules_are_not(name):
 def test_a_model_has_its_own_parts_and_not_those_of_others():
     assert "erclab.ops.attention" in closure("mult") and "erclab.ops.attention" not in closure("ef-lstm")
     assert "erclab.models.mult" not in closure("sdt")
+    assert {m for m in code._common() if m.startswith("erclab.models")} == {"erclab.models.interface"}
     assert len({code.code_digest(models.info(name)) for name in ("sdt", "mult", "linear", "hct-mg")}) == 4
 
 
@@ -44,9 +45,9 @@ def test_the_digest_follows_code_and_not_words(tmp_path, monkeypatch, module, ch
     edited = tmp_path / "edited.py"
     edited.write_text(change(real(module).read_text()))
     monkeypatch.setattr(source, "file_of", lambda name: edited if name == module else real(name))
-    code._builtin.cache_clear()
+    code._builtin.cache_clear(), code._common.cache_clear()
     assert (code.code_digest(models.info("sdt")) == before) is same
-    code._builtin.cache_clear()
+    code._builtin.cache_clear(), code._common.cache_clear()
 
 
 @pytest.fixture
