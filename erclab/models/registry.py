@@ -142,7 +142,9 @@ def info_of(cls: type) -> ModelInfo:
         raise UsageError(f"the class {cls.__name__} gets the name '{name}', which a model of erclab has",
                          remedy="Rename the class.")
     _check_class(cls)
-    view = getattr(cls, "view", None) or _view_of(cls)
+    # The default of `Model` is no choice of the class.
+    chosen = [vars(base)["view"] for base in cls.__mro__ if base is not Model and "view" in vars(base)]
+    view = chosen[0] if chosen else _view_of(cls)
     if view not in ("dialogue", "sequence"):
         raise unknown(f"view of {cls.__name__}", view, ("dialogue", "sequence"))
     GIVEN[name] = ModelInfo(name, getattr(cls, "title", None) or cls.__name__, where, "a class of one's own", view=view,
