@@ -12,21 +12,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from erclab.ops import private
 from erclab.ops.attention_blocks import Block, Blockwise, blocks_of
-from erclab.ops.dropout import Dropout, next_key, several_seeds
+from erclab.ops.dropout import Dropout, next_key
 from erclab.ops.masks import split_heads
 from erclab.ops.plain import untouched
 
 LEAST = 1 << 18  # with fewer scores, blocks gain nothing
-_whole: ContextVar[bool] = ContextVar("whole", default=False)
 
 
 class Projections(nn.Linear):
@@ -79,11 +75,13 @@ class Attention(nn.Module):
 
 
 def cut(q: Tensor, k: Tensor, keep: Tensor) -> list[Block] | None:
-    """The blocks for queries (B, heads, Lt, d), keys (B, heads, Ls, d) and a mask that broadcasts to (B, Lt, Ls); None
-    where all scores at once are faster, see `parts_pay`."""
-    B, heads, queries, _ = q.shape
-    keys = k.shape[2]
-    if not parts_pay(q.device, B * heads * queries * keys):
+    """The blocks for queries (B, heads, Lt, d), keys (B, heads, Ls, d) and a mask that broadcasts to (B, Lt, Ls).
+
+    None where attention computes all scores at once: on a GPU, for fewer than `LEAST` scores, and inside a transform of
+    `torch.func`, for which `Blockwise` has no rule.
+    """
+    (B, heads, queries, _), keys = q.shape, k.shape[2]
+    if q.device.type != "cpu" or B * heads * queries * keys < LEAST or private.inside_torch_func():
         return None
     return blocks_of(keep.expand(B, -1, keys), queries, heads)
 
@@ -107,7 +105,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, keep: Tensor, dropout: Dropout, *, a
     if attention or blocks is None:
         some = keep.any(-1, keepdim=True)[:, None]
         seen = keep[:, None] | ~some  # a query without keys sees all of them, and its result is multiplied by 0
-        explicit = rate or not plain or (q.device.type == "cpu" and transformed())  # `vmap` lacks its rule
+        transformed = q.device.type == "cpu" and private.inside_torch_func()  # the fused kernel has no rule for `vmap`
+        explicit = rate or not plain or transformed
         if attention or explicit:
             scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
             weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)
@@ -118,25 +117,3 @@ def attend(q: Tensor, k: Tensor, v: Tensor, keep: Tensor, dropout: Dropout, *, a
     else:
         context = F.scaled_dot_product_attention(q, k, v, attn_mask=seen) * some
     return context, weights * some if attention else None
-
-
-@contextmanager
-def whole() -> Iterator[None]:
-    """Inside, attention uses no blocks: for function transforms such as `torch.func.grad`, for which `Blockwise` has
-    no rule."""
-    token = _whole.set(True)
-    try:
-        yield
-    finally:
-        _whole.reset(token)
-
-
-def transformed() -> bool:
-    """Whether a function transform, which needs a rule for every `autograd.Function`, runs over the computation."""
-    return _whole.get() or several_seeds()
-
-
-def parts_pay(device: torch.device, scores: int) -> bool:
-    """Whether blocks are faster for this many scores: on a CPU, from `LEAST` on, and outside of function transforms."""
-    return device.type == "cpu" and not transformed() and scores >= LEAST
-

@@ -1,6 +1,7 @@
 """Attention in blocks against attention with its weights in memory: outputs, gradients, masks, and what stays."""
 
 import math
+from contextlib import contextmanager
 from itertools import product
 
 import pytest
@@ -8,8 +9,8 @@ import torch
 import torch.nn.utils.parametrize
 from torch.autograd.graph import saved_tensors_hooks
 
-from erclab.ops import attention, attention_blocks
-from erclab.ops.attention import Attention, Projections, cut, whole
+from erclab.ops import attention, attention_blocks, private
+from erclab.ops.attention import Attention, Projections, cut
 from erclab.ops.attention_blocks import Blockwise, blocks_of
 from erclab.ops.dropout import keep as kept
 from erclab.ops.dropout import keyed
@@ -36,6 +37,14 @@ def _however_few(monkeypatch):
 @pytest.fixture(params=[200, attention_blocks.SCORES], ids=["blocks", "one block"])
 def scores(request, monkeypatch):
     monkeypatch.setattr(attention_blocks, "SCORES", request.param)
+
+
+@contextmanager
+def whole():
+    """All scores at once: the plain path, which attention takes where PyTorch does not tell of `torch.func`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(private, "_transforms_active", None)
+        yield
 
 
 def run(rate, keep, dtype, size, key=7, in_blocks=True, values=True):
@@ -242,6 +251,9 @@ def test_few_scores_are_computed_together(monkeypatch):
     with whole():
         assert blocks(n + 1) is None
     assert blocks(n + 1, "meta") is None
+    transformed = []
+    torch.func.grad(lambda x: transformed.append(blocks(n + 1)) or x.sum())(torch.ones(1))
+    assert transformed == [None]
 
 
 @pytest.mark.filterwarnings("error")
