@@ -20,5 +20,5 @@ def test_sdt_on_real_text_beats_both_linear_probes(real_data, tmp_path, monkeypa
     assert f1["Linear probe"][0] == pytest.approx(0.565, abs=0.01)
     assert 0.48 < f1["Linear probe, class-balanced"][0] < 0.53
     for probe in ("Linear probe", "Linear probe, class-balanced"):
-        gain = statistics.gain(f1["SDT, text alone"], f1[probe])
+        gain = statistics.difference(f1["SDT, text alone"], f1[probe], pairs=False)
         assert gain["difference"] > gain["seed_deviation"] and gain["low"] > 0, (probe, gain)

@@ -1,1 +1,1 @@
-"""What is computed from predictions and trained models: metrics, statistics, gates. Nothing here trains."""
+"""Numbers from predictions, trained models and corpora. Nothing here draws a figure or trains a network."""

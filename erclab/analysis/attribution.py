@@ -1,6 +1,6 @@
-"""What made a prediction: attributions to steps and to modalities (captum), and how well scores find what was planted.
+"""Attributions of a prediction to steps and modalities (captum), and how well scores find the planted steps.
 
-The baseline is 0 everywhere, the mean of standardised features: a step that says what an average one says.
+The baseline is 0 everywhere, the mean of standardised features.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from captum.attr import IntegratedGradients, ShapleyValues
 from torch import Tensor
 
 from erclab import runs
-from erclab.analysis.inside import check_corpus, planted
+from erclab.analysis.inside import check_corpus, planted_steps
 from erclab.core.batches import SequenceBatch
 from erclab.corpora import Corpus
 from erclab.models.interface import Model, Output
 from erclab.runs import Record
 
-STEPS = 16  # of the integral; `integrated_gradients` says how far its sum is from what it should be
+STEPS = 16  # of the integral; `integrated_gradients` returns the error of its sum
 
 
 def integrated_gradients(model: Model, batch: SequenceBatch, *, steps: int = STEPS) -> tuple[dict[str, Tensor], Tensor]:
-    """How much each step adds to the logit that the model puts first (of a regression, to its number).
+    """How much each step adds to the highest logit (of a regression, to its output).
 
     Sundararajan, Taly, Yan 2017, "Axiomatic Attribution for Deep Networks", with captum.
 
@@ -49,8 +49,8 @@ def integrated_gradients(model: Model, batch: SequenceBatch, *, steps: int = STE
 
 
 def modality_shapley(model: Model, batch: SequenceBatch) -> dict[str, Tensor]:
-    """Modality -> (B,), its exact Shapley value: what it adds to the logit that the model puts first, averaged over all
-    orders in which modalities can join. They sum to the difference between all and none (the baseline)."""
+    """Modality -> (B,), its exact Shapley value: what it adds to the highest logit, averaged over all orders in which
+    modalities can join. They sum to the difference between all and none (the baseline)."""
     names = list(dict(model.config.dims))
     features = tuple(batch.features[m] for m in names)
     players = tuple(torch.full((1, 1, 1), i) for i in range(len(names)))
@@ -66,7 +66,7 @@ def modality_shapley(model: Model, batch: SequenceBatch) -> dict[str, Tensor]:
 
 def attended(output: Output, batch: SequenceBatch) -> dict[str, Tensor]:
     """Stream -> (B, L_source): the attention that each step of the source gets, mean over layers, heads and the steps
-    that ask. Streams such as "text_from_audio"; those that are not over the steps of an input are left out."""
+    that attend. Streams such as "text_from_audio"; a stream that is not over the steps of an input is left out."""
     found = {}
     for name, weights in (output.attention or {}).items():
         target, _, source = name.partition("_from_")
@@ -81,10 +81,10 @@ def attended(output: Output, batch: SequenceBatch) -> dict[str, Tensor]:
 
 
 def pointing(scores: Tensor, truth: Tensor, mask: Tensor) -> pd.DataFrame:
-    """How well scores find what was planted, per sample.
+    """How well scores find the planted steps, per sample.
 
     Args:
-        scores, truth, mask: (B, L): how important each step is said to be, whether it was planted, whether it exists.
+        scores, truth, mask: (B, L): the importance of each step, whether it was planted, whether it exists.
 
     Returns:
         Columns `hit`, whether the highest score is at a planted step (the pointing game, Zhang et al. 2018), the share
@@ -107,8 +107,8 @@ def pointing(scores: Tensor, truth: Tensor, mask: Tensor) -> pd.DataFrame:
 
 def batches(record: Record, corpus: Corpus, split: str = "test", most: int | None = None, size: int = 32
             ) -> Iterator[SequenceBatch]:
-    """A split as the run's model reads it; of a long one, batches at even distances that have about `most` utterances
-    (neighbours are of similar length).
+    """A split as the run's model reads it; of a long split, batches at even distances with about `most` utterances
+    (neighbouring batches have similar lengths).
 
     Raises:
         UsageError: the run was trained on another corpus.
@@ -120,7 +120,7 @@ def batches(record: Record, corpus: Corpus, split: str = "test", most: int | Non
 
 
 def shown(corpus: Corpus, modality: str, rows: np.ndarray) -> np.ndarray:
-    """(B,) bool: whether the modality of these utterances of a simulated corpus says something of an emotion."""
+    """(B,) bool: whether the modality of these utterances of a simulated corpus shows an emotion."""
     table = corpus.table.iloc[rows]
     return (table["text_kind"] == "plain" if modality == "text" else table[f"{modality}_shown"] != "masked").to_numpy()
 
@@ -128,7 +128,7 @@ def shown(corpus: Corpus, modality: str, rows: np.ndarray) -> np.ndarray:
 def truth(corpus: Corpus, modality: str, batch: SequenceBatch) -> Tensor:
     """(B, L_m) bool: the steps that show the emotion, none where the modality shows nothing."""
     rows = batch.rows.numpy()
-    there = planted(corpus, modality, rows, batch.masks[modality].shape[1])
+    there = planted_steps(corpus, modality, rows, batch.masks[modality].shape[1])
     return torch.from_numpy(there & shown(corpus, modality, rows)[:, None])
 
 

@@ -1,7 +1,7 @@
-"""Single cases behind a score: what one kind of run gets right where another does not, and short words that say little.
+"""Single cases behind a score: utterances that one kind of run gets right and another does not, and ambiguous words.
 
-After the case study of Mao et al. (2020): among the utterances whose emotion the text alone misses and all modalities
-find, which emotions they have, and what the text took them for.
+After the case study of Mao et al. (2020): the true emotions of the utterances that the text alone misses and all
+modalities find, and the text's answers to them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from erclab.corpora import Corpus
 from erclab.corpora.simulated.world import AFFECT
 from erclab.runs import Record
 
-SHORT = 2  # words of an utterance that is called ambiguous where nobody has planted it, such as "yeah."
+SHORT = 2  # words at most of an utterance that is called ambiguous in a real corpus, such as "yeah."
 
 
 def guesses(record: Record, corpus: Corpus, split: str = "test") -> np.ndarray:
@@ -34,9 +34,9 @@ def guesses(record: Record, corpus: Corpus, split: str = "test") -> np.ndarray:
 
 
 def ambiguous(corpus: Corpus, split: str = "test") -> np.ndarray:
-    """(N,) bool: the utterances of a split whose words do not tell.
+    """(N,) bool: the utterances of a split whose words do not tell the emotion.
 
-    Planted where the corpus knows its kinds of words; elsewhere by rule: one or two words, such as "Yeah.".
+    Planted in a simulated corpus; elsewhere by rule: one or two words, such as "Yeah.".
     """
     rows = corpus.table.iloc[corpus.rows(split)]
     if "text_kind" in rows:
@@ -45,18 +45,18 @@ def ambiguous(corpus: Corpus, split: str = "test") -> np.ndarray:
 
 
 def negative(labels: Sequence[str]) -> np.ndarray:
-    """(C,) bool: the emotions of negative valence, by their usual places in affect space; unknown words are not."""
+    """(C,) bool: the emotions of negative valence, by their usual places in affect space; unknown labels are not."""
     return np.array([AFFECT.get(label, (0.0,))[0] < -0.2 for label in labels], dtype=bool)
 
 
 def rectified(text: Sequence[Record], multimodal: Sequence[Record], corpus: Corpus, split: str = "test"
               ) -> pd.DataFrame:
-    """What all modalities mend of what the text alone gets wrong, by true emotion, means over seeds.
+    """Mistakes of the text alone that all modalities correct, by true emotion, means over seeds.
 
-    Columns: `mended`, how many utterances the text misses and all modalities find; `share` (percent) of all mended;
-    `from negative` (percent of them) which the text took for a negative emotion; `negative before`, the same share
-    among all that the text misses, mended or not, without which the former says nothing; and `broken`, how many the
-    text finds and all modalities miss. A share of nothing is NaN.
+    Columns: `mended`, the number of utterances that the text misses and all modalities find; `share` (percent) of all
+    mended; `from negative`, the percentage of them that the text took for a negative emotion; `negative before`, the
+    same percentage among all utterances that the text misses, for comparison; and `broken`, the number of utterances
+    that the text finds and all modalities miss. A share of no utterances is NaN.
 
     Raises:
         UsageError: see `guesses`.
@@ -81,7 +81,7 @@ def rectified(text: Sequence[Record], multimodal: Sequence[Record], corpus: Corp
 
 
 def ambiguous_accuracy(groups: Mapping[str, Sequence[Record]], corpus: Corpus, split: str = "test") -> pd.DataFrame:
-    """How often each group of runs is right about ambiguous utterances.
+    """The accuracy of each group of runs on ambiguous utterances.
 
     One row per group; columns: one per seed (percent), and `utterances`, how many there are. NaN where there is none.
 
@@ -98,13 +98,13 @@ def ambiguous_accuracy(groups: Mapping[str, Sequence[Record]], corpus: Corpus, s
 
 def conversation(text: Record, multimodal: Record, corpus: Corpus, split: str = "test", turns: int = 7
                  ) -> pd.DataFrame:
-    """The part of a conversation, so many turns long, in which all modalities mend most of what the text gets wrong.
+    """The part of a conversation, `turns` long, in which all modalities correct most mistakes of the text.
 
-    What they break counts against them; of equal ones the first.
+    New mistakes are subtracted; of equal parts the first is taken.
 
     Returns:
         One row per turn; columns dialogue, turn, speaker, text, and the emotions `text`-predicted as "TP",
-        multimodal-predicted as "MP" and true as "GT" ("" where nobody has annotated it).
+        multimodal-predicted as "MP" and true as "GT" ("" without annotation).
 
     Raises:
         UsageError: see `guesses`.
@@ -118,9 +118,9 @@ def conversation(text: Record, multimodal: Record, corpus: Corpus, split: str = 
     for start, end in zip(before, [*before[1:], len(rows)], strict=True):
         for a in range(start, max(start, end - turns) + 1):
             b = min(a + turns, end)
-            best = max(best, (sums[b] - sums[a], -a, -b))  # of equal ones the first
+            best = max(best, (sums[b] - sums[a], -a, -b))  # of equal parts the first
     part = slice(-best[1], -best[2])
-    names = np.array([*corpus.labels, ""])  # -1 is none
+    names = np.array([*corpus.labels, ""])  # -1: no label
     table = corpus.table.iloc[rows[part]][["dialogue", "turn", "speaker", "text"]].reset_index(drop=True)
     return table.assign(TP=names[t[part]], MP=names[m[part]], GT=names[truth[part]])
 

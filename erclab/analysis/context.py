@@ -1,6 +1,6 @@
-"""Context preference: what a model gains from the conversation, by modality and by the kind of words.
+"""Context: the two contexts of a target, and what a model gains from the conversation, by modality and kind of words.
 
-The exact oracle's gains are in `erclab.exhibits.ceilings.context_gain`, in the same layout.
+The exact oracle's gains are in `erclab.analysis.ceilings.context_gain`, in the same layout.
 """
 
 from __future__ import annotations
@@ -13,9 +13,50 @@ import pandas as pd
 from erclab.analysis import cases
 from erclab.corpora import Corpus
 from erclab.corpora.simulated.world import KINDS
+from erclab.models.dialoguetrm.windows import contexts
 from erclab.runs import Record
 
-Pair = tuple[Sequence[Record], Sequence[Record]]  # without and with the conversation, the same seeds
+PAPER_SPEAKERS, PAPER_TARGET, PAPER_WINDOW = (1, 1, 2, 1, 3, 2, 1, 2), 7, 3  # DialogueTRM's Table 1, counted from 1
+Pair = tuple[Sequence[Record], Sequence[Record]]  # without and with context, the same seeds
+
+
+def context_sets(corpus: Corpus) -> pd.DataFrame:
+    """The individual and the conversational context of a target (DialogueTRM, Table 1), in the paper's example and in a
+    conversation of the corpus.
+
+    x²₃ is the third turn of the conversation, said by the second speaker. The corpus's conversation is the first of its
+    test split with as many turns as the example (its first eight are shown), or else its longest one.
+    """
+    own = _example(corpus)
+    columns = {"the paper's example": (PAPER_SPEAKERS, PAPER_TARGET),
+               f"{corpus.name}, {own[0]}": (own[1], min(PAPER_TARGET, len(own[1])))}
+    return pd.DataFrame({name: _sets(*given) for name, given in columns.items()}).rename_axis(f"K = {PAPER_WINDOW}")
+
+
+def _example(corpus: Corpus) -> tuple[str, tuple[int, ...]]:
+    """The name of a conversation of the corpus, and the speakers of its first turns, numbered from 1."""
+    lengths = np.diff(corpus.starts)
+    there = np.flatnonzero(corpus.dialogue_splits == "test")
+    there = there if len(there) else np.arange(len(lengths))
+    enough = there[lengths[there] >= len(PAPER_SPEAKERS)]
+    i = int(enough[0]) if len(enough) else int(there[lengths[there].argmax()])
+    start = corpus.starts[i]
+    speakers = pd.factorize(corpus.table["speaker"].iloc[start:corpus.starts[i + 1]])[0] + 1
+    return corpus.table["dialogue"].iloc[start], tuple(speakers[:len(PAPER_SPEAKERS)].tolist())
+
+
+def _sets(speakers: Sequence[int], target: int) -> dict[str, str]:
+    found = contexts(speakers, target - 1, PAPER_WINDOW)
+    def said(turns: Sequence[int]) -> str:
+        return "{" + ", ".join(_symbol(speakers[t], t + 1) for t in turns) + "}"
+
+    return {"conversation X": said(range(len(speakers))), "target": _symbol(speakers[target - 1], target),
+            "individual context": said(found.individual), "conversational context": said(found.conversational)}
+
+
+def _symbol(speaker: int, turn: int) -> str:
+    up, down = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"), str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+    return f"x{str(speaker).translate(up)}{str(turn).translate(down)}"
 
 
 def kinds(corpus: Corpus, split: str = "test") -> np.ndarray:

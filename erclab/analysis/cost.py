@@ -1,4 +1,4 @@
-"""What a step of training costs: counted, which is the same on every machine, or timed on this one."""
+"""What a step of training costs: operations, which are equal on all machines, or seconds on this machine."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def seconds(spec: RunSpec, corpus: Corpus, items: int = 16, rounds: int = 2) -> 
     return min(taken[1:])
 
 
-def table(specs: list[RunSpec], corpus: Corpus, items: int = 8) -> dict[str, dict[str, float]]:
+def counted_costs(specs: list[RunSpec], corpus: Corpus, items: int = 8) -> dict[str, dict[str, float]]:
     """Title -> parameters, and operations per utterance, of the models of these runs."""
     found = {}
     for spec in specs:

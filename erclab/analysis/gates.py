@@ -1,22 +1,25 @@
-"""Who gives how much to whom: the gates of models as shares between modalities, for a chord diagram."""
+"""Gates of models: weights per utterance beside the truth, shares between modalities, and the weights in training."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from erclab.analysis import inside
+from erclab.analysis import attribution, inside
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.runs import Record
 
 
 def sdt_flows(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFrame:
-    """SDT: row n, column m: the share of what is classified that came from modality n through the stream of m.
+    """SDT: row n, column m: the share of the classified vector that came from modality n through the stream of m.
 
-    The multimodal gate says what m's stream is worth; the unimodal gates say how much of each source is let into it.
-    Both are means over features and utterances, so the cells sum to 1. Gates are what the model multiplies with: they
-    do not say how large what is multiplied was.
+    The multimodal gate weighs the stream of m; the unimodal gates weigh each source in that stream. Both are means over
+    features and utterances, so the cells sum to 1. Gates are factors: the size of the values that they multiply is not
+    in them.
 
     Raises:
         UsageError: the run saw one modality, has no such gates, or another corpus.
@@ -67,3 +70,51 @@ def pace(record: Record) -> dict[str, np.ndarray]:
         raise UsageError("this run has no modality gate", where=record.id,
                          remedy="Take hct-mg with primary='gating'.")
     return {m: np.array([row[m] for row in rows]) for m in rows[0]}
+
+
+def final_primaries(records: Sequence[Record]) -> Counter:
+    """HCT-MG: the primary modality in the last epoch -> the number of runs."""
+    return Counter(r.data["curve"][-1]["model"]["primary"] for r in records)
+
+
+def counted(found: Counter, of: int) -> str:
+    """In words, such as "text 2 of 3, audio 1 of 3"."""
+    return ", ".join(f"{name} {count} of {of}" for name, count in found.most_common())
+
+
+def mean_gate_weights(records: Sequence[Record], corpus: Corpus) -> pd.DataFrame:
+    """Per test utterance (index: corpus row), the mean weight of each modality over seeds."""
+    return sum(inside.gate_weights(r, corpus) for r in records) / len(records)
+
+
+def gates_against_truth(records: Sequence[Record], corpus: Corpus) -> pd.DataFrame:
+    """On a simulated corpus: each modality's mean weight where it expresses an emotion, and where it does not.
+
+    Rows: modalities. `silent`: ambiguous or referential words, a masked voice or face; an incongruent voice is
+    `speaking`. A gate that "learns the contribution of each modality" should give less to a silent modality.
+
+    Raises:
+        UsageError: the corpus is not simulated, so that silence is not known.
+    """
+    if "text_kind" not in corpus.table:
+        raise UsageError(f"{corpus.name} does not know what is silent", remedy="Use a simulated corpus.")
+    weights = mean_gate_weights(records, corpus)
+    speaks = {m: attribution.shown(corpus, m, weights.index.to_numpy()) for m in weights}
+    return pd.DataFrame({m: {"speaking": weights.loc[speaks[m], m].mean(), "silent": weights.loc[~speaks[m], m].mean()}
+                         for m in weights}).T
+
+
+def groups_against_truth(weights: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
+    """Mean of any per-utterance columns (`erclab.analysis.inside`) by what text, voice and face express.
+
+    Raises:
+        UsageError: the corpus is not simulated.
+    """
+    if "text_kind" not in corpus.table:
+        raise UsageError(f"{corpus.name} does not know what is silent", remedy="Use a simulated corpus.")
+    truth = corpus.table.loc[weights.index]
+    groups: Mapping[str, pd.Series] = {
+        "all": pd.Series(True, index=truth.index), "text says it": truth["text_kind"] == "plain",
+        "text does not": truth["text_kind"] != "plain", "voice masked": truth["audio_shown"] == "masked",
+        "face masked": truth["visual_shown"] == "masked"}
+    return pd.DataFrame({name: weights[rows].mean() for name, rows in groups.items()}).T

@@ -1,41 +1,43 @@
 """Utterances whose modalities contradict each other, by rule: planted where that is known, else by disagreement.
 
-HCT-MG's Table 3 shows four examples that its authors chose. Here nobody chooses: a rule ranks all utterances of a
-split, before any of the compared models is looked at.
+The authors of HCT-MG chose the four examples of its Table 3 by hand. Here a rule ranks all utterances of a split,
+independently of the compared models.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from erclab.analysis import statistics
 from erclab.core.errors import UsageError
 from erclab.core.metrics import EMOTION4
 from erclab.corpora import MODALITIES, Corpus
 from erclab.runs import Record
 
-SHARE = 0.1  # of a split: so many of the utterances whose modalities disagree most are called incongruent
+SHARE = 0.1  # of a split: this share of the utterances, those that disagree most, is called incongruent
 CHANNELS = ("audio", "visual")
 WORDS = {"audio": "voice", "visual": "face"}
 RANGE = 6.0  # of sentiment, from -3 to 3
 
 
-def planted(corpus: Corpus) -> bool:
-    """Whether it is known what voice and face of each utterance express."""
+def has_shown(corpus: Corpus) -> bool:
+    """Whether the corpus has the emotions that voice and face of each utterance show."""
     return {f"{m}_shown" for m in CHANNELS} <= set(corpus.table.columns)
 
 
 def lies(corpus: Corpus, split: str = "test") -> pd.DataFrame:
-    """What was planted: per utterance (index: corpus row) whether its `audio` and its `visual` show another emotion.
+    """Per utterance (index: corpus row) whether its `audio` and its `visual` show another emotion than the true one.
 
     A masked channel shows nothing, and is no lie.
 
     Raises:
         UsageError: the corpus does not say what voice and face express.
     """
-    if not planted(corpus):
+    if not has_shown(corpus):
         raise UsageError(f"{corpus.name} does not say what voice and face express",
                          remedy="Take a simulated corpus, or `disagreement` of models of one modality each.")
     rows = corpus.rows(split)
@@ -49,7 +51,7 @@ def disagreement(predictions: Sequence[np.ndarray], task: str) -> np.ndarray:
 
     `emotion`, `emotion4`: Jensen-Shannon divergence of the distributions over labels in bits, for `emotion4` the mean
     over its four. `sentiment`: the distance between the most positive and the most negative one, and `RANGE` more if
-    they differ in sign, so that these come first. `dimensional`: the distance, mean over dimensions.
+    they differ in sign, so that such utterances come first. `dimensional`: the distance, mean over dimensions.
 
     Args:
         predictions: (N, C) of each modality, as `erclab.core.tasks.predictions` has them.
@@ -80,7 +82,7 @@ def select(corpus: Corpus, alone: Mapping[str, Record] | None = None, split: str
     Raises:
         UsageError: nothing was planted, and there are fewer than two such runs.
     """
-    if planted(corpus):
+    if has_shown(corpus):
         found = lies(corpus, split)
         count = found.sum(axis=1)
         score = count + corpus.table["intensity"].to_numpy()[found.index] * (count > 0)
@@ -94,18 +96,18 @@ def select(corpus: Corpus, alone: Mapping[str, Record] | None = None, split: str
     incongruent = np.zeros(len(score), dtype=bool)
     incongruent[order[:max(round(SHARE * len(score)), 1)]] = True
     incongruent &= score > 0
-    read = [reading(alone[m], x) for m, x in predictions.items()]
+    read = [in_words(alone[m], x) for m, x in predictions.items()]
     why = [", ".join(f"{m} alone: {words[i]}" for m, words in zip(alone, read, strict=True)) if incongruent[i] else ""
            for i in range(len(score))]
     return pd.DataFrame({"incongruent": incongruent, "score": score, "why": why}, index=corpus.rows(split))
 
 
 def examples(selected: pd.DataFrame, corpus: Corpus, count: int, steps: tuple[int, int] = (1, 1_000_000)) -> list[int]:
-    """Corpus rows of the most incongruent utterances by `select`, of as many the first.
+    """Corpus rows of the most incongruent utterances by `select`; of equal ones the first.
 
     Args:
         count: how many, fewer if there are no more.
-        steps: fewest and most steps of their text, where the corpus has such sequences: a figure has a width.
+        steps: fewest and most steps of their text, where the corpus has such sequences, so that they fit a figure.
     """
     found = selected[selected["incongruent"]]
     if "text" in corpus.frames:
@@ -113,14 +115,97 @@ def examples(selected: pd.DataFrame, corpus: Corpus, count: int, steps: tuple[in
     return [int(i) for i in found["score"].sort_values(ascending=False, kind="stable").index[:count]]
 
 
-def reading(record: Record, predictions: np.ndarray) -> list[str]:
-    """What predictions (N, C) of a run say, in words: the emotion, those that are present of four, or the value."""
+def in_words(record: Record, predictions: np.ndarray) -> list[str]:
+    """Predictions (N, C) of a run in words: the emotion, the ones that are present of four, or the value."""
     if record.task == "emotion":
         return [record.labels[i] for i in predictions.argmax(1)]
     if record.task == "emotion4":
         present = predictions.reshape(len(predictions), -1, 2).argmax(2)
         return [" and ".join(e for e, p in zip(EMOTION4, row, strict=True) if p) or "none" for row in present]
     return [", ".join(f"{v:+.2f}" for v in row) for row in predictions]
+
+
+def hard_samples(corpus: Corpus, models: Mapping[str, Sequence[Record]], alone: Mapping[str, Record], count: int
+                 ) -> pd.DataFrame:
+    """The most incongruent utterances by `select`, with the truth and the predictions; then the scores on all
+    incongruent utterances and on all others, which HCT-MG's paper does not print.
+
+    A label is the one that most seeds predict, with their number; a value is the mean over seeds.
+
+    Args:
+        models: name -> runs of one task.
+        alone: see `select`.
+        count: examples at most.
+    """
+    selected, rows = select(corpus, alone), {}
+    first = next(iter(models.values()))[0]
+    order = {int(row): i for i, row in enumerate(selected.index)}
+    truth = _truth(corpus, first)
+    voted = {name: _voted(records) for name, records in models.items()}
+    for row in examples(selected, corpus, count):
+        rows[f"{row}"] = {"words": corpus.table["text"].iloc[row], "incongruent": selected.loc[row, "why"],
+                          "truth": truth[order[row]]} | {name: said[order[row]] for name, said in voted.items()}
+    for name, at in (("all incongruent", selected["incongruent"]), ("all others", ~selected["incongruent"])):
+        cells = {m: _score(records, corpus, at.to_numpy()) for m, records in models.items()}
+        rows[f"{name} ({int(at.sum())})"] = {"words": "", "incongruent": "", "truth": _measure(first.task),
+                                             **cells}
+    if has_shown(corpus) and first.task == "emotion":
+        rows["of these, says what is shown"] = {"words": "", "incongruent": "", "truth": "share", **{
+            m: _believes(records, corpus) for m, records in models.items()}}
+    return pd.DataFrame(rows).T.rename_axis("utterance")
+
+
+def _truth(corpus: Corpus, record: Record) -> list[str]:
+    """The labels of the test split in words, in row order."""
+    values = corpus.targets("test", record.task)
+    if record.task == "emotion":
+        return [corpus.labels[v] if v >= 0 else "" for v in values]
+    if record.task == "emotion4":
+        return [" and ".join(e for e, v in zip(EMOTION4, row, strict=True) if v == 1) or "none"
+                for row in values]
+    return [", ".join(f"{v:+.2f}" for v in row) for row in values]
+
+
+def _voted(records: Sequence[Record]) -> list[str]:
+    """The prediction of all seeds together, per test utterance."""
+    if records[0].task in ("sentiment", "dimensional"):
+        return in_words(records[0], np.mean([r.predictions() for r in records], axis=0))
+    said = zip(*(in_words(r, r.predictions()) for r in records), strict=True)
+    found = [Counter(words).most_common(1)[0] for words in said]
+    return [label if len(records) == 1 else f"{label} ({n} of {len(records)})" for label, n in found]
+
+
+def _measure(task: str) -> str:
+    """The name of the score in the last rows."""
+    return {"sentiment": "mean error", "dimensional": "mean error"}.get(task, "right")
+
+
+def _score(records: Sequence[Record], corpus: Corpus, at: np.ndarray) -> str:
+    """Mean and deviation over seeds of the accuracy, or of the mean absolute error, on these utterances."""
+    values, truth = [], corpus.targets("test", records[0].task)[at]
+    if not at.any():
+        return ""
+    for r in records:
+        p = r.predictions()[at]
+        if r.task == "emotion":
+            values.append(float((p.argmax(1) == truth).mean()))
+        elif r.task == "emotion4":
+            values.append(float((p.reshape(len(p), -1, 2).argmax(2) == truth).mean()))
+        else:
+            values.append(float(np.nanmean(np.abs(p - truth))))
+    return statistics.summarise(values).text(_measure(records[0].task) == "right")
+
+
+def _believes(records: Sequence[Record], corpus: Corpus) -> str:
+    """The share of incongruent utterances for which a run predicts the emotion that voice or face wrongly shows."""
+    lying, names = lies(corpus), np.array(corpus.labels)
+    shown = {m: corpus.table[f"{m}_shown"].to_numpy()[lying.index] for m in lying}
+    values = []
+    for r in records:
+        said = names[r.predictions().argmax(1)]
+        fooled = np.logical_or.reduce([lying[m].to_numpy() & (said == shown[m]) for m in lying])
+        values.append(float(fooled[lying.any(axis=1).to_numpy()].mean()))
+    return statistics.summarise(values).text()
 
 
 def _entropy(p: np.ndarray) -> np.ndarray:

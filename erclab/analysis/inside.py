@@ -1,8 +1,8 @@
-"""What a trained model does inside, per utterance, from its one forward pass."""
+"""What happens inside a trained model, per utterance, from its forward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -27,8 +27,8 @@ def per_utterance(record: Record, corpus: Corpus, read: Read, split: str = "test
 
     Args:
         read: (output, batch) -> column -> (B, T) for dialogues or (B,) for sequences.
-        attention: ask the model for its attention weights.
-        model: of the same configuration, to look at instead (`untrained`); the trained one by default.
+        attention: the model also returns its attention weights.
+        model: another one of the same configuration (`untrained`); the trained one by default.
 
     Raises:
         UsageError: the run was trained on another corpus.
@@ -54,9 +54,8 @@ def check_corpus(record: Record, corpus: Corpus) -> None:
 
 
 def untrained(record: Record, seed: int | None = None) -> Model:
-    """The run's model as it was before training but for the draw: random weights, the control of what attention or a
-    gate seems to have learnt (Adebayo et al. 2018, "Sanity Checks for Saliency Maps"). By default with the
-    run's own seed."""
+    """A model of the run's configuration with random weights: the control for what attention or a gate seems to have
+    learnt (Adebayo et al. 2018, "Sanity Checks for Saliency Maps"). By default with the run's own seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(record.spec["seed"] if seed is None else seed)
         return models.build(record.spec["model"], record.spec["settings"]).eval()
@@ -92,18 +91,18 @@ def pair_gates(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFr
 
 
 def focus(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFrame:
-    """Of a model of sequences on a simulated corpus: does its attention find what was planted?
+    """Of a model of sequences on a simulated corpus: does its attention find the planted steps?
 
-    Every utterance has a salient word, and its voice and face have a burst; where they are is known. Per stream of
+    Every utterance has a salient word, and its voice and face have a burst; their places are known. Per stream of
     attention (rows, such as "text_from_audio"): `attention`, the share of the attention that goes to the planted
-    steps, mean over layers, heads, queries and utterances; `uniform`, what attention to all steps alike would give;
+    steps, mean over layers, heads, queries and utterances; `uniform`, the share by equal attention to all steps;
     `ratio` of the two.
 
     Raises:
         UsageError: the corpus is not simulated, or the model has no attention over the steps of its input.
     """
     if "burst_start" not in corpus.table:
-        raise UsageError(f"nobody knows where the emotion is in {corpus.name}", remedy="Use a simulated corpus.")
+        raise UsageError(f"{corpus.name} does not say where the emotion is", remedy="Use a simulated corpus.")
     table = per_utterance(record, corpus, lambda output, batch: _shares(output, batch, corpus), split, attention=True)
     streams = sorted({c.rpartition(".")[0] for c in table.columns})
     means = pd.DataFrame({s: {"attention": table[f"{s}.attention"].mean(), "uniform": table[f"{s}.uniform"].mean()}
@@ -117,7 +116,7 @@ def _shares(output: Output, batch: SequenceBatch, corpus: Corpus) -> dict[str, T
         target, _, source = name.partition("_from_")
         if not {target, source} <= set(batch.masks) or weights.shape[-1] != batch.masks[source].shape[1]:
             continue
-        there = torch.from_numpy(planted(corpus, source, batch.rows.numpy(), weights.shape[-1]))
+        there = torch.from_numpy(planted_steps(corpus, source, batch.rows.numpy(), weights.shape[-1]))
         there &= batch.masks[source]
         share = (weights * there[:, *[None] * (weights.dim() - 2), :]).sum(-1)  # (B, ..., Lq)
         share = share.flatten(1, -2).mean(1)  # (B, Lq)
@@ -129,7 +128,17 @@ def _shares(output: Output, batch: SequenceBatch, corpus: Corpus) -> dict[str, T
     return columns
 
 
-def planted(corpus: Corpus, modality: str, rows: np.ndarray, length: int) -> np.ndarray:
+def focus_ratios(records: Sequence[Record], corpus: Corpus) -> pd.DataFrame:
+    """The `ratio` of `focus`: a row per stream of attention, a column per run."""
+    return pd.concat([focus(r, corpus)["ratio"] for r in records], axis=1, keys=range(len(records)))
+
+
+def mean_pair_gates(records: Sequence[Record], corpus: Corpus) -> pd.DataFrame:
+    """DialogueTRM: `pair_gates`, mean over runs."""
+    return sum(pair_gates(r, corpus) for r in records) / len(records)
+
+
+def planted_steps(corpus: Corpus, modality: str, rows: np.ndarray, length: int) -> np.ndarray:
     """(B, L) bool: the steps of these utterances that show the emotion."""
     table, step = corpus.table.iloc[rows], np.arange(length)
     if modality == "text":
@@ -140,7 +149,7 @@ def planted(corpus: Corpus, modality: str, rows: np.ndarray, length: int) -> np.
 
 def depends_on_batch(record: Record, corpus: Corpus, sizes: tuple[int, int] = (1, 32), split: str = "test"
                      ) -> pd.DataFrame:
-    """How a model's predictions for the same utterances differ with the size of the batch that they stand in.
+    """How a model's predictions for the same utterances depend on the size of their batch.
 
     Returns:
         Per utterance the emotion predicted (`small`, `large` batch) and `distance`, half the sum of the absolute

@@ -1,4 +1,4 @@
-"""What a test split shares with the data that a model is trained on. Nobody in the field reports it."""
+"""What a test split shares with training and validation data. Papers of the field do not report it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pandas as pd
 
 from erclab.corpora import MODALITIES, Corpus
 
-LONG = 4  # words: below that, two people say the same by chance
-NAMED = 20  # speakers in a corpus: fewer are roles or letters
+LONG = 4  # words: shorter utterances are equal by chance
+NAMED = 20  # speakers in a corpus: fewer names are roles or letters
 
 
 def normalised(text: str) -> str:
-    """Lower case, letters and digits only: what counts as the same words."""
+    """Lower case, letters and digits only: two texts with equal results count as the same words."""
     return " ".join(re.findall(r"[^\W_]+", text.lower()))
 
 
 def leakage(corpus: Corpus) -> pd.DataFrame:
-    """What of the test split was there in training or validation.
+    """How much of the test split occurs in training or validation.
 
-    Rows: all utterances, those of `LONG` words or more, and where the corpus knows, scripted and improvised ones
+    Rows: all utterances, those of `LONG` words or more, and where the corpus says it, scripted and improvised ones
     (IEMOCAP's scripted dialogues are the same three plays in every session). Columns: test utterances, and percent
     of them whose words occur verbatim in train or valid, and whose speaker does, where speakers have names of their
-    own ("A", "F" or "user" mean somebody else in each dialogue).
+    own ("A", "F" or "user" are another person in each dialogue).
     """
     table = corpus.table
     test = (table["split"] == "test").to_numpy()
@@ -47,7 +47,7 @@ def leakage(corpus: Corpus) -> pd.DataFrame:
 
 
 def scripts(corpus: Corpus) -> np.ndarray | None:
-    """(N,) whether an utterance is from a scripted play, None where the corpus does not tell.
+    """(N,) whether an utterance is from a scripted play, None where the corpus does not say it.
 
     IEMOCAP says so in the names of its dialogues (Ses05F_script01_1) or in a column `kind`.
     """

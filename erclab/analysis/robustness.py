@@ -1,18 +1,20 @@
-"""What is left of a trained model when what it reads gets worse: a modality missing or noisy, at several rates."""
+"""Scores of trained models when a modality of their input is missing or noisy, at several rates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from erclab import runs
+from erclab.analysis import ceilings, statistics
 from erclab.analysis.degrade import degrade, deviation
 from erclab.analysis.inside import check_corpus
+from erclab.core import metrics
 from erclab.core.batches import DialogueBatch, SequenceBatch
 from erclab.core.errors import UsageError
-from erclab.corpora import Corpus
+from erclab.corpora import Corpus, simulated
 from erclab.corpora.views import View
 from erclab.runs import Record
 from erclab.training import loop
@@ -20,10 +22,11 @@ from erclab.training import loop
 # "missing": the share of utterances that lose the modality. "noise": its deviation, in units of each feature's own.
 RATES = {"missing": (0.0, 0.1, 0.25, 0.5, 0.75, 1.0), "noise": (0.0, 0.5, 1.0, 2.0, 4.0)}
 BATCH = 64
+LOST, RETRAINED, ORACLE = "lost when asked", "retrained without", "the oracle"  # columns of `costs`
 
 
 class Changed:
-    """A view whose batches were changed, once, for all models that are asked."""
+    """A view whose batches were changed once, for all models."""
 
     def __init__(self, view: View, change: Callable[[DialogueBatch | SequenceBatch], DialogueBatch | SequenceBatch]):
         self.rows, self.labels, self.task = view.rows, view.labels, view.task
@@ -36,16 +39,16 @@ class Changed:
 
 def curves(records: Sequence[Record], corpus: Corpus, kind: str = "missing", *, metric: str = "weighted_f1",
            rates: Sequence[float] | None = None, split: str = "test", seed: int = 0) -> dict[str, pd.DataFrame]:
-    """Modality -> the score of trained models when that modality of a split is worse, and the others are as they were.
+    """Modality -> the score of trained models when that modality of a split is degraded and the others are intact.
 
-    The models are those of the records, trained on what was whole; nothing is trained again.
+    The models are those of the records, trained on intact data; nothing is trained again.
 
     Args:
         records: runs of one question, which differ in their seeds alone.
         kind: "missing" or "noise", see `erclab.analysis.degrade`.
         metric: a score of the runs' task, as `erclab.core.metrics` names it.
         rates: those of `RATES` by default.
-        seed: of what is lost, and of the noise; the same for all models and, where it can be, for all rates.
+        seed: of the lost utterances and of the noise; the same for all models and, where possible, for all rates.
 
     Returns:
         A table per modality: index the rates, a column per run. NaN where there is no such score (the correlation of a
@@ -61,7 +64,7 @@ def curves(records: Sequence[Record], corpus: Corpus, kind: str = "missing", *, 
     for m in first.spec["modalities"]:
         words = m == "text" and first.spec["words"]
         if kind == "noise" and words:
-            continue  # what is read as words has no features to add noise to
+            continue  # words have no features to which noise could be added
         spread = deviation(parts["train"].batches(BATCH), m) if kind == "noise" else None
         rows = {}
         for rate in rates:
@@ -70,6 +73,38 @@ def curves(records: Sequence[Record], corpus: Corpus, kind: str = "missing", *, 
             rows[rate] = [score(model, worse, metric) for model in models]
         found[m] = pd.DataFrame(rows, index=[r.spec["seed"] for r in records], dtype=float).T.rename_axis("rate")
     return found
+
+
+def falls(records: Sequence[Record], corpus: Corpus, kind: str, metric: str) -> dict[str, pd.DataFrame]:
+    """Modality -> the change from the intact test split, in points, index rates and columns seeds."""
+    scale = metrics.scale(metric)
+    return {m: scale * (table - table.iloc[0])
+            for m, table in curves(records, corpus, kind, metric=metric).items()}
+
+
+def costs(whole: Sequence[Record], without: Mapping[str, Sequence[Record]], corpus: Corpus) -> pd.DataFrame:
+    """What it costs to be without each modality, in points of the score; a row per modality.
+
+    `lost when asked`: the model was trained with the modality, and every utterance of the test split lacks it.
+    `retrained without`: the model never had the modality; `low` and `high` of its 95 % interval, paired over seeds.
+    `the oracle`: the loss of the exact posterior that sees the whole dialogue; only for emotions on a simulated corpus.
+
+    Args:
+        whole: runs with all modalities.
+        without: modality -> runs that were trained without it.
+    """
+    metric = statistics.SHOWN[whole[0].task]
+    scale, rows, gone = metrics.scale(metric), {}, curves(whole, corpus, "missing", metric=metric, rates=(0.0, 1.0))
+    for m, table in gone.items():
+        rows[m] = {LOST: scale * (table.loc[0.0] - table.loc[1.0]).mean()}
+        both = statistics.difference(statistics.values(whole, metric), statistics.values(without[m], metric),
+                                     pairs=True)
+        rows[m] |= {RETRAINED: scale * both["difference"], "low": scale * both["low"], "high": scale * both["high"]}
+    made = pd.DataFrame(rows).T
+    world = simulated.world_behind(corpus)
+    if world and metric in ceilings.METRICS and whole[0].task == "emotion":
+        made[ORACLE] = ceilings.costs_of_absence(corpus, world, metric)
+    return made
 
 
 def score(model, view: View | Changed, metric: str) -> float:

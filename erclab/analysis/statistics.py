@@ -1,8 +1,12 @@
-"""Numbers over seeds. A difference smaller than what seeds do is not a finding."""
+"""Numbers over seeds. A difference that is smaller than the deviation over seeds is not a finding.
+
+`difference` answers "how much better": by `paired`, where both sides were trained with the same seeds, or by `unpaired`
+(Welch), where the sides have nothing in common. `verdict` says the answer in words.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,49 +33,82 @@ class Summary:
         return " ± ".join(parts) if self.n > 1 else parts[0]
 
 
-# The score of a task that a figure shows where none is asked for; higher is better in all of them.
+# The score of a task that a figure shows by default; higher is better in all of them.
 SHOWN = {"emotion": "weighted_f1", "emotion4": "weighted_f1", "sentiment": "f1_non0", "dimensional": "correlation"}
 
 
 def values(records: Sequence[Record | Pooled], metric: str | None = None, split: str = "test") -> np.ndarray:
-    """(seeds,) one score per run; by default what is `SHOWN` of their task."""
+    """(seeds,) one score per run; by default the `SHOWN` score of their task. NaN where a run has no such score."""
     metric = metric or SHOWN[records[0].task]
     return np.array([np.nan if (x := r.scores(split)[metric]) is None else x for r in records])
 
 
+def shown_metric(groups: Mapping[str, Sequence[Record | Pooled]]) -> str:
+    """The `SHOWN` score of the task of these runs."""
+    return SHOWN[next(iter(groups.values()))[0].task]
+
+
 def summarise(x: Sequence[float]) -> Summary:
-    """Of any values over seeds."""
+    """The summary of any values over seeds."""
     x = np.asarray(x, dtype=float)
     return Summary(float(x.mean()), float(x.std(ddof=1)) if np.ptp(x) > 0 else 0.0, len(x))
 
 
-def gain(better: Sequence[float], worse: Sequence[float], confidence: float = 0.95) -> dict[str, float]:
-    """How much higher `better` is on average, with Welch's interval, beside the deviation that seeds cause.
+def difference(values: Sequence[float], base: Sequence[float], *, pairs: bool, confidence: float = 0.95
+               ) -> dict[str, float]:
+    """How much higher `values` are than `base` on average, with a confidence interval.
 
-    A side with one value is a number without noise (a fitted baseline): the interval is then the other side's.
+    Args:
+        pairs: True where value i of both sides has the same seed and the same data, as in an ablation: the paired t
+            interval (`paired`). False for sides without a common seed, such as two corpora, or a model and a fitted
+            baseline: Welch's interval (`unpaired`).
+
+    Returns:
+        `difference`, `low` and `high` of its interval (NaN with one seed), `seed_deviation`, the larger deviation of
+        the two sides; with `pairs` also `p` and `effect`. See `verdict`.
+    """
+    return (paired if pairs else unpaired)(values, base, confidence)
+
+
+def verdict(found: Mapping[str, float]) -> str:
+    """A `difference` in words: "higher", "lower", "within seed noise" or "one seed".
+
+    It is within seed noise where the interval contains 0, or where the difference is at most the deviation over seeds.
+    """
+    if np.isnan(found["low"]):
+        return "one seed"
+    if found["low"] <= 0 <= found["high"] or abs(found["difference"]) <= found["seed_deviation"]:
+        return "within seed noise"
+    return "higher" if found["difference"] > 0 else "lower"
+
+
+def unpaired(values: Sequence[float], base: Sequence[float], confidence: float = 0.95) -> dict[str, float]:
+    """How much higher `values` are than `base` on average, by Welch's interval.
+
+    A side with one value is a number without noise (a fitted baseline): the interval is then that of the other side.
 
     Returns:
         `difference`, `low` and `high` of the interval, and `seed_deviation`, the larger of the two deviations.
     """
-    a, b = np.asarray(better, dtype=float), np.asarray(worse, dtype=float)
-    difference, deviations = float(a.mean() - b.mean()), [summarise(x).deviation for x in (a, b)]
+    a, b = np.asarray(values, dtype=float), np.asarray(base, dtype=float)
+    mean, deviations = float(a.mean() - b.mean()), [summarise(x).deviation for x in (a, b)]
     variances = [d**2 / len(x) for d, x in zip(deviations, (a, b), strict=True)]
     if len(a) == len(b) == 1:
         low = high = float("nan")
     elif sum(variances) == 0:
-        low = high = difference
+        low = high = mean
     else:  # by hand: scipy warns when one side is constant, and has no interval when it is a single number
         freedom = sum(variances) ** 2 / sum(v**2 / (len(x) - 1) for v, x in zip(variances, (a, b), strict=True) if v)
         half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * sum(variances) ** 0.5
-        low, high = difference - half, difference + half
-    return {"difference": difference, "low": low, "high": high, "seed_deviation": max(deviations)}
+        low, high = mean - half, mean + half
+    return {"difference": mean, "low": low, "high": high, "seed_deviation": max(deviations)}
 
 
 def paired(values: Sequence[float], base: Sequence[float], confidence: float = 0.95) -> dict[str, float]:
-    """How much higher `values` are than `base` where both have the same seeds, by the paired t interval.
+    """How much higher `values` are than `base`, where both have the same seeds, by the paired t interval.
 
-    What differs between seeds and not between settings (a lucky initialisation, the order of the data) cancels, which
-    is why ablations are trained with the same seeds. Of sides of unequal length the first seeds count, which both have.
+    Effects of a seed on both sides (a lucky initialisation, the order of the data) cancel; therefore ablations are
+    trained with the same seeds. If one side is longer, only the seeds count that both sides have.
 
     Returns:
         `difference`; `low`, `high` of its interval (nan with one seed); `p` of the two-sided test; `effect`, Cohen's d
@@ -80,8 +117,8 @@ def paired(values: Sequence[float], base: Sequence[float], confidence: float = 0
     """
     n = min(len(values), len(base))
     a, b = (np.asarray(x, dtype=float)[:n] for x in (values, base))
-    difference, noise = a - b, max(summarise(x).deviation for x in (a, b))
-    mean, deviation = float(difference.mean()), summarise(difference).deviation
+    gaps, noise = a - b, max(summarise(x).deviation for x in (a, b))
+    mean, deviation = float(gaps.mean()), summarise(gaps).deviation
     if n == 1:
         low = high = p = effect = float("nan")
     elif deviation == 0:

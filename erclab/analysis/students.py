@@ -1,4 +1,4 @@
-"""What the students of SDT have learned: one per modality, beside the fused prediction that is scored."""
+"""Scores of SDT's students, one per modality, beside the fused prediction that is the model's own answer."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pandas as pd
 from torch import nn
 
 from erclab import runs
-from erclab.analysis import robustness
+from erclab.analysis import robustness, statistics
 from erclab.analysis.inside import check_corpus
+from erclab.core import metrics
 from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
@@ -18,7 +19,7 @@ from erclab.runs import Record
 
 
 class Student(nn.Module):
-    """A trained SDT that answers with one of its students."""
+    """A trained SDT whose logits are those of one of its students."""
 
     def __init__(self, model: nn.Module, modality: str):
         super().__init__()
@@ -48,5 +49,23 @@ def scores(records: Sequence[Record], corpus: Corpus, metric: str = "weighted_f1
 
 
 def taught(settings: Mapping) -> bool:
-    """Whether a run's students learn anything: from the labels, or from who teaches them."""
+    """Whether a run's students learn anything, from labels or from a teacher."""
     return any(settings["loss_weights"][1:])
+
+
+def gains(groups: Mapping[str, Sequence[Record]], corpus: Corpus, reference: str) -> pd.DataFrame:
+    """What each kind of teaching gives the students beyond the setting `reference`, in points, paired over seeds.
+
+    Rows: setting and modality; columns difference, low and high of its 95 % interval, and verdict. A setting in which
+    students learn nothing is left out.
+    """
+    metric = statistics.shown_metric(groups)
+    base, rows, scale = scores(groups[reference], corpus, metric), {}, metrics.scale(metric)
+    for name, records in groups.items():
+        if name == reference or not taught(records[0].spec["settings"]):
+            continue
+        for m, x in scores(records, corpus, metric).items():
+            found = statistics.difference(x, base[m], pairs=True)
+            rows[name, m] = {key: scale * found[key] for key in ("difference", "low", "high")} | {
+                "verdict": statistics.verdict(found)}
+    return pd.DataFrame(rows).T.rename_axis(["teaching", "student"])

@@ -1,21 +1,23 @@
-"""From one corpus to another: a model that was trained on one is asked about the other, on the labels that both have.
+"""From one corpus to another: a model is trained on one corpus and tested on the other, on the labels of both.
 
-Labels are compared by what they mean (`SYNONYMS`). Where several labels of a corpus mean the same, their probabilities
-are summed; a label that the other corpus does not have is no answer, and utterances that have it are not scored, though
-they stay in the conversation. A model and the one that was trained at home are scored by the same rule.
+Labels are compared by their meaning (`SYNONYMS`). If several labels of a corpus mean the same, their probabilities are
+summed. A label that the other corpus does not have cannot be an answer; utterances with it are not scored, but stay in
+the conversation. The guest (trained elsewhere) and the model of the tested corpus are scored by the same rule.
 
-What the model reads is shifted and scaled by the training split that it was trained on, as it was in training.
+The input is shifted and scaled by the guest's own training split, as in its training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 import torch
 
+from erclab.analysis import statistics
 from erclab.analysis.inside import check_corpus
 from erclab.core import metrics
 from erclab.core.batches import DialogueBatch
@@ -25,33 +27,34 @@ from erclab.corpora.views import DialogueView, Standardiser
 from erclab.runs import Record
 from erclab.training import loop
 
-# What a label means, where another corpus calls it otherwise. "excited" joins "happy" in IEMOCAP's usual four classes.
+# The meaning of a label that another corpus calls otherwise. "excited" joins "happy" in IEMOCAP's usual four classes.
 SYNONYMS = {"happy": "joy", "happiness": "joy", "excited": "joy", "sad": "sadness", "angry": "anger"}
 
-# How the people who label a simulated corpus of the one scheme would label it in the other's words; "": not at all.
+# How a label of one scheme of a simulated corpus is called in the other scheme; "": it has no name there.
 TRANSLATION = {
     "iemocap": {"happy": "joy", "excited": "joy", "sad": "sadness", "neutral": "neutral", "angry": "anger",
                 "frustrated": ""},
     "meld": {"joy": "happy", "sadness": "sad", "neutral": "neutral", "anger": "angry", "surprise": "", "fear": "",
              "disgust": ""},
 }
-# How other people talk: often three, who infect one another more, with voices and faces that tell less and lie more.
+# How the second corpus differs: often three speakers, more contagion of emotions, and voices and faces that are masked
+# or incongruent more often.
 OTHERS = {"speakers": (0.0, 0.5, 0.5), "persistence": 0.1, "contagion": 0.4, "masked": 0.4, "incongruent": 0.2}
 
 
 def meaning(label: str) -> str:
-    """What a label means, in one word for all corpora."""
+    """The meaning of a label, in one word for all corpora."""
     return SYNONYMS.get(label, label)
 
 
 def shared(first: Corpus, second: Corpus) -> tuple[str, ...]:
-    """The meanings that labels of both corpora have, in the order of the first."""
+    """The meanings that both corpora have labels for, in the order of the first corpus."""
     theirs = {meaning(label) for label in second.labels}
     return tuple(m for m in dict.fromkeys(map(meaning, first.labels)) if m in theirs)
 
 
 def modalities(first: Corpus, second: Corpus) -> tuple[str, ...]:
-    """The modalities whose vectors are of one make in both corpora: as wide, and by the same encoder if erclab's."""
+    """The modalities whose vectors have the same width and the same encoder of erclab in both corpora."""
     return tuple(m for m in MODALITIES if m in first.vectors and m in second.vectors
                  and first.dims[m] == second.dims[m] and first.encoders.get(m) == second.encoders.get(m))
 
@@ -62,8 +65,8 @@ def scores(record: Record, home: Corpus, abroad: Corpus, among: tuple[str, ...],
 
     Args:
         record: a run of a model of dialogues that predicts emotions.
-        home: what it was trained on.
-        abroad: what it is asked about; the same corpus for the score that it has at home.
+        home: the corpus of its training.
+        abroad: the corpus of the test; the same corpus for the score at home.
         among: the meanings that count, see `shared`.
 
     Raises:
@@ -86,16 +89,55 @@ def answers(record: Record, home: Corpus, abroad: Corpus, among: tuple[str, ...]
 
 
 def constant(home: Corpus, abroad: Corpus, among: tuple[str, ...], split: str = "test") -> dict[str, float]:
-    """The scores of always answering what is most frequent in the training split of `home`."""
+    """The scores of a constant answer, the most frequent meaning in the training split of `home`."""
     truth, seen = targets(abroad, among, split), targets(home, among, "train")
     most = np.bincount(seen[seen >= 0], minlength=len(among)).argmax()
     return metrics.classification_scores(truth[truth >= 0], np.full((truth >= 0).sum(), most), len(among))
 
 
+def guest_scores(records: Sequence[Record], home: Corpus, abroad: Corpus, among: tuple[str, ...]) -> pd.DataFrame:
+    """A row per run: its scores on the test split of `abroad` among shared meanings."""
+    return pd.DataFrame([scores(r, home, abroad, among) for r in records])
+
+
+def between(first: Sequence[Record], second: Sequence[Record], corpus: Corpus, other: Corpus) -> pd.DataFrame:
+    """For the test split of each corpus: a model of the other one, a model of its own, and the constant answer of the
+    guest's corpus. All are scored on the labels that both corpora have.
+
+    Columns: accuracy and weighted F1 in percent, mean ± deviation over seeds; the utterances that are scored; and for
+    the guest, how much its weighted F1 differs from the one at home, with Welch's 95 % interval and the verdict.
+
+    Args:
+        first, second: runs of a model trained on `corpus` and on `other`.
+    """
+    among, rows = shared(corpus, other), {}
+    for abroad, at_home, guest, home in ((other, second, first, corpus), (corpus, first, second, other)):
+        tested = f"tested on {abroad.name}"
+        own, foreign = guest_scores(at_home, abroad, abroad, among), guest_scores(guest, home, abroad, among)
+        found = statistics.difference(foreign["weighted_f1"], own["weighted_f1"], pairs=False)
+        count = int((targets(abroad, among, "test") >= 0).sum())
+        rows[tested, f"trained on {abroad.name}"] = _row(own, count)
+        rows[tested, f"trained on {home.name}"] = _row(foreign, count) | {
+            key: f"{100 * found[key]:.1f}" for key in ("difference", "low", "high")} | {
+            "verdict": statistics.verdict(found)}
+        rows[tested, f"most frequent in {home.name}"] = _row(pd.DataFrame([constant(home, abroad, among)]), count)
+    return pd.DataFrame(rows).T.fillna("").rename_axis(["corpus", "model"])
+
+
+def mean_confusion(records: Sequence[Record], home: Corpus, abroad: Corpus, among: tuple[str, ...]) -> np.ndarray:
+    """Counts among shared meanings, row = truth, on the test split of `abroad`; mean over runs."""
+    return np.mean([metrics.confusion(*answers(r, home, abroad, among), len(among)) for r in records], axis=0)
+
+
+def _row(found: pd.DataFrame, count: int) -> dict[str, str | int]:
+    return {metrics.TITLES[m]: str(statistics.summarise(found[m])) for m in ("accuracy", "weighted_f1")} | {
+        "runs": len(found), "utterances": count}
+
+
 def targets(corpus: Corpus, among: tuple[str, ...], split: str) -> np.ndarray:
-    """(N,) indices into `among` of a split's labels, -1 for what has another meaning, or no label."""
+    """(N,) indices into `among` of a split's labels, -1 for another meaning or no label."""
     index = np.array([among.index(m) if (m := meaning(label)) in among else -1 for label in corpus.labels] + [-1])
-    return index[corpus.targets(split)]  # UNLABELLED is -1, the last
+    return index[corpus.targets(split)]  # UNLABELLED is -1, the last entry
 
 
 def _predictions(record: Record, home: Corpus, abroad: Corpus, split: str) -> np.ndarray:
@@ -112,7 +154,7 @@ def _predictions(record: Record, home: Corpus, abroad: Corpus, split: str) -> np
 
 
 class Strangers(DialogueView):
-    """A split whose speakers a model may not know: those beyond the ones that it was built for share the last."""
+    """A split with more speakers than the model was built for: the surplus speakers share the last number."""
 
     def __init__(self, corpus: Corpus, split: str, modalities, standardiser: Standardiser | None, known: int):
         super().__init__(corpus, split, modalities, "cpu", standardiser)
@@ -125,8 +167,8 @@ class Strangers(DialogueView):
 
 
 def translated(corpus: Corpus, words: Mapping[str, str]) -> Corpus:
-    """The corpus with its labels in other words: old -> new, several may become one; "" and what is not named become
-    no label at all, so that these utterances are only context for others."""
+    """The corpus with renamed labels: old -> new, several may become one. A label that becomes "" or is not named is
+    removed, so that its utterances are only context for others."""
     labels = tuple(dict.fromkeys(w for label in corpus.labels if (w := words.get(label))))
     index = np.array([labels.index(w) if (w := words.get(label)) else UNLABELLED for label in corpus.labels]
                      + [UNLABELLED])

@@ -1,9 +1,9 @@
 """What models of sequences do with the words of an utterance, from the forward pass that makes the prediction.
 
-Three readings, because none is the whole: `maps`, which frames a word asks; `added`, how much it is told; `read`, how
-much of it ends in what is classified. The rows of crossmodal attention sum to 1 for every word, so the weights alone
-cannot say which word was enhanced: the norm of what is added can (Kobayashi et al. 2020, "Attention is not only a
-weight", EMNLP).
+Three measures: `maps`, the frames to which a word attends; `added`, how much attention adds to a word;
+`reading_weights`, the weight of a word in the classified vector. The rows of crossmodal attention sum to 1 for every
+word, so the weights alone do not tell which word was enhanced; the norm of the added vector does (Kobayashi et al.
+2020, "Attention is not only a weight", EMNLP).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ByRow = dict[int, np.ndarray]  # corpus row -> (L,), one number per step of its 
 
 @dataclass(frozen=True)
 class Untrained:
-    """A run's model with the weights of an initialisation: the control of whatever its attention is said to show."""
+    """A run's model with the weights of an initialisation: the control for what its attention seems to show."""
 
     record: Record
     seed: int = 0
@@ -69,11 +69,11 @@ def maps(record: Record | Untrained, corpus: Corpus, row: int) -> dict[str, np.n
     return found
 
 
-def read(record: Record | Untrained, corpus: Corpus, rows: list[int]) -> ByRow:
+def reading_weights(record: Record | Untrained, corpus: Corpus, rows: list[int]) -> ByRow:
     """How the enhanced text is read: the weight of each word in the vector of the text that is classified.
 
     It is the attention of the text's last step, in the last layer of the transformer over the enhanced text, mean over
-    heads: that step is what the head gets. The weights of an utterance sum to 1.
+    heads: the classifier reads that step. The weights of an utterance sum to 1.
 
     Raises:
         UsageError: as `maps`; or no transformer reads the text, because another modality is the primary.
@@ -122,18 +122,18 @@ def pointing(weights: Mapping[int, np.ndarray], corpus: Corpus, reach: int = 0) 
     """Is the heaviest word of an utterance the planted one?
 
     Args:
-        reach: a word so many steps beside the planted one is a hit as well: a convolution carries what a word says
-            to its neighbours, and a model may read it there.
+        reach: a word so many steps beside the planted one is a hit as well: a convolution carries the meaning of a
+            word to its neighbours, where a model may read it.
 
     Returns:
         `hit`, the share of utterances in which it is; `chance`, that of a word at random; `weight`, the mean share of
         the weight that the planted word (and what is within reach) has; `n` utterances.
 
     Raises:
-        UsageError: nobody knows which word is the salient one.
+        UsageError: the corpus has no planted words.
     """
     if "salient_word" not in corpus.table:
-        raise UsageError(f"nobody knows the salient words of {corpus.name}", remedy="Use a simulated corpus.")
+        raise UsageError(f"{corpus.name} has no planted words", remedy="Use a simulated corpus.")
     found = []
     for row, w in weights.items():
         if len(w) > 1:
@@ -152,6 +152,42 @@ def evenness(attention: np.ndarray) -> float:
     if p.shape[1] < 2:
         return 1.0
     return float((-(p * np.log(np.maximum(p, 1e-300))).sum(1) / np.log(p.shape[1])).mean())
+
+
+def agreement(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray]) -> dict[str, float]:
+    """`same`, the share of utterances of which both have the same heaviest word, and what `chance` would give."""
+    return {"same": float(np.mean([one[row].argmax() == other[row].argmax() for row in one])),
+            "chance": float(np.mean([1 / len(w) for w in one.values()]))}
+
+
+def finding(corpus: Corpus, tables: Mapping[str, ByRow], what: str) -> str:
+    """A title: how often the heaviest word of an utterance is the planted one or beside it, or the same in two tables.
+
+    Args:
+        tables: name -> weights of the words of the same utterances.
+        what: what the weights say, such as "the text is read".
+    """
+    names, (one, *others) = list(tables), tables.values()
+    if max(map(len, one.values())) < 2:
+        return "A single word has all the weight"
+    if "salient_word" in corpus.table:
+        hits = {name: [pointing(table, corpus, reach) for reach in (0, 1)] for name, table in tables.items()}
+        told = "; ".join(f"{name} {100 * at['hit']:.0f} and {100 * near['hit']:.0f} %"
+                         for name, (at, near) in hits.items())
+        at, near = hits[names[0]]
+        return (f"How often {what} at the planted word (framed), and there or beside it, of {at['n']} utterances:\n"
+                f"{told}; a word at random {100 * at['chance']:.0f} and {100 * near['chance']:.0f} %")
+    if not others:
+        return f"Where {what} by {names[0]}"
+    same = agreement(one, others[0])
+    return (f"{names[0]} and {names[1]} have the same heaviest word in {100 * same['same']:.0f} % of {len(one)} "
+            f"utterances\n(by chance in {100 * same['chance']:.0f} %)")
+
+
+def utterances(corpus: Corpus, split: str = "test") -> list[int]:
+    """Corpus rows of the utterances of a split that have two or more steps of text."""
+    rows = corpus.rows(split)
+    return [int(i) for i in rows[corpus.frames["text"].lengths[rows] > 1]]
 
 
 @torch.inference_mode()

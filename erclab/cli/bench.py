@@ -32,7 +32,8 @@ def add(commands) -> None:
 
 def _bench(options) -> int:
     from erclab import bench
-    from erclab.exhibits import speed
+    from erclab.analysis import speed
+    from erclab.figures import speed as speed_figures
     from erclab.figures import style
 
     record = bench.bench(bench.choose(options.models), precisions=options.precision, reference=options.reference,
@@ -40,9 +41,9 @@ def _bench(options) -> int:
                          growth=options.growth)
     if options.out:
         bench.write(record, options.out)
-    print(json.dumps(record) if options.json else speed.text(record))
+    print(json.dumps(record) if options.json else speed.report(record))
     if options.growth:
-        picture = style.save(speed.growth(record), "bench_growth", record["environment"]["device"])
+        picture = style.save(speed_figures.growth(record["growth"]), "bench_growth", record["environment"]["device"])
         if not options.json:
             print(f"Figure: {picture.name}")
     return 0

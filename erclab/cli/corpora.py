@@ -34,8 +34,8 @@ def _corpora(options) -> int:
 
 def _show(options) -> int:
     from erclab import corpora
+    from erclab.analysis.conversations import overview
     from erclab.analysis.leakage import completeness, leakage
-    from erclab.exhibits.conversations import overview
 
     corpus = corpora.load(options.name, options.data, labelled=False)
     tables = {"Splits": overview(corpus), "Features": completeness(corpus)}

@@ -36,10 +36,10 @@ def _exhibits(options) -> int:
     from erclab.exhibits.store import Store, of_the_study
     from erclab.training.recipes import recipe_for
 
-    recipe_for("", "", options.profile)  # refuses an unknown one
+    recipe_for("", "", options.profile)  # refuses an unknown profile
     every = options.ids == ["all"]
     recipe = changes(options.changes)
-    chosen = [catalogue.trained_otherwise(e, recipe) for e in catalogue.find(() if every else options.ids)]
+    chosen = [e.with_recipe(recipe) for e in catalogue.find(() if every else options.ids)]
     store = Store(options.out or paths.project_root() / "build" / "exhibits" / f"{options.corpus}-{options.profile}")
     read = _reader(options)
     if options.ids:
@@ -66,14 +66,12 @@ def _reader(options):
 
 
 def _list(options, chosen, read, stores) -> int:
-    from erclab.exhibits import catalogue
-
     rows = []
     for exhibit in chosen:
         corpus, other = read(exhibit)
         kept = [(store, ids) for store in stores if (ids := store.runs(exhibit.id)) is not None]
-        found = catalogue.state(exhibit, corpus, other, seeds=options.seeds, profile=options.profile,
-                                built=[ids for _, ids in kept])
+        found = exhibit.state(corpus, other, seeds=options.seeds, profile=options.profile,
+                              built=[ids for _, ids in kept])
         where = next((s.folder for s, ids in kept if tuple(ids) == found.ids), None) if found.name == "built" else None
         rows.append({"id": exhibit.id, "paper": exhibit.paper, "title": exhibit.title, "needs": exhibit.needs,
                      "state": found.name, "detail": found.detail, "folder": str(where or "")})
@@ -97,24 +95,23 @@ def _build(options, chosen, read, store, every) -> int:
     import pandas as pd
 
     from erclab import sweep
-    from erclab.exhibits import catalogue
 
     made, how = [], {"seeds": options.seeds, "profile": options.profile}
     for exhibit in chosen:
         corpus, other = read(exhibit)
-        if every and (lacking := catalogue.lacking(exhibit, corpus, other)):
+        if every and (lacking := exhibit.lacks(corpus, other)):
             made.append({"id": exhibit.id, "state": "not here", "detail": lacking})
             continue
         try:
             if options.train:
-                sweep.answers(catalogue.asked(exhibit, corpus, other), *catalogue.pair(exhibit, corpus, other), **how)
-            found = catalogue.load(exhibit, corpus, other, **how)
-            result = catalogue.build(exhibit, corpus, found, other)
+                sweep.answers(exhibit.questions(corpus, other), *exhibit.corpora(corpus, other), **how)
+            found = exhibit.records(corpus, other, **how)
+            result = exhibit.build(corpus, found, other)
             path = store.write(exhibit.id, result, [r.id for records in found.values() for r in records])
         except ErclabError as error:
             if not every:
                 raise
-            made.append({"id": exhibit.id, "state": "failed", "detail": str(error)})  # the others are not lost
+            made.append({"id": exhibit.id, "state": "failed", "detail": str(error)})  # the others are still built
             print(f"{exhibit.id}: failed, {error}\n", file=sys.stderr)
             continue
         made.append({"id": exhibit.id, "state": "built", "detail": str(path)})

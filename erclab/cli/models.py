@@ -1,4 +1,4 @@
-"""`erclab models` and `erclab contracts`: what there is to train, and what it keeps."""
+"""`erclab models` and `erclab contracts`: the models with their sizes, and the contracts that they keep."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def add(commands) -> None:
     models = command(commands, "models", _models, "list the models with their sizes, beside those that papers print")
     models.add_argument("models", nargs="*", metavar="MODEL", help="these only (default: all)")
     models.add_argument("--json", action="store_true", help="as JSON")
-    contracts = command(commands, "contracts", _contracts, "hold models to what each must keep, and print the matrix")
+    contracts = command(commands, "contracts", _contracts, "test the contracts of each model, and print the matrix")
     contracts.add_argument("models", nargs="*", metavar="MODEL", help="names from `erclab models` (default: all)")
     contracts.add_argument("--contract", action="append", metavar="NAME", help="this one only; may be repeated")
     contracts.add_argument("--all", action="store_true", help="also those that train whole runs, which takes minutes")
@@ -20,7 +20,7 @@ def add(commands) -> None:
 
 
 def _models(options) -> int:
-    from erclab.exhibits import sizes
+    from erclab.analysis import sizes
 
     found = sizes.describe(options.models or None)
     print(json.dumps(found) if options.json else sizes.text(found))

@@ -38,7 +38,7 @@ def add(commands) -> None:
 
 def _run(options) -> int:
     from erclab import corpora, models, runs
-    from erclab.exhibits import scores
+    from erclab.analysis import scores
 
     info = models.info(options.model)  # before a corpus is read and encoded for nothing
     modalities = [m.strip() for m in options.modalities.split(",")] if options.modalities else None
@@ -57,7 +57,7 @@ def _run(options) -> int:
     if options.json:
         print(json.dumps([r.data for r in records]))
         return 0
-    print(scores.table({records[0].title: records}).to_string())
+    print(scores.headlines({records[0].title: records}).to_string())
     for r in records:
         print(f"seed {r.spec['seed']}: epoch {r.epoch()} by the {r.protocol} protocol, "
               f"{r.data['wall_time_s']:.0f} s, {r.path}")
@@ -66,14 +66,14 @@ def _run(options) -> int:
 
 def _cross_validate(options, corpus, question) -> int:
     from erclab import runs
-    from erclab.exhibits import scores
+    from erclab.analysis import scores
 
     by = int(options.folds) if options.folds.isdigit() else options.folds
     pooled = runs.cross_validate(options.model, corpus, by=by, **question)
     if options.json:
         print(json.dumps([{"scores": p.scores(), "runs": [r.data for r in p.records]} for p in pooled]))
         return 0
-    print(scores.table({pooled[0].records[0].title: pooled}).to_string())
+    print(scores.headlines({pooled[0].records[0].title: pooled}).to_string())
     seconds = sum(r.data["wall_time_s"] for p in pooled for r in p.records)
     print(f"{len(pooled[0].records)} folds, {len(pooled[0].truth)} utterances, each predicted by a model that had not "
           f"seen its dialogue; {seconds:.0f} s, {pooled[0].records[0].path.parent}")

@@ -32,8 +32,8 @@ def _study(options) -> int:
         raise NotebookError(f"{error.name} is not installed",
                             remedy='Install it with: pip install "erclab[notebooks]".') from None
     from erclab import corpora, sweep
+    from erclab.analysis import scores
     from erclab.core import paths
-    from erclab.exhibits import scores
     from erclab.training.recipes import recipe_for
 
     # A mistake here is one line now, not a notebook that fails later; and text is encoded here, where one sees a bar.
@@ -48,7 +48,7 @@ def _study(options) -> int:
         """The table behind 12_sdt: its runs exist by now and are loaded. A corpus without vectors has none."""
         if corpus.modalities and any(r.name == "12_sdt" and not r.error for r in done):
             seeds = {"seeds": extra["seeds"]} if "seeds" in extra else {}
-            tables.append(scores.table(sweep.comparison(corpus, profile=options.profile, progress=False, **seeds)))
+            tables.append(scores.headlines(sweep.comparison(corpus, profile=options.profile, progress=False, **seeds)))
         return tables[0] if tables else None
 
     done, summary = study.study(

@@ -43,7 +43,7 @@ def _about() -> str:
 
 def _sweep(options) -> int:
     from erclab import sweep
-    from erclab.exhibits import scores
+    from erclab.analysis import scores
 
     if options.dry_run:
         return _dry_run(options)
@@ -74,7 +74,7 @@ def _sweep(options) -> int:
     else:
         groups = result.groups()
         for task in dict.fromkeys(reported[0].task for reported in groups.values()):
-            table = scores.table({title: r for title, r in groups.items() if r[0].task == task})
+            table = scores.headlines({title: r for title, r in groups.items() if r[0].task == task})
             print(f"{task} on the test split (shares in %), mean ± deviation over seeds:\n{table.to_string()}\n")
         print(f"{len(result.jobs)} runs: {len(result.workers)} trained, "
               f"{len(result.records) - len(result.workers)} loaded, {len(failed)} failed; "

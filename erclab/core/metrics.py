@@ -23,11 +23,26 @@ HEADLINES = {
 }
 HEADLINE = HEADLINES["emotion"]
 PLAIN = ("mae", "correlation")  # shown as they are, all others in percent
+# Score -> its name in figures and tables.
+TITLES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1",
+          "balanced_accuracy": "balanced accuracy", "positive_f1": "F1 of the positive", "acc7": "7-class accuracy",
+          "acc2_non0": "binary accuracy, without 0", "f1_non0": "binary F1, without 0", "mae": "mean absolute error",
+          "correlation": "correlation", "mult_a2": "binary accuracy of clipped values"}
 # Task -> (the score that chooses an epoch, 1 if the largest is best and -1 if the smallest).
 SELECT = {"emotion": ("weighted_f1", 1), "emotion4": ("weighted_f1", 1), "sentiment": ("mae", -1),
           "dimensional": ("correlation", 1)}
 EMOTION4 = ("neutral", "happy", "sad", "angry")
 DIMENSIONS = ("valence", "arousal", "expectancy", "power")
+
+
+def is_share(metric: str) -> bool:
+    """Whether a score is shown in percent; `happy.accuracy` is, `valence.mae` is not (`PLAIN`)."""
+    return metric.rpartition(".")[2] not in PLAIN
+
+
+def scale(metric: str) -> int:
+    """100 for a share, which is shown in percent and points; 1 for an error or a correlation."""
+    return 100 if is_share(metric) else 1
 
 
 def scores(task: str, truth: np.ndarray, prediction: np.ndarray) -> dict[str, float | None]:

@@ -1,7 +1,7 @@
-"""Every table and figure of the five papers, and ours: what each needs, which runs it is made from, and how.
+"""Every table and figure of the five papers, and ours: what each needs, from which runs it is made, and how.
 
-An exhibit asks questions (`erclab.runs.Question`); whoever has the runs, trained in a notebook or by
-`erclab exhibits ID --train`, gets the table or figure. Nothing here trains.
+An exhibit has questions (`erclab.runs.Question`). A notebook, or `erclab exhibits ID --train`, trains the runs that
+answer them; `Exhibit.build` makes the table or figure. Nothing here trains.
 """
 
 from __future__ import annotations
@@ -16,32 +16,33 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import runs
-from erclab.core import paths
+from erclab import models, runs
+from erclab.analysis.sequences import learnable
+from erclab.core import paths, settings
 from erclab.core.errors import RunError, UsageError, unknown
-from erclab.core.settings import check
 from erclab.corpora import Corpus
 from erclab.runs import Question, Record, RunSpec
 from erclab.training.recipes import Recipe
 
-Runs = Mapping[str, Sequence[Record]]  # name of a question -> its runs, one per seed
+Groups = Mapping[str, Sequence[Record]]  # name of a question -> its runs, one per seed
 
 PAPERS = ("dialoguetrm", "hct_mg", "m2fnet", "sdt", "lmr_cbt", "ours")  # modules here with EXHIBITS, in this order
 TITLES = {"D": "DialogueTRM", "H": "HCT-MG", "M": "M2FNet", "S": "SDT", "L": "LMR-CBT", "O": "ours"}
+BASELINES = ("linear-pooled", "constant")  # of models of sequences, in their tables
 
 
-def nothing(corpus: Corpus) -> dict[str, Question]:
-    """The questions of an exhibit that is made from the corpus, or from no data at all."""
+def no_questions(corpus: Corpus) -> dict[str, Question]:
+    """The questions of an exhibit that is made from the corpus alone, or without data."""
     return {}
 
 
-def anything(corpus: Corpus) -> str:
-    """What a corpus lacks for an exhibit that takes any: nothing."""
+def always_available(corpus: Corpus) -> str:
+    """The check of an exhibit that can be built on every corpus."""
     return ""
 
 
-def nobody(corpus: Corpus) -> None:
-    """The second corpus of an exhibit that needs to be told which."""
+def no_default_second(corpus: Corpus) -> None:
+    """The second corpus of an exhibit that has no default one."""
 
 
 @dataclass(frozen=True)
@@ -52,27 +53,27 @@ class Exhibit:
         id: as in the papers' list, such as "S2".
         title: what it shows.
         needs: what a corpus must have, in words.
-        build: (corpus, runs) -> DataFrame or Figure; (corpus, runs, other) if `two`.
-        questions: corpus -> name -> question, the runs that `build` gets, under these names; of two corpora if `two`.
-        lacks: corpus -> why it cannot be built there, "" if it can; (corpus, other or None) if `two`.
+        make: (corpus, runs of each question) -> DataFrame or Figure; (corpus, runs, other) if `two`.
+        ask: corpus -> name -> question; (corpus, other) if `two`.
+        check: corpus -> why the exhibit cannot be built there, "" if it can; (corpus, other or None) if `two`.
         view: "dialogue" or "sequence": how the corpus is read, see `erclab.models.ModelInfo.text_as`.
         two: it compares two corpora.
-        second: of those: corpus -> the second one where none is given, None if there is no telling which.
+        second: of those: corpus -> the default second corpus, None if there is none.
     """
 
     id: str
     title: str
     needs: str
-    build: Callable[..., pd.DataFrame | Figure]
-    questions: Callable[..., Mapping[str, Question]] = nothing
-    lacks: Callable[..., str] = anything
+    make: Callable[..., pd.DataFrame | Figure]
+    ask: Callable[..., Mapping[str, Question]] = no_questions
+    check: Callable[..., str] = always_available
     view: str = "dialogue"
     two: bool = False
-    second: Callable[[Corpus], Corpus | None] = nobody
+    second: Callable[[Corpus], Corpus | None] = no_default_second
 
     @property
     def paper(self) -> str:
-        """Whose it is."""
+        """The paper that prints it."""
         return TITLES[self.id[0]]
 
     @property
@@ -80,17 +81,103 @@ class Exhibit:
         """For `erclab.corpora.load`."""
         return "tokens" if self.view == "sequence" else "vectors"
 
+    def with_recipe(self, recipe: Mapping[str, Any]) -> Exhibit:
+        """The same exhibit with these fields of every recipe changed, except where a question sets the field itself.
+
+        Raises:
+            UsageError: there is no such field, or a value has another type.
+        """
+        changes = settings.check(Recipe, recipe)
+
+        def ask(*corpora: Corpus) -> dict[str, Question]:
+            return {name: replace(q, settings={**changes, **q.settings}) for name, q in self.ask(*corpora).items()}
+        return replace(self, ask=ask)
+
+    def corpora(self, corpus: Corpus, other: Corpus | None = None) -> tuple[Corpus | None, ...]:
+        """Its corpora: the given one; if `two`, also the second one, given or default (None if there is none)."""
+        if not self.two:
+            return (corpus,)
+        return corpus, self.second(corpus) if other is None else other
+
+    def lacks(self, corpus: Corpus, other: Corpus | None = None) -> str:
+        """Why it cannot be built on these corpora, "" if it can."""
+        return self.check(*self.corpora(corpus, other))
+
+    def questions(self, corpus: Corpus, other: Corpus | None = None) -> Mapping[str, Question]:
+        """Its questions on these corpora.
+
+        Raises:
+            UsageError: the corpora lack what the exhibit needs.
+        """
+        if why := self.lacks(corpus, other):
+            raise UsageError(f"{self.id} cannot be built on {corpus.name}: {why}", remedy=f"It needs {self.needs}.")
+        return self.ask(*self.corpora(corpus, other))
+
+    def specs(self, corpus: Corpus, other: Corpus | None = None, *, seeds: int | Iterable[int] = 3,
+              profile: str = "smoke") -> dict[str, list[RunSpec]]:
+        """Name of each question -> its planned runs.
+
+        Raises:
+            UsageError: see `questions`.
+        """
+        return runs.plan_all(self.questions(corpus, other), *self.corpora(corpus, other), seeds=seeds, profile=profile)
+
+    def records(self, corpus: Corpus, other: Corpus | None = None, *, seeds: int | Iterable[int] = 3,
+                profile: str = "smoke", folder: Path | None = None) -> dict[str, list[Record]]:
+        """Name of each question -> its runs, loaded.
+
+        Raises:
+            UsageError: see `questions`.
+            RunError: some runs have not been trained; the message says how to train them.
+        """
+        folder = folder or paths.runs_dir()
+        specs = self.specs(corpus, other, seeds=seeds, profile=profile)
+        if missing := _missing(specs, folder):
+            raise RunError(f"{self.id} needs {len(missing)} more run(s) on {corpus.name}, such as {missing[0].title}",
+                           where=folder, remedy=f"Train them: erclab exhibits {self.id} --corpus {corpus.name} --train "
+                           "(with the same --data, --seeds, --set and --profile).")
+        return {name: [runs.load(folder / f"{spec.id}.json") for spec in found] for name, found in specs.items()}
+
+    def build(self, corpus: Corpus, groups: Groups, other: Corpus | None = None) -> pd.DataFrame | Figure:
+        """Make the table or figure from the runs of its questions.
+
+        Raises:
+            UsageError: see `questions`.
+        """
+        self.questions(corpus, other)
+        first, *second = self.corpora(corpus, other)
+        return self.make(first, groups, *second)
+
+    def state(self, corpus: Corpus, other: Corpus | None = None, *, seeds: int | Iterable[int] = 3,
+              profile: str = "smoke", folder: Path | None = None, built: Iterable[Sequence[str]] = ()) -> State:
+        """What is there of the exhibit.
+
+        Args:
+            built: for each place where the exhibit is stored, the ids of the runs from which it was made. If they are
+                the planned ids, nothing has to be trained, whether or not the runs themselves are in the folder.
+        """
+        if why := self.lacks(corpus, other):
+            return State("not here", why)
+        specs = self.specs(corpus, other, seeds=seeds, profile=profile)
+        ids = tuple(dict.fromkeys(s.id for found in specs.values() for s in found))
+        words = f"{len(ids)} run{'s' * (len(ids) != 1)}" if ids else "no runs"
+        if ids in map(tuple, built):
+            return State("built", words, ids)
+        if missing := _missing(specs, folder or paths.runs_dir()):
+            return State("to train", f"{len(missing)} of {len(ids)} runs", ids, len(missing))
+        return State("ready", words, ids)
+
 
 @dataclass(frozen=True)
 class State:
-    """What there is of an exhibit on a corpus.
+    """What is there of an exhibit on a corpus.
 
     Attributes:
-        name: "built": it is stored, made from the runs that it would be made from now; "ready": its runs are there;
-            "to train": some are not; "not here": the corpus lacks what it needs.
-        detail: what is lacking, or how many runs are.
-        ids: of its runs, those that are there and those that are not.
-        missing: how many are not.
+        name: "built": it is stored, made from the planned runs; "ready": its runs are there; "to train": some runs are
+            missing; "not here": the corpus lacks what the exhibit needs.
+        detail: what is lacking, or how many runs there are.
+        ids: of all its runs.
+        missing: the number of runs that are missing.
     """
 
     name: str
@@ -118,101 +205,24 @@ def find(ids: Iterable[str] = ()) -> list[Exhibit]:
     return [there[name] for name in dict.fromkeys(ids)] if ids else list(there.values())
 
 
-def trained_otherwise(exhibit: Exhibit, recipe: Mapping[str, Any]) -> Exhibit:
-    """The same exhibit with these fields of every recipe set differently, except where it is about them itself.
+def compare(names: Iterable[str], **changes: Any) -> dict[str, Question]:
+    """Title of each model -> a question with these settings."""
+    return {models.info(name).title: Question(name, changes) for name in names}
 
-    Raises:
-        UsageError: there is no such field, or a value of another type.
+
+def compare_on_sequences(corpus: Corpus, names: Sequence[str], task: str | None = None) -> dict[str, Question]:
+    """Title of each model of sequences and of the `BASELINES` -> a question on all modalities that can be learnt from.
+
+    A model without the task is left out. A model that fuses into one modality (a setting `target`, the text by default)
+    fuses into the first one that is there if there is no text.
     """
-    changes = check(Recipe, recipe)
-
-    def questions(*corpora: Corpus) -> dict[str, Question]:
-        return {name: replace(q, settings={**changes, **q.settings})
-                for name, q in exhibit.questions(*corpora).items()}
-    return replace(exhibit, questions=questions)
-
-
-def pair(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None) -> tuple[Corpus, ...]:
-    """What it is made of: the corpus; of an exhibit of two also the second one, that which is given or its own (None if
-    it has none)."""
-    if not exhibit.two:
-        return (corpus,)
-    return corpus, exhibit.second(corpus) if other is None else other
-
-
-def lacking(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None) -> str:
-    """Why it cannot be built on these corpora, "" if it can."""
-    return exhibit.lacks(*pair(exhibit, corpus, other))
-
-
-def asked(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None) -> Mapping[str, Question]:
-    """Its questions on these corpora.
-
-    Raises:
-        UsageError: they lack what the exhibit needs.
-    """
-    if why := lacking(exhibit, corpus, other):
-        raise UsageError(f"{exhibit.id} cannot be built on {corpus.name}: {why}", remedy=f"It needs {exhibit.needs}.")
-    return exhibit.questions(*pair(exhibit, corpus, other))
-
-
-def planned(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None, *, seeds: int | Iterable[int] = 3,
-            profile: str = "smoke") -> dict[str, list[RunSpec]]:
-    """Name -> the runs of each of its questions.
-
-    Raises:
-        UsageError: the corpus lacks what the exhibit needs.
-    """
-    questions = asked(exhibit, corpus, other)
-    return runs.plan_all(questions, *pair(exhibit, corpus, other), seeds=seeds, profile=profile)
-
-
-def load(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None, *, seeds: int | Iterable[int] = 3,
-         profile: str = "smoke", folder: Path | None = None) -> dict[str, list[Record]]:
-    """The runs of an exhibit.
-
-    Raises:
-        UsageError: see `planned`.
-        RunError: some have not been trained, and how to.
-    """
-    folder = folder or paths.runs_dir()
-    specs = planned(exhibit, corpus, other, seeds=seeds, profile=profile)
-    if missing := _missing(specs, folder):
-        raise RunError(f"{exhibit.id} needs {len(missing)} more run(s) on {corpus.name}, such as {missing[0].title}",
-                       where=folder, remedy=f"Train them: erclab exhibits {exhibit.id} --corpus {corpus.name} --train "
-                       "(with the same --data, --seeds, --set and --profile).")
-    return {name: [runs.load(folder / f"{spec.id}.json") for spec in found] for name, found in specs.items()}
-
-
-def build(exhibit: Exhibit, corpus: Corpus, found: Runs, other: Corpus | None = None) -> pd.DataFrame | Figure:
-    """Make the table or figure from the runs of its questions.
-
-    Raises:
-        UsageError: the corpus lacks what it needs.
-    """
-    asked(exhibit, corpus, other)
-    first, *second = pair(exhibit, corpus, other)
-    return exhibit.build(first, found, *second)
-
-
-def state(exhibit: Exhibit, corpus: Corpus, other: Corpus | None = None, *, seeds: int | Iterable[int] = 3,
-          profile: str = "smoke", folder: Path | None = None, built: Iterable[Sequence[str]] = ()) -> State:
-    """What there is of it.
-
-    Args:
-        built: for each place where one is stored, the ids of the runs from which it was made. If they are those that
-            it would be made from now, it needs no training, whether or not these runs are here.
-    """
-    if why := lacking(exhibit, corpus, other):
-        return State("not here", why)
-    specs = planned(exhibit, corpus, other, seeds=seeds, profile=profile)
-    ids = tuple(dict.fromkeys(s.id for found in specs.values() for s in found))
-    words = f"{len(ids)} run{'s' * (len(ids) != 1)}" if ids else "no runs"
-    if ids in map(tuple, built):
-        return State("built", words, ids)
-    if missing := _missing(specs, folder or paths.runs_dir()):
-        return State("to train", f"{len(missing)} of {len(ids)} runs", ids, len(missing))
-    return State("ready", words, ids)
+    seen, task, found = learnable(corpus), task or corpus.tasks[0], {}
+    for name in (*names, *BASELINES):
+        info = models.info(name)
+        fuses = "text" not in seen and "target" in getattr(info.cls.Config, "__dataclass_fields__", {})
+        if task in info.tasks:
+            found |= compare([name], modalities=seen, task=task, **({"target": seen[0]} if fuses else {}))
+    return found
 
 
 def _missing(specs: Mapping[str, list[RunSpec]], folder: Path) -> list[RunSpec]:

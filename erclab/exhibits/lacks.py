@@ -1,33 +1,49 @@
-"""What a corpus lacks for an exhibit, in words; "" if nothing. For `Exhibit.lacks`."""
+"""Whether a corpus has what an exhibit needs: each check gives the reason why not, in words, or "" if it has it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from erclab.corpora import Corpus
+from erclab.analysis import sequences as sequence_corpora
+from erclab.corpora import Corpus, simulated
 
-Lacks = Callable[[Corpus], str]
+Check = Callable[[Corpus], str]
 
 
-def vectors(least: int = 1, *needed: str) -> Lacks:
-    """Utterance vectors of so many modalities, and of the `needed` ones."""
+def vectors(least: int = 1, *needed: str) -> Check:
+    """Utterance vectors of at least so many modalities, and of the `needed` ones."""
     return lambda corpus: _modalities("utterance vectors", tuple(corpus.modalities), least, needed)
 
 
-def sequences(least: int = 1, *needed: str) -> Lacks:
-    """Sequences of so many modalities, and of the `needed` ones."""
-    return lambda corpus: _modalities("sequences", tuple(corpus.frame_dims), least, needed)
+def sequences(least: int = 1, *needed: str) -> Check:
+    """Sequences of at least so many modalities, and of the `needed` ones, in the training split."""
+    def check(corpus: Corpus) -> str:
+        there = sequence_corpora.learnable(corpus)
+        unseen = [m for m in corpus.frame_dims if m not in there]
+        why = _modalities("sequences", there, least, needed)
+        return why + (f" (of {', '.join(unseen)} none in the training split)" if why and unseen else "")
+    return check
 
 
-def task(*names: str) -> Lacks:
-    """One of these tasks."""
-    return lambda corpus: "" if set(names) & set(corpus.tasks) else (
-        f"its tasks are {', '.join(corpus.tasks) or 'none'}, not {' or '.join(names)}")
+def task(*names: str) -> Check:
+    """One of these tasks; any task if none is named."""
+    def check(corpus: Corpus) -> str:
+        if not corpus.tasks and not names:
+            return "it has no annotation"
+        if not names or set(names) & set(corpus.tasks):
+            return ""
+        return f"its tasks are {', '.join(corpus.tasks) or 'none'}, not {' or '.join(names)}"
+    return check
 
 
 def planted(corpus: Corpus) -> str:
-    """The truth behind each utterance, which only a simulated corpus knows."""
-    return "" if "text_kind" in corpus.table else "nobody knows the truth behind its utterances"
+    """The planted truth behind each utterance, which only a simulated corpus has."""
+    return "" if "text_kind" in corpus.table else "the truth behind its utterances is not known"
+
+
+def oracle(corpus: Corpus) -> str:
+    """The exact oracle, which only a simulated corpus has."""
+    return "" if simulated.world_behind(corpus) else "its oracle is not known"
 
 
 def dialogues(corpus: Corpus) -> str:
@@ -35,9 +51,9 @@ def dialogues(corpus: Corpus) -> str:
     return "" if len(corpus.starts) - 1 < len(corpus) else "each of its dialogues is one utterance"
 
 
-def all_of(*parts: Lacks) -> Lacks:
-    """The first that is lacking."""
-    return lambda corpus: next((why for part in parts if (why := part(corpus))), "")
+def all_of(*checks: Check) -> Check:
+    """The first reason of several checks."""
+    return lambda corpus: next((why for check in checks if (why := check(corpus))), "")
 
 
 def _modalities(what: str, there: tuple[str, ...], least: int, needed: tuple[str, ...]) -> str:

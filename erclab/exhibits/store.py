@@ -1,4 +1,4 @@
-"""Exhibits that were built, as files: a csv or png each, and beside it from which runs."""
+"""Exhibits that were built, as files: a csv or png each, and beside it the ids of the runs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from erclab.figures import style
 
 
 def of_the_study(corpus: str, profile: str) -> Store:
-    """Those that come with the repository."""
+    """The exhibits that come with the repository."""
     return Store(paths.results_dir() / "exhibits" / f"{corpus}-{profile}")
 
 
 class Store:
-    """A folder of them, of one corpus and profile. Nothing is written before there is something to keep."""
+    """A folder of exhibits of one corpus and profile. The folder is made with the first exhibit."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -58,7 +58,7 @@ class Store:
         """The ids of the runs that a stored exhibit was made from; None if none is stored."""
         try:
             found = json.loads(self._note(name).read_text())["runs"]
-        except (OSError, ValueError, KeyError, TypeError):  # absent, or damaged: then it is to be built again
+        except (OSError, ValueError, KeyError, TypeError):  # absent or damaged: the exhibit must be built again
             return None
         return found if any((self.folder / f"{name}.{kind}").exists() for kind in ("csv", "png")) else None
 

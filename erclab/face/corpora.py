@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from erclab import corpora
+from erclab.analysis import ceilings
 from erclab.core.errors import UsageError
 from erclab.corpora import CORPORA, Corpus, simulated
-from erclab.exhibits import ceilings
 
 
 def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", text_as: str = "vectors",
@@ -59,4 +59,4 @@ def oracle(corpus: Corpus, *, split: str = "test", modalities: Iterable[Sequence
     if world is None:
         raise UsageError(f"the oracle of {corpus.name} is not known", remedy="Take a simulated corpus.")
     subsets = list(ceilings.SUBSETS if modalities is None else map(tuple, modalities))
-    return ceilings.table(corpus, world, split, subsets)
+    return ceilings.oracle_scores(corpus, world, split, subsets)

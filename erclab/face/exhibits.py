@@ -38,13 +38,13 @@ def exhibit(id: str, corpus: Corpus, other: Corpus | None = None, *, train: bool
     folder = None if folder is None else Path(folder)
     how = {"seeds": seeds, "profile": profile, "folder": folder}
     if train:
-        sweep.answers(catalogue.asked(found, corpus, other), *catalogue.pair(found, corpus, other), progress=progress,
+        sweep.answers(found.questions(corpus, other), *found.corpora(corpus, other), progress=progress,
                       device=device, **how)
     try:
-        records = catalogue.load(found, corpus, other, **how)
+        records = found.records(corpus, other, **how)
     except RunError as error:
         raise RunError(error.problem, where=error.where, remedy="Give train=True, which trains them.") from None
-    return catalogue.build(found, corpus, records, other)
+    return found.build(corpus, records, other)
 
 
 def list_exhibits(corpus: Corpus | None = None, *, seeds: int | Iterable[int] = 3, profile: str = "smoke",
@@ -60,8 +60,8 @@ def list_exhibits(corpus: Corpus | None = None, *, seeds: int | Iterable[int] = 
     for e in catalogue.find():
         rows.append({"id": e.id, "paper": e.paper, "title": e.title, "needs": e.needs})
         if corpus is not None:
-            state = catalogue.state(e, corpus, seeds=seeds, profile=profile,
-                                    folder=None if folder is None else Path(folder))
+            state = e.state(corpus, seeds=seeds, profile=profile,
+                            folder=None if folder is None else Path(folder))
             rows[-1] |= {"state": state.name, "detail": state.detail}
     return pd.DataFrame(rows).set_index("id")
 

@@ -9,25 +9,24 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from erclab import published as papers
-from erclab.analysis import statistics
+from erclab.analysis import ceilings, scores, statistics
 from erclab.core import metrics
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.exhibits import ceilings, scores
+from erclab.exhibits import drawn
 from erclab.runs import Record
 
 Groups = Mapping[str, Sequence[Record]]
-OF_THE_ORACLE = ("accuracy", "weighted_f1", "macro_f1")  # the scores that `ceilings.limits` knows
 
 
 def table(groups: Groups, split: str = "test") -> pd.DataFrame:
     """One row per group: mean ± deviation of each headline score as text, and the number of runs."""
-    return scores.table(groups, split)
+    return scores.headlines(groups, split)
 
 
 def cells(records: Sequence[Record]) -> dict[str, str]:
     """Headline score -> mean ± deviation over the records on the test split, as text."""
-    return {scores.TITLES[name]: _text(records, name) for name in metrics.HEADLINES[records[0].task]}
+    return {metrics.TITLES[name]: _text(records, name) for name in metrics.HEADLINES[records[0].task]}
 
 
 def frame(records: Sequence[Record], split: str, protocol: str | None) -> pd.DataFrame:
@@ -55,14 +54,14 @@ def bars(groups: Groups, corpus: Corpus, metric: str | None, *, ceiling: bool, p
     if metric not in first.scores():
         raise UsageError(f"the runs have no score '{metric}'", remedy=f"They have {', '.join(first.scores())}.")
     lines: dict[str, float] = {}
-    if ceiling and metric in OF_THE_ORACLE:
-        lines |= ceilings.limits(corpus, scores.TITLES[metric])
+    if ceiling and metric in ceilings.METRICS:
+        lines |= ceilings.limits(corpus, metrics.TITLES[metric])
     if published:
         family = first.spec["corpus"].split("-")[0]
         for name in dict.fromkeys(records[0].spec["model"] for records in groups.values()):
             lines |= papers.reference(name, family, metric) if name in papers.papers() else {}
-    return scores.bars(groups, metric, title=_title(groups, metric, corpus) if title is None else title,
-                       reference=lines)
+    return drawn.bars(groups, metric, title=_title(groups, metric, corpus) if title is None else title,
+                      reference=lines)
 
 
 def curves(groups: Groups, title: str) -> Figure:
@@ -74,20 +73,20 @@ def curves(groups: Groups, title: str) -> Figure:
     trained = {name: records for name, records in groups.items() if records[0].epoch() > 0}
     if not trained:
         raise UsageError(f"{', '.join(groups)}: fitted, without epochs", remedy="Take a model that is trained.")
-    return scores.learning(trained, title=title)
+    return drawn.learning(trained, title=title)
 
 
 def confusion(groups: Groups) -> Figure:
     """One confusion matrix per group."""
-    return scores.confusions(groups)
+    return drawn.confusions(groups)
 
 
 def _title(groups: Groups, metric: str, corpus: Corpus) -> str:
     """The best group and its score."""
     scored = means(groups, metric, "test")
     best = scored.idxmin() if metric == "mae" else scored.idxmax()
-    return f"{best}: {scores.TITLES.get(metric, metric)} {_text(groups[best], metric)} on {corpus.name}"
+    return f"{best}: {metrics.TITLES.get(metric, metric)} {_text(groups[best], metric)} on {corpus.name}"
 
 
 def _text(records: Sequence[Record], metric: str) -> str:
-    return statistics.summarise(statistics.values(records, metric)).text(metric not in metrics.PLAIN)
+    return statistics.summarise(statistics.values(records, metric)).text(metrics.is_share(metric))

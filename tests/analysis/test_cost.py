@@ -20,7 +20,7 @@ def test_a_dialogues_operations_by_hand(tiny):
 
 def test_six_per_parameter_where_every_weight_meets_every_utterance(tiny):
     spec, = runs.plan("sdt", tiny, hidden=256, heads=4, variant="official")
-    found = cost.table([spec], tiny, items=2)["SDT"]
+    found = cost.counted_costs([spec], tiny, items=2)["SDT"]
     assert found["operations"] / found["parameters"] == pytest.approx(6, abs=0.5)
 
 

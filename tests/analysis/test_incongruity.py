@@ -92,9 +92,9 @@ def test_refused(lying):
 
 def test_predictions_in_words(tiny, tmp_path):
     record = runs.run("constant", tiny, folder=tmp_path, progress=False)[0]
-    assert set(incongruity.reading(record, record.predictions())) == {
+    assert set(incongruity.in_words(record, record.predictions())) == {
         tiny.labels[np.bincount(tiny.targets("train")).argmax()]}
     four = runs.run("constant", tiny, task="emotion4", folder=tmp_path, progress=False)[0]
-    assert set(incongruity.reading(four, four.predictions())) == {"none"}
+    assert set(incongruity.in_words(four, four.predictions())) == {"none"}
     value = runs.run("constant", tiny, task="sentiment", folder=tmp_path, progress=False)[0]
-    assert incongruity.reading(value, np.array([[1.5], [-0.25]])) == ["+1.50", "-0.25"]
+    assert incongruity.in_words(value, np.array([[1.5], [-0.25]])) == ["+1.50", "-0.25"]

@@ -66,7 +66,7 @@ class Looks(torch.nn.Module):
         for m in batch.masks:
             keys = batch.masks[m].float()
             if self.planted:
-                keys = keys * torch.from_numpy(inside.planted(self.corpus, m, batch.rows.numpy(), keys.shape[1]))
+                keys = keys * torch.from_numpy(inside.planted_steps(self.corpus, m, batch.rows.numpy(), keys.shape[1]))
             row = keys / keys.sum(1, keepdim=True).clamp(min=1e-9)
             weights[f"text_from_{m}"] = row[:, None, None].expand(-1, 2, batch.masks["text"].shape[1], -1)
         return Output(torch.zeros(len(batch.rows), 6), weights)
@@ -88,7 +88,7 @@ def test_the_planted_steps_carry_the_evidence(tiny):
         inner, outer = [], []
         for row in np.flatnonzero(tiny.table[f"{m}_shown"] == np.array(tiny.labels)[tiny.table["label"]]):
             evidence = tiny.frames[m][row] @ world.prototypes(m)[tiny.table["label"][row]]
-            where = inside.planted(tiny, m, np.array([row]), len(evidence))[0]
+            where = inside.planted_steps(tiny, m, np.array([row]), len(evidence))[0]
             inner += list(evidence[where])
             outer += list(evidence[~where])
         assert np.mean(inner) > 1.5 + np.mean(outer)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from erclab.analysis.statistics import Summary, gain, paired, summarise, values
+from erclab.analysis.statistics import Summary, difference, paired, summarise, unpaired, values, verdict
 from erclab.core.errors import UsageError
 from erclab.runs import Record
 
@@ -36,8 +36,8 @@ def welch(a, b, confidence):
 
 @pytest.mark.parametrize("confidence", [0.95, 0.8])
 @pytest.mark.parametrize(("a", "b"), [(A, B), (B, A), (A, A)])
-def test_gain_has_welchs_interval(a, b, confidence):
-    made = gain(a, b, confidence)
+def test_an_unpaired_difference_has_welchs_interval(a, b, confidence):
+    made = unpaired(a, b, confidence)
     assert made["difference"] == pytest.approx(np.mean(a) - np.mean(b))
     assert (made["low"], made["high"]) == pytest.approx(welch(a, b, confidence))
     assert made["seed_deviation"] == pytest.approx(max(np.std(a, ddof=1), np.std(b, ddof=1)))
@@ -46,7 +46,7 @@ def test_gain_has_welchs_interval(a, b, confidence):
 @pytest.mark.parametrize("confidence", [0.95, 0.8])
 def test_against_a_single_number_the_interval_is_that_of_the_seeds(confidence):
     half = stats.t.ppf((1 + confidence) / 2, 4) * np.std(A, ddof=1) / 5**0.5
-    for made, sign in ((gain(A, [0.6], confidence), 1), (gain([0.6], A, confidence), -1)):
+    for made, sign in ((unpaired(A, [0.6], confidence), 1), (unpaired([0.6], A, confidence), -1)):
         middle = sign * (np.mean(A) - 0.6)
         assert made["difference"] == pytest.approx(middle)
         assert (made["low"], made["high"]) == pytest.approx((middle - half, middle + half))
@@ -54,7 +54,7 @@ def test_against_a_single_number_the_interval_is_that_of_the_seeds(confidence):
 
 
 def test_two_single_numbers_have_a_difference_but_no_interval():
-    made = gain([0.7], [0.6])
+    made = unpaired([0.7], [0.6])
     assert made["difference"] == pytest.approx(0.1) and made["seed_deviation"] == 0
     assert np.isnan(made["low"]) and np.isnan(made["high"])
 
@@ -63,7 +63,7 @@ def test_two_single_numbers_have_a_difference_but_no_interval():
 def test_seeds_that_agree_exactly_have_an_interval_without_width(a, b):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        made = gain(a, b)
+        made = unpaired(a, b)
     assert made["low"] == made["high"] == made["difference"] == pytest.approx(0.2)
 
 
@@ -71,7 +71,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(0)
     covered = 0
     for _ in range(400):
-        made = gain(rng.normal(0.7, 0.02, 5), rng.normal(0.65, 0.005, 3))
+        made = unpaired(rng.normal(0.7, 0.02, 5), rng.normal(0.65, 0.005, 3))
         covered += made["low"] <= 0.05 <= made["high"]
     assert 0.92 <= covered / 400 <= 0.98
 
@@ -98,7 +98,7 @@ def test_values_of_a_protocol_that_a_run_does_not_know_are_an_error(tmp_path):
 def test_a_side_whose_seeds_agree_is_no_cause_for_a_warning(a, b):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        made = gain(a, b)
+        made = unpaired(a, b)
     assert made["seed_deviation"] == pytest.approx(np.std(b, ddof=1) if len(set(b)) > 1 else 0, abs=0)
     assert (made["low"] < made["high"]) == (len(set(b)) > 1)
 
@@ -120,3 +120,18 @@ def test_paired_without_noise_or_with_one_seed():
     assert found["low"] == found["high"] == pytest.approx(0.1) and found["effect"] == np.inf
     assert paired([0.4, 0.4], [0.4, 0.4])["effect"] == 0
     assert np.isnan(paired([0.5], [0.4])["low"])
+
+
+@pytest.mark.parametrize(("pairs", "by"), [(True, paired), (False, unpaired)])
+def test_a_difference_is_paired_or_not_as_the_caller_says(pairs, by):
+    assert difference(A[:3], B, pairs=pairs, confidence=0.8) == by(A[:3], B, 0.8)
+    with pytest.raises(TypeError):
+        difference(A, B)  # it cannot be seen from the numbers
+
+
+@pytest.mark.parametrize(("found", "words"), [
+    ((0.1, np.nan, np.nan), "one seed"), ((0.1, -0.1, 0.3), "within seed noise"), ((0.1, 0.05, 0.15), "higher"),
+    ((-0.15, -0.2, -0.1), "lower"), ((0.02, 0.01, 0.03), "within seed noise")])
+def test_a_verdict_needs_an_interval_without_0_and_more_than_the_deviation_over_seeds(found, words):
+    found = dict(zip(("difference", "low", "high"), found, strict=True))
+    assert verdict({"seed_deviation": 0.02, **found}) == words

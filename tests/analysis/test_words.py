@@ -37,11 +37,11 @@ def test_maps_have_the_utterances_own_steps_and_sum_to_one(ask, tiny):
 def test_reading_is_the_last_steps_row_of_the_last_layer(ask, tiny):
     record = ask("hct-mg", primary="text", self_layers=2)
     rows = [int(r) for r in tiny.rows("test")[:5]]
-    found = words.read(record, tiny, rows)
+    found = words.reading_weights(record, tiny, rows)
     assert list(found) == rows
     for row, weights in found.items():
         assert len(weights) == tiny.frames["text"].lengths[row] and weights.sum() == pytest.approx(1, abs=1e-5)
-    alone = words.read(record, tiny, rows[2:3])[rows[2]]  # not in a batch with others
+    alone = words.reading_weights(record, tiny, rows[2:3])[rows[2]]  # not in a batch with others
     np.testing.assert_allclose(alone, found[rows[2]], atol=1e-6)
     with torch.inference_mode():
         batch = runs.views(record.spec, tiny, splits=["test"])["test"].batch([2])
@@ -99,7 +99,7 @@ def test_refused(ask, tiny):
     with pytest.raises(UsageError, match="not over the steps"):
         words.maps(_without_attention(ask("mult")), tiny, row)
     with pytest.raises(UsageError, match="not read by self-attention"):
-        words.read(ask("hct-mg", primary="audio"), tiny, [row])
+        words.reading_weights(ask("hct-mg", primary="audio"), tiny, [row])
     with pytest.raises(UsageError, match="no text from audio"):
         words.added(ask("mult", modalities=["text", "visual"]), tiny, [row], "audio")
     with pytest.raises(UsageError, match="another corpus"):
@@ -135,7 +135,8 @@ def test_a_trained_reading_finds_the_planted_word_and_an_untrained_one_does_not(
     record = ask("mult", told, modalities=["text"], epochs=20, hidden=32, heads=1, learning_rate=5e-3, batch_size=32,
                  warmup_steps=0, memory_layers=1, kernel_text=1)
     rows = [int(r) for r in told.rows("test") if told.frames["text"].lengths[r] > 1]
-    trained = words.pointing(words.read(record, told, rows), told)
-    controls = [words.pointing(words.read(words.Untrained(record, s), told, rows), told)["hit"] for s in range(3)]
+    trained = words.pointing(words.reading_weights(record, told, rows), told)
+    controls = [words.pointing(words.reading_weights(words.Untrained(record, s), told, rows), told)["hit"]
+                for s in range(3)]
     assert trained["hit"] > trained["chance"] + 0.2, trained
     assert trained["hit"] > max(controls) + 0.2, (trained, controls)

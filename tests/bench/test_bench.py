@@ -15,9 +15,10 @@ import pytest
 import torch
 
 from erclab import bench, cli, models
+from erclab.analysis import speed
 from erclab.bench import cases, corpora, measure, worker
 from erclab.core.errors import RunError, UsageError
-from erclab.exhibits import speed
+from erclab.figures import speed as speed_figures
 
 DIMS = (("text", 5), ("audio", 4), ("visual", 3))
 TINY = cases.Case("sdt-tiny", "SDT, tiny", "sdt", "iemocap", 2, turns=(3, 1, 6, 2, 4), faster=1e-6, memory=1e-6,
@@ -253,7 +254,7 @@ def test_without_the_reference_there_are_no_ratios(monkeypatch):
     assert row["path"] == "float32"
     assert not {"ratio", "memory_ratio", "fast_enough"} & row.keys()
     assert row["share"] > 0  # the operations of the reference are counted all the same
-    assert "times as fast" not in speed.table(found).columns
+    assert "times as fast" not in speed.rates(found).columns
 
 
 def mult_raises(error, monkeypatch):
@@ -272,7 +273,7 @@ def test_a_setting_that_fails_does_not_cost_the_others(monkeypatch):
     how = {"precisions": ["float32"], "rounds": 1, "device": "cpu", "progress": False}
     found = bench.bench([FRAMES, TINY], **how)
     assert {row["case"] for row in found["rows"]} == {"sdt-tiny"} and all("share" in row for row in found["rows"])
-    assert "Not measured: MulT, tiny: the process ended: SIGKILL" in speed.text(found)
+    assert "Not measured: MulT, tiny: the process ended: SIGKILL" in speed.report(found)
     with pytest.raises(RunError, match="SIGKILL"):
         bench.bench([FRAMES], **how)
 
@@ -282,7 +283,7 @@ def test_a_bench_that_is_stopped_keeps_what_it_has(monkeypatch):
     how = {"precisions": ["float32"], "rounds": 1, "device": "cpu", "progress": False}
     found = bench.bench([TINY, FRAMES], **how)
     assert {row["case"] for row in found["rows"]} == {"sdt-tiny"} and all("share" in row for row in found["rows"])
-    assert "Stopped by hand in MulT, tiny; nothing was measured from there on." in speed.text(found)
+    assert "Stopped by hand in MulT, tiny; nothing was measured from there on." in speed.report(found)
     with pytest.raises(KeyboardInterrupt):
         bench.bench([FRAMES, TINY], **how)
 
@@ -408,7 +409,7 @@ def test_growth_is_measured(monkeypatch):
 
 
 def test_growth_is_drawn(record):
-    figure = speed.growth(grown(record))
+    figure = speed_figures.growth(grown(record)["growth"])
     assert len(figure.axes) == 8
     first = figure.axes[0]
     assert [line.get_label() for line in first.lines] == ["reference", "float32"]
@@ -421,7 +422,7 @@ def test_growth_is_drawn(record):
 
 
 def test_the_table_says_what_was_met(record):
-    shown = speed.table(record)
+    shown = speed.rates(record)
     row = shown.loc[("SDT, tiny", "float32")]
     assert row["aim"].endswith("× met")
     assert row["aim of memory"].endswith("× not met")

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from erclab import cli, corpora, runs, sweep
+from erclab.analysis import ablation
 from erclab.core.errors import ErclabError, RunError, UsageError
-from erclab.exhibits import ablation, catalogue, lacks
+from erclab.exhibits import catalogue, drawn, lacks
 from erclab.exhibits.catalogue import Exhibit
 from erclab.exhibits.store import Store
 from erclab.runs import Question
@@ -46,45 +47,45 @@ def test_all_exhibits_of_the_papers_and_three_of_ours_are_there():
 def test_every_exhibit_can_be_planned_on_a_simulated_corpus(name):
     for e in catalogue.find():
         corpus = corpora.load(name)
-        assert catalogue.planned(e, corpus, seeds=2) is not None  # refuses what the corpus lacks
-        assert catalogue.state(e, corpus, seeds=2, folder=None).name in ("ready", "to train")
+        assert e.specs(corpus, seeds=2) is not None  # refuses what the corpus lacks
+        assert e.state(corpus, seeds=2, folder=None).name in ("ready", "to train")
 
 
 def test_states_follow_the_runs(tiny, folder):
-    state = catalogue.state(EXAMPLE, tiny, seeds=2)
+    state = EXAMPLE.state(tiny, seeds=2)
     assert (state.name, state.detail, state.missing) == ("to train", "4 of 4 runs", 4)
     with pytest.raises(RunError, match=r"S99 needs 4 more run.*SDT on simulated-tiny.*erclab exhibits S99 --corpus "
                                        r"simulated-tiny --train"):
-        catalogue.load(EXAMPLE, tiny, seeds=2)
+        EXAMPLE.records(tiny, seeds=2)
     trained = sweep.answers(TWO, tiny, seeds=2, progress=False)
-    loaded = catalogue.load(EXAMPLE, tiny, seeds=2)
+    loaded = EXAMPLE.records(tiny, seeds=2)
     assert {n: [r.id for r in x] for n, x in loaded.items()} == {n: [r.id for r in x] for n, x in trained.items()}
-    state = catalogue.state(EXAMPLE, tiny, seeds=2)
+    state = EXAMPLE.state(tiny, seeds=2)
     assert (state.name, state.detail, len(state.ids)) == ("ready", "4 runs", 4)
     store = Store(folder / "exhibits")
-    path = store.write("S99", catalogue.build(EXAMPLE, tiny, loaded), state.ids)
+    path = store.write("S99", EXAMPLE.build(tiny, loaded), state.ids)
     assert pd.read_csv(path, index_col=0).iloc[0].to_dict() == {"whole": 2, "text": 2}
-    assert catalogue.state(EXAMPLE, tiny, seeds=2, built=[["other"], store.runs("S99")]).name == "built"
-    elsewhere = catalogue.state(EXAMPLE, tiny, seeds=2, built=[store.runs("S99")], folder=folder / "elsewhere")
+    assert EXAMPLE.state(tiny, seeds=2, built=[["other"], store.runs("S99")]).name == "built"
+    elsewhere = EXAMPLE.state(tiny, seeds=2, built=[store.runs("S99")], folder=folder / "elsewhere")
     assert (elsewhere.name, elsewhere.missing) == ("built", 0)  # from runs that are not here
-    assert catalogue.state(EXAMPLE, tiny, seeds=1, built=[store.runs("S99")]).name == "ready"  # of other runs
+    assert EXAMPLE.state(tiny, seeds=1, built=[store.runs("S99")]).name == "ready"  # of other runs
 
 
 def test_a_corpus_that_lacks_something_says_what(tiny, folder):
-    needs = Exhibit("S99", "x", "real faces", shown, lacks=lambda corpus: "its faces are drawn")
-    assert catalogue.state(needs, tiny).detail == "its faces are drawn"
-    for refused in (catalogue.planned, catalogue.load):
+    needs = Exhibit("S99", "x", "real faces", shown, check=lambda corpus: "its faces are drawn")
+    assert needs.state(tiny).detail == "its faces are drawn"
+    for refused in (needs.specs, needs.records):
         with pytest.raises(UsageError, match=r"S99 cannot be built on simulated-tiny: its faces are drawn.*real faces"):
-            refused(needs, tiny)
+            refused(tiny)
     with pytest.raises(UsageError, match="its faces are drawn"):
-        catalogue.build(needs, tiny, {})
+        needs.build(tiny, {})
 
 
 def test_lacks_are_sentences(tiny):
     assert lacks.vectors(3)(tiny) == lacks.sequences(3, "text")(tiny) == lacks.planted(tiny) == ""
     assert "no sequences" in lacks.sequences(1)(bare := _bare(tiny)) and "no utterance vectors" in lacks.vectors()(bare)
-    assert "not dimensional" in lacks.task("dimensional")(bare) and "nobody knows" in lacks.planted(bare)
-    assert lacks.all_of(lacks.planted, lacks.vectors())(bare).startswith("nobody")
+    assert "not dimensional" in lacks.task("dimensional")(bare) and "not known" in lacks.planted(bare)
+    assert lacks.all_of(lacks.planted, lacks.vectors())(bare).startswith("the truth")
 
 
 def _bare(corpus):
@@ -97,12 +98,12 @@ def _bare(corpus):
 def test_a_rehearsal_changes_every_recipe_but_not_what_the_exhibit_is_about(tiny):
     own = Exhibit("S99", "x", "vectors", shown, lambda corpus: {
         "one": Question("sdt"), "two": Question("sdt", {"dropout": 0.0, "epochs": 3}), "probe": Question("linear")})
-    quick = catalogue.trained_otherwise(own, {"epochs": 1})
-    specs = {name: some[0] for name, some in catalogue.planned(quick, tiny, seeds=1).items()}
+    quick = own.with_recipe({"epochs": 1})
+    specs = {name: some[0] for name, some in quick.specs(tiny, seeds=1).items()}
     assert (specs["one"].recipe.epochs, specs["two"].recipe.epochs) == (1, 3)
-    assert specs["probe"].id == catalogue.planned(own, tiny, seeds=1)["probe"][0].id
+    assert specs["probe"].id == own.specs(tiny, seeds=1)["probe"][0].id
     with pytest.raises(UsageError, match=r"epoch'.*epochs"):
-        catalogue.trained_otherwise(own, {"epoch": 1})
+        own.with_recipe({"epoch": 1})
 
 
 def test_a_stored_exhibit_is_none_without_its_file_and_a_full_disk_is_one_line(tmp_path):
@@ -175,12 +176,12 @@ def test_an_ablation_calls_seed_noise_noise():
     groups = {name: [Scored(x) for x in values] for name, values in {
         "whole": (0.60, 0.62, 0.64), "without a leg": (0.50, 0.52, 0.54), "without a hair": (0.61, 0.61, 0.64),
         "without much": (0.40, 0.43, 0.44)}.items()}
-    table = ablation.table(groups, published={"whole": 70.0, "without a leg": 60.5})
+    table = ablation.effects(groups, published={"whole": 70.0, "without a leg": 60.5})
     assert table["verdict"].iloc[1:].tolist() == ["lower", "within seed noise", "lower"]
     assert table.loc["without a leg", "difference"] == -10.0
     assert table.loc["without much", "low"] < -19.67 + 0.01 < table.loc["without much", "high"]
     assert table["published"].tolist()[:2] == [70.0, 60.5] and np.isnan(table["published"].iloc[2])
-    one = ablation.table({name: records[:1] for name, records in groups.items()})
+    one = ablation.effects({name: records[:1] for name, records in groups.items()})
     assert one["verdict"].iloc[1] == "one seed"
-    axis, = ablation.differences(groups, title="What the parts are worth").axes
+    axis, = drawn.differences(groups, title="What the parts are worth").axes
     assert [t.get_text() for t in axis.get_yticklabels()] == ["without a leg", "without a hair", "without much"]

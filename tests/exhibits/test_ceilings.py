@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from erclab.analysis import ceilings
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
 from erclab.corpora.simulated import oracle
-from erclab.exhibits import ceilings
+from erclab.figures import ceilings as ceiling_figures
+from erclab.figures import context as context_figures
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +19,7 @@ def made():
 
 @pytest.fixture(scope="module")
 def table(made):
-    return ceilings.table(*made)
+    return ceilings.oracle_scores(*made)
 
 
 def test_the_table_has_every_subset_and_context_with_the_oracles_scores(made, table):
@@ -33,7 +35,7 @@ def test_the_table_has_every_subset_and_context_with_the_oracles_scores(made, ta
 
 
 def test_bars_are_as_high_as_the_table(table):
-    axis = ceilings.bars(table).axes[0]
+    axis = ceiling_figures.ceiling_bars(table).axes[0]
     heights = sorted(p.get_height() for p in axis.patches)
     assert heights == pytest.approx(sorted(table["accuracy"]))
     gap = table.loc[("text", "what was said before"), "accuracy"] - table.loc[("text", "utterance alone"), "accuracy"]
@@ -44,20 +46,20 @@ def test_context_gain_is_largest_for_words_that_point_back(made):
     gains = ceilings.context_gain(*made)
     assert gains["gain"].idxmax() == ("text", "referential")
     assert (gains["with context"] - gains["alone"]).to_numpy() == pytest.approx(gains["gain"].to_numpy())
-    assert len(ceilings.context_gain_bars(gains).axes[0].patches) == 9
+    assert len(context_figures.oracle_gains(gains).axes[0].patches) == 9
 
 
 def test_a_lie_is_believed_alone_and_found_out_together(made):
-    believed = ceilings.lies(*made)
+    believed = ceilings.believed(*made)
     assert (believed["alone: decoy"] > believed["alone: truth"]).all()
     assert (believed["all: truth"] > believed["alone: truth"] + 10).all()
     honest = {"dialogues": (2, 2, 4), "incongruent": 0.0}
     with pytest.raises(UsageError, match="no audio lies"):
-        ceilings.lies(simulated.generate("tiny", **honest), simulated.world_of("tiny", **honest))
+        ceilings.believed(simulated.generate("tiny", **honest), simulated.world_of("tiny", **honest))
 
 
 def test_calibration_lies_on_the_diagonal(made):
-    lines = ceilings.calibration(*made).axes[0].lines
+    lines = ceiling_figures.calibration(*ceilings.calibration(*made)).axes[0].lines
     assert len(lines) == 4
     for line in lines[:3]:
         x, y = line.get_data()
@@ -65,8 +67,8 @@ def test_calibration_lies_on_the_diagonal(made):
 
 
 def test_models_stand_below_the_line_of_what_they_see(table):
-    figure = ceilings.against_models(table, {"a model": [0.5, 0.52]}, "text", "dialogue")
     top = table.loc[("text", "whole dialogue"), "weighted F1"]
+    figure = ceiling_figures.below_ceiling({"a model": [0.5, 0.52]}, top)
     line, = (x for x in figure.axes[0].lines if x.get_linestyle() == "--")
     assert line.get_xdata()[0] == pytest.approx(top, abs=0.05)
     assert f"{top - 51:.0f} points are left" in figure.axes[0].get_title(loc="left")

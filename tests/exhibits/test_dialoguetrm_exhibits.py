@@ -8,13 +8,12 @@ import pandas as pd
 import pytest
 
 from erclab import runs, sweep
-from erclab.analysis import context
+from erclab.analysis import cases, ceilings, context
 from erclab.analysis.statistics import values
 from erclab.core import metrics
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.exhibits import catalogue, ceilings, dialoguetrm, dialoguetrm_cases
-from erclab.exhibits.scores import TITLES
+from erclab.exhibits import catalogue, dialoguetrm
 from erclab.runs import Question
 
 QUICK = {"epochs": 1, "hidden": 8, "heads": 2, "feed_forward": 8, "bert_heads": 2, "bert_inner": 8, "mult_width": 4,
@@ -29,7 +28,7 @@ def title(axis):
 
 
 def test_the_papers_example_has_the_papers_sets(tiny):
-    table = catalogue.build(catalogue.find(["D1"])[0], tiny, {})
+    table = catalogue.find(["D1"])[0].build(tiny, {})
     assert table["the paper's example"].tolist() == [
         "{x¹₁, x¹₂, x²₃, x¹₄, x³₅, x²₆, x¹₇, x²₈}", "x¹₇", "{x¹₄}", "{x¹₄, x³₅, x²₆}"]
     assert table.shape == (4, 2) and table.iloc[1, 1].startswith("x")
@@ -37,14 +36,14 @@ def test_the_papers_example_has_the_papers_sets(tiny):
 
 def test_a_corpus_of_short_conversations_has_sets_too(tiny):
     short = tiny.select(tiny.table["turn"].to_numpy() < 3)
-    assert dialoguetrm.context_sets(short).iloc[1, 1].endswith("₃")
+    assert context.context_sets(short).iloc[1, 1].endswith("₃")
     single = tiny.select(tiny.table["turn"].to_numpy() == 0)
     assert "one utterance" in catalogue.find(["D1"])[0].lacks(single)
 
 
 def test_recalls_and_f1_are_those_of_the_confusions(tiny, answered):
     exhibit, table = answered("D2")
-    made = catalogue.build(exhibit, tiny, table)
+    made = exhibit.build(tiny, table)
     assert made.index.tolist() == ["bc-LSTM", "DialogueRNN", "DialogueTRM"]  # nothing published of this corpus
     records = table["DialogueTRM"]
     each = [metrics.per_class(r.confusion(), r.labels) for r in records]
@@ -55,17 +54,17 @@ def test_recalls_and_f1_are_those_of_the_confusions(tiny, answered):
 
 def test_published_rows_stand_below_ours_on_the_papers_corpus(tiny, answered):
     _, table = answered("D2")
-    made = dialoguetrm.per_class(SimpleNamespace(name="iemocap-sdt", labels=tiny.labels), table)
+    made = dialoguetrm.emotions(SimpleNamespace(name="iemocap-sdt", labels=tiny.labels), table)
     assert made.loc["DialogueTRM, published", "neutral F1"] == 74.12
     assert made.loc["bc-LSTM, published", "happy ACC"] == 37.5
     assert made.loc["DialogueRNN, published", "average F1"] == 62.75
-    meld = dialoguetrm.per_class(SimpleNamespace(name="meld", labels=tiny.labels), table)
+    meld = dialoguetrm.emotions(SimpleNamespace(name="meld", labels=tiny.labels), table)
     assert meld.loc["DialogueTRM, published", "average ACC"] == 65.66 and meld.iloc[1, 0] == ""
 
 
 def test_correlations_of_affect(tiny, answered):
     exhibit, table = answered("D3")
-    made = catalogue.build(exhibit, tiny, table)
+    made = exhibit.build(tiny, table)
     assert made.columns.tolist() == list(metrics.DIMENSIONS)
     found = np.mean([r.scores()["arousal.correlation"] for r in table["bc-LSTM"]])
     assert made.loc["bc-LSTM", "arousal"].startswith(f"{found:.3f}")
@@ -76,7 +75,7 @@ def test_correlations_of_affect(tiny, answered):
 
 def test_fusions_are_compared_with_the_text_and_with_mgif(tiny, answered):
     exhibit, table = answered("D4")
-    made = catalogue.build(exhibit, tiny, table)
+    made = exhibit.build(tiny, table)
     assert made.index.tolist() == ["text only", "MulT†", "MGIF†", "Gate+TRM (MGIF)", "Gate+Concat", "TRM"]
     text, gate, concat = (values(table[n]) for n in ("text only", "Gate+TRM (MGIF)", "Gate+Concat"))
     assert made.loc["Gate+Concat", "difference"] == pytest.approx(100 * (concat - text).mean(), abs=0.051)
@@ -87,7 +86,7 @@ def test_fusions_are_compared_with_the_text_and_with_mgif(tiny, answered):
 
 
 def test_preferences_fix_the_text_in_context(tiny):
-    questions = dialoguetrm.preferences(tiny)
+    questions = dialoguetrm.preference_questions(tiny)
     assert len(questions) == 12
     assert {name: dict(q.settings["context"])["text"] for name, q in questions.items() if "*" in name} == dict.fromkeys(
         (n for n in questions if "*" in n), "dependent")
@@ -96,22 +95,22 @@ def test_preferences_fix_the_text_in_context(tiny):
     assert dict(both.settings["context"]) == dict.fromkeys(("text", "audio", "visual"), "dependent")
     assert dict(questions["text, free"].settings["context"])["text"] == "free"
     two = replace(tiny, vectors={m: tiny.vectors[m] for m in ("text", "audio")})
-    assert len(dialoguetrm.preferences(two)) == 6
+    assert len(dialoguetrm.preference_questions(two)) == 6
     # The default preference is the paper's, so these are the runs of other exhibits.
     same = [runs.plan(q.model, tiny, **q.settings)[0].id for q in (
-        questions["text*+audio+visual, free"], dialoguetrm.fusions(tiny)["Gate+TRM (MGIF)"])]
+        questions["text*+audio+visual, free"], dialoguetrm.fusion_questions(tiny)["Gate+TRM (MGIF)"])]
     assert same[0] == same[1]
 
 
 def test_the_figure_of_preferences_shows_gains_and_the_oracles(tiny, answered):
     exhibit, table = answered("D5")
-    figure = catalogue.build(exhibit, tiny, table)
+    figure = exhibit.build(tiny, table)
     left, right = figure.axes
     assert len(left.patches) == 12
     gain = 100 * (values(table["audio, dependent"]) - values(table["audio, free"])).mean()
     assert f"audio {gain:+.1f}" in title(right)
     stars = [line.get_ydata()[0] for line in right.lines if line.get_marker() == "*"]
-    known = ceilings.table(tiny, simulated.world_of("tiny"), subsets=[("text",)])["weighted F1"]
+    known = ceilings.oracle_scores(tiny, simulated.world_of("tiny"), subsets=[("text",)])["weighted F1"]
     assert len(stars) == 3
     assert stars[0] == pytest.approx(known["text", "what was said before"] - known["text", "utterance alone"])
 
@@ -120,37 +119,37 @@ def test_preferences_without_emotions_and_without_an_oracle(tiny, answered):
     two = replace(tiny, name="own", labels=(), vectors={m: tiny.vectors[m] for m in ("text", "audio")},
                   table=tiny.table.assign(label=-1), annotations={"dimensional": tiny.annotations["dimensional"]})
     exhibit, table = answered("D5", two, seeds=1)
-    left, right = catalogue.build(exhibit, two, table).axes
-    assert left.get_ylabel() == TITLES["correlation"] and right.get_ylabel() == "gained from context"
+    left, right = exhibit.build(two, table).axes
+    assert left.get_ylabel() == metrics.TITLES["correlation"] and right.get_ylabel() == "gained from context"
     assert not [line for line in right.lines if line.get_marker() == "*"]
     exhibit, table = answered("D6", two, seeds=1)
-    axis, = catalogue.build(exhibit, two, table).axes
+    axis, = exhibit.build(two, table).axes
     assert "points" not in title(axis) and "one seed" in title(axis)
     assert axis.patches[2].get_width() == pytest.approx(values(table["Transformer"], "correlation").mean())
 
 
 def test_summaries_name_the_best_and_the_published(tiny, answered):
     exhibit, table = answered("D6")
-    axis, = catalogue.build(exhibit, tiny, table).axes
+    axis, = exhibit.build(tiny, table).axes
     assert [t.get_text() for t in axis.get_yticklabels()] == ["BERT alone", "DialogueRNN", "Transformer"]
     best = max(("DialogueRNN", "Transformer"), key=lambda n: values(table[n]).mean())
     assert title(axis).startswith(f"{best} over BERT alone")
-    paper = dialoguetrm.temporal(SimpleNamespace(name="iemocap"), table)
+    paper = dialoguetrm.summaries(SimpleNamespace(name="iemocap"), table)
     assert [t.get_text() for t in paper.legends[0].get_texts()] == [
         "published, BERT alone: 67.18", "published, DialogueRNN: 67.27", "published, Transformer: 67.67"]
 
 
 def test_the_case_study_is_drawn(tiny, answered):
     exhibit, table = answered("D7")
-    figure = catalogue.build(exhibit, tiny, table)
+    figure = exhibit.build(tiny, table)
     script, mended, short = figure.axes
-    rows = dialoguetrm_cases.conversation(tiny, table)
+    rows = cases.conversation(table[dialoguetrm.TEXT][0], table[dialoguetrm.ALL][0], tiny)
     assert rows["dialogue"].iloc[0] in title(script) and len(rows) <= 7
     assert {t.get_text() for t in script.texts} >= set(rows["GT"]) | set(rows["MP"])
-    cases = dialoguetrm_cases.rectified(tiny, table)
-    assert f"All mend {cases['mended'].sum():.0f} and break {cases['broken'].sum():.0f}" in title(mended)
+    found = cases.rectified(table[dialoguetrm.TEXT], table[dialoguetrm.ALL], tiny)
+    assert f"All mend {found['mended'].sum():.0f} and break {found['broken'].sum():.0f}" in title(mended)
     assert len(short.patches) == 3
-    paper = dialoguetrm_cases.ambiguous(replace(tiny, name="iemocap"), table)
+    paper = dialoguetrm.ambiguous(replace(tiny, name="iemocap"), table)
     assert paper['published ("yeah.")'].tolist() == [43.48, 65.22, 73.91]
 
 
@@ -159,7 +158,7 @@ def test_what_a_corpus_lacks_is_said_in_words(tiny):
     lacking = {e.id: e.lacks(bare) for e in catalogue.find(["D1", "D2", "D3", "D4", "D5", "D6", "D7"])}
     assert {name for name, why in lacking.items() if why} == {"D4", "D6", "D7"}
     with pytest.raises(UsageError, match=r"D4 cannot be built.*it has utterance vectors of audio only"):
-        catalogue.build(catalogue.find(["D4"])[0], bare, {})
+        catalogue.find(["D4"])[0].build(bare, {})
 
 
 def test_context_is_found_where_it_was_put(tmp_path):

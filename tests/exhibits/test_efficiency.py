@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from erclab import corpora
+from erclab.analysis import efficiency
 from erclab.core.errors import UsageError
-from erclab.exhibits import efficiency
+from erclab.figures import efficiency as efficiency_figures
 
 COLUMNS = ["model", "corpus", "modalities", "parameters", "seed", "sound", "finished", "metric"]
 
@@ -70,7 +71,7 @@ def test_every_model_is_drawn_where_it_belongs():
     sdt = {"parameters": 2_000_000}
     table = efficiency.ours(catalogue(row("sdt", 0, 0.5, **sdt), row("sdt", 1, 0.7, **sdt),
                                       row("mult", 0, 0.4, parameters=50_000)), "made")
-    left, right = efficiency.size_against_score({"Ours": table, "Theirs": efficiency.theirs()}).axes
+    left, right = efficiency_figures.size_against_score({"Ours": table, "Theirs": efficiency.theirs()}).axes
     points = {c.get_label(): c.lines[0].get_xydata()[0] for c in left.containers}
     np.testing.assert_allclose(points["SDT"], [2.0, 60.0])
     np.testing.assert_allclose(points["MulT"], [0.05, 40.0])
@@ -82,7 +83,7 @@ def test_overhead_counts_both_sizes_and_is_drawn():
     table = efficiency.overhead(corpus, ["bc-lstm", "m2fnet"], items=1)
     assert list(dict.fromkeys(table.index.get_level_values("size"))) == ["smoke", "official"]
     assert (table["times"] >= 1).all() and (table["times"] == 1).sum() == 2
-    made = efficiency.overhead_dots(table)
+    made = efficiency_figures.overhead_dots(table)
     assert [a.get_title(loc="left") for a in made.axes] == ["smoke size", "official size"]
     widths = sorted(made.axes[0].lines[0].get_xdata())
     np.testing.assert_allclose(widths, sorted(table.loc["smoke", "operations"] / 1e6))

@@ -10,12 +10,14 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 
 from erclab import published, runs
+from erclab.analysis import conversations, gates, probes, scores
 from erclab.core import metrics
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.corpora.views import DialogueView
-from erclab.exhibits import conversations, scores, sdt
-from erclab.figures import style
+from erclab.exhibits import drawn
+from erclab.figures import conversations as conversation_figures
+from erclab.figures import heat, style
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +55,7 @@ def percent(records, metric="weighted_f1", split="test"):
 # Scores
 
 def test_the_table_holds_mean_and_deviation_of_every_group(groups):
-    table = scores.table(groups)
+    table = scores.headlines(groups)
     assert table.index.tolist() == list(groups) and table["runs"].tolist() == [2, 2, 1]
     for name, group in groups.items():
         for metric in metrics.HEADLINE:
@@ -63,13 +65,13 @@ def test_the_table_holds_mean_and_deviation_of_every_group(groups):
 
 
 def test_the_table_of_another_split_has_that_splits_numbers(groups, records):
-    said = scores.table(groups, "valid").loc["SDT, all modalities", "accuracy"]
+    said = scores.headlines(groups, "valid").loc["SDT, all modalities", "accuracy"]
     assert said.startswith(f"{np.mean(percent(records, 'accuracy', 'valid')):.1f}")
-    assert scores.table(groups, "valid").to_string() != scores.table(groups).to_string()
+    assert scores.headlines(groups, "valid").to_string() != scores.headlines(groups).to_string()
 
 
 def test_bars_are_the_groups_means_in_their_colours(groups):
-    figure = scores.bars(groups, title="SDT and what it must beat", reference={"published": 74.08})
+    figure = drawn.bars(groups, title="SDT and what it must beat", reference={"published": 74.08})
     (axis,) = figure.axes
     assert [b.get_width() for b in axis.patches] == pytest.approx([np.mean(percent(g)) for g in groups.values()])
     assert [t.get_text() for t in axis.get_yticklabels()] == list(groups)
@@ -80,7 +82,7 @@ def test_bars_are_the_groups_means_in_their_colours(groups):
 
 
 def test_bars_of_another_metric_say_which(groups):
-    (axis,) = scores.bars(groups, "macro_f1", title="").axes
+    (axis,) = drawn.bars(groups, "macro_f1", title="").axes
     assert axis.patches[2].get_width() == pytest.approx(percent(groups["Constant"], "macro_f1")[0])
     assert "macro F1" in axis.get_xlabel()
 
@@ -100,7 +102,7 @@ def test_f1_of_each_class_is_that_of_each_seeds_confusion(records, tiny):
 def test_bars_of_each_class_show_that_table_and_name_its_extremes(records):
     frame = scores.per_class(records)
     mean = 100 * frame[["seed 0", "seed 1"]].mean(axis=1)
-    (axis,) = scores.per_class_bars(records).axes
+    (axis,) = drawn.classes(records).axes
     assert [b.get_width() for b in axis.patches] == pytest.approx(mean.tolist())
     assert [t.get_text() for t in axis.get_yticklabels()] == [
         f"{label} ({n})" for label, n in frame["support"].items()]
@@ -110,7 +112,7 @@ def test_bars_of_each_class_show_that_table_and_name_its_extremes(records):
 
 
 def test_confusions_show_the_mean_counts_of_each_group_and_its_score(groups):
-    axes = scores.confusions(groups).axes
+    axes = drawn.confusions(groups).axes
     assert len(axes) == 3
     for axis, (name, group) in zip(axes, groups.items(), strict=True):
         mean = np.mean([r.confusion() for r in group], axis=0)
@@ -135,7 +137,7 @@ def test_error_shares_are_of_the_mistakes_alone(tmp_path):
 # SDT
 
 def test_training_curves_are_the_records_curves(records):
-    figure = sdt.training_curves(records)
+    figure = drawn.learning_of_sdt(records)
     left, right = figure.axes
     for line, name in zip(left.lines, ("task", "student", "distillation"), strict=True):
         seeds = np.array([r.curve[f"train.{name}"] for r in records])
@@ -150,27 +152,27 @@ def test_training_curves_are_the_records_curves(records):
 
 
 def test_the_gate_table_has_shares_of_every_test_utterance(records, tiny):
-    table = sdt.gate_table(records, tiny)
+    table = gates.mean_gate_weights(records, tiny)
     assert table.columns.tolist() == ["text", "audio", "visual"]
     assert table.index.tolist() == tiny.rows("test").tolist()
     np.testing.assert_allclose(table.sum(axis=1), 1, atol=1e-5)
     assert (table.to_numpy() > 0).all() and table["text"].std() > 0
-    each = [sdt.gate_table([r], tiny) for r in records]
+    each = [gates.mean_gate_weights([r], tiny) for r in records]
     np.testing.assert_allclose(table, (each[0] + each[1]) / 2, atol=1e-6)
     assert not np.allclose(each[0], each[1])
 
 
 def test_gates_belong_to_a_run_of_this_corpus_with_several_modalities(records, groups, tiny):
     with pytest.raises(UsageError, match="one modality has no multimodal gate"):
-        sdt.gate_table(groups["SDT, audio alone"], tiny)
+        gates.mean_gate_weights(groups["SDT, audio alone"], tiny)
     other = tiny.with_vectors("text", tiny.vectors["text"] + 1)
     with pytest.raises(UsageError, match="trained on another corpus"):
-        sdt.gate_table(records, other)
+        gates.mean_gate_weights(records, other)
 
 
 def test_the_gates_figure_shows_each_modalitys_weights(records, tiny):
-    table = sdt.gate_table(records, tiny)
-    (axis,) = sdt.gates(records, tiny).axes
+    table = gates.mean_gate_weights(records, tiny)
+    (axis,) = drawn.sdt_gates(records, tiny).axes
     assert [t.get_text() for t in axis.get_xticklabels()] == ["text", "audio", "visual"]
     bodies = [c for c in axis.collections if isinstance(c, PolyCollection)]
     for body, m in zip(bodies, table.columns, strict=True):
@@ -183,8 +185,8 @@ def test_the_gates_figure_shows_each_modalitys_weights(records, tiny):
 
 
 def test_gates_against_truth_compares_silent_and_speaking_utterances(records, tiny):
-    table, truth = sdt.gate_table(records, tiny), tiny.table.loc[tiny.rows("test")]
-    made = sdt.gates_against_truth(records, tiny)
+    table, truth = gates.mean_gate_weights(records, tiny), tiny.table.loc[tiny.rows("test")]
+    made = gates.gates_against_truth(records, tiny)
     assert made.index.tolist() == ["text", "audio", "visual"] and made.columns.tolist() == ["speaking", "silent"]
     plain, masked = (truth["text_kind"] == "plain").to_numpy(), (truth["audio_shown"] == "masked").to_numpy()
     assert made.loc["text", "speaking"] == pytest.approx(table["text"].to_numpy()[plain].mean())
@@ -193,6 +195,21 @@ def test_gates_against_truth_compares_silent_and_speaking_utterances(records, ti
 
 
 # Conversations
+
+def label_balance(corpus):
+    return conversation_figures.label_balance(conversations.label_shares(corpus))
+
+
+def transitions(corpus, split="train"):
+    return heat.transitions(conversations.transitions(corpus, split), corpus.labels,
+                            ("A speaker's own emotion persists", "The other's emotion pulls"))
+
+
+def separability(corpus):
+    points = probes.discriminants(corpus)
+    return conversation_figures.separability({f"{m} ({corpus.dims[m]} features)": x for m, x in points.items()},
+                                             corpus.targets("train"), corpus.labels)
+
 
 def test_the_overview_counts_dialogues_utterances_turns_and_speakers(tiny):
     table = conversations.overview(tiny)
@@ -210,7 +227,7 @@ def test_the_overview_leaves_out_a_split_that_is_empty(tiny):
 
 
 def test_label_balance_draws_every_share_and_says_the_largest(tiny):
-    (axis,) = conversations.label_balance(tiny).axes
+    (axis,) = label_balance(tiny).axes
     shares = 100 * tiny.counts().div(tiny.counts().sum(axis=1), axis=0)
     assert [b.get_height() for b in axis.patches] == pytest.approx(shares.to_numpy().ravel())
     assert [t.get_text() for t in axis.get_xticklabels()] == list(tiny.labels)
@@ -227,7 +244,7 @@ def script(*dialogues):
 
 
 def test_transitions_are_ratios_to_chance_of_own_and_other_past():
-    figure = conversations.transitions(script("A0 B1 A0 B1 A0", "A1 B0 A1 B1"))
+    figure = transitions(script("A0 B1 A0 B1 A0", "A1 B0 A1 B1"))
     own, other = ({tuple(map(int, t.get_position())): t.get_text() for t in axis.texts} for axis in figure.axes[:2])
     # Own last -> now, by hand: A0A0 twice, B1B1 once, then A1A1 and B0B1: 00 2, 01 1, 10 0, 11 2, of 5.
     assert own == {(0, 0): f"{2 / (3 * 2 / 5):.1f}", (1, 0): f"{1 / (3 * 3 / 5):.1f}", (0, 1): "0.0",
@@ -239,20 +256,20 @@ def test_transitions_are_ratios_to_chance_of_own_and_other_past():
 
 
 def test_ones_own_turn_before_is_not_the_others():
-    other = conversations.transitions(script("A0 A1 B0")).axes[1]
+    other = transitions(script("A0 A1 B0")).axes[1]
     assert {t.get_text() for t in other.texts} == {"1.0"}  # only cross -> calm, from A to B: as by chance
 
 
 def test_transitions_do_not_reach_into_the_next_dialogue_or_another_split(tiny):
-    alone = conversations.transitions(script("A0", "A1", "B1"))
+    alone = transitions(script("A0", "A1", "B1"))
     assert {t.get_text() for axis in alone.axes[:2] for t in axis.texts} == {"1.0"}  # nothing to say
-    train, test = (conversations.transitions(tiny, s) for s in ("train", "test"))
+    train, test = (transitions(tiny, s) for s in ("train", "test"))
     assert [t.get_text() for t in train.axes[0].texts] != [t.get_text() for t in test.axes[0].texts]
 
 
 def test_padding_shows_the_mask_and_says_its_share(tiny):
     batch = DialogueView(tiny, "train", ["text"]).batch([0, 1, 2, 3])
-    (axis,) = conversations.padding(batch).axes
+    (axis,) = conversation_figures.padding(batch.mask, batch.speakers).axes
     expected = np.where(batch.mask.numpy(), batch.speakers.numpy() + 1, 0)
     np.testing.assert_array_equal(axis.images[0].get_array(), expected)
     share = 100 * (1 - batch.mask.float().mean().item())
@@ -261,7 +278,7 @@ def test_padding_shows_the_mask_and_says_its_share(tiny):
 
 
 def test_separability_draws_every_modality_and_utterance(tiny):
-    axes = conversations.separability(tiny).axes
+    axes = separability(tiny).axes
     assert [title(a) for a in axes] == ["text (20 features)", "audio (18 features)", "visual (18 features)"]
     counts = tiny.counts().loc["train"]
     for axis in axes:
@@ -272,7 +289,7 @@ def test_separability_draws_every_modality_and_utterance(tiny):
 def test_separability_separates_labels_that_can_be_told_apart(tiny):
     x = np.random.default_rng(0).normal(size=(len(tiny), 8)).astype(np.float32)
     x[np.arange(len(tiny)), tiny.table["label"]] += 30
-    (axis,) = conversations.separability(Corpus("made", tiny.table, tiny.labels, {"text": x})).axes
+    (axis,) = separability(Corpus("made", tiny.table, tiny.labels, {"text": x})).axes
     centres = np.array([c.get_offsets().mean(0) for c in axis.collections])
     spread = max(c.get_offsets().std(0).max() for c in axis.collections)
     gaps = np.linalg.norm(centres[:, None] - centres[None], axis=-1)[~np.eye(6, dtype=bool)]
@@ -281,16 +298,16 @@ def test_separability_separates_labels_that_can_be_told_apart(tiny):
 
 def test_separability_needs_features(tiny):
     with pytest.raises(UsageError, match="made cannot be drawn"):
-        conversations.separability(Corpus("made", tiny.table, tiny.labels))
+        separability(Corpus("made", tiny.table, tiny.labels))
 
 
 def test_every_figure_can_be_stored(tiny, records, groups, tmp_path, monkeypatch):
     monkeypatch.setenv("ERCLAB_FIGURES", str(tmp_path))
     batch = DialogueView(tiny, "train", ["text"]).batch([0, 1])
-    figures = {"balance": conversations.label_balance(tiny), "transitions": conversations.transitions(tiny),
-               "padding": conversations.padding(batch), "separability": conversations.separability(tiny),
-               "curves": sdt.training_curves(records), "gates": sdt.gates(records, tiny),
-               "confusions": scores.confusions(groups), "bars": scores.bars(groups, title="Bars")}
+    figures = {"balance": label_balance(tiny), "transitions": transitions(tiny),
+               "padding": conversation_figures.padding(batch.mask, batch.speakers), "separability": separability(tiny),
+               "curves": drawn.learning_of_sdt(records), "gates": drawn.sdt_gates(records, tiny),
+               "confusions": drawn.confusions(groups), "bars": drawn.bars(groups, title="Bars")}
     for name, figure in figures.items():
         style.save(figure, f"99_{name}", "tiny")
     assert {p.name for p in tmp_path.iterdir()} == {f"99_{name}_tiny.png" for name in figures}

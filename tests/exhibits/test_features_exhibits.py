@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from erclab.analysis import conversations, probes
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.exhibits import features
+from erclab.figures import features, heat
 
 
 @pytest.fixture(scope="module")
@@ -13,9 +14,14 @@ def framed():
     return simulated.generate("tiny", frames=True, dialogues=(60, 4, 20))
 
 
+def drawn(corpus, row, towards=None):
+    strengths = conversations.step_strengths(corpus, row, towards)
+    return features.strips(strengths, {m: f"{m}, its steps" for m in strengths}, conversations.bursts(corpus, row))
+
+
 def test_similarity_prints_the_cosines():
     vectors = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]])
-    axis = features.similarity(["a", "b", "c"], vectors).axes[0]
+    axis = heat.similarity(["a", "b", "c"], vectors).axes[0]
     shown = {tuple(map(int, t.get_position())): t.get_text() for t in axis.texts}
     assert shown[0, 1] == "1.0" and shown[2, 0] == "0.0"
     assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b", "c"]
@@ -23,17 +29,17 @@ def test_similarity_prints_the_cosines():
 
 def test_probes_tell_evidence_from_noise(framed):
     noise = np.random.default_rng(0).normal(size=(len(framed), 8))
-    found = features.probes(framed, {"text": framed.vectors["text"], "noise": noise})
+    found = probes.probe_scores(framed, {"text": framed.vectors["text"], "noise": noise})
     assert found["text, plain"][0] > found["noise, plain"][0] + 0.2
     assert found["text, ambiguous"][0] < found["text, plain"][0] - 0.2
-    assert set(features.probes(framed, {"noise": noise}, kinds=False)) == {"noise"}
+    assert set(probes.probe_scores(framed, {"noise": noise}, kinds=False)) == {"noise"}
     with pytest.raises(UsageError, match="'noise' has 3 vectors"):
-        features.probes(framed, {"noise": noise[:3]})
+        probes.probe_scores(framed, {"noise": noise[:3]})
 
 
 def test_frames_are_drawn_with_their_times_and_words(framed):
     row = 5
-    axes = features.frames(framed, row).axes
+    axes = drawn(framed, row).axes
     for axis, (modality, sequences) in zip(axes, framed.frames.items(), strict=True):
         heights = [p.get_height() for p in axis.patches][: len(sequences[row])]
         assert heights == pytest.approx(np.linalg.norm(sequences[row], axis=1).tolist(), rel=1e-4)
@@ -46,7 +52,7 @@ def test_towards_its_prototype_an_utterance_peaks_in_the_burst(framed):
     inside, outside = [], []
     for row in table.index[table["audio_shown"] != "masked"]:
         direction = world.prototypes("audio")[framed.labels.index(table["audio_shown"][row])]
-        axis = features.frames(framed, row, {"audio": direction}).axes[1]
+        axis = drawn(framed, row, {"audio": direction}).axes[1]
         bars = axis.patches[: framed.frames["audio"].lengths[row]]
         for bar in bars:
             at = bar.get_x() + bar.get_width() / 2
@@ -59,4 +65,4 @@ def test_towards_its_prototype_an_utterance_peaks_in_the_burst(framed):
 
 def test_a_corpus_without_frames_is_refused():
     with pytest.raises(UsageError, match="has no frames"):
-        features.frames(simulated.generate("tiny"), 0)
+        conversations.step_strengths(simulated.generate("tiny"), 0)

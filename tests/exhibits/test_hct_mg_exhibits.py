@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from sequence_corpora import exhibit, values_like, without_text_in_training
 
 from erclab import corpora, published
-from erclab.analysis import incongruity, words
+from erclab.analysis import incongruity, sequences, words
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.exhibits import catalogue, hct_mg, sequence_tables, word_figures
+from erclab.exhibits import hct_mg
 
 IDS = [f"H{i}" for i in range(1, 10)]
 
@@ -20,7 +20,7 @@ IDS = [f"H{i}" for i in range(1, 10)]
 @pytest.mark.parametrize("name", IDS)
 def test_builds_on_a_simulated_corpus(answer, tiny, name):
     found = exhibit(name)
-    made = catalogue.build(found, tiny, answer(found, tiny))
+    made = found.build(tiny, answer(found, tiny))
     assert isinstance(made, Figure if name in ("H1", "H2", "H3", "H6", "H7") else pd.DataFrame)
     assert found.paper == "HCT-MG" and found.view == "sequence"
 
@@ -28,7 +28,7 @@ def test_builds_on_a_simulated_corpus(answer, tiny, name):
 @pytest.mark.parametrize("name", IDS)
 def test_builds_on_a_corpus_of_values_of_which_nothing_is_known(answer, tiny, name):
     corpus, found = values_like(tiny), exhibit(name)
-    made = catalogue.build(found, corpus, answer(found, corpus))
+    made = found.build(corpus, answer(found, corpus))
     if name == "H2":
         assert "have the same heaviest word" in made.axes[0].get_title(loc="left")
     if name == "H5":
@@ -42,9 +42,9 @@ def test_where_no_text_can_be_learnt_it_is_left_out_or_said(answer, tiny, name):
     if name in ("H1", "H2", "H3", "H6"):
         assert found.lacks(corpus) == "it has sequences of audio, visual only (of text none in the training split)"
         with pytest.raises(UsageError, match=r"cannot be built.*none in the training split"):
-            catalogue.build(found, corpus, {})
+            found.build(corpus, {})
         return
-    made = catalogue.build(found, corpus, answer(found, corpus, seeds=1))
+    made = found.build(corpus, answer(found, corpus, seeds=1))
     if name == "H8":
         assert list(made.index) == ["gating", "primary audio", "primary visual"]
 
@@ -59,36 +59,36 @@ def test_refuses_a_corpus_without_sequences_or_of_one(tiny, name):
 
 def test_the_words_of_a_figure_are_the_words_of_the_most_incongruent_utterance(answer, tiny):
     found = exhibit("H6")
-    made = catalogue.build(found, tiny, answer(found, tiny))
-    row = incongruity.examples(incongruity.select(tiny), tiny, 1, word_figures.STEPS)[0]
+    made = found.build(tiny, answer(found, tiny))
+    row = incongruity.examples(incongruity.select(tiny), tiny, 1, hct_mg.STEPS)[0]
     texts = [t.get_text() for t in made.axes[0].texts]
     sentence = tiny.table["text"].iloc[row].split()
     start = texts.index("MulT") + 1
     assert texts[start : start + 2 * len(sentence)][::2] == sentence
     records = answer(found, tiny)["MulT"]
-    weights = np.mean([words.read(r, tiny, [row])[row] for r in records], axis=0)
+    weights = np.mean([words.reading_weights(r, tiny, [row])[row] for r in records], axis=0)
     assert texts[start : start + 2 * len(sentence)][1::2] == [f"{100 * w:.0f}" for w in weights]
 
 
 def test_frames_by_words_shows_the_attention_of_the_runs(answer, tiny):
     found, row = exhibit("H1"), int(tiny.rows("test")[0])
     records = answer(found, tiny)["MulT"]
-    axis = word_figures.frames_by_words(tiny, {"MulT": records}, row).axes[0]
+    axis = hct_mg.frames_by_words(tiny, {"MulT": records}, row).axes[0]
     mean = np.mean([words.maps(r, tiny, row)["text_from_visual"] for r in records], axis=0)
-    np.testing.assert_allclose(axis.images[0].get_array(), mean * mean.shape[1])
+    np.testing.assert_allclose(axis.collections[0].get_array(), mean * mean.shape[1])
     assert [t.get_text() for t in axis.get_yticklabels()] == tiny.table["text"].iloc[row].split()
 
 
 def test_agreement_of_equals_and_of_opposites():
     one, other = {0: np.array([0.9, 0.1])}, {0: np.array([0.1, 0.9])}
-    assert word_figures.agreement(one, one) == {"same": 1.0, "chance": 0.5}
-    assert word_figures.agreement(one, other)["same"] == 0
+    assert words.agreement(one, one) == {"same": 1.0, "chance": 0.5}
+    assert words.agreement(one, other)["same"] == 0
 
 
 def test_hard_samples_count_what_is_right(answer, tiny):
     found = exhibit("H5")
     answers = answer(found, tiny)
-    made = catalogue.build(found, tiny, answers)
+    made = found.build(tiny, answers)
     lies = incongruity.lies(tiny).any(axis=1).to_numpy()
     right = [(r.predictions().argmax(1) == tiny.targets("test"))[lies].mean() for r in answers["HCT-MG"]]
     assert made.loc[f"all incongruent ({lies.sum()})", "HCT-MG"].startswith(f"{100 * np.mean(right):.1f}")
@@ -98,7 +98,7 @@ def test_hard_samples_count_what_is_right(answer, tiny):
 
 def test_primaries_compare_with_gating(answer, tiny):
     found = exhibit("H8")
-    made = catalogue.build(found, tiny, answer(found, tiny))
+    made = found.build(tiny, answer(found, tiny))
     assert list(made.index) == ["gating", *(f"primary {m}" for m in ("text", "audio", "visual"))]
     assert pd.isna(made["difference"].iloc[0]) and "of 2" in made["chosen"].iloc[0]
     assert "published" not in made
@@ -107,7 +107,7 @@ def test_primaries_compare_with_gating(answer, tiny):
 def test_the_gates_pace_is_drawn_per_batch_and_per_epoch(answer, tiny):
     found = exhibit("H7")
     answers = answer(found, tiny)
-    batches, epochs = catalogue.build(found, tiny, answers).axes
+    batches, epochs = found.build(tiny, answers).axes
     rows = answers["HCT-MG"][0].data["curve"]
     np.testing.assert_allclose(batches.lines[0].get_ydata(), rows[0]["model"]["gate_per_batch"]["text"])
     np.testing.assert_allclose(epochs.lines[1].get_ydata(), [np.mean(r["model"]["gate_per_batch"]["audio"])
@@ -118,41 +118,41 @@ def test_the_gates_pace_is_drawn_per_batch_and_per_epoch(answer, tiny):
 def test_published_numbers_stand_beside_a_corpus_of_the_paper_only(answer, tiny):
     mosi = replace(values_like(tiny), name="mosi-mult")
     found = exhibit("H4")
-    table = catalogue.build(found, mosi, answer(found, mosi, seeds=1))
+    table = found.build(mosi, answer(found, mosi, seeds=1))
     whose = table.index.get_level_values("whose")
     assert set(whose) == {"ours, unaligned", "published, aligned", "published, unaligned", "published, unaligned, with "
                           "CTC"}
     assert table.loc[("published, unaligned", "HCT-MG"), "7-class accuracy"] == "39.4"
     assert table.loc[("published, unaligned", "HCT-MG"), "parameters"] == "0.54 M"
-    plain = catalogue.build(found, values_like(tiny), answer(found, values_like(tiny), seeds=1))
+    plain = found.build(values_like(tiny), answer(found, values_like(tiny), seeds=1))
     assert set(plain.index.get_level_values("whose")) == {"ours, unaligned"}
-    settings = hct_mg.settings(mosi, {})
+    settings = exhibit("H9").build(mosi, {})
     assert settings.loc["train utterances", "published"] == 1284 and settings.loc["batch_size", "full"] == 36
     assert settings.loc["train utterances", "here"] == len(mosi.rows("train"))
-    assert (hct_mg.settings(values_like(tiny), {})["published"] == "").all()
+    assert (exhibit("H9").build(values_like(tiny), {})["published"] == "").all()
 
 
 def test_published_variants():
     names = {"gating": "unaligned", "primary audio": "primary audio"}
     mosi, iemocap = (replace(corpora.load("simulated-tiny"), name=n) for n in ("mosi-mult", "iemocap-mult"))
-    assert sequence_tables.chosen("hct-mg", mosi, names, "acc7") == {"gating": 39.4, "primary audio": 37.5}
+    assert sequences.printed_variants("hct-mg", mosi, names, "acc7") == {"gating": 39.4, "primary audio": 37.5}
     rows = published.ablations("hct-mg", "iemocap").query("setting == 'primary audio'")
     f1 = rows[rows["metric"].str.endswith("weighted_f1")]["value"].mean()
-    found = sequence_tables.chosen("hct-mg", iemocap, names, "weighted_f1")
+    found = sequences.printed_variants("hct-mg", iemocap, names, "weighted_f1")
     assert found["primary audio"] == pytest.approx(f1, abs=1e-3)
-    assert sequence_tables.chosen("hct-mg", corpora.load("simulated-tiny"), names, "acc7") is None
+    assert sequences.printed_variants("hct-mg", corpora.load("simulated-tiny"), names, "acc7") is None
 
 
 def test_a_conversation_is_read_utterance_by_utterance(answer, tiny):
     found = answer(exhibit("H6"), tiny)
     rows = [int(r) for r in tiny.rows("test")[:3]]
-    made = word_figures.conversation(tiny, found, rows)
+    made = hct_mg.conversation(tiny, found, rows)
     words_drawn = [t.get_text() for t in made.axes[0].texts]
     assert all(word in words_drawn for row in rows for word in tiny.table["text"].iloc[row].split())
-    alone = word_figures.conversation(values_like(tiny), {"HCT-MG": [_like(r, tiny) for r in found["HCT-MG"]]}, rows)
+    alone = hct_mg.conversation(values_like(tiny), {"HCT-MG": [_like(r, tiny) for r in found["HCT-MG"]]}, rows)
     assert alone.axes[0].get_title(loc="left") == "Where the text is read by HCT-MG"
     short = next(int(r) for r in tiny.rows("test") if tiny.frames["text"].lengths[r] == 1)
-    assert "single word" in word_figures.conversation(tiny, found, [short]).axes[0].get_title(loc="left")
+    assert "single word" in hct_mg.conversation(tiny, found, [short]).axes[0].get_title(loc="left")
 
 
 def _like(record, corpus):

@@ -11,31 +11,31 @@ from erclab import models
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
 from erclab.corpora.simulated.align import to_words
-from erclab.exhibits import catalogue, lmr_cbt
+from erclab.exhibits import lmr_cbt
 
 
 @pytest.mark.parametrize("name", ["L2", "L3", "L4", "L5", "L6"])
 def test_builds_and_refuses(answer, tiny, name):
     found = exhibit(name)
-    made = catalogue.build(found, tiny, answer(found, tiny, seeds=1))
+    made = found.build(tiny, answer(found, tiny, seeds=1))
     assert isinstance(made, Figure if name == "L6" else pd.DataFrame) and found.paper == "LMR-CBT"
     assert found.lacks(simulated.generate("tiny")) == "it has no sequences"
     values = values_like(tiny)
     if name == "L3":
         assert "not emotion4" in found.lacks(values)
         with pytest.raises(UsageError, match="cannot be built"):
-            catalogue.build(found, values, {})
+            found.build(values, {})
     else:
-        catalogue.build(found, values, answer(found, values, seeds=1))
+        found.build(values, answer(found, values, seeds=1))
     spoken = without_text_in_training(tiny)
     if name in ("L4", "L5", "L6"):  # audio takes the text's place
-        catalogue.build(found, spoken, answer(found, spoken, seeds=1))
+        found.build(spoken, answer(found, spoken, seeds=1))
     else:
         assert found.lacks(spoken)
 
 
 def test_sizes_follow_from_table_1():
-    made = catalogue.build(exhibit("L1"), simulated.generate("tiny"), {})
+    made = exhibit("L1").build(simulated.generate("tiny"), {})
     assert set(made.columns.get_level_values(0)) == {"mosi", "mosei", "iemocap"}
     for corpus, agrees in {"mosei": "yes", "mosi": "no", "iemocap": "no"}.items():
         theirs, ours = made[corpus, "published"], made[corpus, "ours"]
@@ -50,7 +50,7 @@ def test_sizes_follow_from_table_1():
 def test_variants_are_other_models_and_published_beside_mosei(answer, tiny):
     found = exhibit("L2")
     mosei = replace(values_like(tiny), name="mosei-mult")
-    made = catalogue.build(found, mosei, answer(found, mosei))
+    made = found.build(mosei, answer(found, mosei))
     assert list(made.index) == list(lmr_cbt.VARIANTS)
     assert made["published"].tolist() == [81.5, 80.1, 80.8, 81.0]
     assert made["parameters"].nunique() >= 2 and "verdict" in made
@@ -60,7 +60,7 @@ def test_variants_are_other_models_and_published_beside_mosei(answer, tiny):
 def test_the_setting_that_is_missing_is_said(answer, tiny, name, column):
     found = exhibit(name)
     for corpus, here, missing in ((tiny, "unaligned", "aligned"), (to_words(tiny), "aligned", "unaligned")):
-        made = catalogue.build(found, corpus, answer(found, corpus, seeds=1))
+        made = found.build(corpus, answer(found, corpus, seeds=1))
         whose = made.index.get_level_values("whose")
         assert list(whose) == [f"ours, {here}"] * 7 + [f"ours, {missing}"]
         assert made.index.get_level_values("model")[-1].startswith("none: ")
@@ -69,7 +69,7 @@ def test_the_setting_that_is_missing_is_said(answer, tiny, name, column):
 
 def test_size_against_score_has_every_trained_model_beside_the_papers(answer, tiny):
     found = exhibit("L6")
-    made = catalogue.build(found, tiny, answer(found, tiny, seeds=1))
+    made = found.build(tiny, answer(found, tiny, seeds=1))
     ours, theirs = made.axes
     assert len(ours.get_legend().get_texts()) == 6 and len(theirs.get_legend().get_texts()) == 3
     assert "EF-LSTM is the smallest" in made.get_suptitle()

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from erclab import models, runs
+from erclab.analysis import scores
 from erclab.analysis.statistics import values
 from erclab.core import metrics
 from erclab.core.errors import UsageError
-from erclab.exhibits import catalogue, m2fnet
+from erclab.exhibits import catalogue, drawn, m2fnet
 
 QUICK = {"epochs": 3, "hidden": 8, "heads": 2}
 WIDTHS = ("global_width", "party_width", "emotion_width", "head_width")
@@ -31,14 +32,14 @@ def made_up(matrix, labels=("calm", "glad", "cross")):
 def test_curves_are_the_records_and_stars_the_training_split(tiny, answered):
     exhibit, table = answered("M1")
     records = table["M2FNet"]
-    loss, accuracy, f1 = catalogue.build(exhibit, tiny, table).axes
+    loss, accuracy, f1 = exhibit.build(tiny, table).axes
     np.testing.assert_allclose(loss.lines[0].get_ydata(), np.mean([r.curve["train.total"] for r in records], axis=0))
     np.testing.assert_allclose(accuracy.lines[0].get_ydata(),
                                np.mean([r.curve["valid.accuracy"] for r in records], axis=0))
     assert "weighted loss" in loss.get_ylabel()
     stars, = (line for line in f1.lines if line.get_marker() == "*")
     assert stars.get_xdata().tolist() == [r.epoch() for r in records]
-    seen = [m2fnet.training_scores(r, tiny) for r in records]
+    seen = [scores.training_scores(r, tiny) for r in records]
     assert stars.get_ydata().tolist() == [s["weighted_f1"] for s in seen]
     gap = np.mean([s["weighted_f1"] - r.scores("valid")["weighted_f1"] for s, r in zip(seen, records, strict=True)])
     assert f"{100 * gap:.0f} points" in f1.get_title(loc="left") or f"{100 * gap:.0f} points" in f1.get_title()
@@ -52,14 +53,15 @@ def test_scores_of_the_training_split_are_the_models_own(tiny, answered):
         guess = model(batch).logits.argmax(-1)
         right += int((guess == batch.labels)[batch.mask].sum())
         count += int(batch.mask.sum())
-    assert m2fnet.training_scores(record, tiny)["accuracy"] == pytest.approx(right / count)
+    assert scores.training_scores(record, tiny)["accuracy"] == pytest.approx(right / count)
     other = tiny.with_vectors("text", tiny.vectors["text"] + 1)
     with pytest.raises(UsageError, match="another corpus"):
-        m2fnet.training_scores(record, other)
+        scores.training_scores(record, other)
 
 
 def test_a_report_has_each_class_and_three_averages():
-    table = m2fnet.report([made_up([[8, 2, 0], [1, 3, 0], [3, 0, 3]]), made_up([[10, 0, 0], [1, 3, 0], [0, 0, 6]])])
+    table = scores.class_report([made_up([[8, 2, 0], [1, 3, 0], [3, 0, 3]]),
+                                 made_up([[10, 0, 0], [1, 3, 0], [0, 0, 6]])])
     assert table.index.tolist() == ["calm", "glad", "cross", "accuracy", "macro", "weighted"]
     assert table["support"].tolist() == [10, 4, 6, 20, 20, 20]
     assert table.loc["calm", "recall"] == pytest.approx(90) and table.loc["glad", "recall"] == pytest.approx(75)
@@ -71,14 +73,14 @@ def test_a_report_has_each_class_and_three_averages():
 
 
 def test_what_was_never_predicted_has_no_precision_and_spoils_no_average():
-    table = m2fnet.report([made_up([[5, 0, 0], [2, 0, 0], [0, 0, 3]])])
+    table = scores.class_report([made_up([[5, 0, 0], [2, 0, 0], [0, 0, 3]])])
     assert pd.isna(table.loc["glad", "precision"]) and table.loc["glad", "f1"] == 0
     assert table.loc["macro", "precision"] == pytest.approx(100 * (5 / 7 + 1) / 2, abs=0.05)
 
 
 def test_published_classes_stand_beside_ours_on_meld(tiny, answered):
     exhibit, table = answered("M2")
-    made = catalogue.build(exhibit, tiny, table)
+    made = exhibit.build(tiny, table)
     assert not [c for c in made if "published" in c] and made.index.tolist()[:6] == list(tiny.labels)
     renamed = [made_up(np.eye(7, dtype=int) + 1, ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger"))]
     paper = m2fnet.classes(SimpleNamespace(name="meld-sdt"), {"M2FNet": renamed})
@@ -88,15 +90,15 @@ def test_published_classes_stand_beside_ours_on_meld(tiny, answered):
 
 
 def test_the_largest_mistake_is_the_largest_share_of_a_row():
-    found = m2fnet.mistaken([made_up([[90, 9, 1], [2, 7, 1], [0, 1, 1]]), made_up([[90, 9, 1], [2, 7, 1], [1, 0, 1]])])
+    found = scores.mistaken([made_up([[90, 9, 1], [2, 7, 1], [0, 1, 1]]), made_up([[90, 9, 1], [2, 7, 1], [1, 0, 1]])])
     assert found.name == ("cross", "calm") or found.name == ("cross", "glad")
     assert found["share"] == pytest.approx(25) and found["count"] == pytest.approx(0.5)
 
 
 def test_the_matrix_is_titled_with_it(tiny, answered):
     exhibit, table = answered("M3")
-    axis, = catalogue.build(exhibit, tiny, table).axes
-    found = m2fnet.mistaken(table["M2FNet"])
+    axis, = exhibit.build(tiny, table).axes
+    found = scores.mistaken(table["M2FNet"])
     said = axis.get_title(loc="left") or axis.get_title()
     assert f"{found.name[0]} is taken for {found.name[1]}" in said and f"{found['share']:.0f} %" in said
     assert len(axis.texts) == 36
@@ -104,7 +106,7 @@ def test_the_matrix_is_titled_with_it(tiny, answered):
 
 def test_the_comparison_is_ordered_and_has_published_rows_on_meld(tiny, answered):
     exhibit, table = answered("M4")
-    made = catalogue.build(exhibit, tiny, table)
+    made = exhibit.build(tiny, table)
     assert set(made.index) == {models.info(n).title for n in m2fnet.COMPARED} and len(made.columns) == 3
     order = [values(table[name]).mean() for name in made.index]
     assert order == sorted(order, reverse=True)
@@ -116,7 +118,7 @@ def test_the_comparison_is_ordered_and_has_published_rows_on_meld(tiny, answered
 
 def test_ablations_by_weighted_and_by_macro_f1(tiny, answered):
     exhibit, table = answered("M5")
-    made = catalogue.build(exhibit, tiny, table)
+    made = exhibit.build(tiny, table)
     assert made.index.tolist() == ["full", "without transformer fusion", "without GRU context", "without weighted loss"]
     for column, metric in (("difference", "weighted_f1"), ("macro difference", "macro_f1")):
         gap = (values(table["without GRU context"], metric) - values(table["full"], metric)).mean()
@@ -131,7 +133,7 @@ def test_ablations_by_weighted_and_by_macro_f1(tiny, answered):
 
 def test_classes_compared_names_where_they_differ():
     good, bad = made_up([[9, 0, 1], [0, 4, 0], [1, 0, 5]]), made_up([[9, 0, 1], [4, 0, 0], [1, 0, 5]])
-    axis, = m2fnet.classes_compared({"good": [good], "bad": [bad]}).axes
+    axis, = drawn.classes_compared({"good": [good], "bad": [bad]}).axes
     assert axis.get_title(loc="left") == "They differ most on glad: 0 to 100" and len(axis.patches) == 6
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from erclab import corpora, runs, sweep
+from erclab.analysis import ceilings, gates
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
 from erclab.corpora.simulated import oracle
-from erclab.exhibits import ceilings, inside, scores
+from erclab.exhibits import drawn
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,7 +43,7 @@ def test_a_comparison_has_the_model_and_the_probes_of_its_view(tiny):
 
 
 def test_learning_shows_the_loss_and_the_score_that_chooses(groups):
-    left, right = scores.learning(groups).axes
+    left, right = drawn.learning(groups).axes
     for line, records in zip(left.lines, groups.values(), strict=True):
         np.testing.assert_allclose(line.get_ydata(), np.mean([r.curve["train.total"] for r in records], axis=0))
     for line, records in zip(right.lines, groups.values(), strict=True):
@@ -50,7 +51,7 @@ def test_learning_shows_the_loss_and_the_score_that_chooses(groups):
 
 
 def test_per_class_difference_is_zero_against_itself_and_turns_its_sign(groups):
-    heights = [[p.get_height() for p in scores.per_class_difference(groups[a], groups[b], a, b).axes[0].patches]
+    heights = [[p.get_height() for p in drawn.class_differences(groups[a], groups[b], a, b).axes[0].patches]
                for a, b in (("two", "two"), ("two", "wide"), ("wide", "two"))]
     same, forth, back = (np.nan_to_num(h) for h in heights)
     assert not same.any() and forth.any()
@@ -69,7 +70,7 @@ def test_limits_are_the_oracles_scores():
 
 def test_the_gates_path_has_every_batch_and_names_the_primary(tiny):
     records = runs.run("hct-mg", tiny, seeds=2, progress=False, epochs=2, hidden=8, heads=2, layers=1, batch_size=16)
-    axis = inside.gate_path(records).axes[0]
+    axis = drawn.gate_path(records).axes[0]
     assert len(axis.lines) == 6 and len({len(line.get_ydata()) for line in axis.lines}) == 1
     sums = sum(np.array(line.get_ydata()) for line in axis.lines[:3])
     np.testing.assert_allclose(sums, 1, atol=1e-5)
@@ -77,25 +78,25 @@ def test_the_gates_path_has_every_batch_and_names_the_primary(tiny):
         assert primary in axis.get_title(loc="left")
     fixed = runs.run("hct-mg", tiny, progress=False, epochs=1, hidden=8, heads=2, layers=1, primary="text")
     with pytest.raises(UsageError, match="no modality gate"):
-        inside.gate_path(fixed)
+        drawn.gate_path(fixed)
 
 
 def test_focus_and_pair_gates_are_drawn_for_what_there_is(tiny):
     mult = runs.run("mult", tiny, progress=False, epochs=1, hidden=8, heads=2, layers=1, memory_layers=1)
-    labels = [t.get_text() for t in inside.focus(mult, tiny).axes[0].get_yticklabels()]
+    labels = [t.get_text() for t in drawn.focus(mult, tiny).axes[0].get_yticklabels()]
     assert "text from audio" in labels and "audio from audio" in labels
     trm = runs.run("dialoguetrm", tiny, progress=False, epochs=1)
-    labels = [t.get_text() for t in inside.pair_gates(trm, tiny).axes[0].get_xticklabels()]
+    labels = [t.get_text() for t in drawn.pair_gates(trm, tiny).axes[0].get_xticklabels()]
     assert labels == ["text over visual", "text over audio", "audio over visual"]
 
 
 def test_groups_against_truth_are_means_over_the_right_rows(tiny):
     rows = tiny.rows("test")
     weights = (tiny.table.loc[rows, ["intensity"]]).astype(float)
-    table = inside.groups_against_truth(weights, tiny)
+    table = gates.groups_against_truth(weights, tiny)
     masked = tiny.table.loc[rows, "audio_shown"] == "masked"
     assert table.loc["voice masked", "intensity"] == pytest.approx(weights.loc[masked, "intensity"].mean())
     assert table.loc["all", "intensity"] == pytest.approx(weights["intensity"].mean())
     other = corpora.Corpus("other", tiny.table.drop(columns="text_kind"), tiny.labels, tiny.vectors)
     with pytest.raises(UsageError, match="silent"):
-        inside.groups_against_truth(weights, other)
+        gates.groups_against_truth(weights, other)

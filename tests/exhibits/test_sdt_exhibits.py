@@ -8,11 +8,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from erclab import published, runs, sweep
-from erclab.analysis import students, transfer
+from erclab.analysis import ceilings, robustness, statistics, students, transfer
 from erclab.core.errors import UsageError
+from erclab.core.metrics import TITLES
 from erclab.corpora import Corpus, simulated
-from erclab.exhibits import ablation, catalogue, ceilings, sdt, sdt_distillation, sdt_robustness, sdt_transfer
-from erclab.exhibits.scores import TITLES
+from erclab.exhibits import catalogue, sdt
+from erclab.figures import ablation as ablation_figures
 from erclab.models.sdt import ABLATIONS
 
 IDS = [f"S{i}" for i in range(1, 11)]
@@ -31,15 +32,15 @@ def answered(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     found = {}
     for exhibit in catalogue.find(IDS):
-        pair = catalogue.pair(exhibit, tiny)
-        found[exhibit.id] = sweep.answers(small(catalogue.asked(exhibit, tiny)), *pair, folder=folder, progress=False,
+        pair = exhibit.corpora(tiny)
+        found[exhibit.id] = sweep.answers(small(exhibit.questions(tiny)), *pair, folder=folder, progress=False,
                                           seeds=1 if exhibit.id == "S8" else 2)
     return found
 
 
 @pytest.fixture(scope="module")
 def built(tiny, answered):
-    return {i: catalogue.build(*catalogue.find([i]), tiny, answered[i]) for i in IDS}
+    return {i: catalogue.find([i])[0].build(tiny, answered[i]) for i in IDS}
 
 
 def bare(corpus, name="meld", **changes):
@@ -86,7 +87,7 @@ def test_sentiment_has_its_own_headlines_and_the_oracles_error(tiny, built):
     table = built["S6"]
     assert TITLES["mae"] in table and TITLES["accuracy"] not in table and "Linear probe, class-balanced" not in table.T
     world = simulated.world_of("tiny")
-    found = ceilings.table(tiny, world).loc[("text+audio+visual", "whole dialogue"), "sentiment MAE"]
+    found = ceilings.oracle_scores(tiny, world).loc[("text+audio+visual", "whole dialogue"), "sentiment MAE"]
     assert table.loc["oracle, whole dialogue", TITLES["mae"]] == f"{found:.3f}"
 
 
@@ -112,29 +113,29 @@ def test_ablations_compare_with_the_whole_model_and_change_what_they_say(answere
 
 def test_the_frozen_teacher_is_the_first_run_without_students(answered, built):
     found = answered["S5"]
-    teacher = found[sdt_distillation.ALONE][0].id
+    teacher = found[sdt.ALONE][0].id
     assert [r.spec["teacher"] for r in found["offline distillation"]] == [teacher, teacher]
     assert all(r.spec["teacher"] == "" for name, rs in found.items() for r in rs if not name.startswith("offline"))
-    assert next(iter(built["S5"].index)) == sdt_distillation.SELF
+    assert next(iter(built["S5"].index)) == sdt.SELF
 
 
 def test_students_have_scores_where_they_learn(tiny, answered, built):
     table = built["S5"]
     columns = [c for c in table if c.startswith("student of")]
     assert columns == ["student of text", "student of audio", "student of visual"]
-    assert (table.loc[sdt_distillation.ALONE, columns] == "").all()
+    assert (table.loc[sdt.ALONE, columns] == "").all()
     mean = 100 * students.scores(answered["S5"]["online distillation"], tiny)["audio"].mean()
     assert table.loc["online distillation", "student of audio"].startswith(f"{mean:.1f} ±")
 
 
 def test_gains_of_students_are_paired_with_those_of_labels_alone(tiny, answered):
-    gains = sdt_distillation.student_gains(tiny, answered["S5"])
-    assert set(gains.index.get_level_values("teaching")) == {sdt_distillation.SELF, "online distillation",
+    gains = students.gains(answered["S5"], tiny, sdt.LABELS)
+    assert set(gains.index.get_level_values("teaching")) == {sdt.SELF, "online distillation",
                                                             "offline distillation"}
     a, b = (students.scores(answered["S5"][name], tiny)["text"] for name in (
-        sdt_distillation.SELF, sdt_distillation.LABELS))
-    assert gains.loc[(sdt_distillation.SELF, "text"), "difference"] == pytest.approx(100 * (a - b).mean())
-    (axis,) = sdt_distillation.student_bars(gains).axes
+        sdt.SELF, sdt.LABELS))
+    assert gains.loc[(sdt.SELF, "text"), "difference"] == pytest.approx(100 * (a - b).mean())
+    (axis,) = ablation_figures.student_dots(gains, sdt.LABELS).axes
     higher = (gains["verdict"] == "higher").sum()
     assert axis.get_title(loc="left") == f"{higher} of 9 students gain from being taught"
 
@@ -142,15 +143,15 @@ def test_gains_of_students_are_paired_with_those_of_labels_alone(tiny, answered)
 def test_the_sweep_has_a_point_per_temperature_and_one_for_both_scalings_at_1(tiny, answered, built):
     left, right = built["S8"].axes
     fused, below = lines(left), lines(right)
-    for name in (sdt_distillation.SCALED, sdt_distillation.UNSCALED):
-        assert fused[name][:, 0].tolist() == list(sdt_distillation.TEMPERATURES)
-    one = sdt_distillation.TEMPERATURES.index(1.0)
-    assert fused[sdt_distillation.SCALED][one].tolist() == fused[sdt_distillation.UNSCALED][one].tolist()
-    records = answered["S8"][f"4, {sdt_distillation.UNSCALED}"]
+    for name in (sdt.SCALED, sdt.UNSCALED):
+        assert fused[name][:, 0].tolist() == list(sdt.TEMPERATURES)
+    one = sdt.TEMPERATURES.index(1.0)
+    assert fused[sdt.SCALED][one].tolist() == fused[sdt.UNSCALED][one].tolist()
+    records = answered["S8"][f"4, {sdt.UNSCALED}"]
     assert not records[0].spec["settings"]["tau_squared"] and records[0].spec["settings"]["temperature"] == 4
-    at = sdt_distillation.TEMPERATURES.index(4.0)
-    assert fused[sdt_distillation.UNSCALED][at, 1] == pytest.approx(100 * records[0].scores()["weighted_f1"])
-    assert below[sdt_distillation.UNSCALED][at, 1] == pytest.approx(
+    at = sdt.TEMPERATURES.index(4.0)
+    assert fused[sdt.UNSCALED][at, 1] == pytest.approx(100 * records[0].scores()["weighted_f1"])
+    assert below[sdt.UNSCALED][at, 1] == pytest.approx(
         100 * students.scores(records, tiny).mean(axis=1).mean())
 
 
@@ -158,24 +159,24 @@ def test_the_sweep_has_a_point_per_temperature_and_one_for_both_scalings_at_1(ti
 
 def test_curves_start_at_nothing_and_marks_are_the_costs(tiny, answered, built):
     left, right = built["S7"].axes
-    table = sdt_robustness.costs(tiny, answered["S7"])
+    table = sdt.absence_costs(tiny, answered["S7"])
     for axis in (left, right):
         for m in tiny.modalities:
             assert lines(axis)[f"{m}, test split only"][0].tolist() == [0, 0]
     for m in tiny.modalities:
         assert lines(left)[f"{m}, test split only"][-1].tolist() == pytest.approx(
-            [1.0, -table.loc[m, sdt_robustness.LOST]])
+            [1.0, -table.loc[m, robustness.LOST]])
     stars = sorted(x.get_ydata()[0] for x in left.lines if x.get_marker() == "*" and len(x.get_xdata()))
-    assert stars == pytest.approx(sorted(-table[sdt_robustness.ORACLE]))
+    assert stars == pytest.approx(sorted(-table[robustness.ORACLE]))
 
 
 def test_costs_are_differences_of_scores(tiny, answered):
-    found, metric = answered["S7"], ablation.chosen_metric(answered["S7"])
-    table = sdt_robustness.costs(tiny, found)
+    found, metric = answered["S7"], statistics.shown_metric(answered["S7"])
+    table = sdt.absence_costs(tiny, found)
     whole, without = (np.array([r.scores()[metric] for r in found[name]]) for name in ("SDT", "without audio"))
     assert found["without audio"][0].spec["modalities"] == ["text", "visual"]
-    assert table.loc["audio", sdt_robustness.RETRAINED] == pytest.approx(100 * (whole - without).mean())
-    assert sdt_robustness.ORACLE not in sdt_robustness.costs(bare(tiny), found)
+    assert table.loc["audio", robustness.RETRAINED] == pytest.approx(100 * (whole - without).mean())
+    assert robustness.ORACLE not in sdt.absence_costs(bare(tiny), found)
 
 
 def test_what_is_removed_costs_what_the_oracle_says(tmp_path):
@@ -187,10 +188,10 @@ def test_what_is_removed_costs_what_the_oracle_says(tmp_path):
     corpus = simulated.generate("tiny", **changes)
     learn = {"epochs": 10, "hidden": 32, "learning_rate": 5e-3, "dropout": 0.2}
     asked = {name: replace(q, settings={**q.settings, **learn})
-             for name, q in sdt_robustness.whole_and_without(corpus).items()}
+             for name, q in sdt.robustness_questions(corpus).items()}
     found = sweep.answers(asked, corpus, seeds=2, progress=False, folder=tmp_path)
-    table = sdt_robustness.costs(corpus, found)
-    lost, retrained, oracle = (table[c] for c in (sdt_robustness.LOST, sdt_robustness.RETRAINED, sdt_robustness.ORACLE))
+    table = sdt.absence_costs(corpus, found)
+    lost, retrained, oracle = (table[c] for c in (robustness.LOST, robustness.RETRAINED, robustness.ORACLE))
     assert oracle["visual"] == 0 < 3 < oracle["audio"] < oracle["text"] - 8
     assert ((retrained - oracle).abs() < 8).all(), table
     assert lost["text"] > retrained["text"] + 5 and abs(lost["visual"]) < 3, table
@@ -208,8 +209,8 @@ def test_each_corpus_is_tested_by_its_own_model_a_guest_and_a_constant(tiny, ans
     row = table.loc[(f"tested on {other.name}", f"trained on {tiny.name}")]
     assert row["accuracy"].startswith(f"{mean:.1f} ±") and row["verdict"] and row["difference"]
     assert row["utterances"] == (transfer.targets(other, among, "test") >= 0).sum()
-    assert len(sdt_transfer.confusions(tiny, answered["S9"], other).axes) == 2
-    (axis,) = sdt_transfer.bars(tiny, answered["S9"], other).axes
+    assert len(sdt.transfer_confusions(tiny, answered["S9"], other).axes) == 2
+    (axis,) = sdt.transfer_bars(tiny, answered["S9"], other).axes
     own = 100 * np.mean([transfer.scores(r, other, other, among)["weighted_f1"] for r in answered["S9"]["second"]])
     guest = 100 * np.mean([transfer.scores(r, tiny, other, among)["weighted_f1"] for r in answered["S9"]["first"]])
     assert [bar.get_width() for bar in axis.patches[:2]] == pytest.approx([own, guest]) and len(axis.patches) == 6
@@ -247,39 +248,39 @@ def test_what_a_corpus_cannot_serve_is_said(request, corpus, refused):
     if corpus.name == "meld":
         corpus = replace(corpus, annotations={})
     for exhibit in catalogue.find(IDS):
-        state = catalogue.state(exhibit, corpus)
+        state = exhibit.state(corpus)
         assert (state.name == "not here") == (exhibit.id in refused), (exhibit.id, state)
         if exhibit.id in refused:
             assert state.detail
             with pytest.raises(UsageError, match=f"{exhibit.id} cannot be built"):
-                catalogue.build(exhibit, corpus, {})
+                exhibit.build(corpus, {})
 
 
 @pytest.mark.parametrize("i", ["S1", "S2", "S3", "S4", "S5", "S6", "S7"])
 def test_a_corpus_of_sentiment_alone_has_all_but_soft_labels(sentiment_only, i, tmp_path):
     exhibit, = catalogue.find([i])
-    found = sweep.answers(small(catalogue.asked(exhibit, sentiment_only)), sentiment_only, seeds=1, progress=False,
+    found = sweep.answers(small(exhibit.questions(sentiment_only)), sentiment_only, seeds=1, progress=False,
                           folder=tmp_path)
     assert {r.task for records in found.values() for r in records} <= {"sentiment"}
-    catalogue.build(exhibit, sentiment_only, found)
+    exhibit.build(sentiment_only, found)
 
 
 def test_a_second_corpus_must_fit(tiny, text_only, sentiment_only):
     exhibit, = catalogue.find(["S9"])
-    assert "no second corpus" in catalogue.lacking(exhibit, text_only)
-    assert "the first" in catalogue.lacking(exhibit, tiny, tiny)
-    assert "the second, mosi" in catalogue.lacking(exhibit, tiny, sentiment_only)
+    assert "no second corpus" in exhibit.lacks(text_only)
+    assert "the first" in exhibit.lacks(tiny, tiny)
+    assert "the second, mosi" in exhibit.lacks(tiny, sentiment_only)
     wide = text_only.with_vectors("text", np.ones((len(tiny), 7), np.float32))
-    assert "no modality" in catalogue.lacking(exhibit, tiny, wide)
+    assert "no modality" in exhibit.lacks(tiny, wide)
     strange = replace(tiny, labels=("a", "b", "c", "d", "e", "neutral"))
-    assert "1 label(s) in common" in catalogue.lacking(exhibit, tiny, strange)
-    assert catalogue.lacking(exhibit, tiny, text_only) == ""
-    asked = catalogue.asked(exhibit, tiny, text_only)
+    assert "1 label(s) in common" in exhibit.lacks(tiny, strange)
+    assert exhibit.lacks(tiny, text_only) == ""
+    asked = exhibit.questions(tiny, text_only)
     assert [q.settings["modalities"] for q in asked.values()] == [["text"], ["text"]]
 
 
 def test_the_runs_of_questions_are_shared_between_exhibits(tiny):
-    ids = {i: {s.id for s in catalogue.planned(*catalogue.find([i]), tiny, seeds=1)["SDT"]} for i in (
+    ids = {i: {s.id for s in catalogue.find([i])[0].specs(tiny, seeds=1)["SDT"]} for i in (
         "S1", "S2", "S3", "S4", "S7")}
     assert len(set.union(*ids.values())) == 1
     assert runs.plan("sdt", tiny)[0].id in ids["S1"]

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from erclab import models, published, runs
+from erclab.analysis import sizes
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
-from erclab.exhibits import sizes
 from erclab.training.recipes import PROFILES, RECIPES
 
 

@@ -92,7 +92,7 @@ def test_figures_are_figures(sdt, tiny):
 
 
 def test_bars_draw_the_ceiling_and_what_papers_print(sdt, tiny):
-    from erclab.exhibits import ceilings
+    from erclab.analysis import ceilings
 
     def lines(figure):
         return {text.get_text() for legend in figure.legends for text in legend.get_texts()}

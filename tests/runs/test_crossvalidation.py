@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from erclab import runs
+from erclab.analysis import scores
 from erclab.core import metrics
 from erclab.core.errors import UsageError
 from erclab.corpora.folds import folds
-from erclab.exhibits import scores
 
 
 def test_pools_the_predictions_of_all_folds(tiny, tmp_path):
@@ -32,7 +32,7 @@ def test_a_regression_is_scored_over_all_folds_together(tiny, tmp_path):
     pooled, = runs.cross_validate("linear", tiny, by=3, task="sentiment", folder=tmp_path)
     correlation = np.corrcoef(pooled.truth[:, 0], pooled.predictions[:, 0])[0, 1]
     assert pooled.scores()["correlation"] == pytest.approx(correlation)
-    shown = scores.table({"linear": [pooled]})
+    shown = scores.headlines({"linear": [pooled]})
     assert shown.loc["linear", "correlation"] == f"{correlation:.3f}"
     with pytest.raises(UsageError, match="not pooled"):
         pooled.scores("valid")
@@ -41,4 +41,4 @@ def test_a_regression_is_scored_over_all_folds_together(tiny, tmp_path):
 def test_one_table_shows_one_task(tiny, tmp_path):
     groups = {task: runs.run("constant", tiny, task=task, folder=tmp_path) for task in ("emotion", "sentiment")}
     with pytest.raises(UsageError, match="emotion and sentiment"):
-        scores.table(groups)
+        scores.headlines(groups)

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from erclab.analysis import sequences
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
 from erclab.corpora.simulated import generator
 from erclab.corpora.simulated.align import to_words
-from erclab.exhibits import sequence_tables
 
 
 def test_every_modality_has_a_step_per_word_and_the_words_stay(tiny):
@@ -18,7 +18,7 @@ def test_every_modality_has_a_step_per_word_and_the_words_stay(tiny):
     assert all((f.lengths == lengths).all() for f in found.frames.values())
     assert (found.frames["text"].values == tiny.frames["text"].values).all()
     assert found.fingerprint != tiny.fingerprint and "averaged" in found.source
-    assert sequence_tables.aligned(found) and not sequence_tables.aligned(tiny)
+    assert sequences.aligned(found) and not sequences.aligned(tiny)
 
 
 def test_a_step_is_the_mean_of_the_frames_in_the_words_time(tiny):

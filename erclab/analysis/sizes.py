@@ -41,7 +41,7 @@ def describe(names: Iterable[str] | None = None) -> list[dict[str, Any]]:
 
 
 def text(described: Iterable[dict[str, Any]]) -> str:
-    """The same for people."""
+    """The same as text for people."""
     return "\n\n".join("\n".join(_lines(model)) for model in described)
 
 

@@ -1,4 +1,4 @@
-"""DialogueTRM's Figure 5 and case study (D7): where voice and face mend what the text alone gets wrong."""
+"""Case study: a conversation with predictions, the cases that more modalities correct, and ambiguous words."""
 
 from __future__ import annotations
 
@@ -8,56 +8,26 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import published
-from erclab.analysis import cases
-from erclab.corpora import MODALITIES, Corpus
-from erclab.exhibits.catalogue import Runs
 from erclab.figures import style
-from erclab.runs import Question
-from erclab.training.recipes import family
 
-FREE, TEXT, ALL = "text alone, no context", "text in context", "all modalities"
 NAME = 10  # characters of a speaker's name that are shown
-LETTER = 0.105, 0.135  # width of a letter of the conversation, and of a bold one, where its axis is 10.4 wide
+LETTER = 0.105, 0.135  # width of a letter of the conversation, and of a bold letter, on an axis that is 10.4 wide
 
 
-def questions(corpus: Corpus) -> dict[str, Question]:
-    """The text without and with its context, and all modalities."""
-    free = tuple((m, "free") for m in MODALITIES)
-    return {FREE: Question("dialoguetrm", {"modalities": ("text",), "context": free, "task": "emotion"}),
-            TEXT: Question("dialoguetrm", {"modalities": ("text",), "task": "emotion"}),
-            ALL: Question("dialoguetrm", {"task": "emotion"})}
+@style.style()
+def case_study(conversation: pd.DataFrame, mended: pd.DataFrame, ambiguous: pd.DataFrame) -> Figure:
+    """Left a conversation with text-predicted (TP), multimodal-predicted (MP) and true (GT) emotions; right the
+    mistakes of the text that all modalities correct, by emotion, and the accuracy on ambiguous words.
 
-
-def conversation(corpus: Corpus, runs: Runs) -> pd.DataFrame:
-    """Figure 5: see `erclab.analysis.cases.conversation`, of the first seed."""
-    return cases.conversation(runs[TEXT][0], runs[ALL][0], corpus)
-
-
-def rectified(corpus: Corpus, runs: Runs) -> pd.DataFrame:
-    """The first point of the case study: see `erclab.analysis.cases.rectified`."""
-    return cases.rectified(runs[TEXT], runs[ALL], corpus)
-
-
-def ambiguous(corpus: Corpus, runs: Runs) -> pd.DataFrame:
-    """The third point: see `erclab.analysis.cases.ambiguous_accuracy`; with the paper's of "yeah." on IEMOCAP."""
-    made = cases.ambiguous_accuracy(runs, corpus)
-    table = published.scores("dialoguetrm", family(corpus.name))
-    own = table[(table["exhibit"] == "D7") & (table["metric"] == "accuracy")]
-    if len(own):
-        made["published (\"yeah.\")"] = pd.Series(dict(zip(own["setting"], own["value"], strict=True)))
-    return made
-
-
-def case_study(corpus: Corpus, runs: Runs) -> Figure:
-    """Left a conversation with text-predicted (TP), multimodal-predicted (MP) and true (GT) emotions; right what all
-    modalities mend, by emotion, and how often ambiguous words are understood."""
-    shown, mended, short = (make(corpus, runs) for make in (conversation, rectified, ambiguous))
-    made = Figure(figsize=(15, 7))
+    Args:
+        conversation, mended, ambiguous: `conversation`, `rectified` and `ambiguous_accuracy` of
+            `erclab.analysis.cases`.
+    """
+    made = style.Drawing(figsize=(15, 7))
     grid = made.add_gridspec(2, 2, width_ratios=(1.5, 1))
-    _script(made.add_subplot(grid[:, 0]), shown)
+    _script(made.add_subplot(grid[:, 0]), conversation)
     _mended(made.add_subplot(grid[0, 1]), mended)
-    _short(made.add_subplot(grid[1, 1]), short)
+    _short(made.add_subplot(grid[1, 1]), ambiguous)
     return made
 
 
@@ -110,7 +80,7 @@ def _short(axis, table: pd.DataFrame) -> None:
         axis.annotate(f"{mean[name]:.0f}", (max(row.max(), mean[name]), i), xytext=(7, 0), textcoords="offset points",
                       va="center")
     axis.set(yticks=range(len(mean)), yticklabels=list(mean.index), xlim=(0, 100), xlabel="right (%)",
-             title=f"Ambiguous words ({count}): {mean[FREE]:.0f}, {mean[TEXT]:.0f}, {mean[ALL]:.0f} %")
+             title=f"Ambiguous words ({count}): {', '.join(f'{x:.0f}' for x in mean)} %")
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
     axis.grid(axis="y", visible=False)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import cycle
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 from scipy import stats
 
 from erclab import models, published, runs
-from erclab.analysis import cost
+from erclab.analysis import cost, statistics
+from erclab.core import metrics
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.exhibits.scores import TITLES
-from erclab.figures import style
+from erclab.runs import Record
 from erclab.runs.table import COLUMNS
 
 MILLION = 1_000_000
@@ -25,11 +21,11 @@ MILLION = 1_000_000
 def ours(catalogue: pd.DataFrame, corpus: str) -> pd.DataFrame:
     """Trained models of a corpus with all its modalities: a row per model, mean and deviation of the score over seeds.
 
-    Of several configurations of a model the one with the most seeds counts, of as many the last that was run; all in
+    If a model has several configurations, the one with the most seeds counts, then the one that was run last; all in
     float32.
 
     Args:
-        catalogue: `erclab.runs.table`.
+        catalogue: `erclab.runs.table.catalogue`.
 
     Returns:
         Index: the model's title; columns parameters, score, deviation (shares), seeds, view and metric.
@@ -46,14 +42,27 @@ def ours(catalogue: pd.DataFrame, corpus: str) -> pd.DataFrame:
     most = rows["modalities"].map(lambda x: x.count("+")).max()
     rows = rows[rows["modalities"].map(lambda x: x.count("+")) == most]
     settings, found = [c for c in rows if c not in COLUMNS], []
-    for model, part in rows.groupby("model"):
-        groups = [g for _, g in part.groupby(part[["parameters", *settings]].map(str).agg("|".join, axis=1))]
+    for model, same in rows.groupby("model"):
+        groups = [g for _, g in same.groupby(same[["parameters", *settings]].map(str).agg("|".join, axis=1))]
         best = max(groups, key=lambda g: (g["seed"].nunique(), g["finished"].max()))
         best = best.sort_values("finished").drop_duplicates("seed", keep="last")
         found.append({"model": models.info(model).title, "parameters": int(best["parameters"].iloc[0]),
                       "score": best["sound"].mean(), "deviation": best["sound"].std(), "seeds": len(best),
                       "view": models.info(model).view, "metric": best["metric"].iloc[0]})
     return pd.DataFrame(found).set_index("model").sort_values("parameters")
+
+
+def of_runs(groups: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
+    """Trained models among runs: a row per model, by its parameters. Index: the name; columns parameters, score,
+    deviation (shares) and metric."""
+    task = next(iter(groups.values()))[0].task
+    metric = {"sentiment": "f1_non0"}.get(task, metrics.SELECT[task][0])
+    rows = {}
+    for title, records in groups.items():
+        if size := records[0].data["parameters"]["all"]:
+            score = statistics.summarise(statistics.values(records, metric))
+            rows[title] = {"parameters": size, "score": score.mean, "deviation": score.deviation, "metric": metric}
+    return pd.DataFrame(rows).T.infer_objects().sort_values("parameters")
 
 
 def theirs(paper: str = "lmr-cbt", corpus: str = "mosei", metric: str = "f1_non0") -> pd.DataFrame:
@@ -100,24 +109,6 @@ def rank_correlation(table: pd.DataFrame) -> float:
     return float(stats.spearmanr(table["parameters"], table["score"])[0]) if len(table) > 2 else float("nan")
 
 
-def size_against_score(panels: dict[str, pd.DataFrame], *, ylabel: str = "score (%)") -> Figure:
-    """L6. A panel per table of `ours` or `theirs`: parameters (logarithmic) against the score, deviations as bars."""
-    made, axes = style.figure(1, len(panels), figsize=(5.6 * len(panels), 4.8))
-    for axis, (title, table) in zip(axes[0], panels.items(), strict=True):
-        looks = cycle(zip(style.CYCLE, style.MARKERS, strict=False))
-        for (name, row), (colour, marker) in zip(table.iterrows(), looks, strict=False):
-            spread = 100 * row.get("deviation", np.nan)
-            axis.errorbar(row["parameters"] / MILLION, 100 * row["score"], yerr=None if np.isnan(spread) else spread,
-                          fmt=marker, ms=9, color=colour, capsize=4, label=name)
-        metric = table["metric"].iloc[0] if "metric" in table else None
-        _logarithmic(axis)
-        axis.set(title=title, xlabel="parameters (millions)",
-                 ylabel=f"{TITLES.get(metric, metric)} (%)" if metric else ylabel)
-        axis.legend(fontsize=10, loc="best")
-        axis.grid(alpha=0.3)
-    return made
-
-
 def overhead(corpus: Corpus, names: Sequence[str] = ("bc-lstm", "m2fnet", "dialoguernn", "sdt"), *,
              variants: Sequence[str] = ("smoke", "official"), items: int = 3, timed: bool = False) -> pd.DataFrame:
     """S10. Parameters and operations per utterance of models on one corpus, each also as a multiple of the smallest.
@@ -131,36 +122,9 @@ def overhead(corpus: Corpus, names: Sequence[str] = ("bc-lstm", "m2fnet", "dialo
     for variant in variants:
         specs = [runs.plan(name, corpus, profile="smoke" if variant == "smoke" else "full",
                            variant=None if variant == "smoke" else "official")[0] for name in names]
-        for spec, (title, found) in zip(specs, cost.table(specs, corpus, items).items(), strict=True):
+        for spec, (title, found) in zip(specs, cost.counted_costs(specs, corpus, items).items(), strict=True):
             seconds = {"seconds per step": cost.seconds(spec, corpus)} if timed else {}
             rows.append({"size": variant, "model": title, **found, **seconds})
     table = pd.DataFrame(rows).set_index(["size", "model"])
     least = table.groupby("size")["operations"].transform("min")
     return table.assign(times=table["operations"] / least)
-
-
-def _logarithmic(axis) -> None:
-    """A logarithmic axis whose numbers one can read: 0.2, 0.5, 1, 2, 5, 10."""
-    axis.set_xscale("log")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-    axis.xaxis.set_minor_formatter(NullFormatter())
-
-
-def overhead_dots(table: pd.DataFrame) -> Figure:
-    """S10 as a picture: a panel per size, operations per utterance on a logarithmic axis, parameters beside the dot."""
-    sizes = list(dict.fromkeys(table.index.get_level_values("size")))
-    made, axes = style.figure(1, len(sizes), figsize=(6 * len(sizes), 4.2))
-    for axis, size in zip(axes[0], sizes, strict=True):
-        part = table.loc[size].sort_values("operations")
-        axis.plot(part["operations"] / MILLION, range(len(part)), "o", ms=11, color=style.BLUE)  # no bars: no 0 here
-        for i, (_, row) in enumerate(part.iterrows()):
-            axis.annotate(f"{row['parameters'] / MILLION:.2f} M", (row["operations"] / MILLION, i), xytext=(10, 0),
-                          textcoords="offset points", va="center", fontsize=11)
-        _logarithmic(axis)
-        axis.set(ylim=(-0.5, len(part) - 0.5), yticks=range(len(part)), yticklabels=list(part.index),
-                 title=f"{size} size", xlabel="operations per utterance and step (millions)")
-        axis.set_xlim(axis.get_xlim()[0] / 1.5, axis.get_xlim()[1] * 4)
-        axis.grid(axis="x", alpha=0.3)
-        axis.grid(axis="y", visible=False)
-    return made

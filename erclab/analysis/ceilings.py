@@ -7,21 +7,20 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from erclab.core import metrics
 from erclab.core.errors import UsageError
 from erclab.corpora import MODALITIES, Corpus, simulated
 from erclab.corpora.simulated.oracle import posterior
 from erclab.corpora.simulated.world import World
-from erclab.figures import style
 
 SUBSETS = tuple(c for n in (1, 2, 3) for c in combinations(MODALITIES, n))
 CONTEXTS = {"utterance": "utterance alone", "causal": "what was said before", "dialogue": "whole dialogue"}
+METRICS = ("accuracy", "weighted_f1", "macro_f1")  # of emotions, that the oracle has; columns by their titles
 
 
-def table(corpus: Corpus, world: World, split: str = "test",
-          subsets: Iterable[Sequence[str]] = SUBSETS) -> pd.DataFrame:
+def oracle_scores(corpus: Corpus, world: World, split: str = "test",
+                  subsets: Iterable[Sequence[str]] = SUBSETS) -> pd.DataFrame:
     """One row per modality subset and context.
 
     Columns: accuracy, weighted F1 and macro F1 (percent) of the most likely emotion; MAE of the posterior median and
@@ -45,34 +44,14 @@ def table(corpus: Corpus, world: World, split: str = "test",
 def limits(corpus: Corpus, metric: str = "weighted F1") -> dict[str, float]:
     """Legend -> percent, for a figure: the oracle's score from all modalities, without and with the conversation.
 
-    Empty for a corpus that is not simulated, of which nobody knows it.
+    Empty for a corpus that is not simulated: its oracle is not known.
     """
     world = simulated.world_behind(corpus)
     if world is None:
         return {}
-    found = table(corpus, world, subsets=[MODALITIES])[metric]
+    found = oracle_scores(corpus, world, subsets=[MODALITIES])[metric]
     return {f"oracle, {context}": round(float(found[("+".join(MODALITIES), context)]), 1)
             for context in (CONTEXTS["utterance"], CONTEXTS["dialogue"])}
-
-
-def bars(ceilings: pd.DataFrame, metric: str = "accuracy") -> Figure:
-    """The table's metric, one group of bars per modality subset, one bar per context."""
-    wide = ceilings[metric].unstack("context")[list(CONTEXTS.values())].reindex(
-        ceilings.index.get_level_values("modalities").unique())
-    made, ((axis,),) = style.figure(figsize=(10, 4.8))
-    width = 0.8 / wide.shape[1]
-    for i, context in enumerate(wide):
-        at = np.arange(len(wide)) + (i - (wide.shape[1] - 1) / 2) * width
-        axis.bar(at, wide[context], width, label=context, color=style.CYCLE[i], hatch=("", "//", "..")[i],
-                 edgecolor="white")
-        for x, y in zip(at, wide[context], strict=True):
-            axis.annotate(f"{y:.0f}", (x, y), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=9)
-    text = wide.loc["text"] if "text" in wide.index else wide.iloc[0]
-    axis.set(xticks=range(len(wide)), ylabel=f"{metric} of the oracle (%)", ylim=(0, 105),
-             title=f"Context is worth {text.iloc[1] - text.iloc[0]:.0f} points to {text.name} alone")
-    axis.set_xticklabels([name.replace("+", "\n+ ") for name in wide.index])
-    made.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    return made
 
 
 def context_gain(corpus: Corpus, world: World, split: str = "test") -> pd.DataFrame:
@@ -89,29 +68,30 @@ def context_gain(corpus: Corpus, world: World, split: str = "test") -> pd.DataFr
     return pd.DataFrame(rows).T.rename_axis(["modality", "words"])
 
 
-def context_gain_bars(gains: pd.DataFrame) -> Figure:
-    """The gain from context, by modality and kind of words."""
-    wide = gains["gain"].unstack("words")[["plain", "ambiguous", "referential"]].reindex(
-        gains.index.get_level_values("modality").unique())
-    made, ((axis,),) = style.figure()
-    for i, kind in enumerate(wide):
-        at = np.arange(len(wide)) + (i - 1) * 0.27
-        axis.bar(at, wide[kind], 0.27, label=f"{kind} words", color=style.CYCLE[i], hatch=("", "//", "..")[i],
-                 edgecolor="white")
-        for x, y in zip(at, wide[kind], strict=True):
-            axis.annotate(f"{y:+.0f}", (x, max(y, 0)), xytext=(0, 2), textcoords="offset points", ha="center",
-                          fontsize=11)
-    axis.axhline(0, color="black", lw=1)
-    axis.set(xticks=range(len(wide)), xticklabels=list(wide.index), ylabel="accuracy gained from context (points)",
-             title="Context decides words that point back, and little else")
-    axis.legend(loc="upper right")
-    return made
+def gains_from_context(corpus: Corpus, metric: str, modalities: Sequence[str]) -> dict[str, float]:
+    """Modality -> points that the exact oracle gains from earlier turns; empty where the corpus is not simulated or the
+    oracle has no such metric."""
+    world = simulated.world_behind(corpus)
+    if world is None or metric not in METRICS:
+        return {}
+    table = oracle_scores(corpus, world, subsets=[(m,) for m in modalities])[metrics.TITLES[metric]]
+    return {m: float(table[m, CONTEXTS["causal"]] - table[m, CONTEXTS["utterance"]])
+            for m in modalities}
 
 
-def lies(corpus: Corpus, world: World, split: str = "test") -> pd.DataFrame:
-    """On utterances whose voice (or face) shows another emotion: who is believed.
+def costs_of_absence(corpus: Corpus, world: World, metric: str = "weighted_f1") -> pd.Series:
+    """Modality -> the points that the exact oracle loses without it, where the oracle sees the whole dialogue."""
+    subsets = {m: tuple(n for n in MODALITIES if n != m) for m in MODALITIES}
+    table = oracle_scores(corpus, world, subsets=[MODALITIES, *subsets.values()])[metrics.TITLES[metric]]
+    table = table.xs(CONTEXTS["dialogue"], level="context")
+    return pd.Series({m: table["+".join(MODALITIES)] - table["+".join(rest)] for m, rest in subsets.items()})
 
-    Rows: modality. Columns, in percent: the truth and the decoy, as judged from that modality alone and from all.
+
+def believed(corpus: Corpus, world: World, split: str = "test") -> pd.DataFrame:
+    """The oracle's answer on utterances whose voice (or face) shows another emotion, the decoy.
+
+    Rows: modality. Columns, in percent: how often the answer is the truth and how often it is the decoy, from that
+    modality alone and from all modalities.
 
     Raises:
         UsageError: no utterance of the split is incongruent.
@@ -132,30 +112,18 @@ def lies(corpus: Corpus, world: World, split: str = "test") -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def calibration(corpus: Corpus, world: World, bins: int = 10) -> Figure:
-    """How often what the oracle calls p % likely happens; the diagonal is perfect."""
-    made, ((axis,),) = style.figure(figsize=(6, 5))
-    hit = np.eye(len(corpus.labels))[corpus.table["label"]]
-    worst = 0.0
-    for i, (context, words) in enumerate(CONTEXTS.items()):
+def calibration(corpus: Corpus, world: World, bins: int = 10) -> tuple[pd.DataFrame, float]:
+    """How often an event happens to which the oracle gives a probability, and the largest error of a context.
+
+    Returns:
+        Index (context, bin), columns `probability` (mean of the bin) and `happens`; then the calibration error, the
+        mean absolute difference of the two over all probabilities.
+    """
+    hit, rows, worst = np.eye(len(corpus.labels))[corpus.table["label"]], {}, 0.0
+    for context, words in CONTEXTS.items():
         p = posterior(corpus, world, context=context).emotion
         at = np.minimum((p * bins).astype(int), bins - 1)
-        x = [p[at == b].mean() for b in range(bins)]
-        y = [hit[at == b].mean() for b in range(bins)]
+        for b in range(bins):
+            rows[words, b] = {"probability": p[at == b].mean(), "happens": hit[at == b].mean()}
         worst = max(worst, sum(abs(p[at == b].sum() - hit[at == b].sum()) for b in range(bins)) / p.size)
-        axis.plot(x, y, marker=style.MARKERS[i], color=style.CYCLE[i], label=words)
-    axis.plot([0, 1], [0, 1], color=style.GREY, ls="--", lw=1.5)
-    axis.set(xlabel="probability that the oracle gives", ylabel="how often it happens", aspect="equal",
-             title=f"Calibrated: error at most {100 * worst:.2f} %")
-    axis.legend()
-    return made
-
-
-def against_models(ceilings: pd.DataFrame, models: dict[str, Sequence[float]], subset: str, context: str,
-                   metric: str = "weighted F1") -> Figure:
-    """Scores of models (in [0, 1], over seeds) below the oracle's ceiling for what they see."""
-    top = float(ceilings.loc[(subset, CONTEXTS[context]), metric])
-    best = max(100 * float(np.mean(x)) for x in models.values())
-    return style.seed_bars(models, title=f"{top - best:.0f} points are left to be learned",
-                         xlabel=f"{metric} on the test split (%)", colours=dict.fromkeys(models, style.BLUE),
-                         reference={"exact oracle": round(top, 1)})
+    return pd.DataFrame(rows).T, worst

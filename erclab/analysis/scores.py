@@ -1,0 +1,117 @@
+"""Scores of runs as tables: headlines, classes, mistakes and the training split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from erclab.analysis import statistics
+from erclab.analysis.inside import per_utterance
+from erclab.core import metrics
+from erclab.core.errors import UsageError
+from erclab.corpora import Corpus
+from erclab.runs import Pooled, Record
+
+PARTS = ("precision", "recall", "f1")  # of each class
+
+
+def headlines(groups: Mapping[str, Sequence[Record | Pooled]], split: str = "test") -> pd.DataFrame:
+    """One row per group: mean ± deviation over seeds for each headline metric of the groups' task, and the seeds.
+
+    Shares are in percent; errors and correlations are unchanged.
+
+    Raises:
+        UsageError: the groups are of different tasks.
+    """
+    tasks = {r.task for records in groups.values() for r in records}
+    if len(tasks) != 1:
+        raise UsageError(f"one table cannot show scores of {' and '.join(sorted(tasks))}")
+    headline = metrics.HEADLINES[tasks.pop()]
+    return pd.DataFrame({
+        name: {metrics.TITLES[m]: statistics.summarise(statistics.values(records, m, split)).text(metrics.is_share(m))
+               for m in headline} | {"runs": len(records)}
+        for name, records in groups.items()
+    }).T
+
+
+def curve(records: Sequence[Record], column: str) -> pd.DataFrame:
+    """A column of the records' training curves, such as `train.total`: index epochs, one column per run."""
+    return pd.concat([r.curve.set_index("epoch")[column] for r in records], axis=1)
+
+
+def mean_confusion(records: Sequence[Record]) -> np.ndarray:
+    """(C, C) counts, row = truth, averaged over runs."""
+    return sum(r.confusion() for r in records) / len(records)
+
+
+def per_class(records: Sequence[Record]) -> pd.DataFrame:
+    """F1 of each class: one row per class, one column per seed, and the support."""
+    tables = [metrics.per_class(r.confusion(), r.labels) for r in records]
+    frame = pd.DataFrame({f"seed {r.spec['seed']}": t["f1"] for r, t in zip(records, tables, strict=True)})
+    return frame.assign(support=tables[0]["support"])
+
+
+def class_differences(first: Sequence[Record], second: Sequence[Record]) -> pd.DataFrame:
+    """Recall, precision and F1 of each class, `first` minus `second` in points, means over seeds, and the `support`;
+    from the rarest class to the most frequent one."""
+    def mean(records: Sequence[Record]) -> pd.DataFrame:
+        return sum(metrics.per_class(r.confusion(), r.labels)[["recall", "precision", "f1", "support"]]
+                   for r in records) / len(records)
+
+    a, b = mean(first), mean(second)
+    return (100 * (a - b)).assign(support=a["support"]).sort_values("support")
+
+
+def class_report(records: Sequence[Record]) -> pd.DataFrame:
+    """Precision, recall and F1 of each emotion and their averages (percent, means over seeds), and the support.
+
+    Rows: the emotions, then `accuracy` (which is in the column F1, as in the paper's table), `macro` and `weighted`.
+    A precision without a prediction is NaN, and left out of the averages.
+    """
+    tables = [metrics.per_class(r.confusion(), r.labels) for r in records]
+    support = tables[0]["support"]
+    mean = sum(t[list(PARTS)] for t in tables) / len(tables)
+    weight = support / max(support.sum(), 1)
+    rows = {"accuracy": {"f1": statistics.values(records, "accuracy").mean()},
+            "macro": {**mean.mean(), "f1": statistics.values(records, "macro_f1").mean()},
+            "weighted": {**(mean.mul(weight, axis=0)).sum(), "f1": statistics.values(records).mean()}}
+    made = pd.concat([mean, pd.DataFrame(rows).T[list(PARTS)]])
+    return (100 * made).round(1).assign(support=[*support, *[support.sum()] * 3]).rename_axis("emotion")
+
+
+def mistaken(records: Sequence[Record]) -> pd.Series:
+    """The most frequent mistake, by its share of the true emotion: named (truth, prediction), with `share` (percent)
+    and `count`, means over seeds."""
+    mean = sum(r.confusion() for r in records) / len(records)
+    share = 100 * mean / np.maximum(mean.sum(1, keepdims=True), 1)
+    np.fill_diagonal(share, -1)
+    i, j = np.unravel_index(share.argmax(), share.shape)
+    labels = records[0].labels
+    return pd.Series({"share": share[i, j], "count": mean[i, j]}, name=(labels[i], labels[j]))
+
+
+def error_shares(groups: Mapping[str, Sequence[Record]], labels: Sequence[str]) -> dict[str, list[float]]:
+    """Of each run's mistakes, the share whose prediction is one of `labels`. Runs without a mistake are left out."""
+    shares: dict[str, list[float]] = {}
+    for name, records in groups.items():
+        for r in records:
+            wrong = r.confusion().astype(float)
+            np.fill_diagonal(wrong, 0.0)
+            if wrong.sum() > 0:
+                columns = [r.labels.index(label) for label in labels]
+                shares.setdefault(name, []).append(wrong[:, columns].sum() / wrong.sum())
+    return shares
+
+
+def training_scores(record: Record, corpus: Corpus) -> dict[str, float]:
+    """The scores of a run's kept weights on the training split, without dropout.
+
+    Raises:
+        UsageError: the run was trained on another corpus.
+    """
+    found = per_utterance(record, corpus, lambda output, _: {"guess": output.logits.argmax(-1)}, "train")
+    truth = corpus.targets("train")
+    at = truth >= 0
+    return metrics.classification_scores(truth[at], found["guess"].to_numpy()[at], len(corpus.labels))

@@ -1,0 +1,83 @@
+"""Differences over the same seeds: of settings, of SDT's students, and against the temperature of a distillation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from erclab.figures import style
+from erclab.figures.scores import band
+
+
+@style.style()
+def differences(found: pd.DataFrame, noise: float, *, title: str, reference: str, xlabel: str) -> Figure:
+    """The difference of each setting from a reference: the mean, its interval, and a dot per seed.
+
+    The grey band is the deviation over seeds of the reference: a difference inside it is no finding.
+
+    Args:
+        found: a row per setting: difference, low and high of the interval (NaN for one seed), and a column per seed
+            that starts with "seed"; see `erclab.analysis.ablation.differences`.
+        noise: the deviation, in the unit of the differences.
+        reference: the name of the setting that the others are compared with.
+    """
+    made, ((axis,),) = style.figure(figsize=(9, 1.8 + 0.55 * len(found)))
+    axis.axvspan(-noise, noise, color=style.GREY, alpha=0.25, lw=0, label=f"deviation over seeds of {reference}")
+    axis.axvline(0, color="black", lw=1)
+    for i, (_, row) in enumerate(found.iterrows()):
+        seeds = row[[c for c in found if c.startswith("seed ")]].dropna()
+        if not np.isnan(row["low"]):
+            axis.plot([row["low"], row["high"]], [i, i], color=style.BLUE, lw=2.5)
+        axis.plot(seeds, np.full(len(seeds), i), "o", color="black", ms=4, alpha=0.7, zorder=3)
+        axis.plot(row["difference"], i, "D", color=style.ORANGE, ms=9, zorder=4)
+    axis.set(yticks=range(len(found)), yticklabels=list(found.index), title=title, xlabel=xlabel)
+    axis.invert_yaxis()
+    axis.margins(y=0.15)
+    made.legend(loc="outside lower center")
+    return made
+
+
+@style.style()
+def student_dots(gains: pd.DataFrame, reference: str) -> Figure:
+    """What teaching gives SDT's students: a dot per student with its interval, grouped by the kind of teaching.
+
+    Args:
+        gains: index (teaching, modality), columns difference, low, high and verdict; see
+            `erclab.analysis.students.gains`.
+        reference: the name of the setting that the others are compared with.
+    """
+    made, ((axis,),) = style.figure(figsize=(9, 1.8 + 0.42 * len(gains)))
+    for i, ((_, m), row) in enumerate(gains.iterrows()):
+        colour = style.MODALITY[m]
+        axis.plot([row["low"], row["high"]], [i, i], color=colour, lw=2.5)
+        axis.plot(row["difference"], i, marker=style.MARKERS[list(style.MODALITY).index(m)], color=colour, ms=9)
+    axis.axvline(0, color="black", lw=1)
+    found = (gains["verdict"] == "higher").sum()
+    axis.set(yticks=range(len(gains)), yticklabels=[f"{kind}: {m}" for kind, m in gains.index],
+             title=f"{found} of {len(gains)} students gain from being taught", xlabel=f"points above: {reference}")
+    axis.invert_yaxis()
+    return made
+
+
+@style.style()
+def temperatures(panels: Mapping[str, tuple[Mapping[str, pd.DataFrame], float]], *, ylabel: str) -> Figure:
+    """A score against the temperature, with bands over seeds: a panel per title, a line per scaling of the KL term.
+
+    Args:
+        panels: title -> (scaling -> scores, index temperatures and a column per seed; the score without soft labels).
+    """
+    made, axes = style.figure(1, len(panels), figsize=(6 * len(panels), 5))
+    for axis, (title, (lines, base)) in zip(axes[0], panels.items(), strict=True):
+        for (name, table), colour, marker in zip(lines.items(), style.CYCLE, style.MARKERS, strict=False):
+            band(axis, table, colour=colour, marker=marker, ms=7, label=name)
+        axis.axhline(base, color=style.GREY, ls="--", lw=1.8, label="without soft labels")
+        there = sorted({tau for table in lines.values() for tau in table.index})
+        axis.set(title=title, xlabel="temperature", ylabel=ylabel)
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(there, [f"{tau:g}" for tau in there])
+        axis.minorticks_off()
+    made.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return made

@@ -1,0 +1,100 @@
+"""What the conversation is worth: scores without and with context, and the gain by kind of words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from erclab.figures import style
+from erclab.figures.scores import grouped_bars
+
+
+@style.style()
+def preference(scores: Mapping[str, tuple[Sequence[float], Sequence[float]]], gains: pd.DataFrame,
+               oracle: Mapping[str, float], *, score: str, unit: str, title: str) -> Figure:
+    """Left the scores free of context and in context, right the gain from context, seed by seed.
+
+    Args:
+        scores: name of the modalities -> scores over seeds (free of context, in context).
+        gains: per name `low` and `high` of the interval over seeds, NaN for one seed.
+        oracle: name -> the exact oracle's gain, drawn as a star.
+        score: the vertical axis on the left.
+        unit: appended to the vertical axis on the right, such as " (points)".
+        title: of the right panel.
+    """
+    made, ((left, right),) = style.figure(1, 2, figsize=(13, 5))
+    for i, (name, values) in enumerate(scores.items()):
+        for j, (x, colour, hatch) in enumerate(zip(values, (style.SKY, style.BLUE), ("//", ""), strict=True)):
+            left.bar(i + 0.38 * (j - 0.5), np.mean(x), 0.38, color=colour, hatch=hatch, edgecolor="white",
+                     label=None if i else ("free of context", "in context")[j])
+            left.plot(np.full(len(x), i + 0.38 * (j - 0.5)), x, "o", color="black", ms=3)
+        n, (low, high) = min(map(len, values)), gains.loc[name, ["low", "high"]]
+        if not np.isnan(low):
+            right.plot([i, i], [low, high], color=style.BLUE, lw=2.5,
+                       label=None if i else "95 % interval over seeds")
+        right.plot(np.full(n, i), np.asarray(values[1])[:n] - np.asarray(values[0])[:n], "o", color="black", ms=4,
+                   zorder=3, label=None if i else "each seed")
+        if name in oracle:
+            right.plot(i + 0.25, oracle[name], "*", color=style.ORANGE, ms=14, mec="black", zorder=5,
+                       label=None if i else "the exact oracle")
+    ticks = {"xticks": range(len(scores)), "xticklabels": [name.replace("+", "\n+ ") for name in scores]}
+    left.set(**ticks, title="Free of context, and in it", ylabel=score)
+    right.set(**ticks, title=title, ylabel=f"gained from context{unit}", xlim=(-0.5, len(scores) - 0.5))
+    right.axhline(0, color="black", lw=1)
+    for axis in (left, right):
+        made.legend(*axis.get_legend_handles_labels(), ncols=3,
+                    loc=f"outside lower {'left' if axis is left else 'right'}")
+    if any("*" in name for name in scores):
+        left.set_xlabel("text*: the text is in context")
+    return made
+
+
+@style.style()
+def oracle_gains(gains: pd.DataFrame) -> Figure:
+    """The oracle's gain in accuracy from context, by modality and kind of words.
+
+    Args:
+        gains: index (modality, words), column `gain` in points; see `erclab.analysis.ceilings.context_gain`.
+    """
+    names, kinds = (gains.index.get_level_values(level).unique() for level in ("modality", "words"))
+    wide = gains["gain"].unstack("words")[list(kinds)].reindex(names)
+    made, ((axis,),) = style.figure()
+    for kind, places in grouped_bars(axis, wide.rename(columns="{} words".format), 0.27).items():
+        for x, y in zip(places, wide[kind.removesuffix(" words")], strict=True):
+            axis.annotate(f"{y:+.0f}", (x, max(y, 0)), xytext=(0, 2), textcoords="offset points", ha="center",
+                          fontsize=11)
+    axis.axhline(0, color="black", lw=1)
+    axis.set(xticks=range(len(wide)), xticklabels=list(wide.index), ylabel="accuracy gained from context (points)",
+             title="Context decides words that point back, and little else")
+    axis.legend(loc="upper right")
+    return made
+
+
+@style.style()
+def gains_by_words(gains: pd.DataFrame, oracle: pd.DataFrame | None = None) -> Figure:
+    """A model's gain from the conversation, by modality and kind of words, and the exact oracle's gain as stars.
+
+    Args:
+        gains: index (modality, words), columns `gain` and `deviation`; see `erclab.analysis.context.gains`.
+        oracle: the same of the oracle; None where the oracle is not known.
+    """
+    kinds = list(dict.fromkeys(gains.index.get_level_values("words")))
+    names = list(dict.fromkeys(gains.index.get_level_values("modality")))
+    made, ((axis,),) = style.figure(figsize=(10, 5))
+    for i, (kind, colour, hatch) in enumerate(zip(kinds, style.CYCLE, style.HATCHES, strict=False)):
+        at = np.arange(len(names)) + 0.27 * (i - (len(kinds) - 1) / 2)
+        rows = gains.xs(kind, level="words").reindex(names)
+        axis.bar(at, rows["gain"], 0.27, yerr=rows["deviation"], color=colour, hatch=hatch, edgecolor="white",
+                 label=f"{kind} words", error_kw={"capsize": 3, "lw": 1.2})
+        if oracle is not None:
+            axis.plot(at, oracle["gain"].xs(kind, level="words").reindex(names), "*", color=style.YELLOW, mec="black",
+                      ms=13, ls="", label="the exact oracle" if i == len(kinds) - 1 else None)
+    axis.axhline(0, color="black", lw=1)
+    (name, kind), most = gains["gain"].idxmax(), gains["gain"].max()
+    axis.set(xticks=range(len(names)), xticklabels=names, ylabel="accuracy gained from context (points)",
+             title=f"Most is gained by {name}, on {kind} words: {most:+.0f} points")
+    axis.legend()
+    return made

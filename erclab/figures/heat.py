@@ -1,0 +1,99 @@
+"""Heat maps: a matrix of numbers as colours, with the number in each cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from erclab.figures import style
+
+
+def heat_map(axis, values: np.ndarray, rows: Sequence[str], columns: Sequence[str], *, texts: np.ndarray | None = None,
+             size: float = 9, slant: float = 40, **options) -> None:
+    """Draw a matrix into an axis, row 0 at the top.
+
+    Args:
+        values: (R, C).
+        rows, columns: names for the ticks; an empty sequence for none.
+        texts: (R, C) strings for the cells; their colour contrasts with the cell.
+        size: of the texts, in points.
+        slant: rotation of the columns' names, in degrees.
+        options: of `seaborn.heatmap`, such as cmap, vmin, vmax, square and cbar.
+    """
+    sns.heatmap(values, ax=axis, annot=False if texts is None else texts, fmt="", annot_kws={"size": size},
+                xticklabels=list(columns) or False, yticklabels=list(rows) or False, **{"cbar": False, **options})
+    axis.set_yticklabels(axis.get_yticklabels(), rotation=0)
+    if len(columns):
+        axis.set_xticklabels(axis.get_xticklabels(), rotation=slant, ha="right" if slant else "center")
+    axis.tick_params(length=3.5)
+    axis.grid(visible=False)
+
+
+@style.style()
+def confusion_matrix(counts: np.ndarray, labels: Sequence[str], *, title: str, axis=None) -> Figure | None:
+    """(C, C) counts, row = truth: the colour is the row's share, the text is the share in percent and the count.
+
+    Args:
+        axis: where to draw; a new figure by default, which is returned.
+    """
+    made = None
+    if axis is None:
+        made, ((axis,),) = style.figure(figsize=(7.5, 6.5))
+    counts = np.asarray(counts, dtype=float)
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    texts = np.array([[f"{100 * s:.0f}%\n{n:.0f}" for s, n in zip(*row, strict=True)]
+                      for row in zip(share, counts, strict=True)])
+    heat_map(axis, share, labels, labels, texts=texts, cmap="cividis", vmin=0, vmax=1, square=True)
+    axis.set(xlabel="predicted", ylabel="true", title=title)
+    return made
+
+
+@style.style()
+def confusion_matrices(counts: dict[str, np.ndarray], labels: Sequence[str], *, width: float | None = None,
+                       height: float | None = None) -> Figure:
+    """A confusion matrix per title, side by side.
+
+    Args:
+        counts: title -> (C, C) counts.
+        width, height: of each, in inches; they follow from the number of labels by default.
+    """
+    width = width or 1.0 * len(labels)
+    made, axes = style.figure(1, len(counts), figsize=(width * len(counts), height or width + 1))
+    for axis, (title, matrix) in zip(axes[0], counts.items(), strict=True):
+        confusion_matrix(matrix, labels, title=title, axis=axis)
+    return made
+
+
+@style.style()
+def similarity(texts: Sequence[str], vectors: np.ndarray) -> Figure:
+    """The cosines between the vectors (N, D) of a few texts, as a matrix with its numbers."""
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosine = units @ units.T
+    size = 0.55 * len(texts) + 3.5
+    made, ((axis,),) = style.figure(figsize=(size + 2.5, size))
+    heat_map(axis, cosine, texts, (), texts=np.array([[f"{x:.1f}" for x in row] for row in cosine]), cmap="cividis",
+             vmin=0, vmax=1, square=True, cbar=True)
+    axis.set_title("Cosine between sentence vectors", loc="left")
+    return made
+
+
+@style.style()
+def transitions(ratios: dict[str, np.ndarray], labels: Sequence[str], titles: Sequence[str]) -> Figure:
+    """How often one emotion follows another, relative to chance: a matrix (C, C) per kind of past, on one colour scale.
+
+    Args:
+        ratios: whose last emotion (the name of the vertical axis) -> ratio to chance, row = past, column = now.
+        titles: one per matrix.
+    """
+    made, axes = style.figure(1, len(ratios), figsize=(6 * len(ratios), 5))
+    for axis, (who, ratio), title in zip(axes[0], ratios.items(), titles, strict=True):
+        heat_map(axis, np.log2(np.clip(ratio, 1 / 8, 8)), labels, labels, size=10, cmap="PuOr_r", vmin=-2, vmax=2,
+                 square=True, texts=np.array([[f"{x:.1f}" for x in row] for row in ratio]))
+        axis.set(xlabel="emotion now", ylabel=f"{who} emotion", title=title)
+    bar = made.colorbar(axes[0, 0].collections[0], ax=axes[0].tolist(), ticks=[-2, -1, 0, 1, 2],
+                        label="times as often as by chance")
+    bar.set_ticklabels(["1/4", "1/2", "1", "2", "4"])
+    return made
