@@ -100,8 +100,9 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+@style()
 def figure(rows: int = 1, columns: int = 1, **options) -> tuple[Figure, np.ndarray]:
-    """A figure and its axes as a 2-D array, in the style that is active: call it inside `with style():`.
+    """A figure and its axes as a 2-D array, in the study's style. Draw into them inside `with style():`.
 
     The figure does not belong to pyplot: pyplot keeps no reference, no window opens, and a notebook shows the figure
     where a cell ends with it.

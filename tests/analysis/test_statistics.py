@@ -90,7 +90,7 @@ def test_values_are_one_score_per_run_in_the_order_of_the_runs(tmp_path):
 
 def test_values_of_a_protocol_that_a_run_does_not_know_are_an_error(tmp_path):
     with pytest.raises(UsageError, match="unknown protocol of run r1 'sound'"):
-        values([record(1, tmp_path, published={"test": {"weighted_f1": 0.5}})])
+        values([record(1, tmp_path, published={"epoch": 1, "test": {"weighted_f1": 0.5}})])
 
 
 @pytest.mark.parametrize(("a", "b"), [([0.3, 0.3, 0.3], [0.1, 0.12]), ([0.7, 0.7, 0.7], [0.1]),

@@ -61,7 +61,7 @@ def test_the_table_holds_mean_and_deviation_of_every_group(groups):
         for metric in metrics.HEADLINE:
             x = percent(group, metric)
             said = f"{np.mean(x):.1f} ± {np.std(x, ddof=1):.1f}" if len(x) > 1 else f"{x[0]:.1f}"
-            assert table.loc[name, scores.TITLES[metric]] == said
+            assert table.loc[name, metrics.TITLES[metric]] == said
 
 
 def test_the_table_of_another_split_has_that_splits_numbers(groups, records):
