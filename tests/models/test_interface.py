@@ -7,11 +7,11 @@ import pytest
 from forty_lines import Short
 
 from erclab import contracts, models, runs
+from erclab.analysis import sizes
 from erclab.contracts.rows import Row
 from erclab.core.errors import UsageError
 from erclab.core.settings import from_dict
 from erclab.corpora import simulated
-from erclab.exhibits import sizes
 from erclab.models import MODELS, ModelInfo
 from erclab.models.interface import Model, check_choices
 from erclab.training.recipes import RECIPES, VARIANTS, Entry, Recipe
