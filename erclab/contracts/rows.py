@@ -178,7 +178,8 @@ ROWS = (
     Row("lmf-mult"),
     Row("lmf-mult", "fused as source", "paper", {"fused": "source"}, subsets=SUBSETS[:1]),
     Row("lmf-mult", "future mask", "paper", {"future_mask": True}, subsets=SUBSETS[1:2], causal=True),
-    Row("bc-lstm", settings=WIDER),
+    Row("bc-lstm", attends=False),
+    Row("bc-lstm", "attention", "paper", {**WIDER, "attention": True}),
     Row("bc-lstm", "sc-LSTM", "paper", {"attention": False, "bidirectional": False}, causal=True, attends=False),
     Row("bc-lstm", "official", settings=WIDER, breaks={
         "padding_invariance": ("more padding, garbage in it, logits", NOT_PACKED),

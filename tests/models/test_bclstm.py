@@ -107,16 +107,24 @@ def test_it_does_not_know_who_speaks():
     assert torch.equal(logits(model, replace(batch, speakers=1 - batch.speakers)), logits(model, batch))
 
 
-def test_official_reads_padding_and_paper_does_not():
+def test_paper_has_one_layer_and_official_is_the_later_code():
     for corpus in ("iemocap", "meld"):
-        assert BCLSTM.official(corpus) == replace(BCLSTM.paper(corpus), read_padding=True)
-        assert not BCLSTM.paper(corpus).read_padding
+        paper = BCLSTM.paper(corpus)
+        assert BCLSTM.official(corpus) == replace(paper, layers=2, attention=True, read_padding=True)
+        assert (paper.layers, paper.attention, paper.read_padding, paper.bidirectional) == (1, False, False, True)
 
 
 @pytest.mark.parametrize(("attention", "count"), [(True, 464_106), (False, 464_106 - 200 * 200 - 200)])
 def test_parameters_of_the_authors_configuration(attention, count):
     with torch.device("meta"):
         assert models.parameter_count(BCLSTM(BCLSTM.official("iemocap", attention=attention))) == count
+
+
+def test_parameters_of_the_papers_model():
+    lstm = 2 * 4 * (100 * 100 + 100 * 100 + 2 * 100)  # directions, gates, weights of inputs and states, biases
+    head = 200 * 100 + 100 + 100 * 6 + 6
+    with torch.device("meta"):
+        assert models.parameter_count(BCLSTM(BCLSTM.paper("iemocap"))) == lstm + head
 
 
 @pytest.mark.parametrize(("changes", "says"), [

@@ -30,10 +30,16 @@ def our_name(theirs):
     return f"{PLAIN[module]}.{parameter}"
 
 
-def batch(dtype=torch.float32):
-    given = GOLDEN.part("in")
+def batch(dtype=torch.float32, copies=1):
+    given = {name: x.repeat(copies, *[1] * (x.dim() - 1)) for name, x in GOLDEN.part("in").items()}
     rows = (given["mask"].flatten().cumsum(0).view(given["mask"].shape) - 1).masked_fill(~given["mask"], -1)
     return DialogueBatch({"text": given["text"].to(dtype)}, given["mask"], given["speaker"], given["label"], rows)
+
+
+def golden(mode, copies=1):
+    """Outputs of the golden batch, once for each copy; losses and gradients are means, which copies do not change."""
+    return {name: x.repeat(copies, *[1] * (x.dim() - 1)) if "out" in name or name.startswith("mid.") else x
+            for name, x in GOLDEN.part(mode).items()}
 
 
 def model(dtype=torch.float32, **changes):
@@ -57,12 +63,15 @@ def close(ours, theirs, bar=1e-5):
     torch.testing.assert_close(ours, theirs.to(ours.dtype), rtol=0, atol=bar)
 
 
-# The authors' numbers
+# The authors' numbers, also in a batch of thousands of dialogues
+
+many = pytest.mark.parametrize("copies", [1, 700])
 
 
+@many
 @pytest.mark.parametrize("mode", ["padded", "alone"])
-def test_outputs_are_the_authors_padded_or_alone(mode):
-    given, theirs = batch(), GOLDEN.part(mode)
+def test_outputs_are_the_authors_padded_or_alone(mode, copies):
+    given, theirs = batch(copies=copies), golden(mode, copies)
     with torch.no_grad():
         output = model()(given, attention=True)
         plain = model(dialogue_attention=False)(given)
@@ -75,9 +84,10 @@ def test_outputs_are_the_authors_padded_or_alone(mode):
     close(plain.logits.log_softmax(-1)[at], theirs["noatt2.out.logprob"][at])
 
 
+@many
 @pytest.mark.parametrize("mode", ["padded", "alone"])
-def test_outputs_and_losses_in_float64(mode):
-    given, theirs, net = batch(torch.float64), GOLDEN.part(mode), model(torch.float64)
+def test_outputs_and_losses_in_float64(mode, copies):
+    given, theirs, net = batch(torch.float64, copies), golden(mode, copies), model(torch.float64)
     with torch.no_grad():
         output = net(given)
         plain = model(torch.float64, dialogue_attention=False)(given)
@@ -88,9 +98,10 @@ def test_outputs_and_losses_in_float64(mode):
     close(net.loss(output, given, weight).total, theirs["loss64.weighted"], 1e-9)
 
 
+@many
 @pytest.mark.parametrize("mode", ["padded", "alone"])
-def test_losses_and_gradients_are_the_authors(mode):
-    net, given, theirs = model().train(), batch(), GOLDEN.part(mode)
+def test_losses_and_gradients_are_the_authors(mode, copies):
+    net, given, theirs = model().train(), batch(copies=copies), golden(mode)
     output = net(given)
     close(net.loss(output, given, GOLDEN.part("in")["class_weight"]).total, theirs["loss.weighted"])
     loss = net.loss(output, given).total

@@ -13,5 +13,5 @@ ROWS: Rows = {
         {"hidden": 128, "layers": 1, "head_hidden": 128, "dropout": 0.7, "attention": False}, tuning.DIALOGUES),
     ("*", "full"): Entry(
         Recipe(epochs=60, batch_size=32, learning_rate=1e-4, weight_decay=1e-5, standardise=False),
-        source="declare-lab/conv-emotion, its IEMOCAP script"),
+        {"layers": 2, "attention": True}, "declare-lab/conv-emotion, its IEMOCAP script"),
 }
