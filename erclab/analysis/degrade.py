@@ -70,7 +70,7 @@ def deviation(batches: Iterable[DialogueBatch | SequenceBatch], modality: str) -
     Raises:
         UsageError: no batch has features of this modality.
     """
-    count, mean, squares = 0, 0.0, 0.0
+    count, mean, squares = 0, torch.zeros(()), torch.zeros(())
     for batch in batches:
         if modality not in batch.features:
             raise unknown("modality of the batch", modality, batch.features)

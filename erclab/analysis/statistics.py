@@ -50,8 +50,8 @@ def shown_metric(groups: Mapping[str, Sequence[Record | Pooled]]) -> str:
 
 def summarise(x: Sequence[float]) -> Summary:
     """The summary of any values over seeds."""
-    x = np.asarray(x, dtype=float)
-    return Summary(float(x.mean()), float(x.std(ddof=1)) if np.ptp(x) > 0 else 0.0, len(x))
+    values = np.asarray(x, dtype=float)
+    return Summary(float(values.mean()), float(values.std(ddof=1)) if np.ptp(values) > 0 else 0.0, len(values))
 
 
 def difference(values: Sequence[float], base: Sequence[float], *, pairs: bool, confidence: float = 0.95

@@ -100,7 +100,8 @@ class Bench:
                                               lr=self.recipe.learning_rate, weight_decay=self.recipe.weight_decay)
         else:
             self.models = [cls(self.config).to(self.device) for _ in range(self.case.seeds)]
-            self.model, self.together = self.models[0], None
+            self.model = self.models[0]
+            self.together: Together | None = None
             self.optimiser = optimiser_for(self.model, self.recipe) if len(self.models) == 1 else None
 
     def round(self, seed: int, count: int) -> dict[str, Any]:

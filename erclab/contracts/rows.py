@@ -75,7 +75,7 @@ class Case:
     """
 
     row: Row
-    cls: type
+    cls: type[Any]
     subset: tuple[str, ...]
     tasks: tuple[str, ...] = tasks.TASKS
     trains: bool = False
@@ -243,7 +243,7 @@ def _modalities(case: Case) -> tuple[str, ...]:
                          remedy="Give every field of the Config a default, or write tiny().") from error
 
 
-def _variants(paper: Row, cls: type) -> list[Row]:
+def _variants(paper: Row, cls: type[Any]) -> list[Row]:
     official = dataclasses.replace(paper, variant="official")
     configs = [Case(r, cls, tuple(paper.subsets[0])).config() for r in (paper, official)]
     return [paper] if configs[0] == configs[1] else [paper, official]

@@ -1,12 +1,13 @@
-"""What a model is given: padded batches that carry their masks.
+"""The input of a model: padded batches with their masks.
 
-Corpora make batches and models read them; neither knows the other, so their common ground lives here.
+`erclab.corpora` makes batches and `erclab.models` reads them. Neither imports the other; both import this file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -28,8 +29,8 @@ class DialogueBatch:
         rows: (B, T) int64, the utterance's row in its corpus, -1 at padded turns.
         tokens: (B, T, W) int64, the words of each utterance as an encoder's token ids without special tokens, -1
             after the last; None where the model does not read words.
-        places: (N,) int64, where in the B T turns, one dialogue after the other, the utterances are. Whoever makes
-            the batch knows it without asking a GPU; None lets `pack` find out.
+        places: (N,) int64, indices of the utterances among the B T turns, one dialogue after the other. A view gives
+            them, so that nothing waits for a GPU; with None, `pack` computes them from the mask.
     """
 
     features: dict[str, Tensor]
@@ -62,7 +63,8 @@ class DialogueBatch:
     @property
     def shape(self) -> tuple[int, int]:
         """(B, T)."""
-        return tuple(self.mask.shape)
+        B, T = self.mask.shape
+        return B, T
 
     @property
     def annotated(self) -> Tensor:
@@ -99,7 +101,7 @@ class SequenceBatch:
     @property
     def shape(self) -> tuple[int]:
         """(B,)."""
-        return tuple(self.rows.shape)
+        return (len(self.rows),)
 
     @property
     def annotated(self) -> Tensor:
@@ -134,19 +136,30 @@ class Flat:
 def stack(batches: Sequence[DialogueBatch] | Sequence[SequenceBatch]) -> DialogueBatch | SequenceBatch:
     """S batches as one whose tensors have an axis S before all others, padded to the largest.
 
-    Items that a smaller batch lacks are filled in: each has one step of zeros (so that no model has to normalise over
+    Items that a smaller batch lacks are filled in: each has one step of zeros (so that no model normalises over
     nothing) and no annotation.
+
+    Raises:
+        ValueError: the batches have words.
     """
     if isinstance(batches[0], SequenceBatch):
-        B = max(len(b) for b in batches)
-        lengths = {m: max(b.masks[m].shape[1] for b in batches) for m in batches[0].masks}
-        return SequenceBatch(
-            {m: torch.stack([_padded(b.features[m], B, L) for b in batches]) for m, L in lengths.items()},
-            {m: torch.stack([_begun(_padded(b.masks[m], B, L), len(b)) for b in batches]) for m, L in lengths.items()},
-            torch.stack([_padded(b.targets, B, fill=_nothing(b.labels)) for b in batches]),
-            torch.stack([_padded(b.rows, B, fill=-1) for b in batches]))
+        return _stacked_sequences(cast("Sequence[SequenceBatch]", batches))
+    return _stacked_dialogues(cast("Sequence[DialogueBatch]", batches))
+
+
+def _stacked_sequences(batches: Sequence[SequenceBatch]) -> SequenceBatch:
+    B = max(len(b) for b in batches)
+    lengths = {m: max(b.masks[m].shape[1] for b in batches) for m in batches[0].masks}
+    return SequenceBatch(
+        {m: torch.stack([_padded(b.features[m], B, L) for b in batches]) for m, L in lengths.items()},
+        {m: torch.stack([_begun(_padded(b.masks[m], B, L), len(b)) for b in batches]) for m, L in lengths.items()},
+        torch.stack([_padded(b.targets, B, fill=_nothing(b.labels)) for b in batches]),
+        torch.stack([_padded(b.rows, B, fill=-1) for b in batches]))
+
+
+def _stacked_dialogues(batches: Sequence[DialogueBatch]) -> DialogueBatch:
     B, T = (max(b.shape[axis] for b in batches) for axis in (0, 1))
-    T += 1  # in the last turn, which is no one's, stand the places of utterances that a smaller batch lacks
+    T += 1  # the extra last turn holds the places of the utterances that a smaller batch lacks
     places = [_moved(b, B, T) for b in batches]
     N = max(len(p) for p in places)
     if batches[0].tokens is not None:
@@ -168,18 +181,18 @@ def _padded(x: Tensor, *sizes: int, fill: float = 0) -> Tensor:
 
 
 def _begun(mask: Tensor, items: int) -> Tensor:
-    """A mask (B, L) in which the items beyond the first so many have one step."""
+    """The mask (B, L), changed in place: items from the given number on have one step."""
     mask[items:, 0] = True
     return mask
 
 
 def _moved(batch: DialogueBatch, B: int, T: int) -> Tensor:
-    """The places of a batch's utterances in a grid of B by T turns, and the first turns of dialogues that it lacks."""
+    """Places of a batch's utterances in a grid of B by T turns, then the first turns of the dialogues that it lacks."""
     old = batch._places
     return torch.cat([old // batch.shape[1] * T + old % batch.shape[1],
                       torch.arange(len(batch), B, device=old.device) * T])
 
 
 def _nothing(labels: Tensor) -> float:
-    """What a label is where there is none."""
+    """The value of an absent label."""
     return torch.nan if labels.is_floating_point() else -1

@@ -202,7 +202,7 @@ def _node(source: str, value: type | FunctionType, code: CodeType) -> ast.AST | 
         return None
     line, kinds = code.co_firstlineno, ast.ClassDef if isinstance(value, type) else (ast.FunctionDef,
                                                                                       ast.AsyncFunctionDef)
-    found = [node for node in ast.walk(tree) if isinstance(node, kinds) and node.name == value.__name__
+    found: list[Any] = [node for node in ast.walk(tree) if isinstance(node, kinds) and node.name == value.__name__
              and _first_line(node) <= line <= (node.end_lineno or line)]
     if not found and value.__name__ == "<lambda>":
         found = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)

@@ -1,8 +1,13 @@
 """The errors that a user can cause and mend.
 
-Every one is a single line that says where, what and what to do; the command line prints it and exits with
-status 2. Anything else that escapes is a bug of ours and keeps its traceback.
+Each message is one line: where, what is wrong, and what to do. The command line prints it and exits with
+status 2. Any other exception is a bug of erclab and keeps its traceback.
 """
+
+from __future__ import annotations
+
+import os
+from collections import abc
 
 
 class ErclabError(Exception):
@@ -10,11 +15,11 @@ class ErclabError(Exception):
 
     Args:
         problem: what is wrong, in one sentence without a final full stop.
-        where: file, row, dialogue, field or option that it was found in.
+        where: the file, row, dialogue, field or option with the problem.
         remedy: what to do about it.
     """
 
-    def __init__(self, problem: str, *, where: str = "", remedy: str = ""):
+    def __init__(self, problem: str, *, where: str | os.PathLike[str] = "", remedy: str = ""):
         self.problem, self.where, self.remedy = problem, str(where), remedy
         line = f"{where}: {problem}" if where else problem
         super().__init__(" ".join(f"{line}. {remedy}".split()) if remedy else " ".join(line.split()))
@@ -40,11 +45,11 @@ class NotebookError(ErclabError):
     """A notebook that cannot be executed as asked."""
 
 
-def unknown(kind: str, name: object, known) -> UsageError:
-    """The error for a name that is not in `known`: says what there is, and which one was perhaps meant."""
+def unknown(kind: str, name: object, known: abc.Iterable[object]) -> UsageError:
+    """The error for a name that is not in `known`: lists the known names, and the one that was perhaps meant."""
     import difflib
 
-    known = [str(k) for k in known]
-    near = difflib.get_close_matches(str(name), known, n=1)
+    names = [str(k) for k in known]
+    near = difflib.get_close_matches(str(name), names, n=1)
     guess = f"Did you mean '{near[0]}'? " if near else ""
-    return UsageError(f"unknown {kind} '{name}'", remedy=f"{guess}There is: {', '.join(known)}.")
+    return UsageError(f"unknown {kind} '{name}'", remedy=f"{guess}There is: {', '.join(names)}.")

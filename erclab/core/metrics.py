@@ -60,10 +60,10 @@ def scores(task: str, truth: np.ndarray, prediction: np.ndarray) -> dict[str, fl
         raise ErclabError(f"truth {truth.shape} and prediction {prediction.shape} cannot be compared")
     if task == "emotion":
         at = truth >= 0
-        return classification_scores(truth[at], prediction[at].argmax(1), prediction.shape[1])
+        return {**classification_scores(truth[at], prediction[at].argmax(1), prediction.shape[1])}
     if task == "emotion4":
         at = ~np.isnan(truth).any(1)
-        return emotion4_scores(truth[at], prediction[at].reshape(-1, truth.shape[1], 2).argmax(2))
+        return {**emotion4_scores(truth[at], prediction[at].reshape(-1, truth.shape[1], 2).argmax(2))}
     if task == "sentiment":
         at = ~np.isnan(truth[:, 0])
         return sentiment_scores(truth[at, 0], prediction[at, 0])
@@ -124,7 +124,7 @@ def emotion4_scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, floa
     if truth.shape != prediction.shape or truth.shape[1:] != (len(EMOTION4),) or len(truth) == 0:
         raise ErclabError(f"truth {truth.shape} and prediction {prediction.shape} cannot be compared",
                           remedy="Both must be 0 or 1 for each of four emotions, at least one sample.")
-    own = {}
+    own: dict[str, dict[str, float]] = {}
     for name, t, p in zip(EMOTION4, truth.T.astype(int), prediction.T.astype(int), strict=True):
         both = classification_scores(t, p, 2)
         own[name] = {"accuracy": both["accuracy"], "weighted_f1": both["weighted_f1"],

@@ -50,12 +50,13 @@ def _without_effect(node: Any) -> bool:
 
 def _joined(values: list[ast.AST]) -> list[ast.AST]:
     """The parts of an f-string with neighbouring texts as one and without empty texts: Python 3.12 cuts differently."""
-    parts: list[ast.AST] = []
+    parts: list[Any] = []
     for value in values:
         if isinstance(value, ast.Constant) and value.value == "":
             continue
         if isinstance(value, ast.Constant) and parts and isinstance(parts[-1], ast.Constant):
-            parts[-1] = ast.Constant(parts[-1].value + value.value)
+            text: Any = value.value  # in an f-string every constant is a str
+            parts[-1] = ast.Constant(parts[-1].value + text)
         else:
             parts.append(value)
     return parts
@@ -213,7 +214,7 @@ def _resolve(name: str, seen: frozenset[str]) -> Iterator[str]:
 @lru_cache(maxsize=256)
 def _exported(path: Path, state: tuple[int, int], package: str) -> dict[str, str]:
     """Name -> full dotted name, for the names that the `__init__` of a package imports from elsewhere."""
-    names = {}
+    names: dict[str, str] = {}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             base = _base(node, package, package=True)

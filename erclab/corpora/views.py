@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,11 +57,18 @@ class View:
     Attributes:
         rows: (N,) int64, the utterances' rows in the corpus, increasing.
         labels: (N,) int64 or (N, K) float32, see `erclab.core.tasks`.
+        lengths: of each item, a dialogue or an utterance; batches are made of items of similar lengths.
 
     Raises:
         CorpusError: the split has no utterance, or none with an annotation for the task.
         UsageError: the corpus has no such task.
     """
+
+    lengths: np.ndarray
+
+    def batch(self, items: Sequence[int]) -> Any:
+        """The batch of these items, a `DialogueBatch` or a `SequenceBatch`; each subclass has its own."""
+        raise NotImplementedError
 
     def __init__(self, corpus: Corpus, split: str, device, task: str):
         rows = corpus.rows(split)
@@ -78,10 +86,10 @@ class View:
     def batches(self, batch_size: int, rng: np.random.Generator | None = None, *, alike: bool = True) -> Iterator:
         """All batches once.
 
-        Without `rng` the longest come first, so that a machine without enough memory says so at once. With
-        `rng` items are shuffled, batches are made of similar lengths (sorted within pools of eight batches),
-        and the batches are shuffled again: little padding, still a different mix each epoch. Not `alike`, batches are
-        just as they were shuffled, so that none has all the longest.
+        Without `rng` the longest items come first, so that a lack of memory shows at once. With `rng` items are
+        shuffled, batches are made of similar lengths (sorted within pools of eight batches), and the batches are
+        shuffled again: little padding, and a different mix in each epoch. With `alike=False` batches keep the shuffled
+        order, so that no batch has all the longest items.
         """
         if rng is None:
             order = np.argsort(-self.lengths, kind="stable")
@@ -98,7 +106,7 @@ class View:
             yield self.batch(group)
 
     def __len__(self) -> int:
-        """The number of items that batches are made of: dialogues, or utterances."""
+        """The number of items in all batches: dialogues, or utterances."""
         return len(self.lengths)
 
 
@@ -266,7 +274,8 @@ def _on_device(x: np.ndarray, modality: str, standardiser: Standardiser | None, 
 def _grid(first: np.ndarray, lengths: np.ndarray, device) -> tuple[Tensor, Tensor]:
     """(B, L) index of each step and (B, L) whether it exists; L is at least 1.
 
-    A step that does not exist has the index of its item's first, and is then set to 0: so one gather serves all.
+    A step that does not exist has the index of its item's first step and is set to 0 later, so that one gather is
+    enough for the batch.
     """
     step = np.arange(max(lengths.max(), 1))
     mask = step[None, :] < lengths[:, None]

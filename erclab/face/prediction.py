@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from erclab.corpora.views import DialogueView, SequenceView, Standardiser
 from erclab.features import text as text_features
 from erclab.runs import Record
 
-Conversations = str | Path | pd.DataFrame
+Conversations: TypeAlias = str | Path | pd.DataFrame
 NEEDED = ("speaker", "text")
 
 

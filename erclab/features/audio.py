@@ -112,14 +112,14 @@ def _extract(paths: Sequence[str | Path], feature_set: str, level: str, sampling
         raise UsageError(f"the sampling rate is {sampling_rate} Hz", where="sampling_rate",
                          remedy="Give 16000, or what the files have.")
     version = _opensmile(feature_set).__version__
-    paths = [Path(path).expanduser() for path in paths]
-    absent = [path for path in paths if not path.is_file()]
+    files = [Path(path).expanduser() for path in paths]
+    absent = [path for path in files if not path.is_file()]
     if absent:
         raise FeatureError("there is no such file" + (f" ({len(absent)} are missing)" if absent[1:] else ""),
                            where=str(absent[0]), remedy="Check the folder that the wav files are in.")
     folder = stored.folder_for("audio", cache)
     stored.prepare(folder)
-    distinct = list(dict.fromkeys(paths))
+    distinct = list(dict.fromkeys(files))
     work = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
         joblib.delayed(_one)(path, feature_set, level, sampling_rate, folder, version) for path in distinct)
     found: dict[Path, np.ndarray] = {}
@@ -132,7 +132,7 @@ def _extract(paths: Sequence[str | Path], feature_set: str, level: str, sampling
             (first, other), where = rates.items(), path
             raise FeatureError(f"it has {other[0]} Hz, but {first[1].name} has {first[0]} Hz", where=str(where),
                                remedy="Give sampling_rate=16000 to resample them all.")
-    return [found[path] for path in paths], next(iter(rates), 0)
+    return [found[path] for path in files], next(iter(rates), 0)
 
 
 def _one(path: Path, feature_set: str, level: str, sampling_rate: int | None, folder: Path, version: str

@@ -184,8 +184,8 @@ def _sequences(texts: list[str], encoder: str, identity: str, unit: str, max_tok
     distinct, rows = _distinct(texts)
     parts: list[tuple[np.ndarray, list[str]]] = []
     for batch in _batches(distinct, batch_size, f"{unit}s ({encoder})", progress):
-        states, tokens = loaded.states(batch, limit, spans=True)
-        states = states.cpu().numpy()
+        found, tokens = loaded.states(batch, limit, spans=True)
+        states = found.cpu().numpy()
         keep = ((tokens["attention_mask"] == 1) & (tokens["special_tokens_mask"] == 0)).numpy()
         for text, x, kept, spans in zip(batch, states, keep, tokens["offset_mapping"].numpy(), strict=True):
             _check_finite(x[kept], encoder, [text])

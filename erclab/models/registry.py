@@ -1,4 +1,7 @@
-"""The registry of models, as plain data: one row per model. A class of one's own gets its row from `info`."""
+"""The registry of models, as plain data: one row per model. A class of one's own gets its row from `info`.
+
+A new model is a class (`erclab.models.interface.Model`) and a row here.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ from erclab.core.errors import UsageError, unknown
 from erclab.core.tasks import TASKS
 from erclab.models.interface import Model
 
-# A model belongs where its main mechanism does: "crossmodal", the steps of one modality attend to those of another;
-# "transformer", turns of a dialogue or modalities of a turn attend to each other; "recurrent", it has neither.
+# The family is the model's main mechanism. "crossmodal": the steps of one modality attend to the steps of another.
+# "transformer": turns of a dialogue, or modalities of a turn, attend to each other. "recurrent": neither of the two.
 FAMILIES = ("baseline", "recurrent", "crossmodal", "transformer")
 
 
@@ -25,16 +28,16 @@ class ModelInfo:
     """A row of the registry.
 
     Attributes:
-        name: what one types.
-        title: what figures and tables show.
+        name: the name on the command line and in records.
+        title: the name in figures and tables.
         where: "module:class".
         paper: the source.
-        family: what kind of network it is, one of `FAMILIES`.
+        family: one of `FAMILIES`.
         kind: "trained" by gradient on batches, or "fitted" on flat arrays.
-        view: what it reads: "dialogue" or "sequence" batches; when fitted, utterance vectors ("dialogue") or the mean
-            and deviation of each utterance's frames ("sequence"), or "any" of the two.
-        tasks: what it predicts.
-        fixed: configuration that belongs to this name.
+        view: "dialogue" or "sequence" batches, the class's own `view`. A fitted model reads utterance vectors
+            ("dialogue"), the mean and deviation of each utterance's frames ("sequence"), or "any" of the two.
+        tasks: the tasks that it can predict.
+        fixed: fields of Config that this name sets.
         stacks: several seeds can be trained in one pass (`erclab.training.together`).
         given: the class itself, for a class that a user gave instead of a name.
     """
@@ -53,12 +56,12 @@ class ModelInfo:
 
     @property
     def text_as(self) -> str:
-        """How a corpus is loaded for it (`erclab.corpora.load`): words one by one where it reads sequences."""
+        """How `erclab.corpora.load` reads text for this model: word by word for a model of sequences."""
         return "tokens" if self.view == "sequence" else "vectors"
 
     @property
-    def cls(self) -> type:
-        """The class itself, imported when first needed."""
+    def cls(self) -> type[Any]:
+        """The class: an `erclab.models.interface.Model`, or a fitted baseline. Imported at the first use."""
         if self.given is not None:
             return adapted(self.given)
         module, name = self.where.split(":")
@@ -123,7 +126,7 @@ def info(model: str | type) -> ModelInfo:
     return MODELS[model]
 
 
-def info_of(cls: type) -> ModelInfo:
+def info_of(cls: type[Any]) -> ModelInfo:
     """The row of a class: the registry's row if there is one, or else a new row, kept for this session.
 
     The new row's name is made from the class's (`MyModel` is "my-model"). `title`, `view` ("dialogue" or "sequence"),
@@ -153,7 +156,7 @@ def info_of(cls: type) -> ModelInfo:
     return GIVEN[name]
 
 
-def _check_class(cls: type) -> None:
+def _check_class(cls: type[Any]) -> None:
     config, remedy = getattr(cls, "Config", None), "See `erclab.models.interface.Model`."
     if not dataclasses.is_dataclass(config) or not callable(getattr(cls, "forward", None)):
         raise UsageError(f"the class {cls.__name__} is no model: it needs a dataclass Config and forward(batch)",
@@ -163,13 +166,13 @@ def _check_class(cls: type) -> None:
         raise UsageError(f"{cls.__name__}.Config lacks the fields {', '.join(absent)}", remedy=remedy)
 
 
-def _view_of(cls: type) -> str:
+def _view_of(cls: type[Any]) -> str:
     parameters = list(inspect.signature(cls.forward).parameters.values())[1:2]
     return "sequence" if parameters and "SequenceBatch" in str(parameters[0].annotation) else "dialogue"
 
 
 @lru_cache(maxsize=64)
-def adapted(cls: type) -> type:
+def adapted(cls: type[Any]) -> type[Any]:
     """The class itself, or for a plain `nn.Module` a subclass that also has the methods of `Model`."""
     if issubclass(cls, Model):
         return cls
@@ -190,6 +193,6 @@ def build(name: str, config: dict):
 
 
 def parameter_count(model, *, trainable: bool = False) -> int:
-    """The number of parameters of a module; 0 for what is fitted without gradients."""
+    """The number of parameters of a module; 0 for a fitted baseline."""
     parameters = getattr(model, "parameters", lambda: ())()
     return sum(p.numel() for p in parameters if p.requires_grad or not trainable)

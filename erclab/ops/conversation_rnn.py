@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -280,7 +280,8 @@ class _Listener:
     def prepare(self) -> None:
         """Before the first call of `backward`, which goes from the last turn to the first."""
         N, S, P = self.shape
-        self.d, self.d_heard, self.d_after = self.x.new_empty(N, S, 4 * P), self.x.new_empty(N, 3 * P), None
+        self.d, self.d_heard = self.x.new_empty(N, S, 4 * P), self.x.new_empty(N, 3 * P)
+        self.d_after: Any = None
         self.d_steps = list(by_step(self.sizes, self.d, self.d_heard))
         self.to_own = product(self.cell.input[:, self.inputs:].t(), self.sizes[0], low=self.low)
         self.to_state = product(rotated(self.cell.state).t(), self.sizes[0] * S, low=self.low)

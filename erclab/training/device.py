@@ -66,14 +66,15 @@ def memory_kept() -> Iterator[None]:
     for cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):  # read when oneDNN is first used
         os.environ.setdefault(cache, "32")
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-    glibc = hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")
-    if glibc:
+    if not (hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")):
+        libc = None
+    if libc is not None:
         libc.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that it takes
         libc.mallopt(M_TRIM_THRESHOLD, 1 << 30)
     try:
         yield
     finally:
-        if glibc:
+        if libc is not None:
             libc.malloc_trim(0)
 
 

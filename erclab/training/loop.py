@@ -65,7 +65,8 @@ def train_seeds(trainers: Sequence[Trainer], *, progress: bool = True, title: st
     done = sum(len(t.curve) for t in trainers)
     with bar(total=recipe.epochs * len(trainers), initial=done, desc=title, unit="epoch", leave=False,
              progress=progress) as epochs:
-        learning, together = [], None
+        learning: list[Trainer] = []
+        together = None
         while unfinished := [t for t in trainers if not t.finished]:
             if learning != unfinished:  # a seed has stopped early, the others continue
                 learning, together = unfinished, Together(unfinished) if len(unfinished) > 1 else None

@@ -19,8 +19,9 @@ def optimiser_for(model: Model, recipe: Recipe) -> torch.optim.Optimizer:
     """Adam or AdamW over all trainable parameters; those that came trained may have a learning rate of their own."""
     trainable = [p for p in model.parameters() if p.requires_grad]
     trained = {id(p) for p in model.pretrained_parameters()} if recipe.pretrained_learning_rate else set()
-    groups = [{"params": [p for p in trainable if id(p) not in trained], "lr": recipe.learning_rate},
-              {"params": [p for p in trainable if id(p) in trained], "lr": recipe.pretrained_learning_rate}]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in trainable if id(p) not in trained], "lr": recipe.learning_rate},
+        {"params": [p for p in trainable if id(p) in trained], "lr": recipe.pretrained_learning_rate}]
     cls = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
     # Fused: one pass over weights, gradients and moments instead of a dozen.
     optimiser = cls([g for g in groups if g["params"]], weight_decay=recipe.weight_decay, fused=True)

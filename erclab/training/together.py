@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +52,8 @@ class Together:
         def losses(state, fields, key):
             return functional_call(step, state, (kind(**fields), first.class_weight, key))
 
-        sums, counts = 0, 0
+        sums: Any = 0
+        counts: Any = 0
         orders = [t.views["train"].batches(t.recipe.batch_size, t.rng, alike=not first.model.packs) for t in trainers]
         for batches in zip(*orders, strict=True):
             batch = stack(batches)
@@ -61,9 +63,9 @@ class Together:
             found = torch.vmap(losses)(state, fields, keys.to(batch.rows.device))  # a tuple of (S,)
             found[0].sum().backward()
             for s, trainer in enumerate(trainers):
-                for name, p in trainer.model.named_parameters():
+                for name, parameter in trainer.model.named_parameters():
                     grad = self.parameters[name].grad
-                    p.grad = None if grad is None else grad[s]
+                    parameter.grad = None if grad is None else grad[s]
                 update(trainer.model, trainer.optimiser, trainer.recipe, trainer.schedule)
                 trainer.step += 1
             for p in self.parameters.values():

@@ -78,7 +78,8 @@ class Trainer:
         self.schedule = Schedule(self.optimiser, recipe, steps)
         self.class_weight = class_weight(recipe, views["train"], model)
         self.gate = gate_freezing(model)
-        self.step, self.curve = 0, []
+        self.step = 0
+        self.curve: list[dict[str, Any]] = []
         self._best: dict[str, float] = {}
         self._choices: dict[str, Choice] = {}
         self._weights: dict[str, Tensor] = {}
@@ -109,7 +110,8 @@ class Trainer:
         if not np.isfinite(losses["total"]) or any(np.isnan(x).any() for x in seen.values()):
             raise RunError(f"the loss is {losses['total']} after epoch {epoch}", where=self.title,
                            remedy="Lower learning_rate, or set clip.")
-        row = {"epoch": epoch, "train": losses} | {split: score(self.views[split], x) for split, x in seen.items()}
+        row: dict[str, Any] = {"epoch": epoch, "train": losses}
+        row |= {split: score(self.views[split], x) for split, x in seen.items()}
         if self.gate is not None:
             row["model"] = self.gate.after_epoch()
         self.curve.append(row)
@@ -172,7 +174,8 @@ def train_epoch(model: Model, view: View, optimiser: torch.optim.Optimizer, reci
         teacher: see `step_losses`.
     """
     model.train()
-    sums, count = None, 0
+    sums: Any = None
+    count: Any = 0
     optimiser.zero_grad(set_to_none=True)
     with in_backward(optimiser, recipe):
         for i, batch in enumerate(view.batches(recipe.batch_size, rng, alike=not model.packs)):

@@ -9,6 +9,7 @@ from forty_lines import Short
 from erclab import contracts, models, runs
 from erclab.analysis import sizes
 from erclab.contracts.rows import Row
+from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
 from erclab.core.settings import from_dict
 from erclab.corpora import simulated
@@ -81,3 +82,16 @@ def test_a_wrong_choice_names_the_field_and_what_there_is():
     check_choices("Short", config, {"variant": ("neither", "one")})
     with pytest.raises(UsageError, match=r"^Short's variant is 'paper' or 'official', not 'neither'"):
         check_choices("Short", config, {"model": ("short",), "variant": VARIANTS})
+
+
+def test_a_class_reads_what_it_declares_or_what_its_forward_names(monkeypatch):
+    monkeypatch.setattr(models.registry, "GIVEN", {})
+
+    class Frames(Short):
+        def forward(self, batch: SequenceBatch, *, attention=False):
+            raise NotImplementedError
+
+    class Turns(Frames):
+        view = "dialogue"
+
+    assert [models.info(cls).view for cls in (Short, Frames, Turns)] == ["dialogue", "sequence", "dialogue"]

@@ -23,7 +23,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -130,7 +132,7 @@ def _measure(value: object, most: int) -> None:
             raise Refused(f"its parts, written out one by one, exceed {most} bytes or {DEEPEST} levels")
 
 
-def _parts(container: object):
+def _parts(container: Any) -> Iterator[Any]:
     kind = type(container)
     if kind is dict:
         return iter([*container, *container.values()])

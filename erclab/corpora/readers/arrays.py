@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ def without_infinite(values: np.ndarray) -> tuple[np.ndarray, int]:
     return values, count
 
 
-def parts(value: object, where: str, needed: Sequence[str]) -> dict[str, Mapping[str, object]]:
+def parts(value: object, where: str, needed: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The parts train, valid and test of a dict of dicts, each with at least the keys `needed`.
 
     Raises:
