@@ -28,10 +28,13 @@ LEVELS = (
 )
 NEIGHBOURS = {("contracts", "analysis"), ("__main__", "cli")}  # contracts disturb batches as robustness does
 # Beyond that, for a room, what it must leave to others: training, and what belongs to one side only.
-TRAINING = ("training.loop.train", "runs.run", "runs.execute", "runs.cross_validate", "runs.engine",
+TRAINING = ("training.loop.train", "training.trainer", "runs.run", "runs.execute", "runs.cross_validate", "runs.engine",
             "runs.crossvalidation")
+# What decides by device, precision, mode or layout belongs into the modules of `ops`; a model calls the modules.
+DECIDES = ("ops.linear.lowered", "ops.linear.low_precision", "ops.recompute", "ops.dropout.several_seeds",
+           "ops.attention.parts_pay", "ops.attention.transformed", "ops.plain", "ops.private")
 FORBIDDEN = {
-    "models": ("features",),
+    "models": ("features", *DECIDES),
     "ops": ("features", "published"),
     "contracts": ("features",),
     "bench": ("features", "runs"),
@@ -259,6 +262,8 @@ def test_nothing_names_a_package_host_or_a_folder_of_the_developers():
     ("erclab.models.new", "from ..corpora.corpus import Corpus"),
     ("erclab.models.new", "def f():\n    from erclab.runs import run"),
     ("erclab.models.new", "if TYPE_CHECKING:\n    from erclab.runs import Record"),
+    ("erclab.models.new", "from erclab.ops.linear import Linear, lowered"),
+    ("erclab.models.new", "from erclab.ops.recompute import part"),
     ("erclab.ops.new", "from erclab.models.interface import Output"),
     ("erclab.features.audio", "from erclab.corpora.corpus import MODALITIES"),
     ("erclab.corpora.new", "import erclab.models"),
