@@ -12,6 +12,7 @@ from erclab.face.exhibits import save as save
 from erclab.face.models import check_model as check_model
 from erclab.face.models import left_out as left_out
 from erclab.face.models import list_models as list_models
+from erclab.face.models import sizes as sizes
 from erclab.face.prediction import predict as predict
 from erclab.face.runs import Run as Run
 from erclab.face.runs import Runs as Runs

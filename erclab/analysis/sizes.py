@@ -115,11 +115,11 @@ def _lines(model: dict[str, Any]) -> list[str]:
     lines.append(f"    {'parameters':<44}{'ours':>11}   published")
     for row in model["sizes"]:
         what = [row["corpus"], "/".join(row["variants"]), *([f"{row['recipe']} recipe"] if row["recipe"] else [])]
-        lines.append(f"      {', '.join(what):<42}{row['parameters']:>11,}   {_printed(row['published'])}".rstrip())
+        lines.append(f"      {', '.join(what):<42}{row['parameters']:>11,}   {printed(row['published'])}".rstrip())
     return lines + textwrap.wrap(model["note"], 110, initial_indent="    note: ", subsequent_indent="      ")
 
 
-def _printed(theirs: list[dict[str, Any]]) -> str:
+def printed(theirs: list[dict[str, Any]]) -> str:
     """Published sizes in a line, equal ones once, after = or, where ours does not round to it, after ≠."""
     sources: dict[str, list[str]] = {}
     for p in theirs:

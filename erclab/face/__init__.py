@@ -1,7 +1,7 @@
 """The functions of `import erclab as erc`: what a notebook needs, under one name.
 
     corpora      load, list_corpora, oracle
-    models       list_models, check_model, left_out
+    models       list_models, check_model, sizes, left_out
     training     run, compare
     runs         what `run` returns: Run, Runs
     comparison   what `compare` returns: Comparison

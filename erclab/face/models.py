@@ -1,4 +1,4 @@
-"""Models: `erc.list_models`, `erc.check_model`, `erc.left_out`."""
+"""Models: `erc.list_models`, `erc.check_model`, `erc.sizes`, `erc.left_out`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from erclab import contracts as checks
 from erclab import published
+from erclab.analysis import sizes as counted
 from erclab.models import MODELS
 
 
@@ -15,6 +16,26 @@ def list_models() -> pd.DataFrame:
     """The models: index `name`, columns `title`, `family`, `kind` ("trained" or "fitted"), `view`, `tasks`, `paper`."""
     return pd.DataFrame([{"name": m.name, "title": m.title, "family": m.family, "kind": m.kind, "view": m.view,
                           "tasks": ", ".join(m.tasks), "paper": m.paper} for m in MODELS.values()]).set_index("name")
+
+
+def sizes(*models: str) -> pd.DataFrame:
+    """How large models are, beside the sizes that papers print.
+
+    Args:
+        models: names of `erc.list_models()`; all models by default.
+
+    Returns:
+        One row per model, corpus, variants and recipe ("" for the paper's sizes): `parameters`, and `published`, the
+        printed sizes after = where ours rounds to them, or else after ≠.
+
+    Raises:
+        UsageError: there is no such model.
+    """
+    rows = [{"model": model["name"], "corpus": row["corpus"], "variants": "/".join(row["variants"]),
+             "recipe": row["recipe"], "parameters": row["parameters"], "published": counted.printed(row["published"])}
+            for model in counted.describe(models or None) for row in model["sizes"]]
+    return pd.DataFrame(rows, columns=["model", "corpus", "variants", "recipe", "parameters", "published"]).set_index(
+        ["model", "corpus", "variants", "recipe"])
 
 
 def left_out(model: str) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import erclab as erc
 
 NAMES = {"load", "list_corpora", "oracle", "run", "compare", "Run", "Runs", "Comparison", "list_models", "check_model",
          "left_out", "predict", "exhibit", "list_exhibits", "save", "Recipe", "Model", "Output", "DialogueBatch",
-         "SequenceBatch", "ErclabError", "__version__"}
+         "SequenceBatch", "ErclabError", "sizes", "__version__"}
 
 
 def fresh(code):
@@ -53,8 +53,8 @@ def test_the_stub_has_the_same_names_from_the_same_modules():
                for alias in node.names)
 
 
-@pytest.mark.parametrize("name", ["load", "oracle", "run", "compare", "check_model", "left_out", "predict", "exhibit",
-                                  "list_exhibits", "save"])
+@pytest.mark.parametrize("name", ["load", "oracle", "run", "compare", "check_model", "left_out", "sizes", "predict",
+                                  "exhibit", "list_exhibits", "save"])
 def test_every_function_names_and_explains_its_arguments(name):
     function = getattr(erc, name)
     signature = inspect.signature(function)

@@ -20,6 +20,17 @@ def test_lists_are_tables_by_name():
     assert list(erc.list_exhibits().columns) == ["paper", "title", "needs"]
 
 
+def test_sizes_stand_beside_printed_ones():
+    """SDT's code has 79,687,704 parameters on IEMOCAP; HCT-MG's paper prints 0.54 M on MOSI."""
+    table = erc.sizes("sdt", "hct-mg", "linear")
+    assert table.loc[("sdt", "iemocap", "official", ""), "parameters"] == 79_687_704
+    assert table.loc[("sdt", "iemocap", "official", ""), "published"].startswith("= 79,687,704 (SDT")
+    assert table.loc[("hct-mg", "mosi", "paper/official", ""), "published"].startswith("= 0.54 M")
+    assert set(table.index.get_level_values("model")) == {"sdt", "hct-mg"}
+    with pytest.raises(UsageError, match="unknown model"):
+        erc.sizes("sdtt")
+
+
 def test_what_a_paper_leaves_out_is_a_table():
     assert list(erc.left_out("sdt").columns) == ["detail", "paper", "official", "ours"]
     with pytest.raises(UsageError, match="unknown published results of 'ef-lstm'"):
