@@ -44,6 +44,13 @@ def test_the_import_needs_nothing_heavy():
     assert fresh(f"import sys, erclab; dir(erclab); print(sorted({heavy} & {{*sys.modules}}))") == "[]"
 
 
+def test_importing_it_all_leaves_matplotlibs_settings_alone():
+    code = ("import matplotlib; before = dict(matplotlib.rcParams)\nimport erclab as erc\n"
+            "for name in dir(erc): getattr(erc, name)\n"
+            "print(sorted(k for k in before if before[k] != matplotlib.rcParams[k]))")
+    assert fresh(code) == "[]"
+
+
 def test_the_stub_has_the_same_names_from_the_same_modules():
     stub = ast.parse((Path(erc.__file__).with_suffix(".pyi")).read_text())
     found = {alias.asname: node.module for node in stub.body if isinstance(node, ast.ImportFrom)
