@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 
 from erclab.figures import style
 
+LUMA = np.array([0.2126, 0.7152, 0.0722])  # how bright red, green and blue look (Rec. 709)
+
 
 def heat_map(axis, values: np.ndarray, rows: Sequence[str], columns: Sequence[str], *, texts: np.ndarray | None = None,
              size: float = 9, slant: float = 40, **options) -> None:
@@ -25,6 +27,9 @@ def heat_map(axis, values: np.ndarray, rows: Sequence[str], columns: Sequence[st
     """
     sns.heatmap(values, ax=axis, annot=False if texts is None else texts, fmt="", annot_kws={"size": size},
                 xticklabels=list(columns) or False, yticklabels=list(rows) or False, **{"cbar": False, **options})
+    mesh = axis.collections[0]
+    for text, colour in zip(axis.texts, mesh.to_rgba(np.ravel(values)), strict=False):  # none without texts
+        text.set_color("black" if colour[:3] @ LUMA > 0.5 else "white")  # seaborn's own choice is pale on pale colours
     axis.set_yticklabels(axis.get_yticklabels(), rotation=0)
     if len(columns):
         axis.set_xticklabels(axis.get_xticklabels(), rotation=slant, ha="right" if slant else "center")

@@ -1,15 +1,17 @@
 """The list of exhibits: what each needs, whether it is there, and the command that lists and builds them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from sequence_corpora import without_text_in_training
 
-from erclab import cli, corpora, runs, sweep
+from erclab import cli, corpora, models, published, runs, sweep
 from erclab.analysis import ablation
 from erclab.core.errors import ErclabError, RunError, UsageError
-from erclab.exhibits import catalogue, drawn, lacks
+from erclab.exhibits import catalogue, dialoguetrm, drawn, hct_mg, lacks, lmr_cbt, m2fnet, ours
 from erclab.exhibits.catalogue import Exhibit
 from erclab.exhibits.store import Store
 from erclab.runs import Question
@@ -86,6 +88,45 @@ def test_lacks_are_sentences(tiny):
     assert "no sequences" in lacks.sequences(1)(bare := _bare(tiny)) and "no utterance vectors" in lacks.vectors()(bare)
     assert "not dimensional" in lacks.task("dimensional")(bare) and "not known" in lacks.planted(bare)
     assert lacks.all_of(lacks.planted, lacks.vectors())(bare).startswith("the truth")
+
+
+def test_sequences_count_where_they_can_be_learnt_from(tiny):
+    mute = without_text_in_training(tiny)
+    assert lacks.sequences(2)(mute) == ""
+    assert lacks.sequences(3)(mute) == lacks.sequences(1, "text")(mute) == (
+        "it has sequences of audio, visual only (of text none in the training split)")
+    assert lacks.task()(mute) == lacks.task("sentiment")(mute) == "" and "annotation" in lacks.task()(
+        replace(mute, annotations={}))
+
+
+def trained(view):
+    return {info.name for info in models.MODELS.values() if info.kind == "trained" and info.view == view}
+
+
+def test_lists_of_models_follow_the_registry_and_the_papers():
+    """The lists have the order of the tables' rows; a new model of the registry must be added to them."""
+    assert set(hct_mg.COMPARED) == trained("sequence")
+    assert set(lmr_cbt.COMPARED) == trained("sequence") - {"hct-mg"}  # a later paper
+    printed = {paper: set(published.scores(paper)["model"]) for paper in ("hct-mg", "lmr-cbt", "dialoguetrm", "m2fnet")}
+    assert printed["hct-mg"] <= set(hct_mg.COMPARED) and printed["lmr-cbt"] == set(lmr_cbt.COMPARED)
+    assert printed["dialoguetrm"] == set(dialoguetrm.COMPARED)
+    assert printed["m2fnet"] & trained("dialogue") <= set(m2fnet.COMPARED)
+
+
+def test_the_ceilings_have_every_trained_classifier_by_what_it_sees(tiny):
+    names = {q.model for q in ours.ceiling_questions(tiny).values()}
+    assert names == {"constant", "linear", "linear-pooled"} | trained("dialogue") | trained("sequence")
+    seen = {what: {n for n in names if ours.context_of(n) == what} for what in ("utterance", "causal", "dialogue")}
+    assert seen["causal"] == {"dialoguetrm", "m2fnet"} and seen["dialogue"] == {"bc-lstm", "dialoguernn", "sdt"}
+
+
+def test_a_model_that_fuses_into_one_modality_takes_the_first_where_there_is_no_text(tiny):
+    def targets(corpus):
+        found = catalogue.compare_on_sequences(corpus, ["lmr-cbt", "mult"])
+        return {q.model: q.settings.get("target") for q in found.values()}
+    assert targets(tiny) == dict.fromkeys(("lmr-cbt", "mult", "linear-pooled", "constant"))
+    assert targets(without_text_in_training(tiny)) == {
+        "lmr-cbt": "audio", "mult": None, "linear-pooled": None, "constant": None}
 
 
 def _bare(corpus):

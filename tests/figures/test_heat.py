@@ -29,6 +29,12 @@ def test_confusion_texts_can_be_read_on_their_colour():
         assert abs(ground - ink) > 0.35, text.get_text()
 
 
+def test_texts_on_pale_colours_are_black():
+    figure = heat.transitions({"own last": np.array([[4.0, 0.6], [0.25, 1.0]])}, ["x", "y"], ["T"])
+    assert [t.get_color() for t in figure.axes[0].texts] == ["white", "black", "white", "black"]
+    assert [t.get_text() for t in figure.axes[0].texts] == ["4.0", "0.6", "0.2", "1.0"]
+
+
 def test_confusion_matrices_stand_side_by_side_under_their_titles():
     left, right = heat.confusion_matrices({"one": np.eye(2), "two": 1 - np.eye(2)}, ["x", "y"]).axes
     assert (left.get_title(loc="left"), right.get_title(loc="left")) == ("one", "two")
