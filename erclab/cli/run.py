@@ -15,8 +15,8 @@ def add(commands) -> None:
     profile_and_corpus(run)
     run.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, 0 to N-1 (default: 1)")
     run.add_argument("--protocol", default="sound",
-                     help="what is printed. sound: the epoch chosen on validation (default); published: the best test "
-                          "epoch, as several official codes report. One training gives both, every record has them")
+                     help="the scores that are printed. sound: the epoch with the best validation score (default); "
+                          "published: the best test epoch, as several official codes report. Every record has both")
     run.add_argument("--variant", help="paper: the equations; official: the authors' code (default: the recipe's)")
     run.add_argument("--modalities", metavar="M,M", help="a subset such as text,audio (default: all that there are)")
     run.add_argument("--task", help="emotion, emotion4, sentiment or dimensional (default: the corpus's first)")

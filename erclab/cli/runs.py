@@ -1,4 +1,4 @@
-"""`erclab runs`: the records of a folder, and those of older code confirmed."""
+"""`erclab runs`: list the records of a folder, and confirm records of older code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frozen configurations from what people type and files hold: names and types are checked, lists become tuples."""
+"""Frozen configurations from typed or stored values: names and types are checked, lists become tuples."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ def from_dict(cls: type, values: Mapping[str, Any]):
     """A dataclass from a dictionary, such as one read back from JSON or typed as NAME=VALUE.
 
     Raises:
-        UsageError: a name that the dataclass does not have or that is missing, a value of another type, or one
-            that the dataclass itself refuses.
+        UsageError: a name that is unknown or missing, a value of another type, or a value that the dataclass refuses.
     """
     checked = check(cls, values)
     absent = [f.name for f in dataclasses.fields(cls) if f.name not in checked
@@ -53,7 +52,7 @@ def _tupled(value: Any) -> Any:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value has the annotated type, as far as int, float, bool, str, None and tuples of them go."""
+    """Whether a value has the annotated type; checks int, float, bool, str, None and tuples of these."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         return any(_fits(value, h) for h in inner)

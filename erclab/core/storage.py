@@ -11,14 +11,14 @@ from typing import BinaryIO
 
 
 def write_atomically(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
-    """Write `data` (or let it write itself) to `path`: afterwards the file is whole, or, if anything fails, as it was.
+    """Write bytes, or what a function writes, to `path`. If anything fails, the file stays as it was.
 
     The bytes go to a hidden temporary file in the same folder (`os.replace` is atomic only within one file
     system), reach the disk, and then take the name. Concurrent writers do not disturb each other; the last
     one wins. Missing folders are made.
 
     Raises:
-        OSError: the folder cannot be made or written; the caller knows which error of ours that is.
+        OSError: the folder cannot be made or written; the caller turns it into an `ErclabError`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,12 +30,12 @@ def write_atomically(path: Path, data: bytes | Callable[[BinaryIO], object]) -> 
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:  # also an interrupt from the keyboard must not leave the temporary file behind
+    except BaseException:  # an interrupt from the keyboard included: no temporary file stays
         temporary.unlink(missing_ok=True)
         raise
 
 
 def remove_leftovers(path: Path) -> None:
-    """Delete what writers of `path` left behind when they were killed. Only for who knows that no one writes it now."""
+    """Delete the temporary files of killed writers of `path`. Call it only while holding the lock of `path`."""
     for temporary in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.tmp"):
         temporary.unlink(missing_ok=True)
