@@ -86,7 +86,7 @@ def _confirm(options) -> int:
     if options.json:
         print(json.dumps([asdict(verdict) for verdict in verdicts]))
         return 0
-    left = Counter()
+    left = Counter[str]()
     for verdict in verdicts:
         left[f"{verdict.title}: {verdict.reason}"] += len(verdict.older) * (verdict.state == "left")
     for line, count in left.items():

@@ -105,7 +105,7 @@ def confirm(folder: Path, corpora: Callable[[Record], Iterable[Corpus]], *, mode
     places = [folder, *(references if references is not None else [paths.results_dir()])]
     groups, left = _groups(_older(folder, model, corpus))
     yield from left
-    waiting, renamed = groups, {}
+    waiting, renamed = groups, dict[str, str]()
     older = {record.id for group in groups for record in group.records}
     while waiting:
         todo, later = _ready(waiting, folder, older, renamed)
@@ -171,7 +171,7 @@ def _groups(records: Iterable[Record]) -> tuple[list[Group], list[Verdict]]:
     groups = []
     for pairs in found.values():
         pairs.sort(key=lambda pair: pair[0].seed)
-        groups.append(Group(*map(tuple, zip(*pairs, strict=True))))
+        groups.append(Group(tuple(spec for spec, _ in pairs), tuple(record for _, record in pairs)))
     return groups, left
 
 
