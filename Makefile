@@ -9,14 +9,20 @@ RUN := "$(VENV)/bin/python" -m
 # Tests write nothing into the checkout but build/: no pytest cache, figures and runs of notebooks elsewhere. The
 # runs are new each time, or a change that breaks training would be hidden by a record from before. One thread per
 # process: two test processes with two threads each wait for one another and take eight times as long.
-TEST_VARIABLES := TQDM_DISABLE=1 OMP_NUM_THREADS=1 \
-	ERCLAB_FIGURES="$(CURDIR)/build/test/figures" ERCLAB_RUNS="$(CURDIR)/build/test/runs"
+variables = TQDM_DISABLE=1 OMP_NUM_THREADS=1 \
+	ERCLAB_FIGURES="$(CURDIR)/build/$(1)/figures" ERCLAB_RUNS="$(CURDIR)/build/$(1)/runs"
 
 STUDY_OPTIONS = $(if $(PROFILE),--profile "$(PROFILE)") $(if $(CORPUS),--corpus "$(CORPUS)") \
 	$(if $(DATA),--data "$(DATA)")
 
 .DEFAULT_GOAL := help
-.PHONY: help env study test lab clean
+.PHONY: help env study check test lab clean
+
+# What `make check` tests: the order of the house, packaging and README, core, ops, recipes, the interface of models,
+# outputs equal to the authors' (SDT, MulT, DialogueRNN), and one contract for each model.
+QUICK := test_architecture.py test_packaging.py test_published.py test_readme.py core ops training/test_recipes.py \
+	models/test_interface.py models/sdt/test_sdt_golden.py models/test_mult.py models/test_dialoguernn.py \
+	contracts/test_contracts.py
 
 help:  ## List these commands
 	@echo "erclab: multimodal emotion recognition in conversations, reproduced"
@@ -33,12 +39,22 @@ study: env  ## Run the notebooks of the study: all, or those of NN
 	@echo "Running the study: notebooks $(or $(NN),all)"
 	@$(RUN) erclab study $(NN) $(STUDY_OPTIONS)
 
+check: env  ## Lint, check types and run the quick tests
+	@echo "[1/3] Linter (ruff)"
+	@$(RUN) ruff check
+	@echo "[2/3] Types (mypy)"
+	@$(RUN) mypy
+	@echo "[3/3] Quick tests"
+	@mkdir -p build/check/figures build/check/runs
+	@$(call variables,check) $(RUN) pytest -q -p no:cacheprovider -n 2 --dist loadfile --durations=15 -m "not slow" \
+		-k "not keeps_contract or padding_invariance" $(addprefix tests/,$(QUICK))
+
 test: env  ## Run the unit tests, then every notebook against its committed outputs
 	@rm -rf build/test && mkdir -p build/test/figures build/test/runs
 	@echo "[1/2] Unit tests (tests/)"
-	@$(TEST_VARIABLES) $(RUN) pytest -p no:cacheprovider -n 2 --dist loadfile tests/
+	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -n 2 --dist loadfile --durations=15 tests/
 	@echo "[2/2] Notebooks against their committed outputs (notebooks/)"
-	@$(TEST_VARIABLES) $(RUN) pytest -p no:cacheprovider -n 2 --dist loadfile --nbval --nbval-current-env notebooks/
+	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -n 2 --dist loadfile --nbval --nbval-current-env notebooks/
 	@echo "All tests passed; what the notebooks drew is in build/test/figures/"
 
 lab: env  ## Open the notebooks in JupyterLab

@@ -181,7 +181,8 @@ def test_no_registry_is_named():
     """Which registry or mirror packages come from is the machine's business."""
     # In pieces, so that this file passes its own test.
     forbidden = ["py" + "pi.org", "python" + "hosted", "ana" + "conda.", "py" + "torch.org", "index" + "-url"]
-    names = ("pyproject.toml", "requirements.lock", "environment.yml", "Makefile", ".ci/run", ".gitignore")
+    names = ("pyproject.toml", "requirements.lock", "environment.yml", "Makefile", ".ci/run", ".gitignore",
+             ".pre-commit-config.yaml", "CITATION.cff", "CONTRIBUTING.md", "CHANGELOG.md", "README.md")
     for path in [*(ROOT / name for name in names), SCRIPT, Path(__file__)]:
         text = path.read_text().lower()
         assert [host for host in forbidden if host in text] == [], path
@@ -354,3 +355,66 @@ def test_pip_inherits_the_lock(script, checkout):
     with script.exclusive(str(checkout)) as descriptor:
         see_lock = [sys.executable, "-c", f"import os; os.fstat({descriptor})"]
         script.run_logged(see_lock, str(checkout), descriptor)
+
+
+# The habits: Makefile, CI, citation, pre-commit
+
+
+def makefile_commands():
+    """The targets that `make help` lists."""
+    return re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_ci_checks_first_and_the_readme_names_the_commands():
+    calls = [line.split()[1] for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")]
+    assert calls == ["check", "test"]
+    readme = (ROOT / "README.md").read_text()
+    assert set(calls) <= set(makefile_commands())
+    assert set(re.findall(r"^make ([a-z]+)", readme, re.MULTILINE)) == {"study", "check", "test"}
+
+
+def test_quick_tests_exist_and_are_of_every_room_that_all_others_import():
+    quick = re.search(r"^QUICK := ((?:.*\\\n)*.*)", (ROOT / "Makefile").read_text(), re.MULTILINE).group(1)
+    paths = quick.replace("\\\n", " ").split()
+    assert [path for path in paths if not (ROOT / "tests" / path).exists()] == []
+    assert {"core", "ops"} <= set(paths)
+
+
+def test_the_type_checker_sees_the_whole_package_and_has_strict_rooms():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    assert settings["files"] == ["erclab"] and "attr-defined" not in settings["disable_error_code"]
+    strict = next(o for o in settings["overrides"] if "enable_error_code" in o)
+    assert set(strict["enable_error_code"]) == set(settings["disable_error_code"])
+    assert {"erclab.core.*", "erclab.models.interface", "erclab.training.*"} <= set(strict["module"])
+
+
+def test_the_citation_has_the_five_papers_and_this_version():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["cff-version"] == "1.2.0" and cited["version"] == project()["version"]
+    assert {"message", "title", "authors"} <= cited.keys() and cited["license"] == project()["license"]
+    assert len(cited["references"]) == 5
+    for paper in cited["references"]:
+        assert {"type", "title", "authors", "year"} <= paper.keys() and ("doi" in paper or "identifiers" in paper)
+        assert all("family-names" in author for author in paper["authors"])
+    text = (ROOT / "CITATION.cff").read_text()
+    for source in ("2010.07637", "2310.20494", "10.65102/is2026859", "2305.13583", "2112.01697"):
+        assert source in text
+
+
+def test_pre_commit_downloads_nothing():
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    assert {hook["language"] for hook in repository["hooks"]} == {"system"}
+
+
+def test_the_changelog_has_this_version_or_what_follows_it():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    headings = re.findall(r"^## \[(.+?)\]", text, re.MULTILINE)
+    assert headings[0] == "Unreleased" and project()["version"] in headings
+
+
+def test_paths_in_the_check_lists_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"`((?:erclab|tests|data|notebooks|tools)/[\w/.*-]+)`", text))
+    assert len(named) > 10
+    assert [name for name in named if "NAME" not in name and not list(ROOT.glob(name))] == []

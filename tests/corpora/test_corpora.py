@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import importlib.util
 import inspect
 import json
 from pathlib import Path
@@ -109,6 +110,18 @@ def test_the_manifest_in_data_says_what_the_registry_says():
         row = listed[name]
         assert (row["title"], row["files"], row["licence"], row["obtain"]) == (
             info.title, list(info.files), info.licence, info.obtain)
+
+
+def test_the_tool_writes_the_manifest_that_is_there():
+    root = Path(__file__).parents[2]
+    spec = importlib.util.spec_from_file_location("erclab_manifest_script", root / "tools" / "manifest.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    old = json.loads((root / "data" / "manifest.json").read_text())
+    assert script.made(old) == old and any("sha256" in row for row in old["corpora"])
+    stale = {"about": "x", "corpora": [{"name": "meld", "title": "old", "sha256": {"a": "b"}}]}
+    new = {row["name"]: row for row in script.made(stale)["corpora"]}
+    assert new["meld"]["sha256"] == {"a": "b"} and new["meld"]["title"] == CORPORA["meld"].title
 
 
 def test_checksums_of_public_files_are_right(real_data):

@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ from erclab.models.sdt.fusion import IdentityGate, MultimodalGate, Reduction, St
 from erclab.ops.linear import Linear
 
 # Exhibit -> row -> what to change: SDT.paper(corpus, **ABLATIONS["S4"]["without inter-modal transformers"]).
-ABLATIONS = {
+ABLATIONS: dict[str, dict[str, dict[str, Any]]] = {
     "S2": {
         "without self-distillation": {"loss_weights": (1.0, 0.0, 0.0)},
         "without student cross-entropy": {"loss_weights": (1.0, 0.0, 1.0)},
