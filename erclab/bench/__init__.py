@@ -7,7 +7,7 @@
     measure   runs the processes of a case in turn and writes one record
 """
 
-from erclab.bench.cases import CASES, Case, choose
+from erclab.bench.cases import CASES, BenchCase, choose
 from erclab.bench.measure import bench, write
 
-__all__ = ["CASES", "Case", "bench", "choose", "write"]
+__all__ = ["CASES", "BenchCase", "bench", "choose", "write"]

@@ -17,7 +17,7 @@ KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 
 
 @dataclass(frozen=True)
-class Case:
+class BenchCase:
     """One setting.
 
     Attributes:
@@ -61,14 +61,14 @@ def lengths(corpus: str) -> tuple[int, ...]:
     return tuple(json.loads(text)[corpus])
 
 
-def _dialogues(model: str, title: str, corpus: str, batch_size: int, steps: int = 0, **more: Any) -> Case:
+def _dialogues(model: str, title: str, corpus: str, batch_size: int, steps: int = 0, **more: Any) -> BenchCase:
     label = {"iemocap": "IEMOCAP", "meld": "MELD"}[corpus]
-    return Case(f"{model}-{corpus}", f"{title}, {label}, batch {batch_size}", model, corpus, batch_size,
+    return BenchCase(f"{model}-{corpus}", f"{title}, {label}, batch {batch_size}", model, corpus, batch_size,
                 turns=lengths(corpus), steps=steps, **more)
 
 
-def _sequences(model: str, title: str, batch_size: int, suffix: str = "", **more: Any) -> Case:
-    return Case(f"{model}-mosi{suffix}", f"{title}, MOSI unaligned, batch {batch_size}", model, "mosi", batch_size,
+def _sequences(model: str, title: str, batch_size: int, suffix: str = "", **more: Any) -> BenchCase:
+    return BenchCase(f"{model}-mosi{suffix}", f"{title}, MOSI unaligned, batch {batch_size}", model, "mosi", batch_size,
                 frames={"text": 50, "audio": 375, "visual": 500}, faster=2.5, memory=0.5, steps=2,
                 environment=KEEP_MEMORY, **more)
 
@@ -88,7 +88,7 @@ CASES = {case.name: case for case in (
 )}
 
 
-def choose(names: Iterable[str] = ()) -> list[Case]:
+def choose(names: Iterable[str] = ()) -> list[BenchCase]:
     """The cases of these names or models, in the order of `CASES`; all of them without a name.
 
     Raises:

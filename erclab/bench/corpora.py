@@ -7,19 +7,19 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from erclab.bench.cases import Case
+from erclab.bench.cases import BenchCase
 from erclab.corpora import ANNOTATIONS, Corpus, Frames
 from erclab.corpora.views import DialogueView, SequenceView, View
 
 
-def items(case: Case, steps: int) -> int:
+def items(case: BenchCase, steps: int) -> int:
     """How many dialogues or utterances a round of so many steps has; 0 steps are an epoch of dialogues."""
     if case.frames:
         return max(steps, 1) * case.batch_size
     return min(steps * case.batch_size, len(case.turns)) if steps else len(case.turns)
 
 
-def part(case: Case, count: int, seed: int) -> Case:
+def part(case: BenchCase, count: int, seed: int) -> BenchCase:
     """The case with so many of its dialogues, drawn at random. The longest is always among them: it decides the peak of
     memory."""
     if case.frames or count >= len(case.turns):
@@ -31,7 +31,7 @@ def part(case: Case, count: int, seed: int) -> Case:
     return dataclasses.replace(case, turns=tuple(int(n) for n in turns[np.sort(order)]))
 
 
-def view(case: Case, config, count: int, seed: int, device="cpu") -> View:
+def view(case: BenchCase, config, count: int, seed: int, device="cpu") -> View:
     """The training split that a round goes through.
 
     Args:

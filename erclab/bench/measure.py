@@ -21,8 +21,8 @@ import torch
 import erclab
 from erclab import models
 from erclab.bench import corpora
-from erclab.bench.cases import CASES, Case
-from erclab.bench.worker import Job
+from erclab.bench.cases import CASES, BenchCase
+from erclab.bench.worker import WorkerJob
 from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.progress import bar
 from erclab.core.provenance import environment
@@ -36,8 +36,8 @@ BATCHES = (2, 4, 8, 16, 32)
 SEEDS = (1, 2, 4)
 
 
-def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, reference: bool = True, rounds: int = 3,
-          steps: int | None = None, threads: int = 0, device: str = "auto", growth: bool = False,
+def bench(cases: Iterable[BenchCase], *, precisions: Sequence[str] = PRECISIONS, reference: bool = True,
+          rounds: int = 3, steps: int | None = None, threads: int = 0, device: str = "auto", growth: bool = False,
           progress: bool = True) -> dict[str, Any]:
     """Measure cases and return the record: `environment`, `product`, `rows`, `growth` and `notes`.
 
@@ -77,7 +77,7 @@ def bench(cases: Iterable[Case], *, precisions: Sequence[str] = PRECISIONS, refe
     settings = [(case, None) for case in cases] + [s for case in cases if growth for s in grow(case)]
     found = _Found()
     # The rate of the machine is the best of several, measured between the cases: other processes may slow it down.
-    with Worker(Job(dataclasses.asdict(CASES["bc-lstm-iemocap"]), "erclab", **common)) as machine:
+    with Worker(WorkerJob(dataclasses.asdict(CASES["bc-lstm-iemocap"]), "erclab", **common)) as machine:
         where = machine.ready
         with sigterm_interrupts():
             _measure_all(bar(settings, desc="bench", unit="setting", progress=progress), found, machine, routes, common,
@@ -110,7 +110,7 @@ class _Found:
     failed: BaseException | None = None
 
 
-def _measure_all(settings: Iterable[tuple[Case, tuple[str, float] | None]], found: _Found, machine: Worker,
+def _measure_all(settings: Iterable[tuple[BenchCase, tuple[str, float] | None]], found: _Found, machine: Worker,
                  routes: Sequence[str], common: dict, rounds: int, steps: int | None) -> None:
     """Measure one setting after the other and add it to `found`. A case that fails does not cost the others, and an
     interruption does not cost the cases before it."""
@@ -150,7 +150,7 @@ def sigterm_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
-def grow(case: Case) -> list[tuple[Case, tuple[str, float]]]:
+def grow(case: BenchCase) -> list[tuple[BenchCase, tuple[str, float]]]:
     """A case at several lengths and batch sizes, and with several seeds in one pass if its model allows that; each with
     its axis ("length", "batch" or "seeds") and value.
 
@@ -188,7 +188,7 @@ def write(record: dict[str, Any], path: Path) -> None:
 class Worker:
     """A process of `erclab.bench.worker`. Use it in a `with`; leaving ends it."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: WorkerJob):
         self.job = job
         # The reference runs with libgomp's default of waiting, as for the authors' users, not with erclab's.
         extra = {"GOMP_SPINCOUNT": "300000", **job.case["environment"]} if job.path == "reference" else {}
@@ -244,7 +244,7 @@ def _import_path() -> str:
     return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-def _measure(case: Case, routes: Sequence[str], common: dict, rounds: int, steps: int | None
+def _measure(case: BenchCase, routes: Sequence[str], common: dict, rounds: int, steps: int | None
              ) -> tuple[list[dict[str, Any]], list[float] | None]:
     """A row per path, without the fields that need other cases; and the reference's count of operations, if it ran on a
     CPU."""
@@ -254,7 +254,7 @@ def _measure(case: Case, routes: Sequence[str], common: dict, rounds: int, steps
     warm = min(8 * case.batch_size, len(case.turns)) if case.turns and count < len(case.turns) else case.batch_size
     done = {route: [] for route in routes}
     with ExitStack() as stack:
-        workers = {route: stack.enter_context(Worker(Job(
+        workers = {route: stack.enter_context(Worker(WorkerJob(
             dataclasses.asdict(case), "reference" if route == "reference" else "erclab",
             precision="float32" if route == "reference" else route, **common))) for route in routes}
         for worker in workers.values():
@@ -268,7 +268,7 @@ def _measure(case: Case, routes: Sequence[str], common: dict, rounds: int, steps
         work = workers["reference"].ask(do="work")["coefficients"] if countable else None
     if case.environment and "reference" in routes:  # these variables cost memory: measured without them, too
         plain = dataclasses.asdict(dataclasses.replace(case, environment={}))
-        with Worker(Job(plain, "reference", **common)) as worker:
+        with Worker(WorkerJob(plain, "reference", **common)) as worker:
             worker.ask(do="round", seed=0, count=2 * warm)
             memory["reference"] = min(memory["reference"], worker.ask(do="memory")["bytes"])
     rows = []
@@ -289,19 +289,19 @@ def _measure(case: Case, routes: Sequence[str], common: dict, rounds: int, steps
     return rows, work
 
 
-def _work(case: Case, common: dict) -> list[float]:
+def _work(case: BenchCase, common: dict) -> list[float]:
     """The count in another process on the CPU: the recurrent kernels of a GPU cannot be counted."""
-    with Worker(Job(dataclasses.asdict(case), "reference", **{**common, "device": "cpu"})) as worker:
+    with Worker(WorkerJob(dataclasses.asdict(case), "reference", **{**common, "device": "cpu"})) as worker:
         return worker.ask(do="work")["coefficients"]
 
 
-def _operations(case: Case, coefficients: Sequence[float]) -> float:
+def _operations(case: BenchCase, coefficients: Sequence[float]) -> float:
     """Per utterance, the mean over the case's dialogues."""
     a, b, c = coefficients
     return sum(a + b * n + c * n**2 for n in case.turns) / sum(case.turns) if case.turns else a
 
 
-def _judge(case: Case, rows: list[dict[str, Any]], product: dict[str, float], operations: float) -> None:
+def _judge(case: BenchCase, rows: list[dict[str, Any]], product: dict[str, float], operations: float) -> None:
     """Add to the rows of a case the share of the machine's rate, the aims, and whether they were met."""
     for row in rows:
         kind = "bfloat16" if row["path"] == "bfloat16" else "float32"

@@ -2,7 +2,7 @@
 
 The process reads requests from its standard input and writes answers to its standard output, one JSON object a line:
 
-    {"case": ..., "path": ..., ...}     once, a `Job`           {"ready": true, "threads": 2, ...}
+    {"case": ..., "path": ..., ...}     once, a `WorkerJob`     {"ready": true, "threads": 2, ...}
     {"do": "round", "seed": 1, ...}     trains through a round  {"seconds": 3.1, "utterances": 760, "steps": 7}
     {"do": "work"}                      counts operations       {"coefficients": [a, b, c]}
     {"do": "product"}                   times a matrix product  {"float32": 2.1e11, "bfloat16": 9.0e11}
@@ -28,7 +28,7 @@ from torch import nn
 
 from erclab import models
 from erclab.bench import corpora, naive
-from erclab.bench.cases import Case
+from erclab.bench.cases import BenchCase
 from erclab.core import settings
 from erclab.corpora.views import View
 from erclab.training import loop
@@ -43,11 +43,11 @@ COUNTED = (4, 8, 16)  # turns of the dialogues whose operations are counted; oth
 
 
 @dataclass(frozen=True)
-class Job:
+class WorkerJob:
     """What a worker measures.
 
     Attributes:
-        case: a `Case` as a dictionary.
+        case: a `BenchCase` as a dictionary.
         path: "reference" or "erclab".
         precision: of erclab's path.
         threads: 0 for what PyTorch takes.
@@ -85,8 +85,8 @@ class Clock:
 class Bench:
     """A model that trains, round by round."""
 
-    def __init__(self, job: Job):
-        self.idle, self.case = peak(), settings.from_dict(Case, job.case)
+    def __init__(self, job: WorkerJob):
+        self.idle, self.case = peak(), settings.from_dict(BenchCase, job.case)
         self.device = choose_device(job.device)
         cls = models.info(self.case.model).cls
         self.config = cls.official(self.case.corpus, **settings.check(cls.Config, self.case.changes))
@@ -216,7 +216,7 @@ def main() -> int:
         answers.write(json.dumps(values) + "\n")
         answers.flush()
 
-    job = settings.from_dict(Job, json.loads(sys.stdin.readline()))
+    job = settings.from_dict(WorkerJob, json.loads(sys.stdin.readline()))
     if job.threads:
         torch.set_num_threads(job.threads)
     bench = Bench(job)

@@ -1,8 +1,8 @@
 """EF-LSTM and LF-LSTM: early and late fusion of sequences with LSTMs, the baselines of the unaligned papers' tables.
 
 Named and reported by Tsai, Bai, Liang, Kolter, Morency, Salakhutdinov (2019), "Multimodal Transformer for Unaligned
-Multimodal Language Sequences", ACL, Tables 1 to 3; the papers of HCT-MG and LMR-CBT repeat the rows. None states sizes
-and no code was released; 1.24 M parameters are published for LF-LSTM.
+Multimodal Language Sequences", ACL, Tables 1 to 3; the papers of HCT-MG and LMR-CBT repeat the rows. No paper gives
+sizes and no code was released; 1.24 M parameters are published for LF-LSTM.
 
     EF-LSTM   frames of all modalities side by side at each step --> one LSTM --> head
     LF-LSTM   one LSTM per modality --> last states side by side --> head
@@ -25,7 +25,7 @@ from erclab.ops.resample import resample
 
 
 class FusionLSTM(Model):
-    """What the two have in common: their sizes."""
+    """The common part of EF-LSTM and LF-LSTM: their sizes."""
 
     @dataclass(frozen=True)
     class Config(ModelConfig):
@@ -76,10 +76,10 @@ class FusionLSTM(Model):
 class EFLSTM(FusionLSTM):
     """Early fusion.
 
-    The modalities need a common time: that of the first modality (text, as a rule), or where an utterance lacks it
-    that of the first it has. The others are mean-pooled to it (`resample`), which leaves sequences of the same length,
-    aligned ones, exactly as they are. The papers trained a CTC module to align; that is not rebuilt here. Modalities
-    that an utterance lacks are 0.
+    All modalities of an utterance get the number of steps of the first modality (text, as a rule), or of the first that
+    the utterance has. `resample` pools the others to it by means; a sequence of this length, such as an aligned one,
+    does not change. The papers trained a CTC module for the alignment, which is not rebuilt here. A modality that an
+    utterance lacks is 0.
 
     `aux` and `attention` are empty.
     """
@@ -104,7 +104,7 @@ class EFLSTM(FusionLSTM):
         for n in lengths[1:]:
             steps = torch.where(steps > 0, steps, n)
         length = max(int(steps.max()), 1)
-        x, there = batch.features[modalities[0]], batch.masks[modalities[0]]  # in its own time wherever it is
+        x, there = batch.features[modalities[0]], batch.masks[modalities[0]]  # has its own steps already
         own = F.pad(x.masked_fill(~there.unsqueeze(-1), 0)[:, :length], (0, 0, 0, max(length - x.shape[1], 0)))
         others = [resample(batch.features[m], batch.masks[m], steps, length) for m in modalities[1:]]
         x = torch.cat([own, *others], dim=-1)
@@ -114,7 +114,7 @@ class EFLSTM(FusionLSTM):
 
 
 class LFLSTM(FusionLSTM):
-    """Late fusion: each modality in its own time; the state of one that an utterance lacks is 0.
+    """Late fusion: each modality keeps its own steps. The state of a modality that an utterance lacks is 0.
 
     `aux` and `attention` are empty.
     """

@@ -1,8 +1,9 @@
-"""LSTMs over sequences of different lengths, each read by itself.
+"""LSTMs over sequences of different lengths. The result of a sequence does not depend on the others of its batch.
 
-A GPU reads packed sequences in one kernel. On a CPU PyTorch takes them apart step by step, at four times the cost of
-oneDNN's kernel, which knows no lengths. So here the kernel reads blocks of steps, each for the sequences that still go
-on, and hands states from block to block: most of the padding is never read.
+A GPU reads packed sequences in one kernel. On a CPU PyTorch reads them step by step, which takes four times as long as
+oneDNN's kernel; but that kernel has no argument for lengths. So on a CPU this module cuts time into blocks of steps,
+calls the kernel for each block with the sequences that are long enough, and passes the states from block to block. Most
+of the padding is then never read.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from erclab.ops.dropout import dropout
 from erclab.ops.linear import low_precision
 from erclab.ops.masks import last_step
 
-BLOCK_COST = 80  # of one more block, in steps of one sequence; measured for 64 to 160 features
+BLOCK_COST = 80  # the cost of one more block, in steps of one sequence; measured for 64 to 160 features
 
 
 class LSTM(nn.LSTM):
-    """`torch.nn.LSTM` of sequences (B, L, D) that may have a mask; its weights have the same names.
+    """`torch.nn.LSTM` for sequences (B, L, D), with an optional mask. The parameters have the same names.
 
-    Under bfloat16 autocast on a processor without bfloat16 instructions, where PyTorch's LSTM raises an error, it runs
-    in float32.
+    PyTorch's LSTM raises an error under bfloat16 autocast on a processor without bfloat16 instructions. This LSTM then
+    runs in float32.
 
     Args:
         inputs, hidden, layers: D, H and the number of layers.
@@ -39,15 +40,15 @@ class LSTM(nn.LSTM):
                          dropout=dropout if layers > 1 else 0.0)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Run over the valid steps of each sequence alone, or over all steps if there is no mask.
+        """Run over the valid steps of each sequence, or over all steps without a mask.
 
         Args:
             x: (B, L, D).
-            mask: (B, L) bool; steps that exist come first.
+            mask: (B, L) bool; the valid steps come first.
 
         Returns:
-            (B, L, H) the states, 0 where no step exists; and (B, H) the last layer's last ones, of the forward
-            direction after the last step and of the backward direction after the first, 0 for a sequence without
+            (B, L, H) the states, 0 at padding; and (B, H) the final states of the last layer: of the forward direction
+            after the last step, of the backward direction after the first step. They are 0 for a sequence without
             steps. H counts both directions.
         """
         if x.device.type == "cpu" and low_precision("cpu") and not private.bfloat16_instructions():
@@ -64,13 +65,13 @@ class LSTM(nn.LSTM):
         return states, torch.cat([last_step(forward, mask), backward], dim=-1)
 
     def _packed(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, L, D), (B, L) -> (B, L, H). A sequence without steps is read as if it had one."""
+        """(B, L, D), (B, L) -> (B, L, H). A sequence without steps counts as one step."""
         packed = pack_padded_sequence(x, mask.sum(1).clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=x.shape[1])[0]
 
 
 def read_blocks(lstm: nn.LSTM, x: Tensor, mask: Tensor, block_cost: float = BLOCK_COST) -> Tensor:
-    """(B, L, D), (B, L) -> (B, L, H), block after block; states at padded steps are undefined."""
+    """(B, L, D), (B, L) -> (B, L, H), block after block. The states at padding are undefined."""
     plan = blocks(mask, block_cost)
     names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if lstm.bias else ()))
 
@@ -94,13 +95,13 @@ def read_blocks(lstm: nn.LSTM, x: Tensor, mask: Tensor, block_cost: float = BLOC
 
 
 class Blocks(NamedTuple):
-    """How B sequences of up to L steps are read: longest first, block after block, step after step.
+    """The order in which B sequences of up to L steps are read: block after block, step after step, longest first.
 
     Attributes:
         shapes: steps and sequences of each block; M is the sum of their products.
-        ahead, back: (M,) which of the B L steps is read forwards, and which by the direction that starts from each
-            sequence's own end. It reads padding after all that exists.
-        ahead_places, back_places: (B, L) where in the M each step was read, 0 for padding.
+        ahead, back: (M,) the index among the B L steps that each direction reads. The backward direction starts from
+            the end of each sequence; padding comes last.
+        ahead_places, back_places: (B, L) the index among the M of each step; 0 for padding.
     """
 
     shapes: list[tuple[int, int]]
@@ -111,7 +112,7 @@ class Blocks(NamedTuple):
 
 
 def blocks(mask: Tensor, cost: float) -> Blocks:
-    """Plan for a mask (B, L) whose valid steps come first."""
+    """The blocks for a mask (B, L) whose valid steps come first. See `cut` for the cost."""
     B, L = mask.shape
     lengths, order = mask.sum(1).sort(descending=True, stable=True)
     ahead, back, shapes, done = [], [], cut(lengths.tolist(), cost), 0
@@ -128,13 +129,13 @@ def blocks(mask: Tensor, cost: float) -> Blocks:
 
 
 def cut(lengths: Sequence[int], cost: float) -> list[tuple[int, int, int]]:
-    """Cut time into blocks, so that steps times sequences, and a cost for each block, come to the least.
+    """Cut time into blocks with the least total cost: steps times sequences of each block, and `cost` for each block.
 
     Args:
         lengths: longest first.
 
     Returns:
-        (first step, end, how many sequences go on at the first step), in order; one step at least.
+        (first step, end, number of sequences that have the first step), in order; one step at least.
     """
     ends = sorted({n for n in lengths if n}) or [1]
     starts = [0, *ends[:-1]]

@@ -21,14 +21,14 @@ from erclab.core.errors import RunError, UsageError
 from erclab.figures import speed as speed_figures
 
 DIMS = (("text", 5), ("audio", 4), ("visual", 3))
-TINY = cases.Case("sdt-tiny", "SDT, tiny", "sdt", "iemocap", 2, turns=(3, 1, 6, 2, 4), faster=1e-6, memory=1e-6,
-                  changes={"hidden": 8, "heads": 2, "dims": DIMS}, recipe={"learning_rate": 1e-3})
-FRAMES = cases.Case("mult-tiny", "MulT, tiny", "mult", "mosi", 2, frames={"text": 3, "audio": 4, "visual": 5}, steps=2,
-                    changes={"hidden": 10, "heads": 5, "layers": 2, "dims": DIMS}, recipe={"clip": 0.8})
+TINY = cases.BenchCase("sdt-tiny", "SDT, tiny", "sdt", "iemocap", 2, turns=(3, 1, 6, 2, 4), faster=1e-6, memory=1e-6,
+                       changes={"hidden": 8, "heads": 2, "dims": DIMS}, recipe={"learning_rate": 1e-3})
+FRAMES = cases.BenchCase("mult-tiny", "MulT, tiny", "mult", "mosi", 2, frames={"text": 3, "audio": 4, "visual": 5},
+                         steps=2, changes={"hidden": 10, "heads": 5, "layers": 2, "dims": DIMS}, recipe={"clip": 0.8})
 
 
 def made(case, path="erclab"):
-    return worker.Bench(worker.Job(dataclasses.asdict(case), path, device="cpu"))
+    return worker.Bench(worker.WorkerJob(dataclasses.asdict(case), path, device="cpu"))
 
 
 # What is measured
@@ -132,7 +132,7 @@ RECURRENT = {"dialoguernn": {"global_width": 7, "party_width": 8, "emotion_width
              "bc-lstm": {"hidden": 6, "head_hidden": 7}}
 
 
-@pytest.mark.parametrize("case", [TINY, *(cases.Case(m, m, m, "iemocap", 1, turns=(1,), changes=changes)
+@pytest.mark.parametrize("case", [TINY, *(cases.BenchCase(m, m, m, "iemocap", 1, turns=(1,), changes=changes)
                                           for m, changes in RECURRENT.items())], ids=["sdt", *RECURRENT])
 def test_operations_are_those_of_every_length(case):
     found = made(case, "reference")
@@ -151,7 +151,7 @@ def test_operations_per_utterance_are_those_of_the_corpus():
 
 def test_operations_of_an_lstm_are_counted():
     """Two layers, two directions, forward and twice that backward, less the gradient of the input."""
-    case = cases.Case("bc", "bc", "bc-lstm", "iemocap", 1, turns=(1,), changes={"hidden": 6, "head_hidden": 7})
+    case = cases.BenchCase("bc", "bc", "bc-lstm", "iemocap", 1, turns=(1,), changes={"hidden": 6, "head_hidden": 7})
     a, b, _ = made(case, "reference").work()
     gates = [(100 + 6) * 4 * 6, (12 + 6) * 4 * 6]
     lstm = 2 * 2 * (3 * sum(gates) - 100 * 4 * 6)  # multiply and add, directions
@@ -220,7 +220,7 @@ def test_a_record_holds_every_path(record):
 def test_a_process_has_its_own_memory_and_says_when_it_is_killed(record):
     """The process that asks may be large; that of a path is what PyTorch itself needs."""
     ballast = np.ones(int(8e8) // 8)
-    with measure.Worker(worker.Job(dataclasses.asdict(TINY), "erclab", device="cpu")) as process:
+    with measure.Worker(worker.WorkerJob(dataclasses.asdict(TINY), "erclab", device="cpu")) as process:
         found = process.ask(do="memory")["bytes"]
         process.process.kill()
         with pytest.raises(RunError, match=r"SIGKILL\. Perhaps memory"):
@@ -331,7 +331,7 @@ def test_in_another_thread_sigterm_is_left_alone():
 
 
 def test_ctrl_c_at_a_terminal_does_not_reach_the_workers():
-    with measure.Worker(worker.Job(dataclasses.asdict(TINY), "erclab", device="cpu")) as process:
+    with measure.Worker(worker.WorkerJob(dataclasses.asdict(TINY), "erclab", device="cpu")) as process:
         assert os.getpgid(process.process.pid) != os.getpgid(0)
 
 
@@ -354,7 +354,7 @@ def test_wrong_requests_are_refused(wrong):
 
 
 def test_a_process_that_ends_says_why():
-    job = worker.Job(dataclasses.asdict(dataclasses.replace(TINY, changes={"hidden": 7})), "erclab", device="cpu")
+    job = worker.WorkerJob(dataclasses.asdict(dataclasses.replace(TINY, changes={"hidden": 7})), "erclab", device="cpu")
     with pytest.raises(RunError, match=r"SDT, tiny: .*hidden 7 must be even"), measure.Worker(job):
         pass
 
@@ -363,7 +363,7 @@ def test_a_process_gets_the_case_s_environment(monkeypatch):
     seen = []
     monkeypatch.setattr(measure.subprocess, "Popen", lambda *a, env, **k: seen.append(env))
     for path in ("reference", "erclab"):
-        measure.Worker(worker.Job(dataclasses.asdict(bench.CASES["mult-mosi"]), path))
+        measure.Worker(worker.WorkerJob(dataclasses.asdict(bench.CASES["mult-mosi"]), path))
     assert seen[0]["MALLOC_MMAP_MAX_"] == "0"
     assert "MALLOC_MMAP_MAX_" not in seen[1]
 
@@ -474,7 +474,7 @@ def test_mistakes_end_with_one_line(measured, tmp_path, capsys):
 
 def test_a_worker_answers_on_its_own_line(monkeypatch, capsys):
     """What a library prints does not become an answer."""
-    lines = [json.dumps(dataclasses.asdict(worker.Job(dataclasses.asdict(TINY), "erclab", device="cpu"))),
+    lines = [json.dumps(dataclasses.asdict(worker.WorkerJob(dataclasses.asdict(TINY), "erclab", device="cpu"))),
              json.dumps({"do": "round", "seed": 1, "count": 5})]
     monkeypatch.setattr(sys, "stdin", iter_lines(lines))
     monkeypatch.setattr(worker.Bench, "round", lambda *_, **__: sys.stdout.write("noise\n") and {"seconds": math.pi})
