@@ -179,8 +179,8 @@ ROWS = (
     Row("lmf-mult", "fused as source", "paper", {"fused": "source"}, subsets=SUBSETS[:1]),
     Row("lmf-mult", "future mask", "paper", {"future_mask": True}, subsets=SUBSETS[1:2], causal=True),
     Row("bc-lstm", attends=False),
-    Row("bc-lstm", "attention", "paper", {**WIDER, "attention": True}),
-    Row("bc-lstm", "sc-LSTM", "paper", {"attention": False, "bidirectional": False}, causal=True, attends=False),
+    Row("bc-lstm", "attention", "paper", {**WIDER, "layers": 2, "attention": True}),
+    Row("bc-lstm", "sc-LSTM", "paper", {"bidirectional": False}, causal=True, attends=False),
     Row("bc-lstm", "official", settings=WIDER, breaks={
         "padding_invariance": ("more padding, garbage in it, logits", NOT_PACKED),
         "alone_equals_in_batch": ("sample 1 alone, logits", NOT_PACKED)}),

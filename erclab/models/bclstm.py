@@ -75,7 +75,7 @@ class BCLSTM(Model):
         "iemocap": {"dims": (("text", 100),), "outputs": 6, "speakers": 2},
         "meld": {"dims": (("text", 600),), "outputs": 7, "speakers": 9},
     }
-    small = {"hidden": 6, "head_hidden": 8, "layers": 2, "attention": True}  # with all parts, so that tests reach them
+    small = {"hidden": 6, "head_hidden": 8}
 
     @classmethod
     def official(cls, corpus: str = "iemocap", **changes) -> Config:

@@ -19,7 +19,8 @@ LENGTHS = (4, 7, 1)
 def made(seed=0, **changes):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return shake(BCLSTM(BCLSTM.tiny(**{"dropout": 0.0, **changes})), seed).double().eval()
+        config = BCLSTM.tiny(**{"layers": 2, "attention": True, "dropout": 0.0, **changes})  # of the later code
+        return shake(BCLSTM(config), seed).double().eval()
 
 
 def logits(model, batch):
