@@ -6,7 +6,8 @@
     runs = erc.run("sdt", corpus, seeds=3)
     erc.compare(["sdt", "bc-lstm", "linear"], corpus, seeds=3).bars(ceiling=True)
 
-`dir(erclab)` lists what there is, `help(erclab.run)` explains one of them.
+`dir(erclab)` lists what there is, `help(erclab.run)` explains one of them. The rooms of the package are there by their
+names, too: `erc.analysis.statistics`, `erc.figures.scores`.
 """
 
 import importlib as _importlib
@@ -34,10 +35,14 @@ _FACE = {
     "Recipe": "training.recipes", "Model": "models.interface", "Output": "models.interface",
     "DialogueBatch": "core.batches", "SequenceBatch": "core.batches", "ErclabError": "core.errors",
 }
+_ROOMS = ("analysis", "contracts", "corpora", "exhibits", "features", "figures", "models", "published", "runs", "study",
+          "sweep")
 __all__ = ["__version__", *_FACE]
 
 
 def __getattr__(name: str):
+    if name in _ROOMS:
+        return _importlib.import_module(f"erclab.{name}")
     if name not in _FACE:
         raise AttributeError(f"module 'erclab' has no attribute '{name}'", name=name, obj=_sys.modules[__name__])
     value = getattr(_importlib.import_module(f"erclab.{_FACE[name]}"), name)
@@ -46,4 +51,4 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_ROOMS])

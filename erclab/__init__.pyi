@@ -1,4 +1,15 @@
 # What `erclab/__init__.py` offers, for editors and type checkers, which do not run its `__getattr__`.
+from erclab import analysis as analysis
+from erclab import contracts as contracts
+from erclab import corpora as corpora
+from erclab import exhibits as exhibits
+from erclab import features as features
+from erclab import figures as figures
+from erclab import models as models
+from erclab import published as published
+from erclab import runs as runs
+from erclab import study as study
+from erclab import sweep as sweep
 from erclab.core.batches import DialogueBatch as DialogueBatch
 from erclab.core.batches import SequenceBatch as SequenceBatch
 from erclab.core.errors import ErclabError as ErclabError

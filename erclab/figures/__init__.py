@@ -1,23 +1,8 @@
 """Pictures from arrays and DataFrames, one file per kind of picture. They know no corpus, no model and no run.
 
-`from erclab import figures` gives every file by its name: `figures.scores.seed_bars`, `figures.inside.shares`. A file
-is imported at its first use.
+`from erclab import figures` gives every file by its name: `figures.scores.seed_bars`, `figures.inside.shares`.
 """
 
-from __future__ import annotations
+from erclab.core.lazy import files_at_first_use
 
-import importlib
-from types import ModuleType
-
-FILES = ("ablation", "cases", "ceilings", "context", "conversations", "efficiency", "explanations", "features", "heat",
-         "inside", "robustness", "scores", "speed", "style", "words")
-
-
-def __getattr__(name: str) -> ModuleType:
-    if name in FILES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *FILES])
+__getattr__, __dir__ = files_at_first_use(__name__)

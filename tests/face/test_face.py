@@ -21,7 +21,8 @@ def fresh(code):
 
 
 def test_dir_lists_the_public_names():
-    assert set(dir(erc)) == NAMES == set(erc.__all__)
+    assert set(erc.__all__) == NAMES
+    assert set(dir(erc)) == NAMES | {*erc._ROOMS}
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
@@ -55,7 +56,8 @@ def test_the_stub_has_the_same_names_from_the_same_modules():
     stub = ast.parse((Path(erc.__file__).with_suffix(".pyi")).read_text())
     found = {alias.asname: node.module for node in stub.body if isinstance(node, ast.ImportFrom)
              for alias in node.names}
-    assert found == {name: f"erclab.{module}" for name, module in erc._FACE.items()}
+    assert found == {name: f"erclab.{module}" for name, module in erc._FACE.items()} | dict.fromkeys(
+        erc._ROOMS, "erclab")
     assert all(alias.asname == alias.name for node in stub.body if isinstance(node, ast.ImportFrom)
                for alias in node.names)
 
