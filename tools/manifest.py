@@ -2,11 +2,14 @@
 """Write data/manifest.json from the registry of corpora; checksums and revisions in it stay."""
 
 import json
+import sys
 from pathlib import Path
 
-from erclab.corpora import CORPORA
+ROOT = Path(__file__).resolve().parents[1]
+PATH = ROOT / "data" / "manifest.json"
+sys.path.insert(0, str(ROOT))  # the package of this checkout, whatever is installed
 
-PATH = Path(__file__).resolve().parents[1] / "data" / "manifest.json"
+from erclab.corpora import CORPORA  # noqa: E402
 
 
 def made(old: dict) -> dict:

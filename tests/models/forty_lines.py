@@ -13,6 +13,8 @@ class Short(Model):
 
     @dataclass(frozen=True)
     class Config(ModelConfig):
+        """hidden: width of the head's hidden layer; the other fields are described in `ModelConfig`."""
+
         dims: tuple[tuple[str, int], ...]
         outputs: int
         task: str = "emotion"
