@@ -16,7 +16,10 @@ ROOT = Path(__file__).resolve().parents[1]
 UNSTABLE = re.compile(r"\b\d+(\.\d+)? ?(s|ms|min|seconds|it/s)\b|/(home|tmp|root|work|Users)/|0x[0-9a-f]{6}|%\|")
 # A notebook about a model of one's own defines it: at most forty lines.
 OWN = {"30_your_own_model": {"MyModel", "Config", "__init__", "forward", "context"}}
-BY_THE_FACE = ("10_baselines", "13_m2fnet", "30_your_own_model")  # `import erclab as erc`, and at most one line more
+# `import erclab as erc`, and at most one line more.
+BY_THE_FACE = (
+    "10_baselines", "13_m2fnet", "20_ablations", "30_your_own_model",
+)
 COMMITTED = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
