@@ -1,4 +1,4 @@
-"""Executing the study's notebooks without a browser: papermill, with what it lets pass made into errors."""
+"""Executing the study's notebooks without a browser: papermill, with errors where it only warns."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Executed:
 
 
 def find(numbers: Iterable[str] = (), folder: Path | None = None) -> list[Path]:
-    """The notebooks whose names begin with these numbers; all of them without any.
+    """The notebooks whose names begin with these numbers; without numbers, all notebooks.
 
     Raises:
         NotebookError: there is no notebook, or none with that number.
@@ -79,7 +79,7 @@ def execute(path: Path, output: Path, values: Mapping[str, Any], *, environment:
             progress: bool = False) -> Executed:
     """Run one notebook from top to bottom and store the executed copy.
 
-    The copy is stored also when a cell fails, so that one can see where.
+    The copy is stored also when a cell fails, so that the failing cell can be seen.
 
     Raises:
         NotebookError: a parameter that the notebook does not have (papermill would only warn), or a broken notebook.
@@ -121,10 +121,10 @@ def _check(path: Path, values: Mapping[str, Any], known: Mapping[str, str]) -> N
 def stepper(draw: Callable[[Any], Figure], options: Mapping[str, Any], label: str = "") -> Any:
     """A slider through `options` that shows the figure which `draw` makes of each; it needs a live kernel.
 
-    A committed notebook holds no widgets: it shows a static twin, and this where a parameter asks for it.
+    A committed notebook holds no widgets: it shows a static figure, and this slider only if a parameter is set.
 
     Args:
-        options: what the slider says -> what `draw` gets.
+        options: label on the slider -> argument of `draw`.
 
     Raises:
         NotebookError: ipywidgets is not installed.
@@ -162,8 +162,8 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
     Args:
         corpus: "" leaves each notebook its own, a simulated one.
         update: also write the results into `notebooks/` and `figures/`, for a commit.
-        results: from what was executed to a table for the summary, or None.
-        jobs: notebooks at a time, which share the processor's cores. A run that two of them want is trained once.
+        results: makes the summary's table from the executed notebooks, or None.
+        jobs: notebooks at a time, which share the processor's cores. A run that two of them need is trained once.
         say: takes one line of progress.
 
     Returns:
@@ -185,9 +185,9 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
         known = parameters(path)
         usual = {"profile": profile, "data": data, **({"corpus": corpus} if corpus else {})}
         usual = {name: value for name, value in usual.items() if name in known}
-        # For a commit the defaults must be what is asked for, or the injected cell would be missing from it.
+        # For a commit only defaults are allowed: the committed notebook has no injected cell with other values.
         values = {**({} if update else usual), **(extra or {})}
-        _check(path, values, known)  # a mistake of one is said before the others have run
+        _check(path, values, known)  # an error in one notebook is raised before the others run
         tasks.append(delayed(execute)(path, out / path.name, values, environment=environment))
     done = []
     for result in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
@@ -201,7 +201,7 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
 
 
 def _summary(done: list[Executed], out: Path, figures: Path, table: pd.DataFrame | None, what: str) -> Path:
-    """One self-contained page: the scores, what ran, what it took, and every figure that it drew."""
+    """One self-contained page: the scores, the notebooks with their times, and their figures."""
     scores = "" if table is None else ("<h2>Scores on the test split, percent, mean ± deviation over seeds</h2>"
                                        + table.to_html(border=0))
     names = {r.name.split("_")[0]: r for r in done}

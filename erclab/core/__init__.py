@@ -1,1 +1,1 @@
-"""What every room may import: errors, paths, files, settings, tasks, batches, metrics. It imports nothing of ours."""
+"""What every room may import: errors, paths, files, settings, tasks, batches, metrics. They import no other room."""

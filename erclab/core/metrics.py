@@ -1,6 +1,6 @@
 """The scores of every task, by scikit-learn and numpy, with the conventions spelled out.
 
-`scores(task, truth, prediction)` is what records hold; each task's function says what its numbers mean. `SELECT` names
+Records hold `scores(task, truth, prediction)`; the docstring of each task's function defines its scores. `SELECT` names
 the score by which an epoch is chosen.
 """
 
@@ -46,7 +46,7 @@ def scale(metric: str) -> int:
 
 
 def scores(task: str, truth: np.ndarray, prediction: np.ndarray) -> dict[str, float | None]:
-    """The scores of a task over what is annotated.
+    """The scores of a task over annotated utterances.
 
     Args:
         truth: labels as `erclab.core.tasks` has them; -1 and NaN are not counted.
@@ -111,8 +111,8 @@ def sentiment_scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, flo
 def emotion4_scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
     """Four one-versus-rest labels: the mean over emotions of each score, and each emotion's own (`happy.accuracy`).
 
-    Accuracy and weighted F1 are what papers print, and what a predictor that always says "absent" does well in;
-    balanced accuracy (0.5 for it) and the F1 of "present" (0) tell.
+    Papers print accuracy and weighted F1, in which a predictor that always predicts "absent" does well. Balanced
+    accuracy (0.5 for that predictor) and the F1 of "present" (0) reveal it.
 
     Args:
         truth, prediction: (N, 4) of 0 and 1, in the order of `EMOTION4`.
@@ -138,7 +138,7 @@ def dimensional_scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, f
     """Pearson's r and the mean absolute error of each affect dimension (`arousal.correlation`), and their means.
 
     A dimension without annotation is left out. A constant prediction has no correlation: None, and 0 in the mean, so
-    that predicting nothing is not better than predicting badly.
+    that a constant prediction is not better than a bad one.
 
     Args:
         truth, prediction: (N, K), K at most 4, in the order of `DIMENSIONS`; NaN in the truth is not counted.

@@ -1,4 +1,4 @@
-"""Where erclab keeps what it makes. Each place can be moved by an environment variable."""
+"""The folders in which erclab keeps its results. Each can be changed by an environment variable."""
 
 from __future__ import annotations
 

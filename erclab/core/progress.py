@@ -1,4 +1,4 @@
-"""Progress bars that can be silenced from outside, also in notebooks."""
+"""Progress bars that an environment variable can silence, also in notebooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be predicted, and the loss of each: `emotion`, `emotion4`, `sentiment`, `dimensional`.
+"""The tasks, and the loss of each: `emotion`, `emotion4`, `sentiment`, `dimensional`.
 
     task         labels                                  a model's outputs C              loss
     emotion      (N,) int64, -1 where there is none      one logit per emotion            cross-entropy
@@ -21,7 +21,7 @@ TASKS = ("emotion", "emotion4", "sentiment", "dimensional")
 
 
 def outputs(task: str, labels: int) -> int:
-    """C, how many numbers a model predicts per utterance for `labels` emotions or columns.
+    """C, the number of values that a model predicts per utterance, for `labels` emotions or columns.
 
     Raises:
         UsageError: an unknown task.
@@ -37,9 +37,9 @@ def annotated(labels: Tensor) -> Tensor:
 
 
 def loss(task: str, logits: Tensor, labels: Tensor, class_weight: Tensor | None = None) -> Tensor:
-    """The mean loss over what is annotated, a scalar; 0 where nothing is.
+    """The mean loss over annotated values, a scalar; 0 without any.
 
-    What is not annotated is weighed by 0 rather than left out: how much there is of it would have to be asked of a GPU.
+    Values without annotation get weight 0 and are not left out, because their number would have to be read from a GPU.
 
     Args:
         logits: (..., C).

@@ -1,4 +1,4 @@
-"""The canonical cache: any corpus as a folder that opens at once, whatever it was read from.
+"""The canonical cache: a corpus of any source as a folder that opens at once.
 
 A folder with `manifest.json` (version, fingerprint, size and sha256 of every other file), `table.json` (the
 utterances by column, in UTF-8) and one `.npy` file per array, which `open` maps into memory instead of reading it.
@@ -172,5 +172,5 @@ def _sha256(path: Path) -> str:
 def _array(path: Path, manifest: dict) -> np.ndarray:
     if path.name not in manifest["files"]:
         raise KeyError(f"no {path.name}")
-    # Not `np.load`, which would also open archives and, asked to, pickles; this maps an npy file of numbers only.
+    # Not `np.load`, which also opens archives and, with an option, pickles; this maps an npy file of numbers only.
     return np.asarray(np.lib.format.open_memmap(path, mode="r"))

@@ -16,9 +16,9 @@ def folds(corpus: Corpus, by: int | str = 10, seed: int = 0) -> list[Corpus]:
     A dialogue lies in one fold as a whole, and every dialogue is tested once. The corpus's own splits do not matter.
 
     Args:
-        by: how many folds, to which dialogues are dealt at random; or a column of the table, such as "session",
-            of which every value is a fold.
-        seed: of the dealing.
+        by: the number of folds, over which the dialogues are distributed at random; or a column of the table, such as
+            "session", each value of which is a fold.
+        seed: of the distribution.
 
     Raises:
         UsageError: fewer than three folds, more folds than dialogues, no such column, or a dialogue whose utterances

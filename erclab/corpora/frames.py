@@ -72,10 +72,10 @@ class Frames:
 
     @classmethod
     def unpad_aligned(cls, padded: Mapping[str, np.ndarray], side: str, **layout) -> dict[str, Frames]:
-        """The same for modalities (N, L, D_m) that share their steps, such as words: they stay in step.
+        """The same for modalities (N, L, D_m) that share their steps, such as words.
 
-        A step is padding when it is zero in all modalities. What a modality has of an utterance is either all
-        the steps or, if it is zero throughout, none.
+        A step is padding when it is zero in all modalities. Of an utterance, a modality has either all the steps or, if
+        it is zero in all of them, none.
         """
         steps = {m: (x != 0).any(-1) for m, x in padded.items()}
         there = np.logical_or.reduce(list(steps.values()))  # (N, L)

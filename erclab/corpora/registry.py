@@ -1,4 +1,4 @@
-"""The registry of corpora, as plain data: what they are called, who reads them, whose terms apply."""
+"""The registry of corpora, as plain data: name, reader, files, licence."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class CorpusInfo:
     """A row of the registry.
 
     Attributes:
-        name: what one types.
-        title: one line for people.
+        name: the name on the command line and in records.
+        title: one line of description.
         read: () -> Corpus, or (folder) -> Corpus when `needs_data`.
         needs_data: whether it is read from a folder that the user names.
         files: what that folder must hold.
-        licence: whose terms apply.
+        licence: the terms of use.
         obtain: how a user gets it.
     """
 
@@ -157,8 +157,8 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
             (`erclab.features.text.encode`). They are computed once and cached.
         text_as: "vectors", or "tokens": text becomes sequences instead, one state per token (`features.text.tokens`).
         device: where the encoder runs.
-        labelled: leave out utterances without an emotion label where others have one, as the field's feature files
-            do. Their neighbours are then not always neighbours in the conversation.
+        labelled: leave out utterances without an emotion label in a corpus that has such labels, as the field's feature
+            files do. Neighbouring rows are then not always neighbours in the conversation.
 
     Raises:
         UsageError: an unknown name, or a folder where none is needed or none where one is.

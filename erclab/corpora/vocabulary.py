@@ -1,4 +1,4 @@
-"""The names that every corpus is described with."""
+"""The names of splits, modalities and annotations, the same for every corpus."""
 
 MODALITIES = ("text", "audio", "visual")
 SPLITS = ("train", "valid", "test")

@@ -1,4 +1,4 @@
-"""The baselines that every result stands beside: they see one utterance at a time, or none, or only past labels.
+"""The baselines beside every result: they read one utterance at a time, nothing, or only past labels.
 
 They are fitted, not trained by gradient: `fit(train, valid)` returns a selection curve, `predict(part)` gives
 (N, C) predictions as `erclab.core.tasks.predictions` does. Both read `Flat` utterances.
@@ -24,7 +24,7 @@ def rates(labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 def checked(model: str, task: str) -> None:
-    """Refuse a task that there is not.
+    """Refuse an unknown task.
 
     Raises:
         UsageError: names the tasks.
@@ -34,14 +34,14 @@ def checked(model: str, task: str) -> None:
 
 
 class Constant:
-    """Predicts for everything what training has: label shares, or for a regression the best constant.
+    """Predicts the same for every utterance: the label shares of training, or for a regression the best constant.
 
     That is the median for `sentiment` (mean absolute error) and the mean for `dimensional` (squared error).
     """
 
     @dataclass(frozen=True)
     class Config:
-        """C outputs and the task; nothing to choose."""
+        """C outputs and the task; there is no setting to choose."""
 
         outputs: int
         task: str = "emotion"
@@ -72,7 +72,7 @@ class Constant:
 class Persistence:
     """Predicts the **true** label of the annotated turn before, in the same dialogue; for the first turn as `Constant`.
 
-    Not a model that one could use, as it is told the past: it says how much of a score slow labels explain.
+    It is no usable model, because it reads true labels. It measures how much of a score slowly changing labels explain.
     """
 
     Config = Constant.Config

@@ -8,7 +8,7 @@ One file per paper, named after its model:
     scores      rows of the paper's tables, its headline table first: its own model, and others that erclab has as well
     parameters  sizes of models that the paper prints, and those of its authors' code, counted
     size_notes  model -> why ours differs from a printed size
-    left_out    what the paper does not say: what the authors' code does, and what is chosen here; the names of the
+    left_out    details that the paper leaves open: the choice of the authors' code, and our choice; the names of the
                 fields that hold the choice are in parentheses
     ablations   where the paper has such tables: rows as in `scores`, of variants of its own model
     settings    where it prints them: sizes of its corpora, and hyper-parameters
@@ -93,7 +93,7 @@ def parameters(model: str, corpus: str | None = None) -> pd.DataFrame:
 
 
 def size_note(model: str) -> str:
-    """Why our sizes differ from printed ones; empty where nobody has to explain anything."""
+    """Why our sizes differ from printed ones; empty without a difference."""
     return " ".join(note for paper in papers() for name, note in _read(paper)["size_notes"].items() if name == model)
 
 

@@ -19,7 +19,7 @@ _NOTHING = object()  # in the memo
 
 
 class File(io.BufferedReader):
-    """A file that takes no memory for what it does not hold."""
+    """A file whose read operations never reserve more memory than the file has bytes left."""
 
     step = io.BufferedReader.read  # for a few bytes
 
@@ -240,7 +240,7 @@ class Machine:
             key = key if type(key) is int else printable(repr(key[:80]))
             raise Refused(f"the key {key} occurs twice in one dict or set")
 
-    # Names and what may be done with them
+    # Names, and the operations that are allowed on them
 
     def _global(self, names: tuple[str, str]) -> None:
         self._name(*names)

@@ -32,7 +32,7 @@ def printable(text: str) -> str:
 
 
 class Name:
-    """An allowed name, before it is called. No value: it may not remain in the result."""
+    """An allowed name, before it is called. It is no value and must not remain in the result."""
 
     __slots__ = ("name",)
 
@@ -41,7 +41,7 @@ class Name:
 
 
 class Dtype:
-    """A dtype in the making. No value either."""
+    """An unfinished dtype. It is no value either."""
 
     __slots__ = ("dtype",)
 
@@ -72,7 +72,7 @@ def _make_dtype(code: object, align: object = 0, copy: object = 0) -> Dtype:
 
 
 def dtype_with(dtype: np.dtype, state: object) -> np.dtype:
-    """The dtype in the byte order of its pickled state, which may say nothing else."""
+    """The dtype in the byte order of its pickled state; any other content of the state is refused."""
     if type(state) is not tuple or len(state) != 8 or any(x is not None for x in state[2:5]):
         raise Refused("it has an array with fields, not of numbers or texts", RESAVE)
     order = state[1].decode("latin1") if type(state[1]) is bytes else state[1]
@@ -89,7 +89,7 @@ def _shape_of(value: object) -> tuple[int, ...]:
 
 
 def _content(dtype: object, shape: object, data: object) -> tuple[np.dtype, tuple[int, ...], bytes | list]:
-    """The three, where the data are exactly as many as the dtype and shape say."""
+    """The three, after a check that the data have exactly the size of dtype and shape."""
     if type(dtype) is not Dtype:
         raise Refused("it has an array whose type is not a type")
     dtype, shape = dtype.dtype, _shape_of(shape)
@@ -111,7 +111,7 @@ def _content(dtype: object, shape: object, data: object) -> tuple[np.dtype, tupl
 
 
 def new_array(kind: object, shape: object, code: object) -> np.ndarray:
-    """What `_reconstruct` makes: an array of nothing, to be filled."""
+    """The result of `_reconstruct`: an empty array, to be filled."""
     if type(kind) is not Name or kind.name != "numpy.ndarray" or _shape_of(shape) != (0,) or (
             type(code) not in (str, bytes)):
         _not_callable()

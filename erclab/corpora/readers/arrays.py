@@ -1,4 +1,4 @@
-"""What readers of arrays share: finding the file, checking what is in it, laying clips out as dialogues."""
+"""Shared by readers of arrays: find the file, check its content, arrange clips as dialogues."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def real(value: object, shape: str, where: str, rows: int | None = None) -> np.n
 
 
 def without_infinite(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """The values with 0 for what is infinite or NaN, in place where they may be written, and how many that were."""
+    """The values with 0 instead of infinite and NaN ones (in place if writeable), and the number of replaced values."""
     bad = ~np.isfinite(values)
     count = int(bad.sum())
     if count:

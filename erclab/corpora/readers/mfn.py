@@ -50,14 +50,14 @@ def mmmo(folder: Path) -> Corpus:
 
 
 def youtube(folder: Path) -> Corpus:
-    """Read YouTube: opinion segments of three classes; which video they are of is not given.
+    """Read YouTube: opinion segments of three classes; their videos are not given.
 
     Upstream does not name the three classes. That they are negative, neutral and positive, in this order, is
     inferred: the words of class 0 are complaints, those of class 2 praise, and class 1 has the fewest words of a
-    sentiment lexicon. Do not build on it.
+    sentiment lexicon. Do not rely on it.
 
     Most segments have no audio and no video at all, and the training split has no text unless there is
-    `text_train_emb.h5`: a missing modality has sequences of length 0. Too little is there for a claim on accuracy.
+    `text_train_emb.h5`: a missing modality has sequences of length 0. The data are too few for a claim on accuracy.
 
     Raises:
         CorpusError: one line with the file, what is wrong and what to do.

@@ -1,4 +1,4 @@
-"""The pickles of MMSA: CMU-MOSI and CMU-MOSEI with transcripts, BERT's word vectors, sounds and faces.
+"""The pickles of MMSA: CMU-MOSI and CMU-MOSEI with transcripts, BERT's word vectors, audio and visual sequences.
 
 Mao et al. (2022), "M-SENA: An Integrated Platform for Multimodal Sentiment Analysis", ACL demonstrations. The
 links to the files are in the README of github.com/thuiar/MMSA.
@@ -57,7 +57,7 @@ def read(path: Path, dataset: str = "mosi") -> Corpus:
         aligned = len({shape[-1][1] for shape in shapes.values()}) == 1
         for m, key in _KEYS.items():
             lengths = _lengths(part, "text" if aligned else key, shapes[m][-1], place)
-            # Taken out, so that the padded array is gone when the packed one is there: MOSEI has gigabytes of zeros.
+            # Removed from the dict, so that the padded array is freed once it is packed: MOSEI has gigabytes of zeros.
             packed[m].append(_frames(part.pop(key), lengths))
         tables.append(_table(part, split, count, place))
         sentiment.append(labels)

@@ -39,8 +39,8 @@ def read(path: Path, dataset: str | None = None) -> Corpus:
 
     The file is a dict train, valid, test of dicts text, audio, vision (n, L, D), labels and, but for IEMOCAP, id.
     Zeros on the left are padding and are taken away; `Frames.length` and `side` remember them. In an aligned
-    file (all modalities have L steps) a step is padding when it is zero in every modality, so that words,
-    sounds and faces stay in step. Infinite and NaN values of the audio become 0, as upstream does it for -inf;
+    file (all modalities have L steps) a step is padding when it is zero in every modality, so that the modalities keep
+    the same steps. Infinite and NaN values of the audio become 0, as upstream does it for -inf;
     `Corpus.source` says how many there were.
 
     MOSI and MOSEI have sentiment, no emotion labels. Their videos are the dialogues, the clips the turns, ordered
@@ -64,7 +64,7 @@ def read(path: Path, dataset: str | None = None) -> Corpus:
         padded, count = {}, None
         for m in MODALITIES:
             place = f"{where}, {split}, {_KEYS[m]}"
-            # Taken out, so that the padded array is gone when the packed one is there: MOSEI has gigabytes of zeros.
+            # Removed from the dict, so that the padded array is freed once it is packed: MOSEI has gigabytes of zeros.
             x = padded[m] = real(data[split].pop(_KEYS[m]), "(n, L, D)", place, count)
             count = len(x)
             shapes[m].append(x.shape)

@@ -1,6 +1,6 @@
 """The general import: a table of utterances (csv or parquet) with arrays (npz or npy) beside it.
 
-What any corpus can be brought into when there is no reader for its files. `table_examples` shows three.
+A corpus without a reader of its own can be converted into this form. `table_examples` shows three.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _parquet(path: Path) -> tuple[pd.DataFrame, None]:
 
 
 def _text(value: object) -> str:
-    """What a csv would have: nothing for a missing value, whole numbers without decimals."""
+    """The text that a csv file would have: empty for a missing value, whole numbers without decimals."""
     if value is None or value is pd.NA or value is pd.NaT or value != value:
         return ""
     if isinstance(value, bool | np.bool_):
@@ -159,7 +159,7 @@ def _text(value: object) -> str:
 
 
 def _choose(raw: pd.DataFrame, columns: Mapping[str, str | None], path: Path) -> dict[str, str]:
-    """Our name -> the table's, for those that it has."""
+    """Our name -> the table's name, for the columns that the table has."""
     named = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
     used = {c: c for c in COLUMNS if c in raw.columns and c not in columns and c not in named.values()} | named
     require(raw, [*used.values(), *(c for c in _NEEDED if c not in used)], path)

@@ -18,7 +18,7 @@ _LAYOUT = "It needs X: (N, D) or (N, L, D), or values and starts; write it with 
 
 @dataclass(frozen=True)
 class Source:
-    """One array: the modality that it is of, its file and its key, "" for the usual ones."""
+    """One array: its modality, its file and its key, "" for the usual key."""
 
     modality: str
     path: Path
@@ -26,7 +26,7 @@ class Source:
 
 
 def sources(folder: Path, arrays: Mapping | None) -> list[Source]:
-    """What to load: as the user says, or the files with the usual names."""
+    """The arrays to load: those that the user names, or the files with the usual names."""
     if arrays is None:
         return [Source(m, folder / f"{m}.npz", "") for m in MODALITIES if (folder / f"{m}.npz").exists()]
     found = []

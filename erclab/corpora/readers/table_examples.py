@@ -1,4 +1,4 @@
-"""Three corpora brought in through the general import: each function is one documented call of `table.read`."""
+"""Three corpora in the form of the general import: each function is one documented call of `table.read`."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def iemocap_text_audio(folder: Path, fill: str = "median") -> Corpus:
 
     Needs `utterances.csv`, `audio_functionals.npz` and `audio_frames.npz`. The turns that have none of the six
     emotions (`label6` is empty) are unlabelled: they are context. The split is COSMIC's, session 5 the test part.
-    Speakers are F and M, roles; the column `person` has who it is. Valence, activation (arousal) and dominance
+    Speakers are the roles F and M; the column `person` names the person. Valence, activation (arousal) and dominance
     (power), means on a scale from 1 to 5, become (x - 3) / 2, about -1 to 1; there is no expectancy. Every turn is
-    stretched to 56 frames, so frames have no common rate. Ten turns lack some audio features: `fill` says what
-    becomes of them.
+    stretched to 56 frames, so frames have no common rate. Ten turns lack some audio features: `fill` decides how they
+    are replaced.
     """
 
     def prepare(raw: pd.DataFrame) -> pd.DataFrame:
@@ -63,8 +63,8 @@ def meld_dev(folder: Path, fold: int = 0) -> Corpus:
     """The dev part of MELD with fine-tuned RoBERTa and wav2vec2 vectors (768 each), in five folds by dialogue.
 
     Needs `dev_rows_aligned.csv`, `text_base_val.npy` and `audio_wav2vec2_val.npy`. The i-th dialogue is in fold
-    i mod 5; fold `fold` is the test part, the next one the validation part. The encoders were stopped early on
-    these very utterances: scores are too good.
+    i mod 5; fold `fold` is the test part, the next one the validation part. The encoders were stopped early on these
+    utterances, so scores are too good.
     """
     if fold not in range(5):
         raise UsageError(f"there is no fold {fold}", remedy="Folds are 0 to 4.")

@@ -1,7 +1,7 @@
 """The word-aligned form of a corpus: one step per word in every modality, the setting that papers call "aligned".
 
-The rule is that of the CMU SDK, with which the published aligned features were made: the frames of the time in which a
-word is spoken, averaged. It needs to be known when that is, which only simulated corpora are: every word takes
+The published aligned features were made with the CMU SDK, and the rule here is the same: the mean of the frames during
+which a word is spoken. These times are known for simulated corpora only: every word takes
 `WORD_SECONDS`, after half of `EDGE_SECONDS` of silence.
 """
 
@@ -20,11 +20,12 @@ from erclab.corpora.simulated.generator import EDGE_SECONDS, NAMES, WORD_SECONDS
 def to_words(corpus: Corpus) -> Corpus:
     """A simulated corpus whose audio and visual have one step per word: the mean of the frames in the word's time.
 
-    A frame belongs to the word in whose time its middle is. The face's frames are not shifted by its lead, which an
-    aligner of real recordings would not know either. A word without a frame has zeros, as in the published features.
+    A frame belongs to the word that is spoken at the middle of the frame. The face moves before the voice; its frames
+    are not shifted, because an aligner of real recordings cannot shift them either. A word without a frame has zeros,
+    as in the published features.
 
     Raises:
-        UsageError: nobody knows when the words of this corpus are spoken, or it has no sequences.
+        UsageError: the times of the words are unknown, or the corpus has no sequences.
     """
     if corpus.name not in NAMES:
         raise UsageError(f"{corpus.name} does not say when its words are spoken", remedy="Take a simulated corpus.")

@@ -1,6 +1,6 @@
 """Simulated conversations: no download, no licence, deterministic from a seed, and the truth behind each utterance.
 
-`erclab.corpora.simulated.world` is the model that is drawn from here and inverted by `erclab.corpora.simulated.oracle`.
+The samples are drawn from the model in `erclab.corpora.simulated.world`; `erclab.corpora.simulated.oracle` inverts it.
 
 The utterance vectors are matched filters over the frames: a frame holds the burst's profile times the mean, plus
 noise, and the vector is the sum of the frames weighted by the same profile (of unit norm), which leaves N(0, I). So
@@ -93,10 +93,10 @@ def world_of(preset: str = "small", **changes) -> World:
 
 
 def world_behind(corpus: Corpus) -> World | None:
-    """The generative model that this corpus was drawn from, its preset's or a changed one, as far as its observations
-    go (not the number of its dialogues); None for a corpus that is not simulated, of which nobody knows it.
+    """The generative model of a simulated corpus, from its preset and its changes, but for the number of dialogues;
+    None for a corpus that is not simulated.
 
-    What is made from a simulated corpus keeps its name and the beginning of its `source`.
+    A corpus derived from a simulated corpus keeps its name and the beginning of its `source`.
     """
     if corpus.name not in NAMES:
         return None
@@ -109,7 +109,7 @@ def world_behind(corpus: Corpus) -> World | None:
 
 
 def parents(speakers) -> list[tuple[int | None, int | None]]:
-    """For each turn: the same speaker's last turn and the last turn of anybody else."""
+    """For each turn: the same speaker's last turn and the last turn of another speaker."""
     found = []
     for t, who in enumerate(speakers):
         own = next((j for j in range(t - 1, -1, -1) if speakers[j] == who), None)
@@ -129,13 +129,13 @@ def last_uses(links) -> list[int]:
 
 
 def most_live(links) -> int:
-    """The most turns whose emotions must be known together to go on from some turn."""
+    """The largest number of earlier turns on whose emotions the turns after some turn depend."""
     uses = last_uses(links)
     return max(sum(use > t for use in uses[: t + 1]) for t in range(len(links)))
 
 
 def _speakers(s: Settings, rng: np.random.Generator, turns: int) -> list[int]:
-    """Who speaks at each turn: mostly somebody else than before, often the one before that one."""
+    """The speaker of each turn: mostly not the speaker of the turn before, often the one of the turn before that."""
     people = min(int(rng.choice(len(s.speakers), p=np.array(s.speakers) / sum(s.speakers))) + 1, turns)
     while True:
         order = [0]
@@ -153,7 +153,7 @@ def _speakers(s: Settings, rng: np.random.Generator, turns: int) -> list[int]:
 
 
 def _dialogue(world: World, rng: dict[str, np.random.Generator], split: str, name: str) -> list[dict]:
-    """States, words and what voice and face show, of one conversation."""
+    """The states, the words and the emotions that voice and face show, of one conversation."""
     s, (states, words, channels) = world.settings, rng.values()
     low, median, high = s.turns
     turns = int(np.clip(round(median * np.exp(s.spread * states.normal())), low, high))
@@ -249,7 +249,7 @@ def _orthogonal(rng: np.random.Generator, profile: np.ndarray, dim: int) -> np.n
 
 
 def _word_vectors(world: World, table: pd.DataFrame, seen: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """One vector per word: the salient word carries the utterance's vector, but what an event word says of it.
+    """One vector per word. The salient word carries the utterance's vector without the part of the event word.
 
     Every other word has a vector of its own, the same wherever it occurs, in directions without evidence.
     """

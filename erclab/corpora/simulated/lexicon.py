@@ -1,7 +1,7 @@
 """The words of the simulated conversations: a small grammar and lexicon of our own.
 
-Only the salient word of an utterance depends on the emotion; the sentence around it does not. So what surrounds the
-salient word carries no evidence, and the oracle, which reads the salient word's vector, misses nothing.
+Only the salient word of an utterance depends on the emotion; the sentence around it does not. The other words carry no
+evidence, so the oracle loses nothing by reading the salient word's vector alone.
 """
 
 # Emotion -> words of rising intensity. MELD's names come first where the corpora differ; see `ALIASES`.

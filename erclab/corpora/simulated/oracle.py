@@ -10,8 +10,8 @@ the generative model.
     causal      p(e_t | x_1 .. x_t)
     dialogue    p(e_t | x_1 .. x_T)         what comes after is seen too
 
-Speakers are always known, as every model of the field is told them. This is the ceiling: no model that sees the same
-can be more accurate in expectation.
+Speakers are always given, as they are to every model of the field. The oracle is Bayes-optimal: no model with the same
+input can be more accurate in expectation.
 """
 
 from __future__ import annotations
@@ -90,13 +90,13 @@ def posterior(corpus: Corpus, world: World, modalities: Sequence[str] | None = N
 
 
 class Evidence:
-    """Likelihood ratios of what is seen, against noise alone, for all utterances at once.
+    """Likelihood ratios of the observations, against noise alone, for all utterances at once.
 
     Attributes:
         spoken: (N, 2, C, I) of the utterance itself times p(intensity) and p(kind): [:, 0] sums over the kinds of
             words that do not point back, [:, 1] is the kind that does, so that an event can be weighed in.
         event: (N, C) of an event in this turn's words, by the emotion that it decides in the next.
-        referential: (N,) p(kind) of pointing back, 0 where nobody else spoke before.
+        referential: (N,) p(kind) of pointing back, 0 where no other speaker spoke before.
         sees_text: whether the words are seen, so that they can announce what comes.
     """
 
@@ -127,14 +127,14 @@ class Evidence:
     def node(self, i: int, announced: bool) -> np.ndarray:
         """(C, I) of utterance i; `announced` when the turn before is seen too, with the event in its words.
 
-        A referential turn says that the event was there, any other that it was not; an event's likelihood is a
+        A referential turn implies the event, any other turn implies that there was none; an event's likelihood is a
         ratio against its absence.
         """
         rest, points = self.spoken[i]
         return rest + points * (self.event[i - 1][:, None] if announced else 1.0)
 
     def announcement(self, i: int) -> np.ndarray:
-        """(C,) what the words of turn i - 1 say of the emotion of turn i, before it is heard."""
+        """(C,) the evidence in the words of turn i - 1 on the emotion of turn i."""
         return 1 - self.referential[i] + self.referential[i] * self.event[i - 1]
 
 
@@ -170,7 +170,7 @@ def _dialogue(evidence: Evidence, world: World, corpus: Corpus, d: int, keep: in
 
 
 class Chain:
-    """Sums over the emotions of one conversation, given who spoke when.
+    """Sums over the emotions of one conversation, given its speakers.
 
     A message is a table with one axis per turn whose emotion a later turn depends on; `live[t]` names the axes
     after turn t. Messages are normalised, so nothing underflows however long the conversation is.
@@ -188,12 +188,12 @@ class Chain:
         return [j for j in self.links[t] if j is not None] + [t]
 
     def _forward(self, t: int, message: np.ndarray, node: np.ndarray) -> np.ndarray:
-        """Over `live[t - 1]` and t: the message times the transition into t times what is seen of t."""
+        """Over `live[t - 1]` and t: the message times the transition into t times the likelihood of turn t."""
         before = self.live[t - 1] if t else []
         return _einsum([(message, before), (self.step[t] * node, self._axes(t))], [*before, t])
 
     def _leave(self, t: int, table: np.ndarray) -> np.ndarray:
-        """Sum out what no later turn depends on."""
+        """Sum out the turns on which no later turn depends."""
         before = self.live[t - 1] if t else []
         message = _einsum([(table, [*before, t])], self.live[t])
         return message / message.sum()
@@ -205,9 +205,9 @@ class Chain:
         return (p / p.sum())[:, None] * np.divide(node, total, out=np.zeros_like(node), where=total > 0)
 
     def filter(self, nodes, coming, only: int | None = None, blank_until: int = 0):
-        """Posterior of each turn given what is seen up to it; `coming[t + 1]` is what turn t says of the next.
+        """Posterior of each turn given the turns up to it; `coming[t + 1]` is the evidence of turn t on the next.
 
-        With `only`, of that turn alone, starting from the stored message of the turns that nothing is seen of.
+        With `only`, of that turn alone, starting from the stored message of the turns that are not observed.
         """
         found, message = [], np.ones(())
         start = 0
@@ -232,7 +232,7 @@ class Chain:
         return self._blank[t]
 
     def _close(self, t: int, table: np.ndarray, announcement: np.ndarray) -> np.ndarray:
-        """Weigh in what turn t's words announce of turn t + 1, whose emotion is summed out."""
+        """Multiply by the evidence in turn t's words on turn t + 1, whose emotion is summed out."""
         axes = self._axes(t + 1)
         said = (self.step[t + 1] * announcement).sum(-1)  # over the parents of t + 1, which are live or t itself
         before = self.live[t - 1] if t else []

@@ -1,6 +1,6 @@
 """The generative model behind the simulated conversations: the generator draws from it, the oracle inverts it.
 
-Who speaks when is given. The emotion of a turn follows the two dependencies that the literature on emotion in
+The speaker of each turn is given. The emotion of a turn follows the two dependencies that the literature on emotion in
 conversation names (Poria et al. 2019, "Emotion recognition in conversation: research challenges, datasets, and
 recent advances"):
 
@@ -66,9 +66,9 @@ class Settings:
         persistence: probability that a speaker's own last emotion goes on (self-dependency).
         contagion: probability that the other's last emotion pulls (inter-personal dependency).
         switch: probability that another speaker takes the next turn.
-        ambiguous: share of utterances whose words do not tell.
+        ambiguous: share of utterances whose words carry no evidence.
         referential: share whose words only point back, among turns that follow another speaker's.
-        masked, incongruent: shares of utterances, per modality, whose voice or face tells nothing or a lie.
+        masked, incongruent: shares of utterances, per modality, whose voice or face shows no emotion or a wrong one.
         kinship: cosine between prototypes of the same valence, which is why they are confused.
         dims: D_m per modality, in the order text, audio, visual.
         strength: length of a prototype at full intensity, per modality.
@@ -147,7 +147,8 @@ class World:
 
     @cached_property
     def pull(self) -> np.ndarray:
-        """(C, C): row b is how one feels when the other felt b: half the same, the rest b's valence by its prior."""
+        """(C, C): row b is the emotion after the other's emotion b: b with probability a half, else by the prior among
+        emotions of b's valence."""
         same = (self.group[:, None] == self.group[None, :]) * self.prior
         return 0.5 * np.eye(len(self.labels)) + 0.5 * same / same.sum(1, keepdims=True)
 

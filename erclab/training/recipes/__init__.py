@@ -50,7 +50,7 @@ def recipe_for(model: str, corpus: str, profile: str = "smoke", *, words: bool =
     """The most specific entry there is.
 
     Args:
-        words: the model reads words, for which it may have rows of its own ("MODEL on words").
+        words: the model reads words; such a model may have rows of its own ("MODEL on words").
 
     Raises:
         UsageError: an unknown profile.
@@ -63,5 +63,6 @@ def recipe_for(model: str, corpus: str, profile: str = "smoke", *, words: bool =
 
 
 def family(corpus: str) -> str:
-    """What papers call a corpus, whoever made its features and when: "meld-sdt" is MELD, "avec2012" is AVEC."""
+    """The name of a corpus in papers, without the source of its features and its year: "meld-sdt" is MELD, "avec2012"
+    is AVEC."""
     return corpus.split("-")[0].rstrip("0123456789")

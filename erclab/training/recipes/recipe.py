@@ -1,4 +1,4 @@
-"""What a recipe is."""
+"""The fields of a recipe, and an entry of the recipes' tables."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Recipe:
     epochs: passes over the training split.
     batch_size: dialogues, or utterances of a model of sequences, per step.
     learning_rate, weight_decay: of the optimiser.
-    optimiser: "adam", whose decay is an L2 term in the gradient, or "adamw", whose decay is apart from it.
-    pretrained_learning_rate: of the weights that came trained (`pretrained_parameters` of the model); None: the same.
+    optimiser: "adam", whose decay is an L2 term in the gradient, or "adamw", whose decay is decoupled from it.
+    pretrained_learning_rate: of pretrained weights (`pretrained_parameters` of the model); None: the same.
     schedule: "constant"; "plateau": times `plateau_factor` after `plateau_patience` epochs without a better
         validation score; "linear": up over `warmup_steps` steps, then down to 0 at the last epoch's end.
     class_weights: weigh the cross-entropies by the inverse share of each label in the training split. Tasks other
@@ -34,7 +34,7 @@ class Recipe:
         the backward pass (`erclab.ops.recompute`): less memory, about a quarter more time, the same
         numbers (of SDT in bfloat16 but for rounding, as its layers then run one after the other).
     precision: "float32", or "bfloat16" for the model's passes in training (autocast); weights, losses, the optimiser
-        and predictions stay in float32. Quicker where the processor has it, at other roundings.
+        and predictions stay in float32. Faster on processors with bfloat16 instructions, with other rounding.
     """
 
     epochs: int = 30
@@ -75,13 +75,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Entry:
-    """A recipe with what goes with it.
+    """A recipe with the settings of its model and the source of its numbers.
 
     Attributes:
         recipe: how to train.
         settings: of the model, where they differ from its variant's.
         source: where the numbers come from.
-        variant: which fidelity a run has unless it asks for one.
+        variant: the default variant of a run, "paper" or "official".
     """
 
     recipe: Recipe = field(default_factory=Recipe)
@@ -94,10 +94,10 @@ Rows = dict[tuple[str, str], Entry]  # (corpus or "*", profile) -> entry: what e
 
 
 def split_changes(changes: dict[str, Any], config_cls: type) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Sort changes by whom they belong to: (model settings, recipe fields).
+    """Sort changes into settings of the model and fields of the recipe.
 
     Raises:
-        UsageError: a name that neither has.
+        UsageError: a name of neither.
     """
     recipe_names = {f.name for f in dataclasses.fields(Recipe)}
     model_names = {f.name for f in dataclasses.fields(config_cls)}
