@@ -140,15 +140,30 @@ def stepper(draw: Callable[[Any], Figure], options: Mapping[str, Any], label: st
 
 
 def normalise(source: Path, target: Path) -> None:
-    """Write an executed notebook without what differs between two equal executions: times, paths, versions."""
+    """Write an executed notebook without what differs between two equal executions: times, paths, versions, and
+    the parts in which a kernel sent a text.
+    """
     notebook = nbformat.read(source, as_version=4)
     notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", ())]
     for i, cell in enumerate(notebook.cells):
         cell.id = f"cell-{i:02d}"
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        if cell.cell_type == "code":
+            cell.outputs = _joined(cell.outputs)
     notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
                          "language_info": {"name": "python"}}
     nbformat.write(notebook, target)
+
+
+def _joined(outputs: Iterable[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The outputs of a cell, with adjacent texts of one stream in one: a busy kernel sends a text in several parts."""
+    found: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        if found and output.output_type == found[-1].output_type == "stream" and output.name == found[-1].name:
+            found[-1].text += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = "", data: str = "",

@@ -96,6 +96,17 @@ def test_two_executions_are_the_same_bytes_after_normalising(folder, tmp_path):
     assert "papermill" not in (tmp_path / "one.ipynb").read_text()
 
 
+def test_texts_that_a_kernel_sent_in_parts_are_joined(tmp_path):
+    parts = [new_output("stream", name=name, text=text)
+             for name, text in (("stdout", "a\n"), ("stdout", "b\n"), ("stderr", "c\n"), ("stdout", "d\n"))]
+    picture = new_output("display_data", {"text/plain": "p"})
+    cell = new_code_cell("1", outputs=[*parts, picture, new_output("stream", name="stdout", text="e\n")])
+    nbformat.write(new_notebook(cells=[cell]), tmp_path / "in.ipynb")
+    study.normalise(tmp_path / "in.ipynb", tmp_path / "out.ipynb")
+    outputs = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[0].outputs
+    assert [o.get("text", "picture") for o in outputs] == ["a\nb\n", "c\n", "d\n", "picture", "e\n"]
+
+
 @pytest.mark.parametrize(("silent", "says"), [(1, ""), (2, "did not start (Kernel didn't respond)")])
 def test_a_kernel_that_does_not_answer_is_started_once_more(folder, tmp_path, monkeypatch, silent, says):
     import papermill
