@@ -18,9 +18,13 @@ UNSTABLE = re.compile(r"\b\d+(\.\d+)? ?(s|ms|min|seconds|it/s)\b|/(home|tmp|root
 OWN = {"30_your_own_model": {"MyModel", "Config", "__init__", "forward", "context"}}
 # `import erclab as erc`, and at most one line more.
 BY_THE_FACE = (
-    "10_baselines", "11_dialoguetrm", "13_m2fnet", "14_mult", "15_hct_mg", "16_lmr_cbt",
-    "20_ablations", "21_confusion", "22_context_preference", "23_incongruity", "24_modality_weights",
-    "25_attribution", "26_distillation", "27_missing_modalities", "28_transfer",
+# `import erclab as erc`, and at most one line more.
+BY_THE_FACE = (
+    "01_corpora", "02_features", "03_oracle", "10_baselines", "11_dialoguetrm", "12_sdt", "13_m2fnet", "14_mult",
+    "15_hct_mg", "16_lmr_cbt", "20_ablations", "21_confusion", "22_context_preference", "23_incongruity",
+    "24_modality_weights", "25_attribution", "26_distillation", "27_missing_modalities", "28_transfer",
+    "29_efficiency",
+)
     "30_your_own_model",
 )
 COMMITTED = sorted((ROOT / "notebooks").glob("*.ipynb"))

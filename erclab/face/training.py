@@ -57,14 +57,16 @@ def run(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, pr
     return Runs(records, corpus)
 
 
-def compare(models: Sequence[str | type] | Mapping[str, str | type | Runs | Mapping[str, Any]], corpus: Corpus, *,
-            seeds: int | Iterable[int] = 1, profile: str = "smoke", modalities: Sequence[str] | None = None,
-            task: str | None = None, protocol: str = "sound", folder: str | Path | None = None, force: bool = False,
-            progress: bool = True, device: str | None = None) -> Comparison:
+def compare(models: Sequence[str | type] | Mapping[str, str | type | Sequence[Record] | Mapping[str, Any]],
+            corpus: Corpus, *, seeds: int | Iterable[int] = 1, profile: str = "smoke",
+            modalities: Sequence[str] | None = None, task: str | None = None, protocol: str = "sound",
+            folder: str | Path | None = None, force: bool = False, progress: bool = True, device: str | None = None
+            ) -> Comparison:
     """Train several models, or one model in several settings, on the same corpus.
 
     Args:
-        models: names of `erc.list_models()` or classes; or title -> one of these, or runs that exist; or title -> the
+        models: names of `erc.list_models()` or classes; or title -> one of these, or runs that exist (`Runs`, or a
+            list of records, as in `erc.compare(erc.sweep.comparison(corpus, "sdt"), corpus)`); or title -> the
             arguments of `erc.run`, such as `{"text alone": {"model": "sdt", "modalities": ["text"]}}`, which go before
             the arguments below.
         seeds, profile, modalities, task, protocol, folder, force, progress, device: as in `erc.run`, for all models.
@@ -80,9 +82,12 @@ def compare(models: Sequence[str | type] | Mapping[str, str | type | Runs | Mapp
               "folder": folder, "force": force, "progress": progress, "device": device}
     groups: dict[str, Runs] = {}
     for title, what in models.items() if isinstance(models, Mapping) else [("", m) for m in models]:
-        if isinstance(what, Runs):
-            check_corpus(what[0], corpus)
-            groups[title] = what
+        if isinstance(what, Sequence) and not isinstance(what, str):
+            if not what or not all(isinstance(record, Record) for record in what):
+                raise UsageError(f"'{title}' has no runs", remedy="Give a model's name, a class, or runs that exist.")
+            for record in what:
+                check_corpus(record, corpus)
+            groups[title] = what if isinstance(what, Runs) else Runs(what, corpus)
             continue
         arguments = dict(what) if isinstance(what, Mapping) else {"model": what}
         if "model" not in arguments:

@@ -11,7 +11,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def operations(loss: Callable[[], Tensor]) -> int:
-    """Of the matrix products that compute a loss and its gradients."""
+    """Of the matrix products that compute a loss and its gradients.
+
+    The counter sets hooks on all modules. DialogueRNN's kernel, whose packed products the counter does not count, then
+    leaves the work to the plain loop (`erclab.ops.plain.untouched`).
+    """
     # oneDNN's LSTM is one operation that the counter does not know; without it, it is products.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "TF32", UserWarning)  # PyTorch 2.13 speaks of GPUs whenever the flag is set

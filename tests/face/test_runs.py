@@ -192,9 +192,18 @@ def test_models_are_compared(tiny, folder, sdt):
         by_name.curves()
 
 
+def test_records_of_the_engine_are_compared(tiny, folder, sdt):
+    probe = engine.run("linear", tiny, folder=folder)
+    found = erc.compare({"SDT": engine.run("sdt", tiny, seeds=2, folder=folder, **QUICK), "probe": probe}, tiny)
+    assert [r.id for r in found["SDT"]] == [r.id for r in sdt] and found["probe"][0].corpus is tiny
+    with pytest.raises(UsageError, match="trained on another corpus"):
+        erc.compare({"probe": probe}, tiny.select(tiny.rows("test")))
+
+
 @pytest.mark.parametrize(("models", "message"), [
     ([], "needs a list"), ("sdt", "needs a list"), (["linear", "linear"], "title 'Linear probe'"),
-    ({"a": {"seeds": 1}}, "'a' name no model"), (["linaer"], "Did you mean 'linear")])
+    ({"a": {"seeds": 1}}, "'a' name no model"), ({"a": []}, "'a' has no runs"),
+    ({"a": ["sdt"]}, "'a' has no runs"), (["linaer"], "Did you mean 'linear")])
 def test_a_comparison_that_makes_no_sense_is_refused(models, message, tiny, folder):
     with pytest.raises(UsageError, match=message):
         erc.compare(models, tiny, folder=folder)
