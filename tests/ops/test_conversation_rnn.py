@@ -64,14 +64,23 @@ def test_equals_the_plain_loop_in_results_and_in_every_gradient(case, lengths, m
 
 
 @pytest.mark.parametrize("listener", [False, True])
-def test_equals_the_plain_loop_in_float32_with_packed_weights(listener, monkeypatch):
+def test_is_as_exact_in_float32_with_packed_weights_as_the_plain_loop(listener, monkeypatch):
+    """Both are compared with float64. The order of sums differs between processors, so that the two may be further
+    apart than the error of either: 1.6e-5 of the largest value with AVX2, where each errs by 1e-5."""
     net = made(torch.float32, listener=listener, speakers=3, global_width=40, party_width=33, emotion_width=20,
                dropout=0.1).train()
-    given = random_dialogues(DIMS, 5, 3, (9, 30, 17, 17), seed=1, dtype=torch.float32)
-    want = results(net, given, False, monkeypatch)
-    for name, found in results(net, given, True, monkeypatch).items():
-        scale = want[name].abs().max().item()
-        torch.testing.assert_close(found, want[name], rtol=0, atol=1e-5 * max(scale, 1), msg=name)
+    given, exact = (random_dialogues(DIMS, 5, 3, (9, 30, 17, 17), seed=1, dtype=torch.float32) for _ in range(2))
+    exact.features.update({m: x.double() for m, x in exact.features.items()})
+    want = results(copy.deepcopy(net).double(), exact, False, monkeypatch)
+
+    def errors(fused):
+        return {name: ((x - want[name]).abs().max() / want[name].abs().max().clamp(min=1)).item()
+                for name, x in results(net, given, fused, monkeypatch).items()}
+
+    plain, kernel = errors(False), errors(True)
+    assert max(plain.values()) < 1.5e-5
+    assert max(kernel.values()) < 1.5e-5
+    assert max(kernel.values()) < 2 * max(plain.values())
 
 
 def in_precision(net, given, low):
