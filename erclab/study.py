@@ -187,7 +187,7 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
     chosen = find(numbers)
     if jobs < 1:
         raise NotebookError(f"{jobs} notebooks at a time", where="--jobs", remedy="Give 1 or more.")
-    out = out or paths.project_root() / "build" / "study" / f"{corpus or 'simulated'}-{profile}"
+    out = (out or paths.project_root() / "build" / "study" / f"{corpus or 'simulated'}-{profile}").resolve()
     figures = paths.figures_dir() if update else out / "figures"
     environment = {"ERCLAB_FIGURES": str(figures), "ERCLAB_RUNS": str(paths.runs_dir()),
                    "ERCLAB_CACHE": str(paths.cache_dir())}

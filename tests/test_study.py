@@ -123,14 +123,16 @@ def test_a_kernel_that_does_not_answer_is_started_once_more(folder, tmp_path, mo
 def test_a_study_leaves_copies_and_a_summary_and_the_sources_alone(folder, tmp_path, monkeypatch, jobs):
     (tmp_path / "erclab").mkdir()
     monkeypatch.chdir(tmp_path)
-    good = write(folder / "01_x.ipynb", "print(corpus)", parameters='corpus = "none"  # which')
+    good = write(folder / "01_x.ipynb", "import os; open(os.environ['ERCLAB_FIGURES'] + '.txt', 'w').close()",
+                 "print(corpus)", parameters='corpus = "none"  # which')
     write(folder / "02_y.ipynb", "raise ValueError('on <purpose>')")
     before, lines = good.read_bytes(), []
-    done, summary = study.study(out=tmp_path / "out", corpus="simulated-tiny", jobs=jobs, say=lines.append)
+    done, summary = study.study(out=Path("out"), corpus="simulated-tiny", jobs=jobs, say=lines.append)
     assert [bool(r.error) for r in done] == [False, True]
     assert good.read_bytes() == before
     executed = nbformat.read(tmp_path / "out" / "01_x.ipynb", as_version=4)
     assert executed.cells[-1].outputs[0].text == "simulated-tiny\n"
+    assert (tmp_path / "out" / "figures.txt").exists()  # beside the copies, though kernels run in `notebooks/`
     page = summary.read_text()
     assert "01_x.ipynb" in page and "on &lt;purpose&gt;" in page and any("FAILED" in line for line in lines)
 
