@@ -38,7 +38,8 @@ from erclab.training.optimisers import optimiser_for
 from erclab.training.recipes import Recipe
 from erclab.training.together import Together
 
-SIDE = 2048  # of the matrices whose product measures the speed of the machine
+SIDE, SMALL_SIDE = 2048, 256  # of the matrices whose product measures the speed of the machine
+SLOWEST = 5.0  # seconds
 COUNTED = (4, 8, 16)  # turns of the dialogues whose operations are counted; other lengths follow from them
 
 
@@ -195,17 +196,27 @@ def peak() -> int:
 
 def product(device: torch.device, seconds: float = 1.0) -> dict[str, float]:
     """Operations per second of a 2048^3 matrix product, by the type of its numbers: the best of three or more in about
-    so many seconds."""
+    so many seconds. A product that would take longer than `SLOWEST` is one of 256^3: a processor without bfloat16
+    instructions needs minutes for the larger one."""
     rates = {}
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        a, b = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
-        times = []
-        while len(times) < 3 or sum(times) < seconds:
-            with Clock(device) as clock:
-                a @ b
-            times.append(clock.seconds)
-        rates[name] = 2 * SIDE**3 / min(times)
+        side = SMALL_SIDE
+        times = _product_times(side, dtype, device, 0)
+        if min(times) * (SIDE / side) ** 3 < SLOWEST:
+            side = SIDE
+            times = _product_times(side, dtype, device, seconds)
+        rates[name] = 2 * side**3 / min(times)
     return rates
+
+
+def _product_times(side: int, dtype: torch.dtype, device: torch.device, seconds: float) -> list[float]:
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    times: list[float] = []
+    while len(times) < 3 or sum(times) < seconds:
+        with Clock(device) as clock:
+            a @ b
+        times.append(clock.seconds)
+    return times
 
 
 def main() -> int:

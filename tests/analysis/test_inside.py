@@ -99,7 +99,7 @@ def test_focus_needs_attention_over_steps_and_a_corpus_that_knows(ask, tiny):
         inside.focus(ask("ef-lstm", epochs=1, hidden=8), tiny)
     table = tiny.table.drop(columns="burst_start")
     other = corpora.Corpus("other", table, tiny.labels, tiny.vectors, frames=tiny.frames)
-    with pytest.raises(UsageError, match="nobody knows"):
+    with pytest.raises(UsageError, match="other does not say where the emotion is"):
         inside.focus(ask("ef-lstm", epochs=1, hidden=8), other)
 
 

@@ -104,7 +104,7 @@ def test_refused(ask, tiny):
         words.added(ask("mult", modalities=["text", "visual"]), tiny, [row], "audio")
     with pytest.raises(UsageError, match="another corpus"):
         words.maps(ask("mult"), simulated.generate("tiny", frames=True, seed=5), row)
-    with pytest.raises(UsageError, match="nobody knows the salient"):
+    with pytest.raises(UsageError, match="x has no planted words"):
         words.pointing({0: np.ones(2)}, SimpleNamespace(table=tiny.table.drop(columns="salient_word"), name="x"))
 
 
