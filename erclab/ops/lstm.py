@@ -1,9 +1,12 @@
 """LSTMs over sequences of different lengths. The result of a sequence does not depend on the others of its batch.
 
-A GPU reads packed sequences in one kernel. On a CPU PyTorch reads them step by step, which takes four times as long as
-oneDNN's kernel; but that kernel has no argument for lengths. So on a CPU this module cuts time into blocks of steps,
-calls the kernel for each block with the sequences that are long enough, and passes the states from block to block. Most
-of the padding is then never read.
+A GPU reads packed sequences in one kernel. On a CPU PyTorch reads them step by step, and oneDNN's faster kernel has no
+argument for lengths. So on a CPU this module cuts time into blocks of steps, calls the kernel for each block with the
+sequences that are long enough, and passes the states from block to block. Most of the padding is then never read.
+
+Measured, forward and backward, against PyTorch's packed sequences (processor time, median of three alternating rounds,
+AMD EPYC, one thread, torch 2.13, float32): bc-LSTM's two layers on 30 dialogues of IEMOCAP 2.2 times as fast, on 32 of
+MELD 1.1; one layer of 160 over 24 sequences of about 180 frames 9.2.
 """
 
 from __future__ import annotations
