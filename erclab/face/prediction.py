@@ -51,6 +51,9 @@ def predict(run: Record, conversations: Conversations, *,
         RunError: the run was fitted, or its weights are gone.
         FeatureError: the text cannot be encoded.
     """
+    if not isinstance(run, Record):
+        raise UsageError(f"predict needs one run, not {type(run).__name__}",
+                         remedy="Give one of those that erc.run returns, such as runs[0].")
     corpus = getattr(run, "corpus", None) if corpus is None else corpus
     if corpus is None:
         raise UsageError("the corpus that the run was trained on is not at hand", where=run.id,

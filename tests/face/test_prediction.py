@@ -157,3 +157,9 @@ def test_a_record_without_its_corpus_needs_it(sdt, test_part, tiny):
 def test_a_fitted_baseline_keeps_no_weights(tiny, folder, test_part):
     with pytest.raises(RunError, match="keeps no weights"):
         erc.predict(erc.run("linear", tiny, folder=folder)[0], test_part[0], vectors=test_part[1])
+
+
+@pytest.mark.parametrize("wrong", [None, "sdt", []])
+def test_what_is_no_run_is_one_line(wrong, test_part):
+    with pytest.raises(UsageError, match=r"predict needs one run, not \w+\. Give one of those that erc\.run returns"):
+        erc.predict(wrong, test_part[0])
