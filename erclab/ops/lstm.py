@@ -59,13 +59,13 @@ class LSTM(nn.LSTM):
                 return self.forward(x.to(self.weight_ih_l0.dtype), mask)
         if mask is None:
             states = super().forward(x)[0]
-            forward, backward = states[..., : self.hidden_size], states[:, 0, self.hidden_size :]
-            return states, torch.cat([forward[:, -1], backward], dim=-1)
-        x = x.masked_fill(~mask.unsqueeze(-1), 0)
-        states = read_blocks(self, x, mask) if x.device.type == "cpu" else self._packed(x, mask)
-        states = states.masked_fill(~mask.unsqueeze(-1), 0)
+        else:
+            x = x.masked_fill(~mask.unsqueeze(-1), 0)
+            states = read_blocks(self, x, mask) if x.device.type == "cpu" else self._packed(x, mask)
+            states = states.masked_fill(~mask.unsqueeze(-1), 0)
         forward, backward = states[..., : self.hidden_size], states[:, 0, self.hidden_size :]
-        return states, torch.cat([last_step(forward, mask), backward], dim=-1)
+        last = forward[:, -1] if mask is None else last_step(forward, mask)
+        return states, torch.cat([last, backward], dim=-1)
 
     def _packed(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, L, D), (B, L) -> (B, L, H). A sequence without steps counts as one step."""
