@@ -44,12 +44,13 @@ def _show(options) -> int:
     tables["Test split, what was there in training"] = leakage(corpus)
     facts = {"name": corpus.name, "source": corpus.source, "tasks": list(corpus.tasks), "labels": list(corpus.labels),
              "roles": list(corpus.roles), "without emotion label": int((~corpus.labelled).sum()),
-             "fingerprint": corpus.fingerprint}
+             "fingerprint": corpus.fingerprint, "notes": list(corpus.notices)}
     if options.json:
         print(json.dumps(facts | {name: table.to_dict("index") for name, table in tables.items()}, default=str))
         return 0
     print("\n".join(f"{key + ':':<23} {', '.join(value) if isinstance(value, list) else value}"
-                    for key, value in facts.items() if value not in ([], 0)))
+                    for key, value in facts.items() if value not in ([], 0) and key != "notes"))
+    print("".join(f"note: {notice}\n" for notice in corpus.notices), end="")
     for name, table in tables.items():
         if len(table):
             print(f"\n{name}\n{table.to_string()}")
@@ -59,9 +60,10 @@ def _show(options) -> int:
 def _import(options) -> int:
     from erclab import corpora
     from erclab.corpora import cache
+    from erclab.corpora.notices import tell
 
     corpus = corpora.load(options.name, options.data, labelled=False)
-    folder = cache.save(corpus, options.out)
+    folder = cache.save(tell(corpus), options.out)
     print(f"{len(corpus)} utterances in {folder}\nUse it: erclab run sdt --corpus imported --data {folder}")
     return 0
 

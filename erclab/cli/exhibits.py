@@ -52,10 +52,11 @@ def _reader(options):
     from functools import cache
 
     from erclab import corpora
+    from erclab.corpora.notices import tell
 
     @cache
     def load(name, data, text_as):
-        return corpora.load(name, data, text_encoder=options.text_encoder, text_as=text_as)
+        return tell(corpora.load(name, data, text_encoder=options.text_encoder, text_as=text_as))
 
     def read(exhibit):
         corpus = load(options.corpus, options.data, exhibit.text_as)

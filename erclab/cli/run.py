@@ -39,6 +39,7 @@ def add(commands) -> None:
 def _run(options) -> int:
     from erclab import corpora, models, runs
     from erclab.analysis import scores
+    from erclab.corpora.notices import tell
 
     info = models.info(options.model)  # before a corpus is read and encoded for nothing
     modalities = [m.strip() for m in options.modalities.split(",")] if options.modalities else None
@@ -47,6 +48,7 @@ def _run(options) -> int:
                           text_as=info.text_as)
     if options.complete:
         corpus = corpora.complete(corpus, modalities)
+    tell(corpus)
     question = {"seeds": options.seeds, "protocol": options.protocol, "profile": options.profile,
                 "variant": options.variant, "modalities": modalities, "task": options.task, "words": options.words,
                 "teacher": options.teacher, "folder": options.out, "force": options.force, "device": options.device,

@@ -34,13 +34,14 @@ def _study(options) -> int:
     from erclab import corpora, sweep
     from erclab.analysis import scores
     from erclab.core import paths
+    from erclab.corpora.notices import tell
     from erclab.training.recipes import recipe_for
 
     # A mistake here is one line now, not a notebook that fails later; and text is encoded here, where one sees a bar.
     recipe_for("", "", options.profile)
     study.find(options.numbers)
     data = str(Path(options.data).resolve()) if options.data else ""
-    corpus = corpora.load(options.corpus or "simulated", data or None)
+    corpus = tell(corpora.load(options.corpus or "simulated", data or None))
     extra = changes(options.changes)
     tables = []
 

@@ -82,7 +82,8 @@ def open(folder: Path, verify: bool = True) -> Corpus:
                                    length=int(layout["length"]), side=str(layout["side"]))
         annotations = {t: _array(folder / f"{t}.npy", manifest) for t in ANNOTATIONS if f"{t}.npy" in manifest["files"]}
         corpus = Corpus(manifest["name"], table, tuple(manifest["labels"]), vectors, tuple(manifest["roles"]),
-                        manifest["source"], manifest["encoders"], frames, annotations)
+                        manifest["source"], manifest["encoders"], frames, annotations,
+                        tuple(map(str, manifest.get("notices", ()))))  # caches of before have none
     except CorpusError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
@@ -105,6 +106,7 @@ def _write(corpus: Corpus, folder: Path) -> None:
     manifest = {
         "version": VERSION, "name": corpus.name, "fingerprint": corpus.fingerprint, "utterances": len(corpus),
         "labels": corpus.labels, "roles": corpus.roles, "source": corpus.source, "encoders": dict(corpus.encoders),
+        "notices": corpus.notices,
         "frames": {m: {"rate": float(f.rate), "length": int(f.length), "side": f.side}
                    for m, f in corpus.frames.items()},
         "files": {name: {"bytes": (folder / name).stat().st_size, "sha256": _sha256(folder / name)}

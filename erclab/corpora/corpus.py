@@ -81,6 +81,8 @@ class Corpus:
             are numbered within each dialogue in order of appearance.
         source: where it came from, for messages and records.
         encoders: modality -> what made its vectors, where erclab made them itself.
+        notices: one line each about what was found and not read, left out, repaired, or looks like a mistake. They
+            are no part of the fingerprint; what is derived from a corpus keeps them.
 
     Raises:
         CorpusError: names the source, the dialogue and turn, what is wrong and what to do.
@@ -95,6 +97,7 @@ class Corpus:
     encoders: Mapping[str, str] = field(default_factory=dict)
     frames: Mapping[str, Frames] = field(default_factory=dict)
     annotations: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         validation.check(self.table, self.labels, self.vectors, self.frames, self.annotations, self.roles,
@@ -132,7 +135,8 @@ class Corpus:
         if self.labels and not self.labelled.all():
             missing.append(f"label of {(~self.labelled).sum():,}")
         missing += [f"the {s} split" for s, r in rows.items() if not len(r)]
-        return facts | {"missing": ", ".join(missing) or "nothing", "source": self.source or self.name}
+        facts |= {"missing": ", ".join(missing) or "nothing", "source": self.source or self.name}
+        return facts | ({"notes": "; ".join(_first(self.notices, 3))} if self.notices else {})
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -249,6 +253,10 @@ class Corpus:
         )
         return Dialogue(rows["dialogue"].iloc[0], rows["split"].iloc[0], utterances)
 
+    def noting(self, *notices: str) -> Corpus:
+        """The same corpus with these notices after its own; none is repeated."""
+        return replace(self, notices=tuple(dict.fromkeys([*self.notices, *notices])))
+
     def with_vectors(self, modality: str, array: np.ndarray, encoder: str = "") -> Corpus:
         """The same conversations with this modality added or replaced; `encoder` says what made it."""
         return replace(self, vectors={**self.vectors, modality: array}, encoders={**self.encoders, modality: encoder})
@@ -273,5 +281,10 @@ class Corpus:
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:
+    """The first names, and how many more there are, in one text."""
+    return ", ".join(_first(names, most))
+
+
+def _first(names: Sequence[str], most: int) -> list[str]:
     """The first names, and how many more there are."""
-    return ", ".join([*names[:most], *([f"and {len(names) - most} more"] if len(names) > most else [])])
+    return [*names[:most], *([f"and {len(names) - most} more"] if len(names) > most else [])]

@@ -208,4 +208,7 @@ def complete(corpus: Corpus, modalities: Sequence[str] | None = None) -> Corpus:
     if not keep.any():
         raise UsageError(f"no utterance of {corpus.name} has {', '.join(modalities or known)} at once",
                          remedy="Ask for fewer modalities.")
-    return corpus.select(keep)
+    out = int((~keep).sum())
+    named = ", ".join(modalities or known)
+    return corpus.select(keep).noting(*([f"{out:,} of {len(keep):,} utterances do not have {named} at once and are "
+                                         "left out (only complete ones were asked for)"] if out else []))

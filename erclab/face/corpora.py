@@ -11,11 +11,12 @@ from erclab import corpora
 from erclab.analysis import ceilings
 from erclab.core.errors import UsageError
 from erclab.corpora import CORPORA, Corpus, simulated
+from erclab.corpora.notices import tell
 
 
 def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", text_as: str = "vectors",
          device: str = "cpu", labelled: bool = True) -> Corpus:
-    """Load a corpus by its name. Its `repr` is a card of at most ten lines.
+    """Load a corpus by its name. Its `repr` is a card of at most ten lines; its notices also go to stderr.
 
     Args:
         name: a name of `erc.list_corpora()`, such as "simulated" or "meld".
@@ -31,8 +32,8 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         CorpusError: the data are missing or malformed.
         FeatureError: the text cannot be encoded.
     """
-    return corpora.load(name, data or None, text_encoder=text_encoder, text_as=text_as, device=device,
-                        labelled=labelled)
+    return tell(corpora.load(name, data or None, text_encoder=text_encoder, text_as=text_as, device=device,
+                             labelled=labelled))
 
 
 def list_corpora() -> pd.DataFrame:

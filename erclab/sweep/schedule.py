@@ -17,6 +17,7 @@ from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.progress import bar
 from erclab.core.storage import write_atomically
 from erclab.corpora import Corpus
+from erclab.corpora.notices import tell
 from erclab.runs import Record
 from erclab.sweep import grid
 from erclab.sweep.backends import Here, Loky, Ray
@@ -69,7 +70,7 @@ def run(question: str | Path | Mapping[str, Any] | Grid | Iterable[Grid], *, fol
 
     def load(part: Part) -> Corpus:
         if part not in corpora:
-            corpora[part] = part.load()
+            corpora[part] = tell(part.load())
         return corpora[part]
 
     planned = plan(_grids(question), load)

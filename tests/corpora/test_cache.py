@@ -22,13 +22,14 @@ def corpus(**changes):
     return Corpus(**{"name": "mine", "table": table, "labels": ("calm", "glad"), "roles": ("Ädä", "Bo"),
                      "vectors": {"text": np.arange(6, dtype=np.float32).reshape(3, 2)}, "source": "by hand",
                      "encoders": {"text": "an encoder"}, "frames": frames,
-                     "annotations": {"sentiment": np.float32([[1], [np.nan], [-3]])}, **changes})
+                     "annotations": {"sentiment": np.float32([[1], [np.nan], [-3]])},
+                     "notices": ("audio.pt was not read",), **changes})
 
 
 def same(a, b):
     assert a.fingerprint == b.fingerprint
-    assert (a.name, a.labels, a.roles, a.source, dict(a.encoders)) == (b.name, b.labels, b.roles, b.source,
-                                                                       dict(b.encoders))
+    assert (a.name, a.labels, a.roles, a.source, dict(a.encoders), a.notices) == (
+        b.name, b.labels, b.roles, b.source, dict(b.encoders), b.notices)
     pd.testing.assert_frame_equal(a.table, b.table)
     assert a.vectors.keys() == b.vectors.keys() and a.annotations.keys() == b.annotations.keys()
     for m, f in a.frames.items():
@@ -51,6 +52,14 @@ def test_other_corpora_come_back(tmp_path, made):
     opened = cache.open(tmp_path / "c")
     assert opened.fingerprint == made.fingerprint
     pd.testing.assert_frame_equal(made.table, opened.table)
+
+
+def test_a_cache_of_before_there_were_notices_opens(tmp_path):
+    cache.save(corpus(), tmp_path / "c")
+    manifest = json.loads((tmp_path / "c" / "manifest.json").read_text("utf-8"))
+    del manifest["notices"]
+    (tmp_path / "c" / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    assert cache.open(tmp_path / "c").notices == ()
 
 
 def test_arrays_are_mapped_and_cannot_be_changed(tmp_path):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from erclab.core.errors import CorpusError, UsageError
-from erclab.corpora import Corpus
+from erclab.corpora import Corpus, notices
 
 LABELS = ("calm", "glad", "cross")
 # split, dialogue, turn, speaker, text, label. Invented. Row 5 repeats a speaker's name in another dialogue.
@@ -227,3 +227,26 @@ def test_with_vectors_adds_or_replaces_one_modality_and_leaves_the_old_corpus_al
 def test_with_vectors_checks_the_array():
     with pytest.raises(CorpusError, match=r"visual features have the shape \(6, 3\)"):
         corpus().with_vectors("visual", np.ones((6, 3), np.float32))
+
+
+def test_notices_are_kept_by_what_is_derived_and_are_no_part_of_the_fingerprint():
+    made = corpus(notices=("audio.pt was not read",))
+    assert made.fingerprint == corpus().fingerprint
+    assert made.select(np.array([0, 1])).notices == made.notices
+    assert made.with_vectors("audio", vectors()["text"]).notices == made.notices
+    assert made.noting("audio.pt was not read", "one more").notices == ("audio.pt was not read", "one more")
+    assert made.noting().notices == made.notices and corpus().notices == ()
+
+
+def test_the_card_has_the_first_notices_and_at_most_ten_lines():
+    card = repr(corpus(notices=tuple(f"note {i}" for i in range(5)))).splitlines()
+    assert card[-1] == "  notes:      note 0; note 1; note 2; and 2 more" and len(card) == 10
+    assert "notes" not in repr(corpus()) and "note 1" in corpus(notices=("note 1",))._repr_html_()
+
+
+def test_notices_are_told_once(capsys):
+    notices.tell(corpus(notices=("told once",), source="a pier"))
+    made = notices.tell(corpus(notices=("told once", "and this"), source="a pier"))
+    assert made.notices == ("told once", "and this")
+    out, err = capsys.readouterr()
+    assert err == "note: told once\nnote: and this\n" and out == ""

@@ -58,6 +58,10 @@ def test_complete_keeps_what_has_every_modality(tiny):
     lacking = corpora.Corpus("lacking", tiny.table, tiny.labels, {**tiny.vectors, "text": text})
     assert len(corpora.complete(lacking)) == len(tiny) // 2
     assert len(corpora.complete(lacking, ["audio"])) == len(tiny)
+    assert corpora.complete(lacking, ["audio"]).notices == ()
+    note, = corpora.complete(lacking, ["text", "audio"]).notices
+    assert note.startswith(f"{(len(tiny) + 1) // 2} of {len(tiny)} utterances do not have text, audio at once")
+    assert all(part.notices == ("seen",) for part in folds(lacking.noting("seen"), 3))
     np.testing.assert_array_equal(corpora.complete(lacking, ["text"]).vectors["text"], text[1::2])
     with pytest.raises(UsageError, match="touch"):
         corpora.complete(lacking, ["touch"])
