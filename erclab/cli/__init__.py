@@ -11,11 +11,11 @@ import os
 import sys
 
 import erclab
-from erclab.cli import bench, corpora, exhibits, models, run, runs, study, sweep
+from erclab.cli import bench, corpora, exhibits, features, models, run, runs, study, sweep
 from erclab.cli.common import EPILOG
 from erclab.core.errors import ErclabError
 
-GROUPS = (study, run, sweep, exhibits, runs, models, corpora, bench)  # in the order of --help
+GROUPS = (study, run, sweep, exhibits, runs, models, corpora, features, bench)  # in the order of --help
 
 
 def main(arguments: list[str] | None = None) -> int:

