@@ -53,7 +53,7 @@ F0_LOWEST, F0_HIGHEST = 75.0, 500.0  # Hz
 VOICED, SILENCE, OCTAVE_COST = 0.45, 0.03, 0.01
 REFERENCE = 27.5  # Hz, the lowest A of a piano
 BLOCK = 2048  # frames at a time, so that an hour of sound fits into memory
-CONVENTION = "logmel-prosody-1"  # change it whenever the code changes the numbers
+CONVENTION = "1"  # change it whenever the code changes the numbers
 
 DESCRIPTORS = (*(f"logmel_{k}" for k in range(BANDS)), "energy", "zero_crossings", "f0", "voicing")
 FUNCTIONALS = (*(f"logmel_{k}_{kind}" for kind in ("mean", "std") for k in range(BANDS)),

@@ -366,3 +366,77 @@ def test_real_unknown_set(tmp_path, here):
     with pytest.raises(UsageError) as caught:
         audio.functionals([save(tmp_path / "a.wav", sweep())], "ComParE2016", **here)
     one_line(caught, "Did you mean 'ComParE_2016'?")
+
+
+# Utterances without usable sound
+
+@pytest.fixture
+def several(tmp_path):
+    """Good, short, silent, broken, missing, none."""
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    silent = np.zeros(RATE)
+    silent[::7] = 1 / 32768  # the last bit
+    return [save(tmp_path / "a.wav", sweep(0.3)), save(tmp_path / "short.wav", sweep(0.05)),
+            save(tmp_path / "silent.wav", silent, dtype=np.float32), tmp_path / "broken.wav", tmp_path / "no.wav"]
+
+
+def test_missing_rows_are_zeros(fake, several, here):
+    x = audio.functionals(several, short="missing", **here)
+    assert x.shape == (5, 4) and x[0].any() and not x[1:].any()
+    values, starts, _ = audio.low_level(several, short="missing", **here)
+    assert starts.tolist() == [0, 30, 30, 30, 30, 30] and len(values) == 30
+    assert audio.functionals([several[2]], **here).any()  # silence has features where it is not asked for
+    assert not audio.functionals([several[2]], short="missing", **here).any()  # found in the cache, too
+    with pytest.raises(UsageError, match="Did you mean 'missing'"):
+        audio.functionals(several, short="mising", **here)
+
+
+@pytest.mark.parametrize("feature_set", ["eGeMAPSv02", "logmel-prosody"])
+def test_reasons(fake, several, here, feature_set):
+    for _ in range(2):  # computed, found
+        good, *bad = audio.extract([*several, None], feature_set, **here)
+        assert good.shape == (1, len(audio.names(feature_set)))
+        assert [e.problem.partition(":")[0].partition(" (")[0] for e in bad] == [
+            "it is too short", "it is silent", "this is not a wav file that can be read", "there is no such file",
+            "there is no file"]
+
+
+def test_an_unwritable_cache_is_no_fault_of_the_files(several, tmp_path, monkeypatch):
+    def full(*_):
+        raise FeatureError("the cache folder cannot be written", where=str(tmp_path / "cache"))
+
+    monkeypatch.setattr(audio.stored, "store", full)
+    with pytest.raises(FeatureError, match="cannot be written"):
+        audio.extract(several, cache=tmp_path / "cache", progress=False)
+
+
+def test_files_of_an_older_cache_are_read(fake, tmp_path, here):
+    a = save(tmp_path / "a.wav", sweep(0.3))
+    first = audio.functionals([a], **here)
+    file, = (tmp_path / "cache").iterdir()
+    kept = audio.stored.fetch(tmp_path / "cache", file.stem)
+    audio.stored.store(tmp_path / "cache", file.stem, {k: kept[k] for k in ("values", "rate")})
+    assert np.array_equal(audio.functionals([a], **here), first) and FakeSmile.calls == 1
+    assert np.array_equal(audio.functionals([a], short="missing", **here), first)
+
+
+def test_the_open_set_needs_no_opensmile(tmp_path, here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "opensmile", None)
+    files = [save(tmp_path / "a.wav", sweep(0.3)), save(tmp_path / "b.wav", sweep(0.3, 44100), 44100)]
+    x = audio.functionals(files, "logmel-prosody", **here)
+    assert x.shape == (2, 101) and np.abs(x[0, :15] - x[1, :15]).max() < 0.5  # whatever the rate of the file
+    values, starts, rate = audio.low_level(files, "logmel-prosody", **here)
+    assert values.shape == (56, 44) and starts.tolist() == [0, 28, 56] and rate == 100
+    assert audio.identity("logmel-prosody") == "logmel-prosody@1"
+    assert audio.functionals([], "logmel-prosody", **here).shape == (0, 101)
+
+
+def test_the_module_that_is_missing_is_named(tmp_path, here, monkeypatch):
+    """openSMILE is installed, what it imports is not."""
+    (tmp_path / "opensmile.py").write_text("import a_module_that_is_not_there.part")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "opensmile", raising=False)
+    with pytest.raises(FeatureError) as caught:
+        audio.functionals([save(tmp_path / "a.wav", sweep())], **here)
+    one_line(caught, "not the package a_module_that_is_not_there", "pip install a_module_that_is_not_there",
+             "logmel-prosody")
