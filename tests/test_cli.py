@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit status, one line per mistake, JSON that a machine can read."""
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -164,10 +165,59 @@ def test_a_corpus_is_imported_and_used(call, meld, tmp_path):
     assert status == 2 and "not empty" in one_line(err)
 
 
+@pytest.fixture
+def own(tmp_path):
+    """A folder of the user's own with a path that a shell would split: 12 utterances in each split, some unlabelled."""
+    folder = tmp_path / "my own"
+    folder.mkdir()
+    rows = "".join(f"{s},{s}-{t // 4},{t},{'AB'[t % 2]},Words {t},{('', 'x', 'y')[t % 3]}\n"
+                   for s in ("train", "valid", "test") for t in range(12))
+    (folder / "utterances.csv").write_text("split,dialogue,turn,speaker,text,label\n" + rows, "utf-8")
+    np.savez(folder / "audio.npz", X=np.random.default_rng(0).normal(size=(36, 3)).astype(np.float32))
+    np.savez(folder / "visual.npz", X=np.ones((36, 2, 3)))
+    return folder
+
+
+def test_show_reads_files_and_computes_nothing(call, own, monkeypatch):
+    for name in ("encode", "tokens", "encoder_identity"):
+        monkeypatch.setattr(f"erclab.features.text.{name}", lambda *a, **k: pytest.fail("a feature was computed"))
+    (own / "audio.pt").write_bytes(b"")
+    before = sorted(own.rglob("*"))
+    status, out, err = call("corpora", "show", "table", "--data", str(own))
+    assert status == 0 and err == "" and sorted(own.rglob("*")) == before
+    assert "note: not read, though beside the corpus: audio.pt" in out
+    assert "to compute:" in out and "text vectors of the words" in out and "without emotion label:  12" in out
+    status, out, _ = call("corpora", "show", "table", "--data", str(own), "--json")
+    assert len(json.loads(out)["notes"]) == 1 and json.loads(out)["to compute"]
+
+
+def test_a_run_says_what_it_read_and_notes_go_to_stderr(call, own):
+    (own / "audio.pt").write_bytes(b"")
+    (own / "text.npz").write_bytes((own / "audio.npz").read_bytes())
+    status, out, err = call("run", "linear", "--corpus", "table", "--data", str(own), "--modalities", "audio")
+    assert status == 0 and err.startswith("note: not read, though beside the corpus: audio.pt") and err.count("\n") == 1
+    count = "12 utterances (8 with emotion)"
+    assert out.splitlines()[0] == (f"Read: audio (not text, visual, there as sequences); train {count}, valid {count}, "
+                                   f"test {count}")
+    status, out, _ = call("run", "linear", "--corpus", "table", "--data", str(own), "--folds", "3")
+    assert status == 0
+    assert out.startswith("Read: text, audio (not visual, there as sequences); 36 utterances in 3 folds\n")
+    status, out, err = call("run", "sdt", "--corpus", "table", "--data", str(own), "--modalities", "visual")
+    assert status == 2 and "visual of table is there as sequences; SDT reads utterance vectors" in err.splitlines()[-1]
+
+
+def test_the_advice_of_an_import_can_be_pasted(call, own, tmp_path):
+    (own / "text.npz").write_bytes((own / "audio.npz").read_bytes())
+    status, out, _ = call("corpora", "import", "table", "--data", str(own), "--out", str(tmp_path / "it's {mine}"))
+    assert status == 0
+    words = shlex.split(out.splitlines()[1].partition("Use it: ")[2])
+    assert words[1:3] == ["run", "sdt"] and words[-1] == str(tmp_path / "it's {mine}")
+
+
 def test_a_corpus_without_emotions_is_refused_by_a_model_of_emotions(call, tmp_path):
     folder = tmp_path / "own"
     folder.mkdir()
-    rows = "".join(f"{s},{s}-1,{t},A,Words {t},{t - 1}\n" for s in ("train", "valid", "test") for t in range(3))
+    rows = "".join(f"{s},{s}-1,{t},A,Words {t},{2 * t - 2}\n" for s in ("train", "valid", "test") for t in range(3))
     (folder / "utterances.csv").write_text("split,dialogue,turn,speaker,text,sentiment\n" + rows)
     np.savez(folder / "audio.npz", X=np.ones((9, 2), np.float32), ids=np.array(["x"] * 9)[:0])
     np.savez(folder / "audio.npz", X=np.ones((9, 2), np.float32))

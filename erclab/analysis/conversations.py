@@ -46,6 +46,9 @@ def transitions(corpus: Corpus, split: str = "train") -> dict[str, np.ndarray]:
         last: dict[str, int] = {}
         previous = None
         for i in range(corpus.starts[d], corpus.starts[d + 1]):
+            if label[i] < 0:  # context without a label
+                previous = None
+                continue
             if speaker[i] in last:
                 counts[0, last[speaker[i]], label[i]] += 1
             if previous is not None and previous != speaker[i]:

@@ -20,7 +20,8 @@ def probe_scores(corpus: Corpus, candidates: dict[str, np.ndarray], kinds: bool 
     Raises:
         UsageError: vectors of another number of utterances.
     """
-    label, train, test = corpus.table["label"].to_numpy(), corpus.rows("train"), corpus.rows("test")
+    label = corpus.table["label"].to_numpy()
+    train, test = (rows[label[rows] >= 0] for rows in map(corpus.rows, ("train", "test")))
     kind = corpus.table["text_kind"].to_numpy()[test] if kinds and "text_kind" in corpus.table else None
     found: dict[str, list[float]] = {}
     for name, x in candidates.items():
@@ -35,12 +36,14 @@ def probe_scores(corpus: Corpus, candidates: dict[str, np.ndarray], kinds: bool 
 
 
 def discriminants(corpus: Corpus, split: str = "train") -> dict[str, np.ndarray]:
-    """Modality -> (N, 2), the vectors of a split on the two directions that separate the labels best (LDA).
+    """Modality -> (N, 2), the vectors of a split's labelled utterances on the two directions that separate the labels
+    best (LDA).
 
     Raises:
         UsageError: the corpus has no vectors, or too few labels or features for two directions.
     """
     rows, target = corpus.rows(split), corpus.targets(split)
+    rows, target = rows[target >= 0], target[target >= 0]
     if not corpus.modalities or min(len(set(target)) - 1, *corpus.dims.values()) < 2:
         raise UsageError(f"{corpus.name} cannot be drawn in two directions",
                          remedy="It takes three labels in the split and two features per modality.")

@@ -95,7 +95,8 @@ def one_utterance(record: Record, corpus: Corpus, batch: SequenceBatch) -> tuple
             table["attention"] = np.mean(given, axis=0)
         words = corpus.table["text"].iloc[rows[i]].split()
         tables[m] = table.set_index(pd.Index(words, name="words")) if m == "text" and len(words) == steps else table
-    said, true = corpus.labels[int(output.logits[i].argmax())], corpus.labels[corpus.table["label"].iloc[rows[i]]]
+    label = corpus.table["label"].iloc[rows[i]]
+    said, true = corpus.labels[int(output.logits[i].argmax())], corpus.labels[label] if label >= 0 else "not labelled"
     return tables, f"Why {record.title} says {said} (true: {true})"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 from erclab.cli.common import command
@@ -13,7 +14,8 @@ def add(commands) -> None:
     corpora = command(commands, "corpora", _corpora, "list the corpora and what each needs; show or import one")
     corpora.add_argument("--json", action="store_true", help="as JSON")
     actions = corpora.add_subparsers(metavar="ACTION", help="without one: list them")
-    show = command(actions, "show", _show, "print splits, labels, lengths, speakers, what is missing, and leakage")
+    show = command(actions, "show", _show, "print splits, labels, lengths, speakers, what is missing or was not "
+                   "read, and leakage; no feature is computed")
     show.add_argument("name", metavar="NAME", help="a name from `erclab corpora`")
     show.add_argument("--data", metavar="DIR", help="the folder of a corpus that is not embedded")
     show.add_argument("--json", action="store_true", help="as JSON")
@@ -37,13 +39,14 @@ def _show(options) -> int:
     from erclab.analysis.conversations import overview
     from erclab.analysis.leakage import completeness, leakage
 
-    corpus = corpora.load(options.name, options.data, labelled=False)
+    corpus = corpora.read(options.name, options.data, labelled=False)  # the files alone: no feature is computed
     tables = {"Splits": overview(corpus), "Features": completeness(corpus)}
     if corpus.labels:
         tables["Labels"] = corpus.counts()
     tables["Test split, what was there in training"] = leakage(corpus)
     facts = {"name": corpus.name, "source": corpus.source, "tasks": list(corpus.tasks), "labels": list(corpus.labels),
-             "roles": list(corpus.roles), "without emotion label": int((~corpus.labelled).sum()),
+             "roles": list(corpus.roles), "to compute": _to_compute(corpus),
+             "without emotion label": int((~corpus.labelled).sum()) if corpus.labels else 0,
              "fingerprint": corpus.fingerprint, "notes": list(corpus.notices)}
     if options.json:
         print(json.dumps(facts | {name: table.to_dict("index") for name, table in tables.items()}, default=str))
@@ -57,6 +60,13 @@ def _show(options) -> int:
     return 0
 
 
+def _to_compute(corpus) -> list[str]:
+    """The features that a run would make of the words."""
+    from erclab.corpora.registry import FORMS, lacks_text
+
+    return [f"text {form} of the words (--text-encoder)" for form in FORMS if lacks_text(corpus, form)]
+
+
 def _import(options) -> int:
     from erclab import corpora
     from erclab.corpora import cache
@@ -64,7 +74,8 @@ def _import(options) -> int:
 
     corpus = corpora.load(options.name, options.data, labelled=False)
     folder = cache.save(tell(corpus), options.out)
-    print(f"{len(corpus)} utterances in {folder}\nUse it: erclab run sdt --corpus imported --data {folder}")
+    print(f"{len(corpus)} utterances in {folder}\n"
+          f"Use it: erclab run sdt --corpus imported --data {shlex.quote(str(folder))}")
     return 0
 
 

@@ -59,11 +59,31 @@ def _run(options) -> int:
     if options.json:
         print(json.dumps([r.data for r in records]))
         return 0
+    print(_used(records[0], corpus))
     print(scores.headlines({records[0].title: records}).to_string())
     for r in records:
         print(f"seed {r.spec['seed']}: epoch {r.epoch()} by the {r.protocol} protocol, "
               f"{r.data['wall_time_s']:.0f} s, {r.path}")
     return 0
+
+
+def _used(record, corpus, folds: int = 0) -> str:
+    """One line: what a run read of its corpus, and how many utterances have the task's annotation."""
+    import numpy as np
+
+    from erclab.corpora import SPLITS
+
+    def count(split):
+        truth = corpus.targets(split, record.task)
+        there = truth >= 0 if truth.ndim == 1 else ~np.isnan(truth).all(1)
+        return f"{len(truth):,} utterances" + ("" if there.all() else f" ({there.sum():,} with {record.task})")
+
+    read = record.spec["modalities"]
+    rest = [m if m in corpus.dims else f"{m}, there as sequences" for m in (*corpus.dims, *corpus.frame_dims)
+            if m not in read]
+    parts = [f"{s} {count(s)}" for s in SPLITS if len(corpus.rows(s))]
+    return (f"Read: {', '.join(read)}" + (f" (not {', '.join(dict.fromkeys(rest))})" if rest else "") + "; "
+            + (f"{len(corpus):,} utterances in {folds} folds" if folds else ", ".join(parts)))
 
 
 def _cross_validate(options, corpus, question) -> int:
@@ -75,6 +95,7 @@ def _cross_validate(options, corpus, question) -> int:
     if options.json:
         print(json.dumps([{"scores": p.scores(), "runs": [r.data for r in p.records]} for p in pooled]))
         return 0
+    print(_used(pooled[0].records[0], corpus, folds=len(pooled[0].records)))
     print(scores.headlines({pooled[0].records[0].title: pooled}).to_string())
     seconds = sum(r.data["wall_time_s"] for p in pooled for r in p.records)
     print(f"{len(pooled[0].records)} folds, {len(pooled[0].truth)} utterances, each predicted by a model that had not "

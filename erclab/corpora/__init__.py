@@ -2,10 +2,10 @@
 
 from erclab.corpora.corpus import Corpus, Dialogue, Utterance
 from erclab.corpora.frames import Frames
-from erclab.corpora.registry import CORPORA, CorpusInfo, complete, load
+from erclab.corpora.registry import CORPORA, CorpusInfo, complete, load, read
 from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES, SPLITS, UNLABELLED
 
 __all__ = [
     "ANNOTATIONS", "CORPORA", "MODALITIES", "SPLITS", "UNLABELLED", "Corpus", "CorpusInfo", "Dialogue", "Frames",
-    "Utterance", "complete", "load",
+    "Utterance", "complete", "load", "read",
 ]

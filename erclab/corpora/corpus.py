@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.core.errors import unknown
-from erclab.corpora import validation
+from erclab.corpora import missing, validation
 from erclab.corpora.frames import Frames
 from erclab.corpora.vocabulary import ANNOTATIONS, COLUMNS, MODALITIES, SPLITS, UNLABELLED
 
@@ -131,11 +131,11 @@ class Corpus:
                  "sequences": ", ".join(f"{m} {d}" for m, d in self.frame_dims.items()) or "none",
                  "speakers": _listed(self.roles) or f"at most {self.speaker_count} in a dialogue, numbered in each"}
         absent = {m: int((~self.has(m)).sum()) for m in MODALITIES if m in self.vectors or m in self.frames}
-        missing = [f"{m} of {n:,} utterances" for m, n in absent.items() if n]
+        lacking = [f"{m} of {n:,} utterances" for m, n in absent.items() if n]
         if self.labels and not self.labelled.all():
-            missing.append(f"label of {(~self.labelled).sum():,}")
-        missing += [f"the {s} split" for s, r in rows.items() if not len(r)]
-        facts |= {"missing": ", ".join(missing) or "nothing", "source": self.source or self.name}
+            lacking.append(f"label of {(~self.labelled).sum():,}")
+        lacking += [f"the {s} split" for s, r in rows.items() if not len(r)]
+        facts |= {"missing": ", ".join(lacking) or "nothing", "source": self.source or self.name}
         return facts | ({"notes": "; ".join(_first(self.notices, 3))} if self.notices else {})
 
     @property
@@ -167,7 +167,7 @@ class Corpus:
         """(N,) bool: the utterances that have the modality, as a vector or as frames."""
         there = np.zeros(len(self), dtype=bool)
         if modality in self.vectors:
-            there |= (self.vectors[modality] != 0).any(1)
+            there |= ~missing.zeros(self.vectors[modality])
         if modality in self.frames:
             there |= self.frames[modality].lengths > 0
         return there

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from erclab.core.errors import UsageError, unknown
-from erclab.corpora import cache, simulated
+from erclab.corpora import cache, missing, simulated
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
+from erclab.corpora.notices import suspicious
 from erclab.corpora.readers import (
     avec2012,
     cosmic,
@@ -27,6 +28,8 @@ from erclab.corpora.readers import (
 )
 from erclab.corpora.vocabulary import MODALITIES
 
+FORMS = ("vectors", "tokens")  # of text
+
 
 @dataclass(frozen=True)
 class CorpusInfo:
@@ -40,6 +43,8 @@ class CorpusInfo:
         files: what that folder must hold.
         licence: the terms of use.
         obtain: how a user gets it.
+        labelled: whether `load` leaves out utterances without an emotion by default, as published numbers of the corpus
+            do. Otherwise they stay, as context.
     """
 
     name: str
@@ -49,6 +54,7 @@ class CorpusInfo:
     files: tuple[str, ...] = ()
     licence: str = ""
     obtain: str = ""
+    labelled: bool = False
 
 
 _CMU = "CMU's terms, research only"
@@ -131,7 +137,7 @@ CORPORA = {
                    table_examples.iemocap_text_audio, needs_data=True,
                    files=("utterances.csv", "audio_functionals.npz", "audio_frames.npz"), licence=_IEMOCAP,
                    obtain="IEMOCAP's release form, then a table and arrays as "
-                          "erclab.corpora.readers.table_examples says"),
+                          "erclab.corpora.readers.table_examples says", labelled=True),
         CorpusInfo("meld-dev", "the dev part of MELD with fine-tuned text and audio vectors, five folds",
                    table_examples.meld_dev, needs_data=True,
                    files=("dev_rows_aligned.csv", "text_base_val.npy", "audio_wav2vec2_val.npy"),
@@ -147,28 +153,41 @@ CORPORA = {
 
 
 def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", text_as: str = "vectors",
-         device="cpu", labelled: bool = True) -> Corpus:
-    """A corpus by name, ready for a model.
+         device="cpu", labelled: bool | None = None) -> Corpus:
+    """A corpus by name, ready for a model: `read`, and `with_text` where its words have no features yet.
 
     Args:
         name: a key of `CORPORA`.
         data: the folder of a corpus that is not embedded.
-        text_encoder: makes the text vectors of a corpus that has words but neither vectors nor frames of them
-            (`erclab.features.text.encode`). They are computed once and cached.
-        text_as: "vectors", or "tokens": text becomes sequences instead, one state per token (`features.text.tokens`).
-        device: where the encoder runs.
-        labelled: leave out utterances without an emotion label in a corpus that has such labels, as the field's feature
-            files do. Neighbouring rows are then not always neighbours in the conversation.
+        text_encoder, text_as, device: see `with_text`.
+        labelled: see `read`.
 
     Raises:
         UsageError: an unknown name, or a folder where none is needed or none where one is.
         CorpusError: the data are missing or malformed.
         FeatureError: the text cannot be encoded.
     """
+    if text_as not in FORMS:
+        raise unknown("form of the text", text_as, FORMS)
+    corpus = read(name, data, labelled=labelled)
+    return with_text(corpus, text_encoder, text_as, device) if lacks_text(corpus, text_as) else corpus
+
+
+def read(name: str, data: str | Path | None = None, *, labelled: bool | None = None) -> Corpus:
+    """A corpus by name as its files have it: nothing is computed or written.
+
+    Args:
+        name: a key of `CORPORA`.
+        data: the folder of a corpus that is not embedded.
+        labelled: leave out utterances without an emotion label in a corpus that has such labels, as some feature files
+            of the field do; neighbouring rows are then not always neighbours in the conversation. With False they stay
+            as context. By default as `CorpusInfo.labelled` of the corpus says.
+
+    Raises:
+        UsageError, CorpusError: see `load`.
+    """
     if name not in CORPORA:
         raise unknown("corpus", name, CORPORA)
-    if text_as not in ("vectors", "tokens"):
-        raise unknown("form of the text", text_as, ("vectors", "tokens"))
     info = CORPORA[name]
     if not info.needs_data:
         if data is not None:
@@ -178,20 +197,51 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
     if data is None:
         raise UsageError(f"the corpus '{name}' needs a folder", remedy=f"Give --data DIR (in a notebook: data) with "
                          f"{', '.join(info.files)}; to obtain them: {info.obtain}.")
-    corpus = info.read(Path(data))
+    return _checked(info.read(Path(data)), labelled)
+
+
+def _checked(corpus: Corpus, labelled: bool | None) -> Corpus:
+    """The corpus without the utterances that are left out, with notices about its values."""
+    if labelled is None:  # an imported corpus has the name that it had
+        labelled = corpus.name in CORPORA and CORPORA[corpus.name].labelled
+    corpus = corpus.noting(*suspicious(corpus))
     if labelled and corpus.labels and not corpus.labelled.all():
-        corpus = corpus.select(corpus.labelled)
-    wordless = not corpus.table["text"].str.strip().any()
-    if wordless or "text" in corpus.frames or (text_as == "vectors" and "text" in corpus.vectors):
-        return corpus
+        out = f"{(~corpus.labelled).sum():,} of {len(corpus):,} utterances have no emotion label and are left out"
+        corpus = corpus.select(corpus.labelled).noting(f"{out} (in Python labelled=False keeps them as context)")
+    return corpus
+
+
+def lacks_text(corpus: Corpus, text_as: str = "vectors") -> bool:
+    """Whether a corpus has words, but no features of them in this form, which `with_text` would compute."""
+    if missing.wordless(corpus.table["text"]).all() or "text" in corpus.frames:
+        return False
+    return text_as == "tokens" or "text" not in corpus.vectors
+
+
+def with_text(corpus: Corpus, text_encoder: str = "minilm", text_as: str = "vectors", device="cpu") -> Corpus:
+    """The corpus with features of its words. They are computed once and cached. An utterance without words lacks them.
+
+    Args:
+        text_encoder: "minilm", a Hugging Face name or a folder (`erclab.features.text.encode`).
+        text_as: "vectors", or "tokens": sequences, one state per token (`erclab.features.text.tokens`).
+        device: where the encoder runs.
+
+    Raises:
+        FeatureError: the text cannot be encoded.
+    """
     from erclab.features import text
 
     words, made_by = list(corpus.table["text"]), text.encoder_identity(text_encoder)
+    empty = missing.wordless(corpus.table["text"])
+    if empty.any():
+        corpus = corpus.noting(f"{empty.sum():,} of {len(corpus):,} utterances have no words, so their text is missing")
     if text_as == "tokens":
         values, starts, _ = text.tokens(words, text_encoder, device=device)
         return replace(corpus, frames={**corpus.frames, "text": Frames(values, starts)},
                        encoders={**corpus.encoders, "text frames": made_by})
-    return corpus.with_vectors("text", text.encode(words, text_encoder, device=device), made_by)
+    vectors = text.encode(words, text_encoder, device=device)
+    return corpus.with_vectors("text", np.where(empty[:, None], np.float32(0), vectors) if empty.any() else vectors,
+                               made_by)
 
 
 def complete(corpus: Corpus, modalities: Sequence[str] | None = None) -> Corpus:

@@ -15,7 +15,7 @@ from erclab.corpora.notices import tell
 
 
 def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", text_as: str = "vectors",
-         device: str = "cpu", labelled: bool = True) -> Corpus:
+         device: str = "cpu", labelled: bool | None = None) -> Corpus:
     """Load a corpus by its name. Its `repr` is a card of at most ten lines; its notices also go to stderr.
 
     Args:
@@ -25,7 +25,8 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
             folder. The vectors are computed once and cached.
         text_as: "vectors", or "tokens" for models of sequences: the text is then one vector per token.
         device: the device of the encoder.
-        labelled: leave out utterances without an emotion label, as the feature files of the field do.
+        labelled: leave out utterances without an emotion label, as some feature files of the field do. By default they
+            stay as context (but for iemocap-text-audio, whose published numbers are without them).
 
     Raises:
         UsageError: an unknown name, a folder where none is needed, or no folder where one is needed.

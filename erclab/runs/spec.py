@@ -187,13 +187,18 @@ def _teacher(info: models.ModelInfo, settings: Mapping[str, Any], teacher: str |
 def _dims(info: models.ModelInfo, corpus: Corpus, modalities: Sequence[str] | None, words: bool) -> dict[str, int]:
     """Modality -> width of what the model reads of the corpus; words have no width and count as 1."""
     sequences = reads_sequences(info, corpus, modalities)
-    there, what = (corpus.frame_dims, "sequences") if sequences else (corpus.dims, "utterance vectors")
+    forms = {"utterance vectors": corpus.dims, "sequences": corpus.frame_dims}
+    what, other = tuple(forms)[::-1] if sequences else tuple(forms)
+    there = forms[what]
     if words:
         there = {"text": 1} | {m: d for m, d in there.items() if m != "text"}
     if not there:
         raise UsageError(f"{corpus.name} has no {what}, and {info.title} reads nothing else",
                          remedy=f"Take a corpus with {what} (erclab corpora show NAME).")
     for m in modalities or ():
+        if m not in there and m in forms[other]:
+            raise UsageError(f"{m} of {corpus.name} is there as {other}; {info.title} reads {what}",
+                             remedy=f"It can read {', '.join(there)}; or take a model of {other} (erclab models).")
         if m not in there:
             raise unknown(f"modality of {corpus.name}", m, there)
     return {m: there[m] for m in modalities or there}

@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import inspect
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from erclab.core.errors import CorpusError, UsageError
-from erclab.corpora import CORPORA, Corpus, load, registry
+from erclab.corpora import CORPORA, Corpus, cache, load, registry
 
 
 def test_every_row_can_be_shown_to_people():
@@ -99,6 +100,45 @@ def test_text_vectors_that_the_corpus_brings_are_kept(meld_folder, encoded):
     np.savez(meld_folder / "text.npz", **{part: np.full((2, 3), 0.5) for part in ("train", "dev", "test")})
     corpus = load("meld", meld_folder)
     assert encoded == [] and corpus.dims == {"text": 3} and dict(corpus.encoders) == {}
+
+
+def test_an_utterance_without_words_lacks_its_text_as_vector_and_as_tokens(tmp_path, encoded, monkeypatch):
+    rows = "split,dialogue,turn,text,label\ntrain,a,0,Oh no,x\ntrain,a,1, ,y\n"
+    (tmp_path / "utterances.csv").write_text(rows, "utf-8")
+    corpus = load("table", tmp_path)
+    assert corpus.vectors["text"].tolist() == [[5, 1], [0, 0]] and corpus.has("text").tolist() == [True, False]
+    assert corpus.notices == ("1 of 2 utterances have no words, so their text is missing",)
+    monkeypatch.setattr("erclab.features.text.tokens", lambda words, encoder, *, device: (
+        np.ones((2, 3), np.float32), np.array([0, 2, 2]), words))
+    assert load("table", tmp_path, text_as="tokens").has("text").tolist() == [True, False]
+
+
+def test_unlabelled_utterances_stay_as_context_but_where_published_numbers_are_without(tmp_path, encoded, monkeypatch):
+    rows = "split,dialogue,turn,label\ntrain,a,0,x\ntrain,a,1,\ntrain,a,2,y\n"
+    (tmp_path / "utterances.csv").write_text(rows, "utf-8")
+    corpus = load("table", tmp_path)
+    assert corpus.table["label"].tolist() == [0, -1, 1] and corpus.notices == ()
+    left = load("table", tmp_path, labelled=True)
+    assert left.table["turn"].tolist() == [0, 2]
+    assert left.notices[0].startswith("1 of 3 utterances have no emotion label")
+    assert [name for name, info in CORPORA.items() if info.labelled] == ["iemocap-text-audio"]
+    cache.save(replace(corpus, name="iemocap-text-audio"), tmp_path / "imported")
+    assert len(load("imported", tmp_path / "imported")) == 2
+    assert len(load("imported", tmp_path / "imported", labelled=False)) == 3
+
+
+def test_sentiment_that_cannot_fill_its_scale_is_told(tmp_path):
+    def notices(*values):
+        (tmp_path / "utterances.csv").write_text("split,dialogue,turn,sentiment\n" + "".join(
+            f"train,a,{i},{x}\n" for i, x in enumerate(values)), "utf-8")
+        return registry.read("table", tmp_path).notices
+
+    assert notices(-1, 0.4, 0.8)[0].startswith("sentiment lies in [-1, 0.8], the scale is [-3, 3]")
+    assert notices(-1, 0.4, 1.2) == ()
+
+
+def test_reading_computes_nothing(meld_folder, encoded):
+    assert registry.read("meld", meld_folder).modalities == () and encoded == []
 
 
 def test_the_manifest_in_data_says_what_the_registry_says():

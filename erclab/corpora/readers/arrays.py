@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.core.errors import CorpusError
+from erclab.corpora import missing
 from erclab.corpora.vocabulary import SPLITS, UNLABELLED
 
 LARGEST = 8 << 30  # bytes of one array; a small file can declare more than any machine holds
@@ -58,6 +59,7 @@ def real(value: object, shape: str, where: str, rows: int | None = None) -> np.n
             value = np.array(value)
         except ValueError:  # rows of different lengths
             raise CorpusError("the rows differ in length", where=where, remedy=remedy) from None
+    value = missing.numbers(value)
     if value.dtype.kind not in "fiub":
         raise CorpusError(f"the values are of type {value.dtype}, not real numbers", where=where, remedy=remedy)
     wrong = value.ndim != len(axes) or 0 in value.shape or (rows is not None and len(value) != rows)

@@ -1,10 +1,13 @@
-"""Csv files as people have them: byte-order mark, Windows line ends, spreadsheets; each mistake with its line."""
+"""Csv files as people have them: byte-order mark, Windows line ends, semicolons, spreadsheets; each mistake with its
+line.
+"""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,29 +15,44 @@ import numpy as np
 
 from erclab.core.errors import CorpusError
 
+_SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+_WINDOWS = {chr(i): meant for i in range(0x80, 0xA0) if (meant := bytes([i]).decode("cp1252", "ignore"))}
+_CONTROLS = re.compile(f"[{''.join(_WINDOWS)}]")
+
 
 def records(path: Path, needed: Sequence[str] = (), *, expected: str = "Check the path.",
-            again: str = "Fetch it again from its authors.") -> Iterator[tuple[int, dict[str, str]]]:
+            again: str = "Fetch it again from its authors.", notices: list[str] | None = None
+            ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line that the record starts on, {column: stripped field}) for each record of a file with a header.
 
     Args:
-        path: the file, in UTF-8 with or without a byte-order mark.
+        path: the file, in UTF-8 with or without a byte-order mark. Fields may also be separated by semicolons or tabs,
+            if the header is.
         needed: columns that the header must have once.
         expected: the remedy where the file is absent.
         again: the remedy where it is empty.
+        notices: gets a line for each thing that was repaired, before the first record comes.
 
     Raises:
         CorpusError: names the file, the line in it, what is wrong and what to do.
     """
     header = None
-    for line, record in _lines(path, expected):
+    said: list[str] = []
+    text = _decode(path, expected, said)
+    separator = _separator(text)
+    if separator != ",":
+        said.append(f"{path.name}: the separator is {_SEPARATORS[separator]}, not a comma")
+    if notices is not None:
+        notices += said
+    for line, record in _lines(path, text, separator):
         where = f"{path}, line {line}"
         if header is None:
             header = [name.strip() for name in record]
             wrong = [c for c in needed if header.count(c) != 1]
             if wrong:
                 raise CorpusError(f"the header lacks, or repeats, the columns {', '.join(wrong)}", where=where,
-                                  remedy=f"It needs {', '.join(needed)}, comma-separated.")
+                                  remedy=f"It has {', '.join(header)[:160]}; it needs {', '.join(needed)}, "
+                                         "comma-separated.")
             continue
         if len(record) != len(header):
             raise CorpusError(f"{len(record)} fields, but the header has {len(header)}", where=where,
@@ -52,7 +70,7 @@ def numbers(path: Path, width: int, *, expected: str = "Check the path.",
         CorpusError: as `records`.
     """
     rows = []
-    for line, record in _lines(path, expected):
+    for line, record in _lines(path, _decode(path, expected, [])):
         where = f"{path}, line {line}"
         if len(record) != width:
             raise CorpusError(f"{len(record)} fields, but each line has {width} numbers", where=where, remedy=again)
@@ -69,9 +87,15 @@ def numbers(path: Path, width: int, *, expected: str = "Check the path.",
     return np.array(rows)
 
 
-def _lines(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
+def _separator(text: str) -> str:
+    """The separator of the header, its first line that is not blank: a comma, unless there is none."""
+    header = next((line for line in text.split("\n") if line.strip()), "")
+    return "," if "," in header else max(_SEPARATORS, key=header.count)
+
+
+def _lines(path: Path, text: str, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
     """Yield (line that the record starts on, its fields) for what is not a blank line."""
-    reader = csv.reader(io.StringIO(_decode(path, expected), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
     start = 1
     try:
         for record in reader:
@@ -84,8 +108,12 @@ def _lines(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
                           remedy="Look for a quotation mark that is not closed or not doubled.") from None
 
 
-def _decode(path: Path, expected: str) -> str:
-    """The text of a file that must be UTF-8, with or without a byte-order mark."""
+def _decode(path: Path, expected: str, notices: list[str]) -> str:
+    """The text of a file that must be UTF-8, with or without a byte-order mark.
+
+    Control characters U+0080 to U+009F are no text: they come from Windows-1252 that was read as Latin-1, and become
+    what they are there (quotation marks, dashes, an ellipsis).
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -102,4 +130,8 @@ def _decode(path: Path, expected: str) -> str:
         line = data.count(b"\n", 0, at) + 1
         raise CorpusError(f"byte {at} {problem}", where=f"{path}, line {line}",
                           remedy="Save the file as UTF-8, or fetch it again.")
-    return text.removeprefix(codecs.BOM_UTF8.decode())
+    repaired, count = _CONTROLS.subn(lambda found: _WINDOWS[found[0]], text)
+    if count:
+        notices.append(f"{path.name}: {count:,} control characters (U+0080 to U+009F) were read as what they are in "
+                       "Windows-1252")
+    return repaired.removeprefix(codecs.BOM_UTF8.decode())

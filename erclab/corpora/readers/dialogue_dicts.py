@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.core.errors import CorpusError
-from erclab.corpora import pickles
+from erclab.corpora import missing, pickles
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.pickles.values import printable
 from erclab.corpora.readers import meld
@@ -113,6 +113,7 @@ def read(path: Path, layout: Layout, valid_share: float = 0.0, *, by_part: bool 
                                       f"{matrices[0].shape[1]}", where=items.place(dialogue, item=m),
                                       remedy="All utterances need the same features.")
     table = pd.DataFrame(rows)
+    none = int((table["label"] == UNLABELLED).sum()) if layout.labels else int(table["value"].isna().sum())
     annotations = {}
     if layout.attribute:
         values = np.full((len(table), len(ANNOTATIONS["dimensional"])), np.nan, np.float32)
@@ -120,7 +121,9 @@ def read(path: Path, layout: Layout, valid_share: float = 0.0, *, by_part: bool 
         annotations["dimensional"] = values
     vectors = {m: np.concatenate(x) for m, x in parts.items()}
     return Corpus(layout.corpus, table, layout.labels, vectors, roles=tuple(layout.speakers.values()),
-                  source=source, annotations=annotations)
+                  source=source, annotations=annotations,
+                  notices=(f"{none:,} of {len(table):,} labels are None, NaN or -1: those utterances are context",)
+                  if none else ())
 
 
 def _part_name(split: str, key: int, first: int) -> str:
@@ -215,7 +218,8 @@ def _rows(items: _Items, dialogue: str) -> list[dict]:
         rows.append(row)
     if "sentiment" in layout.items:
         for t, code in enumerate(_sequence(items, "sentiment", dialogue, len(labels))):
-            rows[t]["sentiment"] = MELD_SENTIMENT[_index(code, MELD_SENTIMENT, items.place(dialogue, t, "sentiment"))]
+            i = _index(code, MELD_SENTIMENT, items.place(dialogue, t, "sentiment"))
+            rows[t]["sentiment"] = MELD_SENTIMENT[i] if i != UNLABELLED else ""
     return rows
 
 
@@ -224,15 +228,22 @@ def _shown(value: object) -> str:
 
 
 def _index(value: object, names: tuple[str, ...], place: str) -> int:
+    """The index of a label; `UNLABELLED` of None, NaN and -1."""
     value = value.item() if isinstance(value, np.generic) else value
+    if missing.value(value) or value == UNLABELLED:
+        return UNLABELLED
+    value = int(value) if type(value) is float and value.is_integer() else value
     if type(value) is not int or not 0 <= value < len(names):
         raise CorpusError(f"unknown label {_shown(value)}", where=place,
-                          remedy=f"Use 0 to {len(names) - 1} for {', '.join(names)}.")
+                          remedy=f"Use 0 to {len(names) - 1} for {', '.join(names)}, {UNLABELLED} for none.")
     return value
 
 
 def _number(value: object, place: str) -> float:
+    """The number; NaN of None and NaN."""
     value = value.item() if isinstance(value, np.generic) else value
+    if missing.value(value):
+        return math.nan
     if type(value) not in (int, float) or not math.isfinite(value):
         raise CorpusError(f"the value is {_shown(value)}", where=place, remedy="Use a finite number.")
     return float(value)

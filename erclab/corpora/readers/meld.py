@@ -14,8 +14,12 @@ import pandas as pd
 
 from erclab.core.errors import CorpusError, unknown
 from erclab.corpora.corpus import Corpus
+from erclab.corpora.missing import EMPTY
+from erclab.corpora.readers.arrays import npz
+from erclab.corpora.readers.beside import unread
 from erclab.corpora.readers.csvfiles import records
-from erclab.corpora.vocabulary import MODALITIES
+from erclab.corpora.readers.table_arrays import match
+from erclab.corpora.vocabulary import MODALITIES, UNLABELLED
 
 # The order of COSMIC's and SDT's pickles, so that class indices mean the same as there.
 LABELS = ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger")
@@ -37,7 +41,9 @@ def read(folder: Path) -> Corpus:
 
     Features are optional: `text.npz`, `audio.npz` or `visual.npz` in the same folder, each with the arrays
     `train`, `dev` and `test` of shape (rows of that csv, D_m), any real type, row i of the array for row i
-    of the csv as the file orders it (`numpy.savez("audio.npz", train=..., dev=..., test=...)`).
+    of the csv as the file orders it (`numpy.savez("audio.npz", train=..., dev=..., test=...)`). With the arrays
+    `train_ids`, `dev_ids` and `test_ids` rows are matched by these instead: "dia0_utt3" is Dialogue_ID 0,
+    Utterance_ID 3, as MELD names its clips. A row of zeros lacks the modality. An empty emotion is no label.
 
     Raises:
         CorpusError: one line with the file, the line in it, what is wrong and what to do.
@@ -46,22 +52,26 @@ def read(folder: Path) -> Corpus:
     if not folder.is_dir():
         raise CorpusError("this is not a folder" if folder.exists() else "there is no such folder",
                           where=str(folder), remedy="Give the folder that holds MELD's train_sent_emo.csv.")
-    parts = {part: _read_part(folder / f"{part}_sent_emo.csv", part) for part in PARTS}
+    notices: list[str] = []
+    files = {part: folder / f"{part}_sent_emo.csv" for part in PARTS}
+    parts = {part: _read_part(file, part, notices) for part, file in files.items()}
     # A stable sort by part, dialogue and turn; the numbers, not the names, or dialogue 10 came before 2.
     # An extra column survives only when all parts have it.
     rows = pd.concat(parts.values(), join="inner", ignore_index=True)
     order = np.lexsort([rows["turn"], rows["number"], rows["split"].map(list(PARTS.values()).index)])
     table = rows.iloc[order].reset_index(drop=True).drop(columns=["number", "line"])
-    vectors = {m: _read_features(folder / f"{m}.npz", parts)[order]
-               for m in MODALITIES if (folder / f"{m}.npz").exists()}
-    return Corpus("meld", table, LABELS, vectors, source=str(folder))
+    arrays = {m: folder / f"{m}.npz" for m in MODALITIES if (folder / f"{m}.npz").exists()}
+    vectors = {m: _read_features(path, parts, notices)[order] for m, path in arrays.items()}
+    notices += unread(folder, [*files.values(), *arrays.values()],
+                      "read are text.npz, audio.npz and visual.npz with the arrays train, dev and test")
+    return Corpus("meld", table, LABELS, vectors, source=str(folder), notices=tuple(notices))
 
 
-def _read_part(path: Path, part: str) -> pd.DataFrame:
+def _read_part(path: Path, part: str, notices: list[str]) -> pd.DataFrame:
     """The rows of one csv in file order: our columns, the extras, and `number` (Dialogue_ID) and `line`."""
     rows, seen = [], {}
     expected = "The folder must hold train_, dev_ and test_sent_emo.csv of MELD."
-    for line, fields in records(path, _NEEDED, expected=expected, again=_AGAIN):
+    for line, fields in records(path, _NEEDED, expected=expected, again=_AGAIN, notices=notices):
         where = f"{path}, line {line}"
         for column in ("Utterance", "Speaker"):
             if not fields[column]:
@@ -73,9 +83,10 @@ def _read_part(path: Path, part: str) -> pd.DataFrame:
                 raise CorpusError(f"the {column} {fields[column][:40]!r} is not a whole number", where=where,
                                   remedy="MELD counts from 0; save it without decimals or blanks.")
         emotion = fields["Emotion"].lower()
-        if emotion not in LABELS:
+        if emotion not in LABELS and emotion not in EMPTY:
             error = unknown("emotion", emotion[:40], LABELS)
-            raise CorpusError(error.problem, where=where, remedy=error.remedy)
+            raise CorpusError(error.problem, where=where, remedy=f"{error.remedy} A corpus with emotions of its own is "
+                              "read from one table: --corpus table (data/README.md).")
         number, turn = int(fields["Dialogue_ID"]), int(fields["Utterance_ID"])
         if (number, turn) in seen:
             raise CorpusError(f"dialogue {number}, utterance {turn} was already on line {seen[number, turn]}",
@@ -85,37 +96,39 @@ def _read_part(path: Path, part: str) -> pd.DataFrame:
                   for c, ours in _EXTRAS.items() if c in fields}
         rows.append({"split": PARTS[part], "dialogue": f"{part}-{number}", "turn": turn,
                      "speaker": fields["Speaker"], "text": fields["Utterance"],
-                     "label": LABELS.index(emotion), **extras, "number": number, "line": line})
+                     "label": LABELS.index(emotion) if emotion in LABELS else UNLABELLED, **extras, "number": number,
+                     "line": line})
     if not rows:
         raise CorpusError("there is a header but no utterance", where=str(path),
                           remedy=_AGAIN)
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    if none := int((table["label"] == UNLABELLED).sum()):
+        notices.append(f"{path.name}: {none:,} of {len(rows):,} utterances have no emotion and are context")
+    return table
 
 
-def _read_features(path: Path, parts: dict[str, pd.DataFrame]) -> np.ndarray:
+def _read_features(path: Path, parts: dict[str, pd.DataFrame], notices: list[str]) -> np.ndarray:
     """(all utterances, D) float32 in the order of the csv files, train then dev then test."""
     layout = f"It needs the arrays {', '.join(parts)}, each (rows of that csv, D); write it with numpy.savez."
-    arrays = {}
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if absent := [part for part in parts if part not in file]:
-                raise CorpusError(f"there is no array {', '.join(absent)}", where=str(path), remedy=layout)
-            arrays = {part: np.asarray(file[part]) for part in parts}
-    except CorpusError:
-        raise
-    except Exception as error:  # numpy and zipfile raise a dozen kinds for the ways a file can be broken
-        reason = str(error).partition("\n")[0][:120] or type(error).__name__
-        raise CorpusError(f"this is not a readable npz file of plain arrays ({reason})", where=str(path),
-                          remedy=layout) from None
+    found = npz(path, list(parts), layout, [*(f"{part}_ids" for part in parts), "ids"])
+    if "ids" in found:
+        raise CorpusError("it has ids, and nothing says of which part", where=str(path),
+                          remedy="Call them train_ids, dev_ids and test_ids, or leave them out: then row i is row i.")
+    arrays = {part: found[part] for part in parts}
     for part, array in arrays.items():
         rows, where = parts[part], f"{path}, array '{part}'"
+        if f"{part}_ids" in found:
+            ids = [f"dia{number}_utt{turn}" for number, turn in zip(rows["number"], rows["turn"], strict=True)]
+            array = array[match(found[f"{part}_ids"], len(array) if array.ndim else 0, ids,
+                                f"{path}, array '{part}_ids'", f"{part}_sent_emo.csv", notices)]
         if array.dtype.kind not in "fiu":
             raise CorpusError(f"the values are of type {array.dtype}, not real numbers", where=where,
                               remedy=layout)
         if array.ndim != 2 or len(array) != len(rows) or array.shape[1] == 0:
             raise CorpusError(f"the shape is {array.shape}", where=where,
                               remedy=f"{part}_sent_emo.csv has {len(rows)} utterances, so it must be "
-                                     f"({len(rows)}, D), D > 0.")
+                                     f"({len(rows)}, D), D > 0. A row of zeros means that the utterance lacks the "
+                                     f"modality; with {part}_ids (dia0_utt3) rows are matched by ids.")
         if array.shape[1] != arrays["train"].shape[1]:
             raise CorpusError(f"D is {array.shape[1]}, but {arrays['train'].shape[1]} in 'train'",
                               where=where, remedy="All parts need the same features.")
@@ -128,5 +141,6 @@ def _read_features(path: Path, parts: dict[str, pd.DataFrame]) -> np.ndarray:
             raise CorpusError(f"feature {column} is {array[i, column]}, not a finite float32 number",
                               where=f"{where}, row {i} (line {row['line']} of {part}_sent_emo.csv, dialogue "
                                     f"{row['dialogue']}, turn {row['turn']})",
-                              remedy="Impute the value; rows and features count from 0.")
+                              remedy="Impute the value, or make it a row of zeros: the utterance lacks the modality. "
+                                     "Rows and features count from 0.")
     return np.concatenate(list(arrays.values()))

@@ -12,20 +12,22 @@ import numpy as np
 import pandas as pd
 
 from erclab.core.errors import CorpusError, unknown
+from erclab.corpora import missing
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
 from erclab.corpora.readers import csvfiles
 from erclab.corpora.readers.arrays import find
-from erclab.corpora.readers.table_arrays import Source, load_arrays, sources
+from erclab.corpora.readers.beside import unread
+from erclab.corpora.readers.table_arrays import TAKEN, Source, load_arrays, sources
 from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES, SPLITS, UNLABELLED
 
 FILES = ("utterances.csv", "utterances.parquet")
 _NEEDED = ("split", "dialogue", "turn")
+_NO_SPLIT = " Without splits: --folds N; in Python columns={'split': None}, then folds."
 _VALUES = tuple(name for names in ANNOTATIONS.values() for name in names)
 COLUMNS = ("id", *_NEEDED, "speaker", "text", "label", *_VALUES)
 _SPLITS = {**{s: s for s in SPLITS}, "training": "train", "dev": "valid", "val": "valid", "validation": "valid",
            "devel": "valid"}
-_EMPTY = ("", "nan", "na", "none")
 
 ArraySpec = str | tuple[str, str]
 
@@ -34,27 +36,31 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
          arrays: Mapping[str, ArraySpec | list[ArraySpec]] | None = None, labels: Sequence[str] | None = None,
          fill: str = "refuse", *, name: str = "table", file: str | None = None, roles: Sequence[str] = (),
          prepare: Callable[[pd.DataFrame], pd.DataFrame] | None = None) -> Corpus:
-    """Read `utterances.csv` or `utterances.parquet` and, beside it, `text.npz`, `audio.npz`, `visual.npz`.
+    """Read `utterances.csv` or `utterances.parquet` and, beside it, `text.npz`, `audio.npz`, `visual.npz` (or `.npy`).
 
     The table has one row per utterance and the columns
 
     - `split` (train, valid or test), `dialogue`, `turn` (a whole number, increasing within the dialogue);
     - `speaker` and `text`, if there are any (otherwise all utterances are of one speaker, or have no words);
-    - at least one of: `label` (a name; empty: the utterance is only context), `sentiment` (-3 to 3), `valence`,
-      `arousal`, `expectancy`, `power` (some of them), `neutral`, `happy`, `sad`, `angry` (all, each 0 or 1);
+    - at least one of: `label` (a name; empty, nan, None, N/A or -1: the utterance is only context, see
+      `erclab.corpora.missing.labels`), `sentiment` (-3 to 3), `valence`, `arousal`, `expectancy`, `power` (some of
+      them), `neutral`, `happy`, `sad`, `angry` (all, each 0 or 1);
     - `id`, if the arrays are to be matched by name. Others are kept as text.
 
     An npz file has `X`: (N, D), a vector per utterance, or (N, L, D), sequences padded with zeros at their end; or
-    `values` (all frames, D) and `starts` (N + 1): utterance i is values[starts[i]:starts[i + 1]]. Row i belongs to
-    row i of the table as the file orders it; with `ids` (N,) in the npz and `id` in the table, rows are matched by
-    these instead. Zeros alone mean that the modality is missing.
+    `values` (all frames, D) and `starts` (N + 1): utterance i is values[starts[i]:starts[i + 1]]; an npy file is `X`
+    alone. Row i belongs to row i of the table as the file orders it; with `ids` (N,) in the npz, rows are matched with
+    the column `id` instead. An npz may also have one array (D,) or (L, D) per utterance, under its id. Zeros alone mean
+    that the modality is missing. `Corpus.notices` names what lies beside the table and was not read.
 
     Args:
         folder: where the files are, or the table itself.
-        columns: our name -> the table's name of it, such as {"dialogue": "video"}; None for one not to be used.
+        columns: our name -> the table's name of it, such as {"dialogue": "video"}; None for one not to be used. With
+            None for `split` all utterances are in train, for `erclab.corpora.folds`.
         arrays: modality -> "file.npz:key", (file, key), "file.npz" or "file.npy"; a list gives a modality vectors
             and frames. By default the three files above that exist.
-        labels: the emotions in the order of their indices; by default the names that occur, sorted.
+        labels: the emotions in the order of their indices; by default the names that occur, sorted: whole numbers as
+            numbers, other names as text.
         fill: what to do with NaN and infinite values in vectors: "refuse", or replace them by the "median" of
             the feature over the training utterances. `Corpus.source` says how many were.
         name: of the corpus.
@@ -75,31 +81,37 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
         if key not in MODALITIES:
             raise unknown("modality", key, MODALITIES)
     path = find(Path(folder), (file,) if file else FILES)
-    raw, lines = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    notices: list[str] = []
+    raw, lines = _parquet(path) if path.suffix == ".parquet" else _csv(path, notices)
     at = Where(path, lines)
     if prepare:
         raw = prepare(raw)
     used = _choose(raw, columns or {}, path)
-    table, annotations, labels = _interpret(raw, used, labels, at)
+    table, annotations, labels = _interpret(raw, used, labels, at, notices)
     ids = raw[used["id"]].tolist() if "id" in used else None
 
     vectors: dict[str, np.ndarray] = {}
     frames: dict[str, Frames] = {}
     notes = []
-    for source in sources(path.parent, arrays):
-        data = load_arrays(source, len(table), ids, path.name)
+    found = sources(path.parent, arrays)
+    for source in found:
+        data = load_arrays(source, len(table), ids, path.name, notices)
         if isinstance(data, Frames):
             frames[source.modality] = data
         else:
             vectors[source.modality], note = _fill(data, fill, table["split"].to_numpy() == "train", source, at)
             notes += note
+    notices += unread(path.parent, [path, *(source.path for source in found)], TAKEN)
     # Python's sort is stable: splits, then dialogues as they appear, then turns.
     order = np.lexsort([table["turn"], pd.factorize(table["dialogue"])[0], table["split"].map(SPLITS.index)])
-    extras = [c for c in raw.columns if c not in used.values() and c not in COLUMNS] + (["id"] if "id" in used else [])
+    targets = {c for task in annotations for c in ANNOTATIONS[task]}
+    unread_targets = [theirs for ours, theirs in used.items() if ours in _VALUES and ours not in targets]
+    extras = [c for c in raw.columns if c in unread_targets or (c not in used.values() and c not in COLUMNS)]
+    extras += ["id"] if "id" in used else []
     table = pd.concat([table, raw.rename(columns={used.get("id"): "id"})[extras]], axis=1)
     return Corpus(name, table.iloc[order].reset_index(drop=True), labels, {m: x[order] for m, x in vectors.items()},
                   tuple(roles), "; ".join([str(path), *notes]), frames={m: f.take(order) for m, f in frames.items()},
-                  annotations={t: x[order] for t, x in annotations.items()})
+                  annotations={t: x[order] for t, x in annotations.items()}, notices=tuple(notices))
 
 
 def require(raw: pd.DataFrame, columns: Sequence[str], where: Path) -> None:
@@ -107,7 +119,8 @@ def require(raw: pd.DataFrame, columns: Sequence[str], where: Path) -> None:
     absent = sorted({c for c in columns if c not in raw.columns})
     if absent:
         raise CorpusError(f"the table lacks the columns {', '.join(absent)}", where=str(where),
-                          remedy=f"It has {', '.join(raw.columns)[:160]}; say with `columns` what is called otherwise.")
+                          remedy=f"It has {', '.join(raw.columns)[:160]}; say with `columns` what is called otherwise "
+                                 f"(--columns {absent[0]}=NAME).{_NO_SPLIT if absent == ['split'] else ''}")
 
 
 class Where:
@@ -116,7 +129,9 @@ class Where:
     def __init__(self, path: Path, lines: Sequence[int] | None):
         self.path, self.lines = path, lines
 
-    def __call__(self, row: int) -> str:
+    def __call__(self, row: int | None = None) -> str:
+        if row is None:
+            return str(self.path)
         return f"{self.path}, line {self.lines[row]}" if self.lines is not None else f"{self.path}, row {row}"
 
     def refuse(self, bad: np.ndarray, problem: Callable[[int], str], remedy: str) -> None:
@@ -126,8 +141,8 @@ class Where:
             raise CorpusError(problem(row), where=self(row), remedy=remedy)
 
 
-def _csv(path: Path) -> tuple[pd.DataFrame, list[int]]:
-    found = list(csvfiles.records(path, again="Write one row per utterance under a header."))
+def _csv(path: Path, notices: list[str]) -> tuple[pd.DataFrame, list[int]]:
+    found = list(csvfiles.records(path, again="Write one row per utterance under a header.", notices=notices))
     if not found:
         raise CorpusError("there is a header but no utterance", where=str(path), remedy="Write one row per utterance.")
     return pd.DataFrame([fields for _, fields in found], dtype="str"), [line for line, _ in found]
@@ -162,7 +177,8 @@ def _choose(raw: pd.DataFrame, columns: Mapping[str, str | None], path: Path) ->
     """Our name -> the table's name, for the columns that the table has."""
     named = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
     used = {c: c for c in COLUMNS if c in raw.columns and c not in columns and c not in named.values()} | named
-    require(raw, [*used.values(), *(c for c in _NEEDED if c not in used)], path)
+    unsplit = ["split"] if columns.get("split", "") is None else []
+    require(raw, [*used.values(), *(c for c in _NEEDED if c not in [*used, *unsplit])], path)
     if not any(c in used for c in ("label", *_VALUES)):
         raise CorpusError("the table has no labels", where=str(path),
                           remedy=f"It needs one of the columns label, {', '.join(_VALUES)}.")
@@ -170,19 +186,26 @@ def _choose(raw: pd.DataFrame, columns: Mapping[str, str | None], path: Path) ->
 
 
 def _interpret(raw: pd.DataFrame, used: Mapping[str, str], labels: Sequence[str] | None,
-               at: Where) -> tuple[pd.DataFrame, dict[str, np.ndarray], tuple[str, ...]]:
+               at: Where, notices: list[str]) -> tuple[pd.DataFrame, dict[str, np.ndarray], tuple[str, ...]]:
     """Our columns, the annotations and the names of the labels, rows as in the file."""
     get = {ours: raw[theirs].astype("str") for ours, theirs in used.items()}
     n = len(raw)
+    if "split" not in get:
+        get["split"] = pd.Series(["train"] * n)
+        notices.append("without splits all utterances are in train: cross-validate")
     split = get["split"].str.lower().map(_SPLITS)
     at.refuse(split.isna(), lambda i: f"unknown split {get['split'][i][:40]!r}", f"Use {', '.join(SPLITS)}.")
     at.refuse(~get["turn"].str.fullmatch("[0-9]{1,9}"), lambda i: f"turn {get['turn'][i][:40]!r} is not a whole number",
               "Count turns from 0, without decimals.")
     speaker = get.get("speaker", pd.Series(["speaker"] * n))
     for column, values in (("dialogue", get["dialogue"]), ("speaker", speaker)):
-        at.refuse(values == "", lambda i, column=column: f"the {column} is empty", f"Give every utterance a {column}.")
+        at.refuse(values.isin(["", *missing.WRITTEN]), lambda i, column=column: f"the {column} is empty",
+                  f"Give every utterance a {column}.")
+    text = get.get("text", pd.Series([""] * n))
+    if count := int(text.isin(missing.WRITTEN).sum()):
+        notices.append(f"{count:,} texts are nan, which programs write for none, and count as empty")
     table = pd.DataFrame({"split": split, "dialogue": get["dialogue"], "turn": get["turn"].astype("int64"),
-                          "speaker": speaker, "text": get.get("text", pd.Series([""] * n)), "label": UNLABELLED})
+                          "speaker": speaker, "text": text.mask(text.isin(missing.WRITTEN), ""), "label": UNLABELLED})
     twice = table.duplicated(["dialogue", "turn"])
     at.refuse(twice, lambda i: f"dialogue {table['dialogue'][i]}, turn {table['turn'][i]} occurs twice",
               "Remove one of the two, or number the turns anew.")
@@ -191,15 +214,21 @@ def _interpret(raw: pd.DataFrame, used: Mapping[str, str], labels: Sequence[str]
               "Put all its utterances into one split.")
     names: tuple[str, ...] = tuple(labels or ())
     if "label" in get:
-        words = get["label"]
-        names = names or tuple(sorted(set(words) - {""}))
-        at.refuse(~words.isin(["", *names]), lambda i: unknown("label", words[i][:40], names).problem,
-                  f"The labels are {', '.join(names)}; empty means none.")
-        table["label"] = words.map({"": UNLABELLED, **{w: i for i, w in enumerate(names)}}).astype("int64")
+        table["label"], names, said = missing.labels(get["label"], names, at)
+        notices += said
     annotations = {}
     for task, columns in ANNOTATIONS.items():
         there = [c for c in columns if c in get]
-        if not there or (task == "emotion4" and len(there) < 4):
+        if not there:
+            continue
+        if task == "emotion4" and len(there) < 4:
+            absent = [c for c in columns if c not in get]
+            incomplete = f"found {', '.join(there)}; emotion4 also needs {', '.join(absent)}"
+            if there == [c for c in _VALUES if c in get] and "label" not in get:
+                raise CorpusError(f"the table has no labels: {incomplete}", where=at(),
+                                  remedy="Add them, or another of the columns that `erclab.corpora.readers.table.read` "
+                                         "names, such as label or sentiment.")
+            notices.append(f"{incomplete}, so it is not read as a task")
             continue
         values = np.full((n, len(columns)), np.nan, dtype=np.float32)
         for c in there:
@@ -210,14 +239,14 @@ def _interpret(raw: pd.DataFrame, used: Mapping[str, str], labels: Sequence[str]
 
 def _numbers(column: pd.Series, name: str, at: Where) -> np.ndarray:
     """(N,) with NaN where the field is empty."""
-    empty = column.str.lower().isin(_EMPTY).to_numpy()
+    empty = missing.empty(column)
     values = pd.to_numeric(column.mask(empty, "0"), errors="coerce").to_numpy(dtype=np.float64, copy=True)
     at.refuse(~np.isfinite(values), lambda i: f"{name} {column[i][:40]!r} is not a number",
               "Use a point for decimals, and leave the field empty where there is none.")
     high = {"sentiment": 3.0, **dict.fromkeys(ANNOTATIONS["emotion4"], 1.0)}.get(name, np.inf)
     low = 0.0 if name in ANNOTATIONS["emotion4"] else -high
     at.refuse((values < low) | (values > high), lambda i: f"{name} is {values[i]:g}",
-              f"It must be from {low:g} to {high:g}.")
+              f"It must be from {low:g} to {high:g}; clamp or rescale the values.")
     values[empty] = np.nan
     return values
 

@@ -100,8 +100,8 @@ BAD = {
     "unequal lengths": (entry(0, A, ["F"]), f"dialogue {A}, speakers", "1 speakers, but 3 labels", "Every turn"),
     "not a list": (entry(2, A, "abc"), f"dialogue {A}, sentences", "this is a str", "list or an array"),
     "unknown label": (at(1, A, 1, 6), f"dialogue {A}, turn 1, labels", "unknown label 6", "0 to 5 for happy"),
-    "negative label": (at(1, A, 1, -1), f"dialogue {A}, turn 1, labels", "unknown label -1", "0 to 5"),
-    "label with decimals": (at(1, A, 0, 1.0), f"dialogue {A}, turn 0, labels", "unknown label 1.0", "0 to 5"),
+    "negative label": (at(1, A, 1, -2), f"dialogue {A}, turn 1, labels", "unknown label -2", "0 to 5"),
+    "label with decimals": (at(1, A, 0, 1.5), f"dialogue {A}, turn 0, labels", "unknown label 1.5", "0 to 5"),
     "label by name": (at(1, A, 0, "hap"), f"dialogue {A}, turn 0, labels", "unknown label 'hap'", "0 to 5"),
     "label that is a list": (at(1, A, 0, []), f"dialogue {A}, turn 0, labels", "label of type list", "0 to 5"),
     "unknown speaker": (at(0, A, 2, "X"), f"dialogue {A}, turn 2, speakers", "unknown speaker 'X'", "There is: F, M"),
@@ -140,6 +140,15 @@ def test_bad_meld(tmp_path, speaker, sentiment, place, problem):
 def test_not_a_list(tmp_path, value, problem):
     with pytest.raises(CorpusError, match=problem):
         cosmic.read_iemocap(made.write(tmp_path, "iemocap.pkl", value))
+
+
+@pytest.mark.parametrize("none", [None, float("nan"), -1, -1.0, np.float64("nan")])
+def test_labels_that_are_none_make_context_and_whole_floats_are_labels(tmp_path, none):
+    value = copy.deepcopy(made.cosmic())
+    value[1][A][0], value[1][A][1] = none, 1.0
+    corpus = cosmic.read_iemocap(made.write(tmp_path, "iemocap.pkl", value))
+    assert corpus.table.loc[corpus.table["dialogue"] == A, "label"].tolist()[:2] == [-1, 1]
+    assert len(corpus.notices) == 1 and corpus.notices[0].startswith("1 of ")
 
 
 def test_a_folder_without_the_file(tmp_path):

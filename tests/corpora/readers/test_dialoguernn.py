@@ -53,14 +53,23 @@ def test_avec_files_of_other_utterances(tmp_path):
 
 
 @pytest.mark.parametrize(("label", "problem"), [
-    (np.nan, "the value is nan"), (np.inf, "the value is inf"), ("high", "the value is 'high'"),
-    (None, "the value is of type None"),
+    (np.inf, "the value is inf"), ("high", "the value is 'high'"), ([], "the value is of type list"),
 ])
 def test_avec_values_are_finite_numbers(tmp_path, label, problem):
     value = made.dialoguernn(avec=True)
     value[2]["Ses01F_a"][1] = label
     with pytest.raises(CorpusError, match=f"dialogue Ses01F_a, turn 1, labels: {problem}"):
         dialoguernn.read_avec(made.write(tmp_path, AVEC.format(2), value))
+
+
+@pytest.mark.parametrize("none", [None, np.nan, np.float32("nan")])
+def test_an_avec_value_that_is_none_is_no_annotation(tmp_path, none):
+    value = made.dialoguernn(avec=True)
+    value[2]["Ses01F_a"][1] = none
+    corpus = dialoguernn.read_avec(made.write(tmp_path, AVEC.format(2), value))
+    rows = np.flatnonzero(corpus.table["dialogue"] == "Ses01F_a")
+    assert np.isnan(corpus.annotations["dimensional"][rows, 1]).tolist()[:2] == [False, True]
+    assert corpus.notices[0].startswith("1 of ")
 
 
 def test_avec_by_name(tmp_path):

@@ -155,14 +155,14 @@ BAD = {
                        "lacks, or repeats, the columns Emotion", "needs Utterance, Speaker, Emotion"),
     "repeated column": (edit(DEV_CSV, b"Season", b"Speaker"), "dev_sent_emo.csv, line 1:",
                         "repeats, the columns Speaker", "needs Utterance"),
-    "other delimiter": (content(DEV_CSV, as_csv(DEV).replace(",", "\t").encode()),
+    "other delimiter": (content(DEV_CSV, as_csv(DEV).replace(",", "^").encode()),
                         "dev_sent_emo.csv, line 1:", "lacks", "comma-separated"),
     "too few fields": (edit(DEV_CSV, b",3,7,", b",3,"), "dev_sent_emo.csv, line 2:", "10 fields", "commas"),
     "too many fields": (edit(DEV_CSV, b"Yuck.", b"Yuck, no."), "dev_sent_emo.csv, line 3:", "12 fields",
                         "quotation marks"),
     # Line 5 holds the second half of the record of line 4, so the next record starts on line 6.
-    "line after a text of two lines": (edit(TRAIN_CSV, b"surprise", b""), "train_sent_emo.csv, line 6:",
-                                       "unknown emotion ''", "neutral, surprise, fear"),
+    "line after a text of two lines": (edit(TRAIN_CSV, b"surprise", b"0"), "train_sent_emo.csv, line 6:",
+                                       "unknown emotion '0'", "neutral, surprise, fear"),
     "unknown emotion": (edit(DEV_CSV, b"disgust", b"digust"), "dev_sent_emo.csv, line 3:",
                         "unknown emotion 'digust'", "Did you mean 'disgust'? There is: neutral, surprise"),
     "dialogue not a number": (edit(DEV_CSV, b",0,1,3", b",x,1,3"), "dev_sent_emo.csv, line 3:",
@@ -262,3 +262,42 @@ def test_real_counts(real_data):
         assert corpus.counts().loc[split, order].tolist() == counts
     assert [len(corpus.rows(s)) for s in ("train", "valid", "test")] == [9989, 1109, 2610]
     assert corpus.table["sentiment"].nunique() == 3
+
+
+def test_rows_are_matched_by_ids_where_the_file_has_them(folder):
+    ids = {"train": ["dia10_utt0", "dia10_utt1", "dia2_utt1", "dia2_utt0", "dia2_utt3"],
+           "dev": ["dia0_utt0", "dia0_utt1"], "test": ["dia2_utt0"]}
+    expected = features()
+    np.savez(folder / "audio.npz", **expected)
+    by_row = meld.read(folder)
+    turned = {part: x[::-1] for part, x in expected.items()}
+    turned["test"] = np.concatenate([turned["test"], np.ones((1, 3))])
+    names = {part: np.array(x[::-1]) for part, x in (ids | {"test": ["dia9_utt9", "dia2_utt0"]}).items()}
+    np.savez(folder / "audio.npz", **turned, **{f"{part}_ids": x for part, x in names.items()})
+    by_id = meld.read(folder)
+    assert np.array_equal(by_id.vectors["audio"], by_row.vectors["audio"])
+    assert len(by_id.notices) == 1 and "1 of 2 rows belong to no utterance of test_sent_emo.csv" in by_id.notices[0]
+    np.savez(folder / "audio.npz", **expected, ids=np.arange(8))
+    with pytest.raises(CorpusError, match="Call them train_ids, dev_ids and test_ids"):
+        meld.read(folder)
+
+
+def test_remedies_name_the_row_of_zeros(folder):
+    np.savez(folder / "audio.npz", **(features() | {"train": features()["train"][:4]}))
+    with pytest.raises(CorpusError, match=r"it must be \(5, D\), D > 0\. A row of zeros means .*train_ids"):
+        meld.read(folder)
+
+
+def test_an_empty_emotion_is_no_label_and_an_own_one_is_for_a_table(folder):
+    (folder / "dev_sent_emo.csv").write_text(as_csv([("Yuck.", "Bo", "nan", 0, 0), ("Hm.", "Bo", "", 0, 1)]), "utf-8")
+    corpus = meld.read(folder)
+    assert corpus.targets("valid").tolist() == [-1, -1]
+    assert corpus.notices == ("dev_sent_emo.csv: 2 of 2 utterances have no emotion and are context",)
+    (folder / "dev_sent_emo.csv").write_text(as_csv([("Yuck.", "Bo", "envy", 0, 0)]), "utf-8")
+    with pytest.raises(CorpusError, match=r"unknown emotion 'envy'.*--corpus table"):
+        meld.read(folder)
+
+
+def test_features_in_another_form_are_named(folder):
+    np.save(folder / "audio.npy", np.ones((8, 2)))
+    assert "audio.npy (read are text.npz" in meld.read(folder).notices[0]

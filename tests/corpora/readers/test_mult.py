@@ -140,7 +140,7 @@ BAD = {
     "no vision": (lambda data: data["test"].pop("vision") is None, ", test:", "there is no vision", "labels"),
     "ragged": (put("test", "text", [[[1.0], [2.0]], [[3.0]]]), ", test, text:", "differ in length", "(n, L, D)"),
     "words for numbers": (put("test", "text", np.array([["a"]])), ", test, text:", "of type <U1", "real numbers"),
-    "objects": (put("test", "text", np.array([None, 1])), ", test, text:", "of type object", "real numbers"),
+    "objects": (put("test", "text", np.array([None, "1"])), ", test, text:", "of type object", "real numbers"),
     "vectors for sequences": (put("test", "text", lambda x: x[:, 0]), ", test, text:", "shape is (2, 6)", "(n, L, D)"),
     "no sample": (put("test", "text", lambda x: x[:0]), ", test, text:", "shape is (0, 5, 6)", "(n, L, D)"),
     "other sample count": (put("valid", "audio", lambda x: x[:1]), ", valid, audio:", "(1, 9, 4)", "n = 2"),

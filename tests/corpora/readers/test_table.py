@@ -272,3 +272,129 @@ def test_no_value_to_take_the_median_of(folder):
     np.savez(folder / "audio.npz", X=x)
     with pytest.raises(CorpusError, match="audio feature 0 has no value in the training split"):
         table.read(folder, fill="median")
+
+
+def rewrite(folder, old, new):
+    (folder / "utterances.csv").write_text((folder / "utterances.csv").read_text("utf-8").replace(old, new), "utf-8")
+
+
+def test_missing_labels_and_numbers_have_one_meaning(folder):
+    rewrite(folder, "Look!,,", "Look!,nan,")
+    corpus = table.read(folder)
+    assert corpus.labels == ("calm", "cross", "glad") and corpus.table["label"].tolist() == [0, 1, UNLABELLED, 2, 0]
+    note, = corpus.notices
+    assert "of 5 labels" in note and "'nan' (1)" in note
+    rows = [("NA", "None"), ("nan", "n/a"), ("x", "1")]
+    (folder / "utterances.csv").write_text("split,dialogue,turn,text,sentiment\n" + "".join(
+        f"train,a,{i},{text},{x}\n" for i, (text, x) in enumerate(rows)), "utf-8")
+    corpus = table.read(folder)
+    assert np.isnan(corpus.annotations["sentiment"][:, 0]).tolist() == [True, True, False]
+    assert corpus.table["text"].tolist() == ["NA", "", "x"] and "1 texts are nan" in corpus.notices[0]
+
+
+def test_class_ids_keep_their_order(folder):
+    (folder / "utterances.csv").write_text("split,dialogue,turn,label\n" + "".join(
+        f"train,a,{i},{i}\n" for i in range(12)), "utf-8")
+    assert table.read(folder).labels == tuple(map(str, range(12)))
+
+
+@pytest.mark.parametrize(("separator", "named"), [(";", "a semicolon"), ("\t", "a tab"), ("|", "a bar")])
+def test_other_separators_are_read_and_told(folder, separator, named):
+    expected = table.read(folder)
+    rows = [[field.replace("!", "!;") if field == "Look!" else field for field in line.split(",")]
+            for line in CSV.replace('"Then take it off, please!"', "Then; off").splitlines()]
+    (folder / "utterances.csv").write_text("\n".join(separator.join(
+        f'"{field}"' if ";" in field else field for field in row) for row in rows), "utf-8")
+    corpus = table.read(folder)
+    assert corpus.notices == (f"utterances.csv: the separator is {named}, not a comma",)
+    assert corpus.table["label"].tolist() == expected.table["label"].tolist() and "Look!;" in set(corpus.table["text"])
+
+
+def test_control_characters_of_windows_are_repaired_and_counted(folder):
+    rewrite(folder, "Look!", "It\x92s \x93late\x94\x85 \x81")
+    corpus = table.read(folder)
+    assert "It’s “late”… \x81" in set(corpus.table["text"])
+    assert corpus.notices == ("utterances.csv: 4 control characters (U+0080 to U+009F) were read as what they are in "
+                              "Windows-1252",)
+
+
+def test_what_lies_beside_the_table_and_is_not_read_is_named(folder):
+    assert table.read(folder).notices == ()
+    np.savez(folder / "audio.npz", X=numbered())
+    for name in ("audio.pt", "covarep.csd", "audio_raw.csv", "README.md", "notes.csv", ".hidden.npy"):
+        (folder / name).write_bytes(b"")
+    (folder / "visual").mkdir()
+    (folder / "plots").mkdir()
+    note, = table.read(folder).notices
+    assert note.startswith("not read, though beside the corpus: audio.pt, audio_raw.csv, covarep.csd, visual/ (")
+    assert "erclab features pack" in note
+
+
+def test_npy_is_read_as_npz(folder):
+    np.save(folder / "audio.npy", numbered(3))
+    corpus = table.read(folder)
+    assert corpus.dims == {"audio": 3} and corpus.notices == ()
+    np.savez(folder / "audio.npz", X=numbered(2))
+    corpus = table.read(folder)
+    assert corpus.dims == {"audio": 2} and "audio.npy" in corpus.notices[0]
+
+
+def test_one_array_per_utterance_under_its_id(folder):
+    np.savez(folder / "audio.npz", extra=np.ones(2), **{f"u{i}": x for i, x in enumerate(numbered())})
+    corpus = table.read(folder)
+    assert corpus.vectors["audio"][:, 0].tolist() == [3, 2, 4, 5, 1] and "1 of 6 rows belong to no" in corpus.notices[0]
+    np.savez(folder / "audio.npz", **{f"u{i}": np.full((i, 2), i + 1.0) for i in range(5)})
+    frames = table.read(folder).frames["audio"]
+    assert frames.lengths.tolist() == [2, 1, 3, 4, 0] and frames[0].tolist() == [[3, 3]] * 2
+    np.savez(folder / "audio.npz", **{f"u{i}": np.ones((2, 1 + i // 4)) for i in range(5)})
+    with pytest.raises(CorpusError, match=r"shapes are \(2, 1\) and \(2, 2\)\. All utterances need the same features"):
+        table.read(folder)
+    np.savez(folder / "audio.npz", **{f"u{i}": np.ones(2) for i in range(4)})
+    with pytest.raises(CorpusError, match=r"there is no 'u4', nor 0 others.*one of zeros"):
+        table.read(folder)
+
+
+def test_ids_are_matched_or_the_file_is_refused(folder):
+    np.savez(folder / "audio.npz", X=numbered(), ids=IDS)
+    with pytest.raises(CorpusError, match=r"it has ids, but utterances.csv has no column id.*--columns id=NAME"):
+        table.read(folder, columns={"id": None})
+    rewrite(folder, "u3,train", "u2,train")
+    with pytest.raises(CorpusError, match=r"the id 'u2' occurs twice in utterances\.csv"):
+        table.read(folder)
+    np.savez(folder / "audio.npz", X=numbered())
+    assert table.read(folder).dims == {"audio": 2}
+
+
+@pytest.mark.parametrize(("x", "says"), [(numbered()[:4], "zeros"), (numbered(7).T, "transposed")])
+def test_a_wrong_number_of_rows_has_remedies(folder, x, says):
+    np.savez(folder / "audio.npz", X=x)
+    with pytest.raises(CorpusError, match=rf"it has {len(x)} rows.*a column id in the table.*") as caught:
+        table.read(folder)
+    assert says in str(caught.value) or len(x) != 7
+
+
+def test_sequences_padded_at_the_beginning_are_told(folder):
+    x = np.zeros((5, 4, 2))
+    x[:, 2:] = 1
+    np.savez(folder / "audio.npz", X=x)
+    assert "most sequences begin with rows of zeros" in table.read(folder).notices[0]
+    np.savez(folder / "audio.npz", X=x[:, ::-1])
+    assert table.read(folder).notices == ()
+
+
+def test_targets_that_are_incomplete_are_named(folder):
+    (folder / "utterances.csv").write_text("split,dialogue,turn,happy,sad\ntrain,a,0,1,0\n", "utf-8")
+    with pytest.raises(CorpusError, match="no labels: found happy, sad; emotion4 also needs neutral, angry"):
+        table.read(folder)
+    (folder / "utterances.csv").write_text("split,dialogue,turn,happy,sentiment\ntrain,a,0,1,-2\n", "utf-8")
+    corpus = table.read(folder)
+    assert corpus.tasks == ("sentiment",) and corpus.table["happy"].tolist() == ["1"]
+    assert corpus.notices == ("found happy; emotion4 also needs neutral, sad, angry, so it is not read as a task",)
+
+
+def test_a_table_without_splits_is_for_folds(folder):
+    rewrite(folder, "split", "part")
+    with pytest.raises(CorpusError, match=r"lacks the columns split.*Without splits: --folds N"):
+        table.read(folder)
+    corpus = table.read(folder, columns={"split": None})
+    assert set(corpus.table["split"]) == {"train"} and corpus.table["part"].tolist()[0] == "test"
