@@ -121,16 +121,21 @@ class Flat:
         features: (N, D), all modalities side by side.
         labels: (N,) int64, -1 where there is none, or (N, K) float, NaN where there is none.
         previous: the same for the last annotated turn before, in the same dialogue.
+        texts: (N,) strings, what is said; None where no model reads it.
+        texts_before: (N,) strings, what is said in the turn before, "" in the first turn of a dialogue.
     """
 
     features: np.ndarray
     labels: np.ndarray
     previous: np.ndarray
+    texts: np.ndarray | None = None
+    texts_before: np.ndarray | None = None
 
     def annotated(self) -> Flat:
         """The utterances that have a label, or some of its columns."""
         at = self.labels >= 0 if self.labels.ndim == 1 else ~np.isnan(self.labels).all(1)
-        return Flat(self.features[at], self.labels[at], self.previous[at])
+        return Flat(self.features[at], self.labels[at], self.previous[at],
+                    *(None if texts is None else texts[at] for texts in (self.texts, self.texts_before)))
 
 
 def stack(batches: Sequence[DialogueBatch] | Sequence[SequenceBatch]) -> DialogueBatch | SequenceBatch:

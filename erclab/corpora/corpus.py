@@ -203,6 +203,11 @@ class Corpus:
             index[a:b] = pd.factorize(speakers[a:b])[0]
         return index
 
+    @cached_property
+    def has_words(self) -> bool:
+        """Whether any utterance of the training split has a text: some corpora have features alone."""
+        return bool(self.table["text"].iloc[self.rows("train")].str.strip().any())
+
     @property
     def speaker_count(self) -> int:
         """How many speaker indices a model must be able to tell apart."""

@@ -211,14 +211,15 @@ class SequenceView(View):
 
 def flat(corpus: Corpus, modalities: Sequence[str], task: str = "emotion", *, pooled: bool = False,
          standardise: bool = True) -> dict[str, Flat]:
-    """Each split without its conversations: modalities side by side, (N, sum of D_m), labels, and past labels.
+    """Each split without its conversations: modalities side by side, (N, sum of D_m), labels, past labels, and texts.
 
     Args:
+        modalities: none gives features of width 0, for a model that reads the texts alone.
         pooled: take mean and deviation of each utterance's frames instead of its vectors.
         standardise: by the mean and deviation of the training split.
     """
     parts = [pool(corpus.frames[m]) if pooled else corpus.vectors[m] for m in modalities]
-    x = np.hstack(parts).astype(np.float32)
+    x = np.hstack([np.zeros((len(corpus), 0), np.float32), *parts]).astype(np.float32)
     if standardise:
         mean, spread = _moments(x, corpus.rows("train"))
         x = ((x - mean) / np.where(spread > 1e-6, spread, 1.0)).astype(np.float32)
@@ -229,7 +230,11 @@ def flat(corpus: Corpus, modalities: Sequence[str], task: str = "emotion", *, po
         labels[corpus.rows(s)] = values
     labels = labels.astype(np.int64 if task == "emotion" else np.float32)
     before = previous(labels, corpus.starts)
-    return {s: Flat(x[rows], labels[rows], before[rows]) for s in SPLITS for rows in [corpus.rows(s)]}
+    texts = corpus.table["text"].to_numpy(dtype=object)
+    heard = np.concatenate([[""], texts[:-1]]).astype(object)
+    heard[corpus.starts[:-1]] = ""
+    return {s: Flat(x[rows], labels[rows], before[rows], texts[rows], heard[rows])
+            for s in SPLITS for rows in [corpus.rows(s)]}
 
 
 def previous(labels: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -211,14 +211,18 @@ def compare(names: Iterable[str], **changes: Any) -> dict[str, Question]:
 
 
 def compare_on_sequences(corpus: Corpus, names: Sequence[str], task: str | None = None) -> dict[str, Question]:
-    """Title of each model of sequences and of the `BASELINES` -> a question on all modalities that can be learnt from.
+    """Title of each model of sequences and of the `BASELINES` -> a question on all modalities that can be learnt from;
+    and of each baseline of words, where the corpus has words.
 
     A model without the task is left out. A model that fuses into one modality (a setting `target`, the text by default)
     fuses into the first one that is there if there is no text.
     """
     seen, task, found = learnable(corpus), task or corpus.tasks[0], {}
-    for name in (*names, *BASELINES):
+    for name in (*names, BASELINES[0], *runs.word_baselines(corpus), *BASELINES[1:]):
         info = models.info(name)
+        if info.view == "text":
+            found |= compare([name], task=task)
+            continue
         fuses = "text" not in seen and "target" in getattr(info.cls.Config, "__dataclass_fields__", {})
         if task in info.tasks:
             found |= compare([name], modalities=seen, task=task, **({"target": seen[0]} if fuses else {}))

@@ -13,7 +13,7 @@ from erclab.corpora import Corpus, simulated
 from erclab.exhibits import lacks
 from erclab.exhibits.catalogue import Exhibit, Groups, compare
 from erclab.figures import explanations as explanation_figures
-from erclab.runs import Question, Record
+from erclab.runs import Question, Record, word_baselines
 
 PROBES = ("linear", "linear-pooled")  # fitted models that read the features; the constant predictor is the floor
 EXPLAINED = ("mult", "hct-mg", "sdt")  # two with attention over the steps of their input, and one with gates
@@ -22,20 +22,24 @@ EXPLAINED = ("mult", "hct-mg", "sdt")  # two with attention over the steps of th
 def context_of(model: str) -> str:
     """The part of the conversation that a model (a key of `MODELS`) sees, as `ceilings.CONTEXTS` calls it.
 
-    A fitted model and a model of sequences see one utterance. A model of dialogues sees earlier turns if the paper's
-    variant keeps the contract `causality`, else the whole dialogue.
+    A fitted model and a model of sequences see one utterance, or the turn before as well (`context`). A model of
+    dialogues sees earlier turns if the paper's variant keeps the contract `causality`, else the whole dialogue.
     """
     info = models.info(model)
+    if info.fixed.get("context"):
+        return "causal"
     if info.kind == "fitted" or info.view == "sequence":
         return "utterance"
     causal = any(row.model == model and row.variant == "paper" and row.causal for row in ROWS)
     return "causal" if causal else "dialogue"
 
 
-def classifiers() -> list[str]:
-    """Every trained model of the registry that classifies emotions, after the linear probes, by what they see."""
+def classifiers(corpus: Corpus) -> list[str]:
+    """Every trained model of the registry that classifies emotions, after the linear probes and the baselines of words,
+    by what they see."""
     trained = [info.name for info in models.MODELS.values() if info.kind == "trained" and "emotion" in info.tasks]
-    return sorted((*PROBES, *trained), key=lambda name: list(ceilings.CONTEXTS).index(context_of(name)))
+    return sorted((*PROBES, *word_baselines(corpus), *trained),
+                  key=lambda name: list(ceilings.CONTEXTS).index(context_of(name)))
 
 
 def ceiling_questions(corpus: Corpus) -> dict[str, Question]:
@@ -44,21 +48,29 @@ def ceiling_questions(corpus: Corpus) -> dict[str, Question]:
     The stored table of `simulated` has all of them. The stored table of `simulated-lesson` was made when LF-LSTM,
     LMF-MulT and DialogueRNN were not in the list, and it lacks their rows until their runs are trained.
     """
-    return compare(("constant", *classifiers()))
+    return compare(("constant", *classifiers(corpus)))
 
 
 def against_ceilings(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """O1: accuracy of each model beside the best possible one for its input, and the share of the way from the constant
-    predictor to there."""
-    known = ceilings.oracle_scores(corpus, simulated.world_behind(corpus), subsets=[corpus.modalities])
-    known = known["accuracy"].droplevel("modalities")
+    predictor to there.
+
+    Vectors and frames have noise, words have none. So a model that reads words has another ceiling: that of an oracle
+    which reads the same words.
+    """
+    world, best = simulated.world_behind(corpus), {}
+    for words in (False, True):
+        seen = simulated.as_words(corpus, world) if words else (corpus, world)
+        found = ceilings.oracle_scores(*seen, subsets=[("text",) if words else corpus.modalities])
+        best[words] = found["accuracy"].droplevel("modalities")
     (_, base), *others = groups.items()
     floor, rows = 100 * statistics.values(base, "accuracy").mean(), {}
     for name, records in others:
-        sees = ceilings.CONTEXTS[context_of(records[0].spec["model"])]
+        model = records[0].spec["model"]
+        words, sees = models.info(model).view == "text", ceilings.CONTEXTS[context_of(model)]
         scores = statistics.summarise(statistics.values(records, "accuracy"))
-        top = float(known[sees])
-        rows[name] = {"sees": sees, "accuracy": str(scores), "oracle": round(top, 1),
+        top = float(best[words][sees])
+        rows[name] = {"sees": f"words, {sees}" if words else sees, "accuracy": str(scores), "oracle": round(top, 1),
                       "of the way": f"{(100 * scores.mean - floor) / (top - floor):.0%}"}
     return pd.DataFrame(rows).T.rename_axis("model")
 

@@ -22,7 +22,7 @@ from erclab.figures import heat, style
 from erclab.figures import robustness as robustness_figures
 from erclab.figures.scores import seed_bars
 from erclab.models.sdt import ABLATIONS
-from erclab.runs import Question
+from erclab.runs import Question, word_baselines
 from erclab.training.recipes import family
 
 TEMPERATURES = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -35,9 +35,10 @@ HERE, THERE = "first", "second"  # the questions of S9, by the corpus of the tra
 # S1 and S6
 
 def rivals(corpus: Corpus, task: str | None = None) -> dict[str, Question]:
-    """SDT and what it must beat on the same vectors: linear probes and the constant predictor."""
+    """SDT and what it must beat: linear probes on the same vectors, baselines of words, the constant predictor."""
     task = task or corpus.tasks[0]
-    fitted = [n for n in ("linear", "linear-balanced", "constant") if task in models.info(n).tasks]
+    fitted = [n for n in ("linear", "linear-balanced", *word_baselines(corpus), "constant")
+              if task in models.info(n).tasks]
     return compare(("sdt", *fitted), task=task)
 
 

@@ -7,6 +7,7 @@ They are fitted, not trained by gradient: `fit(train, valid)` returns a selectio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -128,6 +129,9 @@ class LinearProbe:
             if self.balanced and self.task in ("sentiment", "dimensional"):
                 raise UsageError(f"a balanced linear probe is for labels, not for {self.task}")
 
+    logistic: ClassVar[dict[str, Any]] = {}  # options of scikit-learn's estimators
+    ridge: ClassVar[dict[str, Any]] = {}
+
     def __init__(self, config: Config):
         self.config = config
 
@@ -159,21 +163,21 @@ class LinearProbe:
                              remedy="Check the corpus with `erclab study 01`.")
         if task in ("sentiment", "dimensional"):
             # The same scale of penalties: ridge adds its own to squared errors, logistic regression divides by it.
-            return [Ridge(alpha=1 / penalty).fit(x[~np.isnan(c)], c[~np.isnan(c)]) if not np.isnan(c).all() else None
-                    for c in y.T]
+            return [Ridge(alpha=1 / penalty, **self.ridge).fit(x[~np.isnan(c)], c[~np.isnan(c)])
+                    if not np.isnan(c).all() else None for c in y.T]
         def logistic(labels):
             weight = "balanced" if self.config.balanced else None
-            return LogisticRegression(C=penalty, max_iter=1000, class_weight=weight).fit(x, labels)
+            return LogisticRegression(C=penalty, max_iter=1000, class_weight=weight, **self.logistic).fit(x, labels)
         return [logistic(y)] if task == "emotion" else [logistic(c) if np.ptp(c) else float(c[0]) for c in y.T]
 
     def _predict(self, models: list, x: np.ndarray) -> np.ndarray:
         task = self.config.task
         if task in ("sentiment", "dimensional"):
-            return np.column_stack([np.zeros(len(x)) if m is None else m.predict(x) for m in models])
+            return np.column_stack([np.zeros(x.shape[0]) if m is None else m.predict(x) for m in models])
         if task == "emotion":
-            out = np.full((len(x), self.config.outputs), -np.inf)
+            out = np.full((x.shape[0], self.config.outputs), -np.inf)
             out[:, models[0].classes_] = models[0].predict_log_proba(x)
             return out
         with np.errstate(divide="ignore"):  # an emotion that training always or never has is certain
-            return np.hstack([np.tile(np.log([1 - m, m]), (len(x), 1)) if isinstance(m, float)
+            return np.hstack([np.tile(np.log([1 - m, m]), (x.shape[0], 1)) if isinstance(m, float)
                               else m.predict_log_proba(x) for m in models])

@@ -35,7 +35,8 @@ class ModelInfo:
         family: one of `FAMILIES`.
         kind: "trained" by gradient on batches, or "fitted" on flat arrays.
         view: "dialogue" or "sequence" batches, the class's own `view`. A fitted model reads utterance vectors
-            ("dialogue"), the mean and deviation of each utterance's frames ("sequence"), or "any" of the two.
+            ("dialogue"), the mean and deviation of each utterance's frames ("sequence"), "any" of the two, or the
+            words themselves ("text").
         tasks: the tasks that it can predict.
         fixed: fields of Config that this name sets.
         stacks: several seeds can be trained in one pass (`erclab.training.together`).
@@ -82,6 +83,12 @@ MODELS = {
                   tasks=("emotion", "emotion4"), fixed={"balanced": True}),
         ModelInfo("linear-pooled", "Linear probe on pooled frames", "erclab.models.baselines:LinearProbe",
                   "baseline: the same on mean and deviation of the frames", kind="fitted", view="sequence"),
+        ModelInfo("tfidf", "Words (tf-idf)", "erclab.models.tfidf:TfidfProbe",
+                  "baseline: logistic or ridge regression on words and characters, one utterance alone", kind="fitted",
+                  view="text"),
+        ModelInfo("tfidf-context", "Words and the turn before (tf-idf)", "erclab.models.tfidf:TfidfProbe",
+                  "baseline: the same with the words of the turn before", kind="fitted", view="text",
+                  fixed={"context": True}),
         ModelInfo("ef-lstm", "EF-LSTM", "erclab.models.fusion_lstm:EFLSTM", "Tsai et al. 2019, ACL, its tables",
                   family="recurrent", view="sequence"),
         ModelInfo("lf-lstm", "LF-LSTM", "erclab.models.fusion_lstm:LFLSTM", "Tsai et al. 2019, ACL, its tables",

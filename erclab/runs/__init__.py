@@ -13,9 +13,9 @@ JSON is written last and every file is put in place by a rename: a record that e
 from erclab.runs.crossvalidation import Pooled, cross_validate
 from erclab.runs.data import views
 from erclab.runs.engine import execute, execute_seeds, pays_together, run
-from erclab.runs.questions import Question, plan_all
+from erclab.runs.questions import Question, plan_all, word_baselines
 from erclab.runs.records import SCHEMA, Record, load
 from erclab.runs.spec import RunSpec, plan
 
 __all__ = ["SCHEMA", "Pooled", "Question", "Record", "RunSpec", "cross_validate", "execute", "execute_seeds", "load",
-           "pays_together", "plan", "plan_all", "run", "views"]
+           "pays_together", "plan", "plan_all", "run", "views", "word_baselines"]

@@ -45,7 +45,8 @@ def views(spec: Any, corpus: Corpus, device="cpu", splits: Sequence[str] = SPLIT
 
 
 def flat_splits(spec: Any, corpus: Corpus) -> dict[str, Flat]:
-    """Splits of a corpus as flat arrays, for a baseline that is fitted; the modalities stand side by side.
+    """Splits of a corpus as flat arrays, for a baseline that is fitted; the modalities stand side by side. Without
+    features for a baseline of words.
 
     Args:
         spec: a `RunSpec`, or the `spec` of a record.
@@ -54,8 +55,9 @@ def flat_splits(spec: Any, corpus: Corpus) -> dict[str, Flat]:
         CorpusError: a split is empty, or the corpus lacks a modality.
     """
     spec = _fields(spec)
-    pooled = reads_sequences(models.info(spec["model"]), corpus, spec["modalities"])
-    return flat(corpus, spec["modalities"], spec["task"], pooled=pooled, standardise=spec["recipe"]["standardise"])
+    info = models.info(spec["model"])
+    return flat(corpus, () if info.view == "text" else spec["modalities"], spec["task"],
+                pooled=reads_sequences(info, corpus, spec["modalities"]), standardise=spec["recipe"]["standardise"])
 
 
 def _fields(spec: Any) -> Mapping[str, Any]:

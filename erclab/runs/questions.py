@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from erclab import models
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.runs.spec import RunSpec, plan
@@ -27,6 +28,11 @@ class Question:
     settings: Mapping[str, Any] = field(default_factory=dict)
     teacher: str = ""
     on_other: bool = False
+
+
+def word_baselines(corpus: Corpus) -> tuple[str, ...]:
+    """The baselines that read the words themselves; none for a corpus without words."""
+    return tuple(name for name, info in models.MODELS.items() if info.view == "text") if corpus.has_words else ()
 
 
 def plan_all(questions: Mapping[str, Question], corpus: Corpus, other: Corpus | None = None, *,

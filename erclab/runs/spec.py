@@ -190,13 +190,15 @@ def _dims(info: models.ModelInfo, corpus: Corpus, modalities: Sequence[str] | No
     forms = {"utterance vectors": corpus.dims, "sequences": corpus.frame_dims}
     what, other = tuple(forms)[::-1] if sequences else tuple(forms)
     there = forms[what]
-    if words:
+    if info.view == "text":
+        there, what = {"text": 1} if corpus.has_words else {}, "words in its training split"
+    elif words:
         there = {"text": 1} | {m: d for m, d in there.items() if m != "text"}
     if not there:
         raise UsageError(f"{corpus.name} has no {what}, and {info.title} reads nothing else",
                          remedy=f"Take a corpus with {what} (erclab corpora show NAME).")
     for m in modalities or ():
-        if m not in there and m in forms[other]:
+        if m not in there and m in forms[other] and info.view != "text":
             raise UsageError(f"{m} of {corpus.name} is there as {other}; {info.title} reads {what}",
                              remedy=f"It can read {', '.join(there)}; or take a model of {other} (erclab models).")
         if m not in there:

@@ -18,7 +18,8 @@ def comparison(corpus: Corpus, model: str = "sdt", *, seeds: int = 3, profile: s
     """A model beside its baselines: title -> runs, in the order of a table.
 
     First all modalities, then each modality alone (if there are several), then the linear probes and the constant
-    predictor, which read the same vectors, or the means and deviations of the same sequences.
+    predictor, which read the same vectors, or the means and deviations of the same sequences, and the baselines of
+    words where the corpus has words.
 
     Args:
         alone: also train on each modality alone.
@@ -37,10 +38,10 @@ def comparison(corpus: Corpus, model: str = "sdt", *, seeds: int = 3, profile: s
 
 def probes(corpus: Corpus, view: str = "dialogue", *, profile: str = "smoke", task: str | None = None
            ) -> dict[str, list[Record]]:
-    """Title -> runs of the fitted baselines that read the same input as a model of this view."""
+    """Title -> runs of the fitted baselines that read the same input as a model of this view, or the words."""
     task = task or corpus.tasks[0]
     table = {}
-    for name in PROBES[view]:
+    for name in (*PROBES[view][:-1], *runs.word_baselines(corpus), PROBES[view][-1]):
         if task in models.info(name).tasks:
             records = runs.run(name, corpus, profile=profile, task=task)
             table[records[0].title] = records

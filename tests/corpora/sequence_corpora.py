@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
+from erclab import models
 from erclab.exhibits import catalogue
 
 
 def quick(questions):
     """The same questions of models of a test's size."""
     small = {"epochs": 1, "hidden": 8}
-    sizes = {"constant": {}, "linear-pooled": {}, "ef-lstm": small, "lf-lstm": small}
-    return {name: replace(q, settings={**q.settings, **sizes.get(q.model, small | {"heads": 2})})
+    sizes = {"ef-lstm": small, "lf-lstm": small}
+    return {name: q if models.info(q.model).kind == "fitted" else
+            replace(q, settings={**q.settings, **sizes.get(q.model, small | {"heads": 2})})
             for name, q in questions.items()}
 
 

@@ -115,16 +115,20 @@ def test_lists_of_models_follow_the_registry_and_the_papers():
 
 def test_the_ceilings_have_every_trained_classifier_by_what_it_sees(tiny):
     names = {q.model for q in ours.ceiling_questions(tiny).values()}
-    assert names == {"constant", "linear", "linear-pooled"} | trained("dialogue") | trained("sequence")
+    words = {"tfidf", "tfidf-context"}
+    assert names == {"constant", "linear", "linear-pooled"} | words | trained("dialogue") | trained("sequence")
+    mute = replace(tiny, table=tiny.table.assign(text=""))
+    assert names - words == {q.model for q in ours.ceiling_questions(mute).values()}
     seen = {what: {n for n in names if ours.context_of(n) == what} for what in ("utterance", "causal", "dialogue")}
-    assert seen["causal"] == {"dialoguetrm", "m2fnet"} and seen["dialogue"] == {"bc-lstm", "dialoguernn", "sdt"}
+    assert seen["causal"] == {"dialoguetrm", "m2fnet", "tfidf-context"}
+    assert seen["dialogue"] == {"bc-lstm", "dialoguernn", "sdt"}
 
 
 def test_a_model_that_fuses_into_one_modality_takes_the_first_where_there_is_no_text(tiny):
     def targets(corpus):
         found = catalogue.compare_on_sequences(corpus, ["lmr-cbt", "mult"])
         return {q.model: q.settings.get("target") for q in found.values()}
-    assert targets(tiny) == dict.fromkeys(("lmr-cbt", "mult", "linear-pooled", "constant"))
+    assert targets(tiny) == dict.fromkeys(("lmr-cbt", "mult", "linear-pooled", "tfidf", "tfidf-context", "constant"))
     assert targets(without_text_in_training(tiny)) == {
         "lmr-cbt": "audio", "mult": None, "linear-pooled": None, "constant": None}
 

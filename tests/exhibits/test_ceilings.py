@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from erclab import models, runs
 from erclab.analysis import ceilings
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
 from erclab.corpora.simulated import oracle
+from erclab.exhibits import ours
 from erclab.figures import ceilings as ceiling_figures
 from erclab.figures import context as context_figures
 
@@ -64,6 +66,18 @@ def test_calibration_lies_on_the_diagonal(made):
     for line in lines[:3]:
         x, y = line.get_data()
         assert np.nanmax(np.abs(np.asarray(x) - np.asarray(y))) < 0.25
+
+
+def test_what_reads_words_stands_beside_the_oracle_of_words(tiny, tmp_path):
+    groups = {models.info(n).title: runs.run(n, tiny, folder=tmp_path, progress=False)
+              for n in ("constant", "linear", "tfidf", "tfidf-context")}
+    table, world = ours.against_ceilings(tiny, groups), simulated.world_of("tiny")
+    assert list(table["sees"]) == ["utterance alone", "words, utterance alone", "words, what was said before"]
+    truth = tiny.targets("test")
+    known = [oracle.posterior(tiny, world, None, "utterance", split="test"),
+             *(oracle.posterior(*simulated.as_words(tiny, world), ("text",), context, split="test")
+               for context in ("utterance", "causal"))]
+    assert list(table["oracle"]) == [round(100 * (p.emotion.argmax(1) == truth).mean(), 1) for p in known]
 
 
 def test_models_stand_below_the_line_of_what_they_see(table):

@@ -62,7 +62,7 @@ def test_the_setting_that_is_missing_is_said(answer, tiny, name, column):
     for corpus, here, missing in ((tiny, "unaligned", "aligned"), (to_words(tiny), "aligned", "unaligned")):
         made = found.build(corpus, answer(found, corpus, seeds=1))
         whose = made.index.get_level_values("whose")
-        assert list(whose) == [f"ours, {here}"] * 7 + [f"ours, {missing}"]
+        assert list(whose) == [f"ours, {here}"] * 9 + [f"ours, {missing}"]
         assert made.index.get_level_values("model")[-1].startswith("none: ")
         assert (made[column].iloc[:-1] != "").all() and (made.iloc[-1] == "").all()
 

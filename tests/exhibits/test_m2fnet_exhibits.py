@@ -107,7 +107,8 @@ def test_the_matrix_is_titled_with_it(tiny, answered):
 def test_the_comparison_is_ordered_and_has_published_rows_on_meld(tiny, answered):
     exhibit, table = answered("M4")
     made = exhibit.build(tiny, table)
-    assert set(made.index) == {models.info(n).title for n in m2fnet.COMPARED} and len(made.columns) == 3
+    names = (*m2fnet.COMPARED, "tfidf", "tfidf-context")
+    assert set(made.index) == {models.info(n).title for n in names} and len(made.columns) == 3
     order = [values(table[name]).mean() for name in made.index]
     assert order == sorted(order, reverse=True)
     meld = m2fnet.comparison(SimpleNamespace(name="meld"), table)

@@ -12,6 +12,8 @@ from erclab.corpora import simulated
 from erclab.corpora.simulated import oracle
 from erclab.exhibits import drawn
 
+WORDS = ("Words (tf-idf)", "Words and the turn before (tf-idf)")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def folder(tmp_path_factory):
@@ -35,9 +37,9 @@ def test_a_comparison_has_the_model_and_the_probes_of_its_view(tiny):
     table = sweep.comparison(tiny, "bc-lstm", **quick)
     assert list(table) == [
         "bc-LSTM, all modalities", "bc-LSTM, text alone", "bc-LSTM, audio alone", "bc-LSTM, visual alone",
-        "Linear probe", "Linear probe, class-balanced", "Constant predictor"]
+        "Linear probe", "Linear probe, class-balanced", *WORDS, "Constant predictor"]
     table = sweep.comparison(tiny, "ef-lstm", alone=False, task="sentiment", **quick)
-    assert list(table) == ["EF-LSTM, all modalities", "Linear probe on pooled frames", "Constant predictor"]
+    assert list(table) == ["EF-LSTM, all modalities", "Linear probe on pooled frames", *WORDS, "Constant predictor"]
     assert {r.task for records in table.values() for r in records} == {"sentiment"}
     assert "Linear probe, class-balanced" not in sweep.probes(tiny, task="sentiment")
 

@@ -69,7 +69,7 @@ def test_each_is_a_table_or_a_figure(built, i):
 def test_the_headline_has_both_protocols_and_what_must_be_beaten(built, answered):
     table, ours = built["S1"], answered["S1"]["SDT"]
     assert list(table.index) == ["SDT", "SDT, best test epoch", "Linear probe", "Linear probe, class-balanced",
-                                 "Constant predictor"]
+                                 "Words (tf-idf)", "Words and the turn before (tf-idf)", "Constant predictor"]
     for row, protocol in (("SDT", "sound"), ("SDT, best test epoch", "published")):
         mean = 100 * np.mean([r.scores(protocol=protocol)["weighted_f1"] for r in ours])
         assert table.loc[row, "weighted F1"].startswith(f"{mean:.1f} ±")

@@ -122,7 +122,7 @@ def test_a_recipe_of_another_simulated_corpus_has_its_widths(monkeypatch):
 
 
 def test_what_is_fitted_has_no_parameters_by_gradient(described):
-    for name in ("constant", "persistence", "linear", "linear-balanced", "linear-pooled"):
+    for name in ("constant", "persistence", "linear", "linear-balanced", "linear-pooled", "tfidf", "tfidf-context"):
         assert described[name]["sizes"] == [] and described[name]["kind"] == "fitted"
         assert "no parameters by gradient" in sizes.text([described[name]])
 

@@ -42,6 +42,7 @@ WORD_SECONDS, EDGE_SECONDS = 0.35, 0.3
 BURST_SECONDS = 0.16  # deviation of the burst around the salient word
 LEAD_SECONDS = {"audio": 0.0, "visual": 0.12}  # the face moves before the voice
 CHANGED = ", changed: "  # in `Corpus.source`: what is set differently from the preset follows, as JSON
+CLEAR = 16.0  # deviations of noise: no two prototypes are mistaken, and likelihoods stay within float64
 MOST_LIVE = 4  # speakers whose last emotion still matters at once: the oracle's state is C to this power
 
 
@@ -203,10 +204,31 @@ def burst(modality: str, words: int, salient: int) -> np.ndarray:
     return profile / np.linalg.norm(profile)
 
 
+def said(world: World, table: pd.DataFrame) -> np.ndarray:
+    """(N, D_text) what the words mean: the mean of each utterance's text vector."""
+    kind, intensity = table["text_kind"].to_numpy(), table["intensity"].to_numpy()[:, None]
+    mean = np.where((kind == "plain")[:, None], world.prototypes("text")[table["label"]] * intensity,
+                    world.silent()[(kind == "referential").astype(int)])
+    announced = table["event"].map({name: i for i, name in enumerate(world.labels)})
+    there = announced.notna().to_numpy()
+    mean[there] += world.events()[announced[there].astype(int)]
+    return mean
+
+
+def as_words(corpus: Corpus, world: World) -> tuple[Corpus, World]:
+    """A simulated corpus as a reader of its words sees it, and its world: for the oracle of a model that reads words.
+
+    Words have no noise, while the oracle supposes noise of deviation 1 in their vectors. So the vectors here have no
+    noise and are so long that the oracle is sure of each word that tells anything.
+    """
+    clear = World(replace(world.settings, strength=(CLEAR, *world.settings.strength[1:]), event=CLEAR))
+    return corpus.with_vectors("text", said(clear, corpus.table).astype(np.float32)), clear
+
+
 def _observe(world: World, table: pd.DataFrame, frames: bool) -> tuple[dict[str, np.ndarray], dict[str, Frames]]:
     """Vectors (N, D_m) of each modality and, on request, its frames."""
     index = {name: i for i, name in enumerate(world.labels)}
-    intensity, label = table["intensity"].to_numpy()[:, None], table["label"].to_numpy()
+    intensity = table["intensity"].to_numpy()[:, None]
     lengths, salient = table["text"].str.split().str.len().to_numpy(), table["salient_word"].to_numpy()
     people = pd.factorize(table["dialogue"] + "/" + table["speaker"])[0]
     vectors, sequences = {}, {}
@@ -214,12 +236,7 @@ def _observe(world: World, table: pd.DataFrame, frames: bool) -> tuple[dict[str,
         noise = np.random.default_rng([world.settings.seed, 3, i])
         dim = world.settings.dims[i]
         if modality == "text":
-            kind = table["text_kind"].to_numpy()
-            mean = np.where((kind == "plain")[:, None], world.prototypes("text")[label] * intensity,
-                            world.silent()[(kind == "referential").astype(int)])
-            announced = table["event"].map(index)
-            there = announced.notna().to_numpy()
-            mean[there] += world.events()[announced[there].astype(int)]
+            mean = said(world, table)
             offset = np.zeros((len(table), dim))
         else:
             seen = table[f"{modality}_shown"].map(index)

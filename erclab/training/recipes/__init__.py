@@ -31,6 +31,8 @@ RECIPES = {(model, *key): entry for model, rows in {
     "linear": baselines.ROWS,
     "linear-balanced": baselines.ROWS,
     "linear-pooled": baselines.ROWS,
+    "tfidf": baselines.ROWS,
+    "tfidf-context": baselines.ROWS,
     "ef-lstm": fusion_lstm.EF_LSTM,
     "lf-lstm": fusion_lstm.LF_LSTM,
     "mult": mult.ROWS,
