@@ -29,7 +29,7 @@ def profile_and_corpus(command: argparse.ArgumentParser, of_each: str = "") -> N
 
 
 def changes(pairs: list[str], option: str = "--set") -> dict:
-    """NAME=VALUE pairs as a dictionary; a value is a Python literal (0.1, True, None, (1, 2)) or else text.
+    """NAME=VALUE pairs as a dictionary; a name may have dots (bert.layers), a value is a Python literal (0.1, True, None, (1, 2)) or else text.
 
     Raises:
         UsageError: a pair is none.
@@ -37,7 +37,7 @@ def changes(pairs: list[str], option: str = "--set") -> dict:
     found = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
-        if not equals or not name.isidentifier():
+        if not equals or not all(part.isidentifier() for part in name.split(".")):
             raise UsageError(f"'{pair}' is not NAME=VALUE", where=option, remedy=f"For example: {option} epochs=5.")
         try:
             found[name] = ast.literal_eval(value)

@@ -27,7 +27,8 @@ def add(commands) -> None:
                      "Hugging Face name or a folder (dialoguetrm)")
     run.add_argument("--teacher", metavar="ID", help="a run to distil from (sdt with --set distillation=offline)")
     run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
-                     help="a setting of the model or its recipe, such as hidden=32 or epochs=5; may be repeated")
+                     help="a setting of the model or its recipe, such as hidden=32, bert.layers=1 or epochs=5; may be "
+                          "repeated")
     run.add_argument("--text-encoder", default="minilm", metavar="NAME",
                      help="minilm (default, offline), or a Hugging Face name or path; for corpora without text vectors")
     run.add_argument("--device", metavar="D", help="auto (default), cpu, cuda or mps")

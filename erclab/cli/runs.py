@@ -62,8 +62,9 @@ def _runs(options) -> int:
     if options.json:
         print(table.to_json(orient="records"))
         return 0
-    shown = [*COLUMNS, *(n for n in dict.fromkeys([*asked, options.sort]) if n in table and n not in COLUMNS)]
     if len(table):
+        named_too = [str(column(table, n).name) for n in [*asked, options.sort] if n]
+        shown = [*COLUMNS, *(n for n in dict.fromkeys(named_too) if n not in COLUMNS)]
         print(table[shown].to_string(index=False, na_rep="–", float_format=lambda x: f"{x:.4g}"))
     older = int((table["code"] == "older").sum())
     marked = f", {older} of them made by older code (erclab runs confirm --help)" if older else ""

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from erclab.contracts.batches import Batch, random_dialogues, random_sequences, shake
-from erclab.core import tasks
+from erclab.core import settings, tasks
 from erclab.core.errors import UsageError
 from erclab.models import MODELS, info
 
@@ -102,18 +102,19 @@ class Case:
 
     @property
     def small(self) -> dict[str, Any]:
-        """The fields in which `tiny()` differs from the defaults, and the row's settings."""
+        """The settings in which `tiny()` differs from the defaults, and the row's settings."""
         common = ("dims", "outputs", "speakers", "task")
-        return {f.name: getattr(self._tiny, f.name) for f in self._fields.values()
-                if f.name not in common and getattr(self._tiny, f.name) != f.default} | dict(self.row.settings)
+        return {name: value for name, value in settings.differing(self._tiny).items()
+                if name not in common} | settings.dotted(self.cls.Config, self.row.settings)
 
     def config(self, task: str = "emotion", dropout: float = 0.0, subset: Sequence[str] | None = None):
-        """The small configuration; every field with "dropout" in its name is set to the rate."""
+        """The small configuration; every setting with "dropout" in its name is set to the rate."""
         widths = dict(self._tiny.dims)
         changes = {**self.small, "dims": tuple((m, widths[m]) for m in subset or self.subset), "task": task,
                    "outputs": tasks.outputs(task, LABELS[task])}
-        changes |= {f.name: dropout for f in self._fields.values() if "dropout" in f.name}
-        if "speakers" in self._fields:
+        known = settings.setting_types(self.cls.Config)
+        changes |= {name: dropout for name in known if "dropout" in name}
+        if "speakers" in known:
             changes["speakers"] = SPEAKERS
         return getattr(self.cls, self.row.preset or self.row.variant)(CORPUS, **changes)
 
@@ -137,10 +138,6 @@ class Case:
             return random_dialogues(dims, LABELS[task], SPEAKERS, lengths or (5, 3, 1), seed, dtype, task,
                                     self.row.words)
         return random_sequences(dims, LABELS[task], lengths, seed, dtype, task)
-
-    @functools.cached_property
-    def _fields(self) -> dict[str, dataclasses.Field]:
-        return {f.name: f for f in dataclasses.fields(self.cls.Config)}
 
     @functools.cached_property
     def _tiny(self):

@@ -44,7 +44,8 @@ def run(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, pr
         progress: show a bar.
         device: "cpu", "cuda", ...; by default a GPU where there is one.
         together: train all seeds in one pass; by default where that is faster.
-        changes: settings of the model (such as `hidden=64`) and fields of the recipe (such as `epochs=20`).
+        changes: settings of the model (such as `hidden=64`; in a part of its Config `bert={"layers": 1}`) and fields of
+            the recipe (such as `epochs=20`).
 
     Raises:
         UsageError: anything above does not exist or does not fit.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from erclab.core import tasks
+from erclab.core import settings, tasks
 from erclab.core.batches import DialogueBatch, SequenceBatch
 from erclab.core.errors import UsageError
 
@@ -44,6 +44,7 @@ class ModelConfig:
     """What every model's `Config` must have; to inherit from it is optional and gives `modalities`.
 
     A Config is a frozen dataclass. Its other fields are the model's own; each needs a default, and a run may set it.
+    A field may be a frozen dataclass itself; a run sets the fields of that dataclass by dotted names (`bert.layers`).
     A field whose name contains "dropout" is a dropout probability: tests and contracts set it to 0.
 
     Attributes:
@@ -52,6 +53,7 @@ class ModelConfig:
         task: a key of `erclab.core.tasks.TASKS`.
         speakers: optional; the number of speakers of a corpus, set by `erclab.runs.plan` where the field exists.
         max_turns: optional; the longest dialogue, raised by `erclab.runs.plan` for a corpus with longer dialogues.
+        renamed: optional, a `ClassVar`; earlier name of a field -> today's dotted name (`erclab.core.settings`).
     """
 
     dims: tuple[tuple[str, int], ...]
@@ -103,7 +105,7 @@ class Model(nn.Module):
             changes: fields of Config to set differently.
         """
         corpus = next(iter(cls.published), "") if corpus is None else corpus
-        return cls.Config(**{**cls.published.get(corpus, {}), **changes})
+        return settings.combined(cls.Config, cls.published.get(corpus, {}), changes)
 
     @classmethod
     def official(cls, corpus: str | None = None, **changes: Any) -> Any:
@@ -113,10 +115,10 @@ class Model(nn.Module):
     @classmethod
     def tiny(cls, **changes: Any) -> Any:
         """A Config small enough for a test: 12 features in all, 5 classes, 2 speakers, and the sizes of `small`."""
-        sizes: dict[str, Any] = {"dims": TINY_DIMS, "outputs": 5, **cls.small, **changes}
+        sizes: dict[str, Any] = {"dims": TINY_DIMS, "outputs": 5}
         if any(f.name == "speakers" for f in dataclasses.fields(cls.Config)):
-            sizes.setdefault("speakers", 2)
-        return cls.Config(**sizes)
+            sizes["speakers"] = 2
+        return settings.combined(cls.Config, sizes, cls.small, changes)
 
     def forward(self, batch: Any, *, attention: bool = False) -> Output:
         """One pass over a padded batch; padding must not change what a sample gets.
@@ -162,7 +164,8 @@ def check_sizes(model: str, config: Any, *positive: str) -> None:
     """Refuse a configuration without modalities, with sizes below one, or with dropouts outside [0, 1).
 
     Args:
-        positive: fields that must be at least 1. Every field whose name contains "dropout" must be in [0, 1).
+        positive: settings that must be at least 1, by their dotted names. Every setting whose name contains "dropout"
+            must be in [0, 1).
 
     Raises:
         UsageError: names the field.
@@ -171,11 +174,12 @@ def check_sizes(model: str, config: Any, *positive: str) -> None:
         raise UsageError(f"{model} needs one or more different modalities, not {config.dims}")
     if config.task not in tasks.TASKS:
         raise UsageError(f"{model}'s task '{config.task}' is none of {', '.join(tasks.TASKS)}")
-    sizes = {name: getattr(config, name) for name in ("outputs", *positive)}
+    values = settings.dotted(type(config), config)
+    sizes = {name: values[name] for name in ("outputs", *positive)}
     for name, size in {**sizes, **{f"width of {m}": d for m, d in config.dims}}.items():
         if size < 1:
             raise UsageError(f"{model}'s {name} is {size}, it must be positive")
-    for name, rate in vars(config).items():
+    for name, rate in values.items():
         if "dropout" in name and not 0 <= rate < 1:
             raise UsageError(f"{model}'s {name} is {rate}, it must be in [0, 1)")
 

@@ -21,8 +21,8 @@ ROOTS = ("erclab.models.interface", "erclab.training.loop", "erclab.training.opt
 # The rooms whose modules count where that code or a model imports them; and modules of these rooms that change no
 # number: messages, files, lists of names, and what a run's id has as values (the recipe, the settings).
 ROOMS = ("core", "models", "ops", "training")
-LEFT_OUT = ("erclab.core.errors", "erclab.core.paths", "erclab.core.progress", "erclab.core.storage",
-            "erclab.models.registry", "erclab.training.recipes")
+LEFT_OUT = ("erclab.core.errors", "erclab.core.paths", "erclab.core.progress", "erclab.core.settings",
+            "erclab.core.storage", "erclab.models.registry", "erclab.training.recipes")
 
 # Class of a user -> module -> its source when the class was first given.
 _first: WeakKeyDictionary[type, dict[str, str]] = WeakKeyDictionary()

@@ -193,7 +193,7 @@ def _train(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: boo
 def _built(spec: RunSpec) -> Model:
     """A run's model as it is before training."""
     model = models.build(spec.model, spec.settings)
-    if spec.settings.get("bert"):
+    if hasattr(model, "load_pretrained") and list(model.pretrained_parameters()):
         model.load_pretrained(source(spec.words))
     return model
 

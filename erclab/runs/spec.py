@@ -84,10 +84,12 @@ def plan(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, p
         modalities: a subset of the corpus's; all by default.
         task: what is predicted; by default the first task of the corpus that the model can predict.
         words: let the model read the text itself and fine-tune this BERT on it: "minilm", a Hugging Face name, or a
-            folder. With `bert=None` among the changes its architecture and tokenizer are taken, not its weights.
+            folder. With `bert={"pretrained": None}` among the changes its architecture and tokenizer are taken, not
+            its weights.
         teacher: a run of the same folder, or its id; for SDT with `distillation="offline"`.
         recipe: a whole recipe instead of the profile's, or fields to set differently in the profile's.
-        changes: settings of the model or fields of the recipe to set differently.
+        changes: settings of the model or fields of the recipe to set differently; a setting in a part of the Config as
+            `bert={"layers": 1}` or by its dotted name, `**{"bert.layers": 1}`.
 
     Raises:
         UsageError: an argument names what does not exist, or does not fit the model or the corpus; or the source of

@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from erclab.core import metrics, paths
+from erclab import models
+from erclab.core import metrics, paths, settings
 from erclab.core.errors import RunError, unknown
 from erclab.runs.code import older
 from erclab.runs.records import READABLE, info_of, load
@@ -22,7 +23,7 @@ COLUMNS = ("id", "model", "corpus", "task", "modalities", "seed", "metric", "sou
 
 def catalogue(folder: str | Path | None = None, *, where: Mapping[str, Any] | None = None,
               warn: Callable[[str], object] = warnings.warn) -> pd.DataFrame:
-    """One row per record: `COLUMNS`, then every setting of its model and field of its recipe by its own name.
+    """One row per record: `COLUMNS`, then every setting of its model and field of its recipe by its own name of today.
 
     `sound` (valid-selected) and `published` (test-selected) are the task's leading score on the test split (`metric`
     says which), as a share; `epoch` is the valid-selected epoch; `finished` is when the record was written (UTC);
@@ -46,7 +47,7 @@ def catalogue(folder: str | Path | None = None, *, where: Mapping[str, Any] | No
         raise RunError(f"no runs can be listed: {error.strerror or error}", where=folder,
                        remedy="Train some (erclab run), or name their folder (--out, ERCLAB_RUNS).") from None
     rows, readable = [], set(READABLE)
-    known: dict[tuple[str, str], str] = {}  # (model, code) -> "today's" or "older"
+    known: dict[tuple[str, str], tuple[str, type | None]] = {}  # (model, code) -> what `_made_by` gives
     for file in files:
         try:
             rows.append(_row(file, readable, known))
@@ -64,13 +65,17 @@ def catalogue(folder: str | Path | None = None, *, where: Mapping[str, Any] | No
 
 
 def column(table: pd.DataFrame, name: str) -> pd.Series:
-    """A column by name.
+    """A column by name; a setting of a model also by an earlier name.
 
     Raises:
         UsageError: there is none of that name.
     """
     if name not in table:
-        raise unknown("column", name, table.columns)
+        configs = [models.MODELS[model].cls.Config for model in table["model"].unique() if model in models.MODELS]
+        today = next((new[name] for c in configs if name in (new := getattr(c, "renamed", {}))), name)
+        if today not in table:
+            raise unknown("column", name, table.columns)
+        name = today
     return table[name]
 
 
@@ -80,15 +85,17 @@ def _same(cell: Any, value: Any) -> bool:
     return bool(cell == value) or str(cell) == str(value)
 
 
-def _age(data: dict[str, Any], path: Path) -> str:
-    """The column `code` of a record."""
+def _made_by(data: dict[str, Any], path: Path) -> tuple[str, type | None]:
+    """The column `code` of a record, and the class of its settings; None for a class that is not at hand."""
     try:
-        return "older" if older(info_of(data, path), data["spec"]["code"]) else "today's"
-    except RunError:  # a class that is not at hand
-        return "older"
+        info = info_of(data, path)
+        return "older" if older(info, data["spec"]["code"]) else "today's", info.cls.Config
+    except RunError:
+        return "older", None
 
 
-def _row(file: os.DirEntry, readable: set[int], known: dict[tuple[str, str], str]) -> dict[str, Any]:
+def _row(file: os.DirEntry, readable: set[int], known: dict[tuple[str, str], tuple[str, type | None]]
+         ) -> dict[str, Any]:
     path = Path(file.path)
     try:
         data = json.loads(_without_curve(path.read_bytes()))
@@ -99,13 +106,15 @@ def _row(file: os.DirEntry, readable: set[int], known: dict[tuple[str, str], str
         metric = metrics.SELECT[spec["task"]][0]
         made_by = spec["model"], spec["code"]
         if made_by not in known:
-            known[made_by] = _age(data, path)
+            known[made_by] = _made_by(data, path)
+        age, config = known[made_by]
         score = {name: protocols[name]["test"][metric] for name in ("sound", "published") if name in protocols}
-        return {**spec["settings"], **spec["recipe"], **score, "id": data["id"], "metric": metric,
+        values = settings.dotted(config, spec["settings"]) if config else spec["settings"]
+        return {**values, **spec["recipe"], **score, "id": data["id"], "metric": metric,
                 **{name: spec[name] for name in ("model", "corpus", "task", "seed", "version")},
                 "modalities": "+".join(spec["modalities"]), "epoch": protocols["sound"]["epoch"],
                 "parameters": data["parameters"]["all"], "wall_time_s": data["wall_time_s"],
-                "device": data["environment"]["device"], "code": known[made_by],
+                "device": data["environment"]["device"], "code": age,
                 "finished": pd.Timestamp(int(file.stat().st_mtime), unit="s").isoformat()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else error

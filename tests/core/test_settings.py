@@ -1,12 +1,13 @@
 """Configurations from what people type: names and types are checked, and nothing is guessed."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import ClassVar
 
 import pytest
 
 from erclab.core.errors import UsageError
-from erclab.core.settings import check, from_dict
+from erclab.core.settings import check, combined, differing, dotted, from_dict, setting_types
 
 
 @dataclass(frozen=True)
@@ -97,3 +98,64 @@ def test_a_missing_field_without_a_default_is_named():
 def test_what_the_dataclass_refuses_itself_stays_its_own_error():
     with pytest.raises(UsageError, match="does not hold -1 litres"):
         from_dict(Kettle, {"litres": -1})
+
+
+@dataclass(frozen=True)
+class Burner:
+    """A part with a part."""
+
+    kettle: Kettle = Kettle(3)
+    watts: int = 900
+
+
+@dataclass(frozen=True)
+class Cooker:
+    """A configuration with parts: one with a default of its own, one without any default."""
+
+    kettle: Kettle
+    burner: Burner = field(default_factory=lambda: Burner(Kettle(4, colour="blue")))
+    name: str = ""
+
+    renamed: ClassVar[dict[str, str]] = {"watts": "burner.watts", "burner": "burner.kettle.colour"}
+
+
+NESTED = Cooker(Kettle(1, sizes=(2,)), Burner(Kettle(4, colour="green"), 5))
+
+
+@pytest.mark.parametrize("values", [
+    {"kettle.litres": 1, "kettle.sizes": [2], "burner.kettle.colour": "green", "burner.watts": 5},
+    {"kettle": {"litres": 1, "sizes": [2]}, "burner": {"kettle": {"colour": "green"}, "watts": 5}},
+    {"kettle": Kettle(1, sizes=(2,)), "burner": {"kettle.colour": "green", "watts": 5}},
+    {"kettle": NESTED.kettle, "burner": NESTED.burner},
+    {"kettle": {"litres": 7}, "kettle.litres": 1, "kettle.sizes": (2,), "burner": "green", "watts": 5},  # earlier names
+    json.loads(json.dumps(asdict(NESTED)))], ids=["dotted", "mappings", "both", "instances", "earlier", "stored"])
+def test_a_part_is_given_by_dotted_names_by_mappings_or_whole(values):
+    assert from_dict(Cooker, values) == NESTED
+    assert check(Cooker, values).items() >= {"kettle.litres": 1, "kettle.sizes": (2,), "burner.kettle.colour": "green",
+                                             "burner.watts": 5}.items()
+
+
+def test_what_is_not_named_keeps_the_default_of_the_whole():
+    made = from_dict(Cooker, {"kettle.litres": 1, "burner.watts": 5})
+    assert made.burner == Burner(Kettle(4, colour="blue"), 5)
+    assert combined(Cooker, {"kettle": {"litres": 1}}, {"burner.watts": 5}) == made
+    assert combined(Cooker, {"kettle": {"litres": 1}, "watts": 7}, {"burner": {"watts": 5}}) == made  # the last one counts
+    assert differing(made) == {"kettle.litres": 1, "burner.watts": 5}
+
+
+def test_settings_have_dotted_names_and_what_is_unknown_stays():
+    assert list(setting_types(Cooker))[-3:] == ["burner.kettle.span", "burner.watts", "name"]
+    assert dotted(Cooker, NESTED).keys() == setting_types(Cooker).keys()
+    assert dotted(Cooker, {"watts": 1, "color": 2, "kettle.color": 3}) == {"burner.watts": 1, "color": 2,
+                                                                          "kettle.color": 3}
+
+
+@pytest.mark.parametrize(("values", "says"), [
+    ({"kettle.liters": 1}, r"unknown Cooker setting 'kettle.liters'\. Did you mean 'kettle.litres'"),
+    ({"burner.wats": 1}, r"'burner.wats'\. Did you mean 'burner.watts'"), ({"name.first": "x"}, "'name.first'"),
+    ({"kettle": 3}, "unknown Cooker setting 'kettle'"), ({"burner": {"kettle": {"heat": "hot"}}},
+                                                         r"^burner.kettle.heat = 'hot' is not a number"),
+    ({"burner.watts": 1}, r"Cooker lacks kettle.litres$"), ({"kettle.litres": -1}, "does not hold -1 litres")])
+def test_an_error_in_a_part_has_the_dotted_name(values, says):
+    with pytest.raises(UsageError, match=says):
+        from_dict(Cooker, values)

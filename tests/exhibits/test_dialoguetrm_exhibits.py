@@ -16,7 +16,7 @@ from erclab.corpora import simulated
 from erclab.exhibits import catalogue, dialoguetrm
 from erclab.runs import Question
 
-QUICK = {"epochs": 1, "hidden": 8, "heads": 2, "feed_forward": 8, "bert_heads": 2, "bert_inner": 8, "mult_width": 4,
+QUICK = {"epochs": 1, "hidden": 8, "heads": 2, "feed_forward": 8, "bert.heads": 2, "bert.feed_forward": 8, "mult_width": 4,
          "mult_heads": 2}
 WIDTHS = ("global_width", "party_width", "emotion_width", "head_width")
 SIZES = {"dialoguetrm": QUICK, "bc-lstm": {"epochs": 1, "hidden": 8},

@@ -103,7 +103,7 @@ def test_the_text_is_encoded_where_the_encoder_is_known(encoded, tiny_source, fo
 
 
 def test_words_are_read_by_a_model_that_reads_words(tiny, tiny_source, folder, test_part):
-    run = erc.run("dialoguetrm", tiny, words=tiny_source, modalities=["text"], bert=None, folder=folder,
+    run = erc.run("dialoguetrm", tiny, words=tiny_source, modalities=["text"], bert={"pretrained": None}, folder=folder,
                   progress=False, epochs=1)[0]
     found = erc.predict(run, test_part[0])
     np.testing.assert_allclose(found[list(tiny.labels)], np.exp(run.predictions("test")), atol=1e-5)

@@ -21,11 +21,11 @@ SWITCHES = [
     {"positions": "sinusoidal"}, {"summary": "bert"}, {"summary": "dialoguernn"},
     {"summary": "dialoguernn", "context": EVERY}, {"fusion": "gate_concat"}, {"fusion": "trm"}, {"fusion": "concat"},
     {"fusion": "mult", "context": EVERY}, {"fusion_positions": True}, {"fusion": "trm", "fusion_positions": True},
-    {"bias": True}, {"shared_bert": False}, {"shared_transformer": False},
-    {"shared_bert": False, "shared_transformer": False, "summary": "dialoguernn", "context": EVERY},
-    {"layers": 1, "heads": 4, "fusion_layers": 1}, {"bert_layers": 1, "bert_heads": 4, "activation": "relu"},
-    {"text_from": "tokens", "max_length": 8}, {"text_from": "tokens", "max_length": 4}, {"max_length": 4},
-    {"text_from": "tokens", "chunk": 3, "summary": "dialoguernn", "shared_bert": False, "fusion": "concat"}]
+    {"bias": True}, {"bert.shared": False}, {"shared_transformer": False},
+    {"bert.shared": False, "shared_transformer": False, "summary": "dialoguernn", "context": EVERY},
+    {"layers": 1, "heads": 4, "fusion_layers": 1}, {"bert.layers": 1, "bert.heads": 4, "bert.activation": "relu"},
+    {"text_from": "tokens", "bert.max_length": 8}, {"text_from": "tokens", "bert.max_length": 4}, {"bert.max_length": 4},
+    {"text_from": "tokens", "bert.chunk": 3, "summary": "dialoguernn", "bert.shared": False, "fusion": "concat"}]
 switches = pytest.mark.parametrize(
     "changes", SWITCHES, ids=lambda c: ",".join(f"{k}={'/'.join(p for _, p in v) if k == 'context' else v}"
                                                 for k, v in c.items()) or "paper")
@@ -36,7 +36,7 @@ def made(subset=tuple(DIMS), seed=0, size=0.3, **changes):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = DialogueTRM(DialogueTRM.tiny(**{"dims": tuple((m, DIMS[m]) for m in subset), "speakers": 3,
-                                                "dropout": 0.0, "bert_dropout": 0.0, **changes}))
+                                                "dropout": 0.0, "bert.dropout": 0.0, **changes}))
         return shake(model, seed, size).double().eval()
 
 

@@ -89,32 +89,32 @@ class ReferenceDialogueTRM:
         x = []
         for place, (unit, segment) in enumerate(zip(units, segments, strict=True)):
             whole = unit + table["position_embeddings.weight"][place] + table["token_type_embeddings.weight"][segment]
-            x.append(self.norm(f"{name}.embeddings.LayerNorm", whole, c.bert_eps))
-        act = ACTIVATIONS[c.activation]
-        for n in range(c.bert_layers):
+            x.append(self.norm(f"{name}.embeddings.LayerNorm", whole, c.bert.norm_eps))
+        act = ACTIVATIONS[c.bert.activation]
+        for n in range(c.bert.layers):
             layer = f"{name}.encoder.layer.{n}"
             q, k, v = ([self.linear(f"{layer}.attention.self.{part}", s) for s in x]
                        for part in ("query", "key", "value"))
-            attended = [self.linear(f"{layer}.attention.output.dense", self.heads(query, k, v, c.bert_heads)[0])
+            attended = [self.linear(f"{layer}.attention.output.dense", self.heads(query, k, v, c.bert.heads)[0])
                         for query in q]
-            x = [self.norm(f"{layer}.attention.output.LayerNorm", s + a, c.bert_eps)
+            x = [self.norm(f"{layer}.attention.output.LayerNorm", s + a, c.bert.norm_eps)
                  for s, a in zip(x, attended, strict=True)]
             inner = [np.array([act(u) for u in self.linear(f"{layer}.intermediate.dense", s)]) for s in x]
-            x = [self.norm(f"{layer}.output.LayerNorm", s + self.linear(f"{layer}.output.dense", i), c.bert_eps)
+            x = [self.norm(f"{layer}.output.LayerNorm", s + self.linear(f"{layer}.output.dense", i), c.bert.norm_eps)
                  for s, i in zip(x, inner, strict=True)]
         return x[0]
 
     def feature(self, modality, target, features, tokens, speakers):
         """f_i of a modality."""
         c = self.config
-        name = f"branch.bert.{'shared' if c.shared_bert else modality}"
+        name = f"branch.bert.{'shared' if c.bert.shared else modality}"
         table = self.weights[f"{name}.embeddings.word_embeddings.weight"]
         if modality == "text" and c.text_from == "tokens":
             utterances = [[table[word] for word in words] for words in tokens]
         else:
             utterances = [[self.linear(f"branch.project.{modality}", x)] for x in features[modality]]
-        special = {"[CLS]": table[c.cls_token], "[SEP]": table[c.sep_token]}
-        units, segments = pack(utterances, speakers, target, c.context_turns, c.max_length,
+        special = {"[CLS]": table[c.bert.cls_token], "[SEP]": table[c.bert.sep_token]}
+        units, segments = pack(utterances, speakers, target, c.context_turns, c.bert.max_length,
                                dict(c.context)[modality] == "dependent")
         return self.bert(name, [special[u] if isinstance(u, str) else u for u in units], segments)
 

@@ -23,8 +23,8 @@ def test_dialoguetrm_fine_tunes_a_bert_on_the_words(ask, tiny, tiny_source, tmp_
     source = shutil.copytree(tiny_source, tmp_path / "bert")
     record = ask(words=source, modalities=["text", "audio"])
     settings = record.spec["settings"]
-    assert (settings["text_from"], settings["hidden"], settings["bert_positions"]) == ("tokens", 8, 16)
-    assert settings["bert"].startswith("local@") and record.spec["words"] == str(source)
+    assert (settings["text_from"], settings["hidden"], settings["bert"]["max_positions"]) == ("tokens", 8, 16)
+    assert settings["bert"]["pretrained"].startswith("local@") and record.spec["words"] == str(source)
     view = runs.views(record.spec, tiny)["test"]
     assert abs(predictions(record.model(), view) - record.predictions()).max() < 1e-5
     # The trained model needs the BERT no more; the words do.
@@ -36,7 +36,7 @@ def test_dialoguetrm_fine_tunes_a_bert_on_the_words(ask, tiny, tiny_source, tmp_
 
 def test_it_starts_from_the_pretrained_weights_unless_they_are_not_wanted(ask, tiny_source):
     still = {"words": tiny_source, "learning_rate": 1e-12, "pretrained_learning_rate": 1e-12}
-    started, drawn = ask(**still), ask(**still, bert=None)
+    started, drawn = ask(**still), ask(**still, **{"bert.pretrained": None})
     import safetensors.torch
 
     pretrained = safetensors.torch.load_file(tiny_source / "model.safetensors")
@@ -44,7 +44,7 @@ def test_it_starts_from_the_pretrained_weights_unless_they_are_not_wanted(ask, t
     ours = [next(p for n, p in r.model().state_dict().items() if n.endswith("word_embeddings.weight"))
             for r in (started, drawn)]
     assert abs(ours[0] - pretrained[word]).max() < 1e-6 < abs(ours[1] - pretrained[word]).max()
-    assert drawn.spec["settings"]["bert"] is None
+    assert drawn.spec["settings"]["bert"]["pretrained"] is None
 
 
 def test_words_need_no_vectors_of_the_text(ask, tiny, tiny_source):

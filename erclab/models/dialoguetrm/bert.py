@@ -26,10 +26,10 @@ from erclab.core.pretrained import transformers_for
 from erclab.models.dialoguetrm.windows import Windows
 from erclab.ops.chunks import in_chunks
 
-# Config field -> the name of the same setting in a BERT's config.json.
-ARCHITECTURE = {"hidden": "hidden_size", "bert_layers": "num_hidden_layers", "bert_heads": "num_attention_heads",
-                "bert_inner": "intermediate_size", "bert_positions": "max_position_embeddings",
-                "vocabulary": "vocab_size", "activation": "hidden_act", "bert_eps": "layer_norm_eps"}
+# Field of `BertBranch.Config` -> the name of the same setting in a BERT's config.json.
+ARCHITECTURE = {"layers": "num_hidden_layers", "heads": "num_attention_heads", "feed_forward": "intermediate_size",
+                "max_positions": "max_position_embeddings", "vocabulary": "vocab_size", "activation": "hidden_act",
+                "norm_eps": "layer_norm_eps"}
 
 
 class Packed(NamedTuple):
@@ -89,72 +89,62 @@ class BertBranch(nn.Module):
     """Eq. 2 for every modality: one BERT that reads them one after the other, or one BERT for each.
 
     Args:
-        config: a `DialogueTRM.Config`, which extends the `Config` of this class.
+        config: a `DialogueTRM.Config`, whose field `bert` is a `Config` of this class.
     """
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
-        """The settings of BERT. `DialogueTRM.Config` has these fields and its own.
+        """The settings of BERT, but for its width, which is that of everything else in DialogueTRM.
 
         Attributes:
-            hidden: H, the width of BERT, and of everything else in DialogueTRM.
-            shared_bert: one BERT reads all modalities ("consecutively fed", one BERT in Figure 2).
-            bert: name of the pretrained BERT that the model starts from, for the record; None for random weights.
-                The name opens no file: see `DialogueTRM.with_bert` and `DialogueTRM.load_pretrained`.
-            bert_layers: number of layers.
-            bert_heads: number of heads.
-            bert_inner: width of the feed-forward layers.
-            bert_positions: length of the position table.
+            shared: one BERT reads all modalities ("consecutively fed", one BERT in Figure 2).
+            pretrained: name of the pretrained BERT that the model starts from, for the record; None for random
+                weights. The name opens no file: see `DialogueTRM.with_bert` and `DialogueTRM.load_pretrained`.
+            layers: number of layers.
+            heads: number of heads.
+            feed_forward: inner width of the feed-forward layers.
+            max_positions: length of the position table.
             vocabulary: number of words in the word table.
             activation: of the feed-forward layers.
-            bert_eps: of the layer norms.
-            bert_dropout: after the sublayers and on the attention.
+            norm_eps: of the layer norms.
+            dropout: after the sublayers and on the attention.
             cls_token: id of [CLS].
             sep_token: id of [SEP].
             max_length: the largest number of units in a packed sequence; the oldest context is cut first.
             chunk: how many sequences BERT reads at a time, sorted by length. It changes speed and memory only.
         """
 
-        hidden: int = 768
-        shared_bert: bool = True
-        bert: str | None = None
-        bert_layers: int = 12
-        bert_heads: int = 12
-        bert_inner: int = 3072
-        bert_positions: int = 512
+        shared: bool = True
+        pretrained: str | None = None
+        layers: int = 12
+        heads: int = 12
+        feed_forward: int = 3072
+        max_positions: int = 512
         vocabulary: int = 30522
         activation: str = "gelu"
-        bert_eps: float = 1e-12
-        bert_dropout: float = 0.1
+        norm_eps: float = 1e-12
+        dropout: float = 0.1
         cls_token: int = 101
         sep_token: int = 102
         max_length: int = 512
         chunk: int = 32
 
-        def check_bert(self) -> None:
-            """Refuse settings of BERT that contradict each other.
-
-            Raises:
-                UsageError: names the fields.
-            """
-            if self.hidden % self.bert_heads:
-                raise UsageError(f"DialogueTRM's hidden {self.hidden} must be a multiple of its bert_heads, "
-                                 f"{self.bert_heads}")
-            if not 3 <= self.max_length <= self.bert_positions:
-                raise UsageError(f"DialogueTRM's max_length is {self.max_length}, it must be 3 to its bert_positions, "
-                                 f"{self.bert_positions}")
+        def __post_init__(self) -> None:
+            if not 3 <= self.max_length <= self.max_positions:
+                raise UsageError(f"DialogueTRM's bert.max_length is {self.max_length}, it must be 3 to its "
+                                 f"bert.max_positions, {self.max_positions}")
             if not 0 <= min(self.cls_token, self.sep_token) <= max(self.cls_token, self.sep_token) < self.vocabulary:
-                raise UsageError(f"DialogueTRM's cls_token {self.cls_token} and sep_token {self.sep_token} must be "
-                                 f"in its vocabulary of {self.vocabulary}")
+                raise UsageError(f"DialogueTRM's bert.cls_token {self.cls_token} and bert.sep_token {self.sep_token} "
+                                 f"must be in its vocabulary of {self.vocabulary}")
 
     def __init__(self, config: Any):
         super().__init__()
         self.config = config
-        self.bert = nn.ModuleDict({owner: build(config) for owner in
-                                   (("shared",) if config.shared_bert else config.modalities)})
+        self.bert = nn.ModuleDict({owner: build(config.bert, config.hidden) for owner in
+                                   (("shared",) if config.bert.shared else config.modalities)})
         self.project = nn.ModuleDict({m: nn.Linear(d, config.hidden) for m, d in config.dims
                                       if m not in config.modalities_of_words})
-        self.register_buffer("special", torch.tensor([config.cls_token, config.sep_token]), persistent=False)
+        self.register_buffer("special", torch.tensor([config.bert.cls_token, config.bert.sep_token]), persistent=False)
 
     def forward(self, modality: str, windows: Windows) -> Tensor:
         """f: (N, H), the hidden state at [CLS] of every utterance's packed sequence.
@@ -162,28 +152,28 @@ class BertBranch(nn.Module):
         A context-free modality masks the positions of the context. A masked position influences no other, so these
         positions are not packed at all.
         """
-        config, batch = self.config, windows.batch
-        bert = self.bert["shared" if config.shared_bert else modality]
+        config, own, batch = self.config, self.config.bert, windows.batch
+        bert = self.bert["shared" if own.shared else modality]
         table = bert.embeddings.word_embeddings
         if modality in config.modalities_of_words:
-            units, (cls, sep), embed = batch.pack(batch.tokens), (config.cls_token, config.sep_token), table
+            units, (cls, sep), embed = batch.pack(batch.tokens), (own.cls_token, own.sep_token), table
         else:  # the vocabulary is [CLS], [SEP] and the utterances themselves
             x = self.project[modality](batch.pack(batch.features[modality]))
             units, (cls, sep) = torch.arange(2, 2 + len(x), device=x.device).unsqueeze(1), (0, 1)
             embed = partial(F.embedding, weight=torch.cat([table(self.special), x]))
         before = slice(0, -1) if config.dependent(modality) else slice(0, 0)
         context = (windows.exists & windows.same_speaker)[:, before]
-        packed = pack(units, windows.number[:, before], context, cls, sep, config.max_length)
+        packed = pack(units, windows.number[:, before], context, cls, sep, own.max_length)
 
         def at_cls(mask: Tensor, ids: Tensor, segments: Tensor) -> Tensor:
             states = bert(inputs_embeds=embed(ids), token_type_ids=segments, attention_mask=mask.long())
             return states.last_hidden_state[:, 0]
 
-        return in_chunks(at_cls, packed.lengths, config.chunk, packed.ids, packed.segments)
+        return in_chunks(at_cls, packed.lengths, own.chunk, packed.ids, packed.segments)
 
 
-def build(config: BertBranch.Config) -> nn.Module:
-    """A `transformers.BertModel` without pooler, drawn at random.
+def build(config: BertBranch.Config, hidden: int) -> nn.Module:
+    """A `transformers.BertModel` of width H = `hidden` without pooler, drawn at random.
 
     BERT draws with a deviation of 0.02 at a width of 768. With this deviation [CLS] of a narrow BERT would receive
     almost nothing from other positions, so the deviation grows with the inverse root of the width.
@@ -194,6 +184,6 @@ def build(config: BertBranch.Config) -> nn.Module:
     transformers = transformers_for("DialogueTRM's BERT needs", UsageError)
     numbers = {theirs: getattr(config, ours) for ours, theirs in ARCHITECTURE.items()}
     return transformers.BertModel(transformers.BertConfig(
-        **numbers, type_vocab_size=2, pad_token_id=0, hidden_dropout_prob=config.bert_dropout,
-        attention_probs_dropout_prob=config.bert_dropout, initializer_range=0.02 * math.sqrt(768 / config.hidden)),
+        **numbers, hidden_size=hidden, type_vocab_size=2, pad_token_id=0, hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout, initializer_range=0.02 * math.sqrt(768 / hidden)),
         add_pooling_layer=False)

@@ -15,9 +15,10 @@ No utterance depends on a later one. Eq. 5 is printed with r_(t); the visual pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -52,8 +53,8 @@ class DialogueTRM(Model):
     """
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(BertBranch.Config, ModelConfig):
-        """Sizes and switches, in addition to those of BERT (`BertBranch.Config`).
+    class Config(ModelConfig):
+        """Sizes and switches.
 
         Attributes:
             dims: (modality, D_m) pairs. Their order has no influence: Eqs. 1 and 11 fix it. The width of a text
@@ -62,6 +63,8 @@ class DialogueTRM(Model):
             speakers: S, the number of speaker indices. The model only compares the speakers of two turns, except
                 with `summary="dialoguernn"`.
             task: what is predicted; `dimensional` has the paper's squared error (Eq. 15).
+            hidden: H, the width of BERT and of everything above it.
+            bert: the other settings of BERT, by dotted names such as `bert.layers`.
             context_turns: K. Both contexts are taken from the last K turns.
             context: (modality, "dependent" or "free") pairs: whether a modality reads its context, in BERT and
                 in the Transformer. With `summary="transformer"` it changes masks only, never the parameters.
@@ -93,6 +96,8 @@ class DialogueTRM(Model):
         outputs: int
         speakers: int
         task: str = "emotion"
+        hidden: int = 768
+        bert: BertBranch.Config = field(default_factory=BertBranch.Config)
         context_turns: int = 14
         context: tuple[tuple[str, str], ...] = (("text", "dependent"), ("audio", "free"), ("visual", "free"))
         text_from: str = "tokens"
@@ -111,17 +116,24 @@ class DialogueTRM(Model):
         mult_width: int = 40
         mult_heads: int = 10
 
+        renamed: ClassVar[Mapping[str, str]] = {
+            "bert": "bert.pretrained", "shared_bert": "bert.shared", "bert_layers": "bert.layers",
+            "bert_heads": "bert.heads", "bert_inner": "bert.feed_forward", "bert_positions": "bert.max_positions",
+            "vocabulary": "bert.vocabulary", "activation": "bert.activation", "bert_eps": "bert.norm_eps",
+            "bert_dropout": "bert.dropout", "cls_token": "bert.cls_token", "sep_token": "bert.sep_token",
+            "max_length": "bert.max_length", "chunk": "bert.chunk"}
+
         def __post_init__(self) -> None:
             check_sizes("DialogueTRM", self, "speakers", "hidden", "heads", "layers", "feed_forward", "fusion_layers",
-                        "mult_width", "mult_heads", "bert_layers", "bert_heads", "bert_inner", "bert_positions",
-                        "vocabulary", "chunk")
+                        "mult_width", "mult_heads", "bert.layers", "bert.heads", "bert.feed_forward",
+                        "bert.max_positions", "bert.vocabulary", "bert.chunk")
             check_choices("DialogueTRM", self, CHOICES)
             self._check_context()
-            self.check_bert()
-            for heads, width in (("heads", "hidden"), ("mult_heads", "mult_width")):
-                if getattr(self, width) % getattr(self, heads):
-                    raise UsageError(f"DialogueTRM's {width} {getattr(self, width)} must be a multiple of its "
-                                     f"{heads}, {getattr(self, heads)}")
+            for name, heads, width, of in (("heads", self.heads, "hidden", self.hidden),
+                                           ("bert.heads", self.bert.heads, "hidden", self.hidden),
+                                           ("mult_heads", self.mult_heads, "mult_width", self.mult_width)):
+                if of % heads:
+                    raise UsageError(f"DialogueTRM's {width} {of} must be a multiple of its {name}, {heads}")
             if self.context_turns < 0:
                 raise UsageError(f"DialogueTRM's context_turns is {self.context_turns}, it cannot be negative")
             if self.positions != "none" and (self.window == "banded" or self.hidden % 2):
@@ -173,8 +185,9 @@ class DialogueTRM(Model):
     }
     small = {
         "context_turns": 3, "text_from": "vectors", "hidden": 16, "heads": 2, "layers": 2, "feed_forward": 32,
-        "fusion_layers": 2, "mult_width": 8, "mult_heads": 2, "bert_layers": 2, "bert_heads": 2, "bert_inner": 32,
-        "bert_positions": 64, "max_length": 64, "vocabulary": 30, "cls_token": 1, "sep_token": 2}
+        "fusion_layers": 2, "mult_width": 8, "mult_heads": 2, "bert.layers": 2, "bert.heads": 2,
+        "bert.feed_forward": 32, "bert.max_positions": 64, "bert.max_length": 64, "bert.vocabulary": 30,
+        "bert.cls_token": 1, "bert.sep_token": 2}
 
     @staticmethod
     def with_bert(source: str | Path, name: str | None = None) -> dict[str, Any]:
@@ -185,13 +198,13 @@ class DialogueTRM(Model):
 
         Args:
             source: a folder with the BERT and its tokenizer, or a Hugging Face name.
-            name: the value of `Config.bert`, such as a name with a digest; the source by default.
+            name: the value of `bert.pretrained`, such as a name with a digest; the source by default.
 
         Raises:
             UsageError: nothing is there, or not a BERT.
         """
         found = settings_of(source)
-        return {**found, "max_length": found["bert_positions"], "bert": name or str(source)}
+        return {**found, "bert.max_length": found["bert.max_positions"], "bert.pretrained": name or str(source)}
 
     def __init__(self, config: Config):
         super().__init__()
@@ -214,7 +227,7 @@ class DialogueTRM(Model):
         Raises:
             UsageError: nothing is there, weights are missing, or the model was not built for this BERT.
         """
-        if self.config.bert is None:
+        if self.config.bert.pretrained is None:
             raise UsageError("this model's BERT starts from random weights", where=str(source),
                              remedy="Build it with the changes that DialogueTRM.with_bert gives.")
         weights = weights_of(source, self.config)
@@ -223,7 +236,7 @@ class DialogueTRM(Model):
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
         """BERT's parameters, for which a recipe may set another learning rate; none if BERT starts random."""
-        return [] if self.config.bert is None else list(self.branch.bert.parameters())
+        return [] if self.config.bert.pretrained is None else list(self.branch.bert.parameters())
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
         """Predict every utterance. The docstring of the class lists `aux` and `attention`.
@@ -272,7 +285,8 @@ class DialogueTRM(Model):
         if words and batch.tokens is None:
             raise UsageError("this DialogueTRM reads words; the batch has none",
                              remedy="Give tokens, or build it with text_from='vectors'.")
-        if words and (largest := int(batch.pack(batch.tokens).max())) >= self.config.vocabulary:
-            raise UsageError(f"the batch has word {largest}, this BERT's vocabulary ends at "
-                             f"{self.config.vocabulary - 1}", remedy="Tokenize with the BERT's own tokenizer.")
+        vocabulary = self.config.bert.vocabulary
+        if words and (largest := int(batch.pack(batch.tokens).max())) >= vocabulary:
+            raise UsageError(f"the batch has word {largest}, this BERT's vocabulary ends at {vocabulary - 1}",
+                             remedy="Tokenize with the BERT's own tokenizer.")
         super().require(replace(batch, features={**batch.features, **dict.fromkeys(words)}))

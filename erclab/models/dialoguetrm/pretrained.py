@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from torch import Tensor
 
 from erclab.core.errors import UsageError
 from erclab.core.pretrained import loading, transformers_for
-from erclab.models.dialoguetrm.bert import ARCHITECTURE, BertBranch
+from erclab.models.dialoguetrm.bert import ARCHITECTURE
 
 SPECIAL = ("cls_token", "sep_token")
 
 
 def settings_of(source: str | Path) -> dict[str, Any]:
-    """The fields of `BertBranch.Config` that a saved BERT decides: architecture, dropout, special tokens.
+    """The settings of `DialogueTRM.Config` that a saved BERT decides: its width, architecture, dropout, special tokens.
 
     Args:
         source: a folder with the model and its tokenizer, or a Hugging Face name.
@@ -44,18 +45,23 @@ def settings_of(source: str | Path) -> dict[str, Any]:
                              f"{special['sep_token']}), the BERT {config.vocab_size}", where=str(source),
                              remedy="Save the BERT's own tokenizer beside it (save_pretrained).")
     found = {ours: getattr(config, theirs) for ours, theirs in ARCHITECTURE.items()}
-    return {**found, "bert_dropout": config.hidden_dropout_prob, **special}
+    found |= {"dropout": config.hidden_dropout_prob, **special}
+    return {"hidden": config.hidden_size, **{f"bert.{name}": value for name, value in found.items()}}
 
 
-def weights_of(source: str | Path, config: BertBranch.Config) -> dict[str, Tensor]:
+def weights_of(source: str | Path, config: Any) -> dict[str, Tensor]:
     """The weights of a saved BERT without its pooler, for a model that was built with its settings.
+
+    Args:
+        source: as for `settings_of`.
+        config: the model's `DialogueTRM.Config`, whose dropout may be another.
 
     Raises:
         UsageError: nothing is there, weights are missing, or its settings differ from the configuration.
     """
     sizes = settings_of(source)
-    other = [f"{name} {getattr(config, name)} instead of {sizes[name]}"
-             for name in (*ARCHITECTURE, *SPECIAL) if getattr(config, name) != sizes[name]]
+    other = [f"{name} {attrgetter(name)(config)} instead of {size}" for name, size in sizes.items()
+             if name != "bert.dropout" and attrgetter(name)(config) != size]
     if other:
         raise UsageError(f"the model was built with {', '.join(other)}", where=str(source),
                          remedy="Build it with the changes that DialogueTRM.with_bert gives.")

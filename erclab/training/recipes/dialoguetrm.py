@@ -12,8 +12,9 @@ from erclab.training.recipes.recipe import Entry, Recipe, Rows
 SMOKE = Recipe(epochs=12, batch_size=4, learning_rate=1e-3, weight_decay=1.0, optimiser="adamw", clip=1.0,
                schedule="linear", warmup_steps=60)
 SIZES = {"hidden": 128, "heads": 4, "layers": 1, "feed_forward": 256, "fusion_layers": 1, "context_turns": 2,
-         "positions": "learned", "bert_layers": 1, "bert_heads": 4, "bert_inner": 256,
-         "bert_positions": 64, "vocabulary": 30, "cls_token": 1, "sep_token": 2, "max_length": 32}
+         "positions": "learned", "bert.layers": 1, "bert.heads": 4, "bert.feed_forward": 256,
+         "bert.max_positions": 64, "bert.vocabulary": 30, "bert.cls_token": 1, "bert.sep_token": 2,
+         "bert.max_length": 32}
 
 ROWS: Rows = {
     ("*", "smoke"): Entry(SMOKE, SIZES, tuning.DIALOGUES),
@@ -30,8 +31,8 @@ ROWS: Rows = {
     # which narrower models do not fit more epochs. (Measured while tuning on validation; no record kept.)
     ("simulated-lesson", "smoke"): Entry(
         replace(SMOKE, epochs=8, learning_rate=2e-3, warmup_steps=10),
-        {**SIZES, "feed_forward": 128, "bert_inner": 128, "context_turns": 1, "dropout": 0.0, "bert_dropout": 0.0,
-         "chunk": 512}, tuning.LESSON_DIALOGUES),
+        {**SIZES, "feed_forward": 128, "bert.feed_forward": 128, "context_turns": 1, "dropout": 0.0,
+         "bert.dropout": 0.0, "bert.chunk": 512}, tuning.LESSON_DIALOGUES),
 }
 
 # With a BERT to fine-tune: three epochs of MELD with MiniLM take 20 minutes of one core.

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from erclab.core import settings
 from erclab.core.errors import UsageError, unknown
 
 PROFILES = ("smoke", "full")
@@ -94,13 +95,14 @@ Rows = dict[tuple[str, str], Entry]  # (corpus or "*", profile) -> entry: what e
 
 
 def split_changes(changes: dict[str, Any], config_cls: type) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Sort changes into settings of the model and fields of the recipe.
+    """Sort changes into settings of the model, by their dotted names (`erclab.core.settings`), and fields of the recipe.
 
     Raises:
         UsageError: a name of neither.
     """
     recipe_names = {f.name for f in dataclasses.fields(Recipe)}
-    model_names = {f.name for f in dataclasses.fields(config_cls)}
+    model_names = {*settings.setting_types(config_cls)}
+    changes = settings.dotted(config_cls, changes)
     for name in changes:
         if name not in recipe_names | model_names:
             raise unknown("setting", name, sorted(recipe_names | model_names))

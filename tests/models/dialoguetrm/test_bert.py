@@ -1,7 +1,6 @@
 """DialogueTRM's lower half: Table 1's contexts, packed and cut sequences, chunks, and a pretrained BERT."""
 
 import dataclasses
-import inspect
 import json
 import shutil
 from dataclasses import replace
@@ -136,7 +135,7 @@ def test_packing_is_that_of_the_reference():
 def test_chunks_decide_speed_only(chunk):
     """Sorted by length, none padded beyond the longest of its own."""
     batch, shapes = ragged(), []
-    model = made(("text",), text_from="tokens", chunk=chunk)
+    model = made(("text",), text_from="tokens", bert={"chunk": chunk})
     bert = model.branch.bert["shared"]
     bert.register_forward_pre_hook(lambda _, __, given: shapes.append(tuple(given["attention_mask"].shape)) or
                                    lengths.extend(given["attention_mask"].sum(1).tolist()), with_kwargs=True)
@@ -150,10 +149,10 @@ def test_chunks_decide_speed_only(chunk):
 @pytest.mark.parametrize(("width", "spread"), [(768, 0.02), (48, 0.08), (12, 0.16)])
 def test_narrow_bert_is_drawn_wider(width, spread):
     """As at its own width [CLS] hears of the other positions: the spread of a sum over the width stays."""
-    config = DialogueTRM.tiny(hidden=width, bert_layers=1, vocabulary=300)
+    config = DialogueTRM.tiny(hidden=width, bert={"layers": 1, "vocabulary": 300})
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        bert = build(config)
+        bert = build(config.bert, width)
     drawn = torch.cat([bert.embeddings.word_embeddings.weight[1:].flatten(),
                        bert.encoder.layer[0].attention.self.query.weight.flatten()])
     assert float(drawn.detach().std()) == pytest.approx(spread, rel=0.05)
@@ -187,36 +186,50 @@ def save_tokenizer(folder, words=VOCABULARY):
 
 
 def configured(source, **changes):
-    settings = {"dims": tuple(DIMS.items()), "text_from": "tokens", "speakers": 3, "dropout": 0.0, "bert_dropout": 0.0}
+    settings = {"dims": tuple(DIMS.items()), "text_from": "tokens", "speakers": 3, "dropout": 0.0, "bert.dropout": 0.0}
     return DialogueTRM.tiny(**DialogueTRM.with_bert(source, "mine@1") | settings | changes)
 
 
 def test_settings_of_bert_are_separate():
-    """`DialogueTRM.Config` has the fields of BERT's settings, which are enough to build a BERT."""
+    """BERT's settings are a part of the model's, but for the width, which is stated once."""
     fields = {f.name for f in dataclasses.fields(BertBranch.Config)}
-    assert fields >= set(ARCHITECTURE) and issubclass(DialogueTRM.Config, BertBranch.Config)
-    config = BertBranch.Config(hidden=8, bert_layers=1, bert_heads=2, bert_inner=8, bert_positions=9, vocabulary=7)
-    ours = {n: p.shape for n, p in build(config).named_parameters()}
-    theirs = DialogueTRM(DialogueTRM.tiny(**dataclasses.asdict(config) | {
-        "max_length": 9, "cls_token": 1, "sep_token": 2})).branch.bert["shared"]
-    assert ours == {n: p.shape for n, p in theirs.named_parameters()}
-    own = set(inspect.get_annotations(DialogueTRM.Config))
-    assert not own & fields, "a field is declared twice"
+    assert fields >= set(ARCHITECTURE) and "hidden" not in fields
+    config = BertBranch.Config(layers=1, heads=2, feed_forward=8, max_positions=9, vocabulary=7, max_length=9,
+                               cls_token=1, sep_token=2)
+    ours = {n: p.shape for n, p in build(config, 8).named_parameters()}
+    theirs = DialogueTRM(DialogueTRM.tiny(hidden=8, bert=config))
+    assert theirs.config.bert == config
+    assert ours == {n: p.shape for n, p in theirs.branch.bert["shared"].named_parameters()}
+
+
+def test_every_earlier_name_of_a_setting_gives_the_same_model():
+    """The flat names that records, sweep files and scripts of before have."""
+    inner = {f.name for f in dataclasses.fields(BertBranch.Config)}
+    assert {new for new in DialogueTRM.Config.renamed.values()} == {f"bert.{name}" for name in inner}
+    flat = {"shared_bert": False, "bert": "mine@1", "bert_layers": 1, "bert_heads": 4, "bert_inner": 8,
+            "bert_positions": 9, "vocabulary": 7, "activation": "relu", "bert_eps": 1e-3, "bert_dropout": 0.4,
+            "cls_token": 3, "sep_token": 4, "max_length": 8, "chunk": 5}
+    assert flat.keys() == DialogueTRM.Config.renamed.keys()
+    nested = BertBranch.Config(False, "mine@1", 1, 4, 8, 9, 7, "relu", 1e-3, 0.4, 3, 4, 8, 5)
+    for make in (DialogueTRM.tiny, DialogueTRM.paper, DialogueTRM.official):
+        assert make(**flat) == make(bert=nested) == make(bert=dataclasses.asdict(nested))
+    assert DialogueTRM.tiny(bert="mine@1", bert_layers=1).bert.heads == 2  # what is not named stays
 
 
 def test_with_bert_says_all_that_the_bert_decides(saved):
     found = DialogueTRM.with_bert(saved)
-    assert found == {"hidden": 16, "bert_layers": 2, "bert_heads": 2, "bert_inner": 24, "bert_positions": 40,
-                     "vocabulary": 30, "activation": "relu", "bert_eps": 1e-6, "bert_dropout": 0.3, "cls_token": 4,
-                     "sep_token": 3, "max_length": 40, "bert": str(saved)}
-    assert DialogueTRM.with_bert(str(saved), "mine@1") == {**found, "bert": "mine@1"}
-    assert DialogueTRM.paper("iemocap", **found, heads=4).bert_layers == 2
+    assert found == {"hidden": 16, "bert.layers": 2, "bert.heads": 2, "bert.feed_forward": 24,
+                     "bert.max_positions": 40, "bert.vocabulary": 30, "bert.activation": "relu", "bert.norm_eps": 1e-6,
+                     "bert.dropout": 0.3, "bert.cls_token": 4, "bert.sep_token": 3, "bert.max_length": 40,
+                     "bert.pretrained": str(saved)}
+    assert DialogueTRM.with_bert(str(saved), "mine@1") == {**found, "bert.pretrained": "mine@1"}
+    assert DialogueTRM.paper("iemocap", **found, heads=4).bert.layers == 2
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_reads_words_as_the_pretrained_bert_does(saved, shared):
     """A first turn is the tokenizer's own [CLS] ... [SEP]; a second has the first behind, without its last [SEP]."""
-    config = configured(saved, shared_bert=shared, summary="bert", fusion="concat")
+    config = configured(saved, **{"bert.shared": shared}, summary="bert", fusion="concat")
     model = DialogueTRM(config).eval()
     random = torch.get_rng_state()
     before = {n: p.clone() for n, p in model.named_parameters()}
@@ -242,7 +255,7 @@ def test_reads_words_as_the_pretrained_bert_does(saved, shared):
 
 def test_pretrained_parameters_are_the_berts(saved):
     """All of them and no others; none of a model that was not built for a pretrained one."""
-    model = DialogueTRM(configured(saved, shared_bert=False))
+    model = DialogueTRM(configured(saved, **{"bert.shared": False}))
     names = {id(p): n for n, p in model.named_parameters()}
     found = [names[id(p)] for p in model.pretrained_parameters()]
     assert sorted(found) == sorted(n for n in names.values() if n.startswith("branch.bert."))
@@ -251,7 +264,7 @@ def test_pretrained_parameters_are_the_berts(saved):
     assert list(plain.pretrained_parameters()) == []
     with pytest.raises(UsageError, match=r"random weights.*with_bert"):
         plain.load_pretrained(saved)
-    at_random = DialogueTRM(configured(saved, bert=None))  # its sizes and its words, not its weights
+    at_random = DialogueTRM(configured(saved, **{"bert.pretrained": None}))  # its sizes and its words, not its weights
     assert list(at_random.pretrained_parameters()) == []
 
 
@@ -342,11 +355,11 @@ def test_refuses_to_be_built_for_what_is_no_bert(tmp_path, harm, says):
     (lambda f: (f / "model.safetensors").write_bytes(b"junk"), "no BERT can be loaded"),
     (pickle, "no BERT can be loaded"),
     (lambda f: drop(f, "encoder.layer.1.output.dense.bias"), r"lacks 1 of .* encoder.layer.1.output.dense.bias"),
-    (lambda f: save(f, num_hidden_layers=1), "bert_layers 2 instead of 1"),
-    (lambda f: save(f, hidden_size=8, intermediate_size=16), "hidden 16 instead of 8, bert_inner 24 instead of 16"),
-    (lambda f: save(f, hidden_act="gelu"), "activation relu instead of gelu"),
-    (lambda f: save(f, words=[*VOCABULARY, "more"]), "vocabulary 30 instead of 31"),
-    (lambda f: save(f, words=VOCABULARY[::-1]), "cls_token 4 instead of 25, sep_token 3 instead of 26"),
+    (lambda f: save(f, num_hidden_layers=1), "bert.layers 2 instead of 1"),
+    (lambda f: save(f, hidden_size=8, intermediate_size=16), "hidden 16 instead of 8, bert.feed_forward 24 instead of 16"),
+    (lambda f: save(f, hidden_act="gelu"), "bert.activation relu instead of gelu"),
+    (lambda f: save(f, words=[*VOCABULARY, "more"]), "bert.vocabulary 30 instead of 31"),
+    (lambda f: save(f, words=VOCABULARY[::-1]), "bert.cls_token 4 instead of 25, bert.sep_token 3 instead of 26"),
     (forget_tokenizer, "tokenizer"),
 ], ids=["none", "no weights", "junk", "pickle", "part", "layers", "width", "activation", "words", "special",
         "no tokenizer"])

@@ -21,7 +21,7 @@ from erclab.models.dialoguetrm.windows import Windows
 
 # One of each mechanism
 few = pytest.mark.parametrize("changes", [
-    {}, {"text_from": "tokens"}, {"text_from": "tokens", "max_length": 8}, {"context": EVERY},
+    {}, {"text_from": "tokens"}, {"text_from": "tokens", "bert.max_length": 8}, {"context": EVERY},
     {"window": "banded", "context": EVERY}, {"positions": "sinusoidal"}, {"summary": "dialoguernn"},
     {"summary": "bert", "fusion": "concat"}, {"fusion": "mult", "context": EVERY}],
     ids=["paper", "tokens", "cut", "all dependent", "banded", "positions", "dialoguernn", "bert", "mult"])
@@ -143,7 +143,7 @@ def test_order_of_the_context_matters_with_positions(positions, matters):
 # What the switches are
 
 
-@pytest.mark.parametrize(("switch", "parts"), [("shared_bert", "branch.bert"), ("shared_transformer", "context"),
+@pytest.mark.parametrize(("switch", "parts"), [("bert.shared", "branch.bert"), ("shared_transformer", "context"),
                                                ("shared_transformer", "recurrent")])
 def test_one_for_all_modalities_or_one_each(switch, parts, batch):
     """Three copies of what is shared compute the same; one that differs does not."""
@@ -305,7 +305,7 @@ def test_alone_as_in_company(changes, batch):
 
 @few
 def test_finite_in_training(changes):
-    model = made(dropout=0.5, bert_dropout=0.5, **changes).float().train()
+    model = made(**{"dropout": 0.5, "bert.dropout": 0.5, **changes}).float().train()
     for lengths, low in (((1,), False), ((2, 1), True)):
         batch = random_batch(DIMS, 5, 3, lengths, dtype=torch.float32, words=30)
         with torch.autocast("cpu", torch.bfloat16, enabled=low):
@@ -316,12 +316,12 @@ def test_finite_in_training(changes):
 @few
 def test_dropout_only_in_training_and_two_rates(changes, batch):
     plain, batch = made(**changes), take(batch, [1])
-    for rates in ({"dropout": 0.4}, {"bert_dropout": 0.3}):
+    for rates in ({"dropout": 0.4}, {"bert.dropout": 0.3}):
         model = made(**changes, **rates)
         bert = {id(part) for part in model.branch.modules()}
         found = [(id(d) in bert, d.p) for d in model.modules() if isinstance(d, nn.Dropout)]
         assert {p for below, p in found if not below} <= {rates.get("dropout", 0.0)}
-        assert {p for below, p in found if below} == {rates.get("bert_dropout", 0.0)}
+        assert {p for below, p in found if below} == {rates.get("bert.dropout", 0.0)}
         assert torch.equal(model.eval()(batch).logits, plain.train()(batch).logits)
         assert not torch.equal(model.train()(batch).logits, model(batch).logits)
 
@@ -351,11 +351,11 @@ def test_attention_is_only_looked_at(changes, batch):
 
 @pytest.mark.parametrize(("changes", "says"), [
     ({"dims": ()}, "modalities"), ({"dims": (("smell", 3),)}, "'smell'"), ({"speakers": 0}, "speakers"),
-    ({"hidden": 15}, "hidden 15"), ({"heads": 3}, "heads, 3"), ({"bert_heads": 3}, "bert_heads, 3"),
-    ({"mult_heads": 3}, "mult_width 8"), ({"layers": 0}, "layers"), ({"chunk": 0}, "chunk"),
-    ({"dropout": 1.0}, "dropout"), ({"bert_dropout": -0.1}, "bert_dropout"), ({"task": "mood"}, "'mood'"),
-    ({"context_turns": -1}, "-1"), ({"max_length": 2}, "max_length"), ({"max_length": 65}, "64"),
-    ({"cls_token": 30}, "30"), ({"sep_token": -1}, "-1"), ({"fusion": "gated"}, "'gated'"),
+    ({"hidden": 15}, "hidden 15"), ({"heads": 3}, "heads, 3"), ({"bert.heads": 3}, "bert.heads, 3"),
+    ({"mult_heads": 3}, "mult_width 8"), ({"layers": 0}, "layers"), ({"bert.chunk": 0}, "bert.chunk"),
+    ({"dropout": 1.0}, "dropout"), ({"bert.dropout": -0.1}, "bert.dropout"), ({"task": "mood"}, "'mood'"),
+    ({"context_turns": -1}, "-1"), ({"bert.max_length": 2}, "max_length"), ({"bert.max_length": 65}, "64"),
+    ({"bert.cls_token": 30}, "30"), ({"bert.sep_token": -1}, "-1"), ({"fusion": "gated"}, "'gated'"),
     ({"window": "all"}, "'all'"), ({"summary": "lstm"}, "'lstm'"), ({"text_from": "words"}, "'words'"),
     ({"positions": "absolute"}, "'absolute'"), ({"positions": "learned", "window": "banded"}, "learned positions"),
     ({"context": (("text", "free"),)}, "audio, visual"), ({"context": (*EVERY, ("text", "free"))}, "twice"),

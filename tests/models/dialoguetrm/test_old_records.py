@@ -22,7 +22,8 @@ def test_there_are_records_of_both_kinds():
 def test_a_committed_record_gives_its_model(record):
     saved = record["spec"]["settings"]
     config = settings.from_dict(DialogueTRM.Config, saved)
-    assert json.loads(json.dumps(vars(config))) == saved  # the same names and values
+    assert json.loads(json.dumps(settings.dotted(DialogueTRM.Config, config))) == settings.dotted(
+        DialogueTRM.Config, saved)  # the same values
     model = models.build("dialoguetrm", saved)
     assert models.parameter_count(model) == record["parameters"]["all"]
     assert bool(model.pretrained_parameters()) == (record["spec"]["words"] != "")
