@@ -2,7 +2,10 @@
 
 Every trained model of the registry is checked in its variants `paper` and `official`, in the sizes of its `tiny()`; so
 is any class outside the registry. A row lists the exceptions: parameters that get no gradient, quirks that break a
-contract, subsets of modalities for which a mechanism is not defined.
+contract, subsets of modalities for which a mechanism is not defined. A class outside the registry declares its own in
+its attribute `exceptions`, with the names of the fields of `Row`:
+
+    exceptions = {"dead": {r"later.*": "no layer uses it yet"}, "overfit": (300, 0.003)}
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import torch
 
 from erclab.contracts.batches import Batch, random_dialogues, random_sequences, shake
 from erclab.core import settings, tasks
-from erclab.core.errors import UsageError
+from erclab.core.errors import UsageError, unknown
 from erclab.models import MODELS, info
 
 LABELS = {"emotion": 5, "emotion4": 4, "sentiment": 1, "dimensional": 3}  # classes or columns of random labels
@@ -215,21 +218,35 @@ ROWS = (
 def rows_of(model: str | type) -> list[Row]:
     """The rows of a model; without any its variants `paper` and, where its configuration differs, `official`.
 
-    The cases of a class outside the registry are the subsets of its modalities that it does not refuse.
+    The cases of a class outside the registry are the subsets of its modalities that it does not refuse, unless its
+    attribute `exceptions` gives `subsets`.
 
     Raises:
-        UsageError: there is no such model, or the class is none.
+        UsageError: there is no such model, the class is none, or its `exceptions` are not those of a `Row`.
     """
     found = info(model)
     paper = Row(found.name)
     if found.given is not None:
-        paper = Row(found.name, attends=None)
+        declared = _declared(found.given)
+        paper = dataclasses.replace(Row(found.name, attends=None), **declared)
         every = _modalities(Case(paper, found.cls, ()))
+        if "subsets" in declared:
+            return _variants(paper, found.cls)
         subsets = [s for s in SUBSETS if set(s) <= set(every)]
         subsets = subsets if any(set(s) == set(every) for s in subsets) else [every, *subsets]
         accepted = [s for s in subsets if _accepts(Case(paper, found.cls, s))]
         paper = dataclasses.replace(paper, subsets=accepted or [every])
     return [r for r in ROWS if r.model == found.name] or _variants(paper, found.cls)
+
+
+def _declared(cls: type[Any]) -> dict[str, Any]:
+    """The exceptions that a class declares, as fields of `Row`."""
+    found: Mapping[str, Any] = getattr(cls, "exceptions", {})
+    known = [f.name for f in dataclasses.fields(Row) if f.name not in ("model", "variant", "preset")]
+    for name in found:
+        if name not in known:
+            raise unknown(f"exception of {cls.__name__} from the contracts", name, known)
+    return settings.check(Row, found)
 
 
 def _modalities(case: Case) -> tuple[str, ...]:

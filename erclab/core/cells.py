@@ -1,4 +1,4 @@
-"""The source of a class that stands in a notebook cell or a script, with all that it uses from there."""
+"""The source of a class that is defined in a notebook cell or a script, and of what the class uses of that place."""
 
 from __future__ import annotations
 
@@ -24,24 +24,25 @@ from erclab.core.errors import UsageError
 from erclab.core.source import canonical, uses
 
 ABSENT = object()
+# Types whose `repr` is the same whenever the value is the same.
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), torch.dtype, torch.device, np.dtype,
          PurePath, range, slice)
 
 
 def pieces(cls: type, follow: Callable[[str], bool]) -> tuple[dict[str, str], set[str]]:
-    """What decides the behaviour of a class of this session, and the modules that the class uses.
+    """The source texts that decide what a class computes, and the modules that the class uses.
 
-    The pieces are the class, and the functions, classes and constants of its own module that the class uses, directly
-    or through one another. Other names of the module, such as those of later cells, do not count.
+    The texts are those of the class, of the functions, classes and constants of its module that the class uses, and of
+    those that these use in turn. Other names of the module, such as names of later cells, do not count.
 
     Args:
-        follow: whether a module outside the session is one whose source counts.
+        follow: gets the name of another module, and returns whether the source of that module counts.
 
     Returns:
-        Name -> canonical text or value; and the names of modules to follow.
+        Name -> canonical source text, or the value as text; and the names of the modules that count.
 
     Raises:
-        UsageError: a source is not at hand, or a value that the class uses has no stable description.
+        UsageError: a source text cannot be found, or a value that the class uses has no stable description.
     """
     walk = _Walk(cls, follow)
     walk.add(cls.__qualname__, cls)
@@ -49,7 +50,7 @@ def pieces(cls: type, follow: Callable[[str], bool]) -> tuple[dict[str, str], se
 
 
 class _Walk:
-    """The texts and modules that were found so far, and the objects that were visited."""
+    """A walk from a class to all that the class uses: the texts and modules found so far, and the visited objects."""
 
     def __init__(self, cls: type, follow: Callable[[str], bool]):
         self.title, self.home, self.follow = cls.__qualname__, cls.__module__, follow
@@ -58,7 +59,14 @@ class _Walk:
         self.seen: set[int] = set()
 
     def add(self, name: str, value: Any, chain: tuple[str, ...] = ()) -> None:
-        """Add the value that a name has; `chain` are the attributes that the source takes from a module."""
+        """Add the value of a name.
+
+        Args:
+            name: a name in the source text.
+            value: the value of that name in this session.
+            chain: if the value is a module, the attributes that the source reads: ("nn", "Linear") for
+                `torch.nn.Linear`.
+        """
         while isinstance(value, ModuleType) and chain and hasattr(value, chain[0]):
             name, value, chain = f"{name}.{chain[0]}", getattr(value, chain[0]), chain[1:]
         if isinstance(value, ModuleType):
@@ -70,7 +78,7 @@ class _Walk:
             self.texts[name] = self.described(name, value)
 
     def _definition(self, value: type | FunctionType) -> None:
-        """Add a class or a function, and whatever it uses if it stands in the class's own module."""
+        """Add a class or a function. If it is defined in the module of the first class, add what it uses as well."""
         value = inspect.unwrap(value)
         if value.__module__ != self.home:
             if self.follow(str(value.__module__)):
@@ -96,7 +104,8 @@ class _Walk:
                 self._definition(base)
 
     def _record(self, cls: type) -> None:
-        """Add a class without functions of its own, such as a dataclass: its source is not found, its fields are."""
+        """Add a class without functions of its own, such as a dataclass. Python finds no source text of such a class,
+        so its fields and their defaults stand for the text."""
         fields = {n: v for n, v in vars(cls).items() if not n.startswith("__") and not callable(v)
                   and not isinstance(v, property | staticmethod | classmethod) and not inspect.ismemberdescriptor(v)}
         parts = [str(inspect.get_annotations(cls)), *(f"{n}={self.described(n, v)}" for n, v in fields.items()
@@ -109,7 +118,7 @@ class _Walk:
             self._definition(base)
 
     def _source(self, value: type | FunctionType) -> tuple[ast.AST, Mapping[str, Any]]:
-        """The node of a class or function, and the values of the names outside it."""
+        """The syntax tree of a class or function, and the values of the names that are defined outside of it."""
         for function in _functions(value) if isinstance(value, type) else [value]:
             code = function.__code__
             linecache.checkcache(code.co_filename)  # a script may have been edited and executed again
@@ -170,12 +179,13 @@ def _array(array: np.ndarray) -> str:
 
 
 def _functions(cls: type) -> Iterator[FunctionType]:
-    """The functions that are written in the body of a class; those that a decorator made are left out."""
+    """The functions that are written in the body of a class, without the functions that a decorator adds."""
     for member in vars(cls).values():
         member = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
         member = inspect.unwrap(member) if callable(member) and not isinstance(member, type) else member
         if isinstance(member, FunctionType) and member.__qualname__.startswith(f"{cls.__qualname__}."):
-            written = member.__globals__.get("__name__") == cls.__module__  # not so in a NamedTuple
+            # The methods of a NamedTuple have the globals of another module.
+            written = member.__globals__.get("__name__") == cls.__module__
             generated = dataclasses.is_dataclass(cls) and member.__code__.co_filename == "<string>" and (
                 member.__name__.startswith("__"))
             if written and not generated:
@@ -183,19 +193,19 @@ def _functions(cls: type) -> Iterator[FunctionType]:
 
 
 def _enclosed(value: type | FunctionType) -> dict[str, Any]:
-    """The values that a function, or the methods of a class, take from a function around them."""
+    """Name -> value, of the variables of an enclosing function that a function, or a method of a class, uses."""
     found = {}
     for function in _functions(value) if isinstance(value, type) else [value]:
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             try:
                 found[name] = cell.cell_contents
-            except ValueError:  # not set yet
+            except ValueError:  # the variable has no value yet
                 continue
     return {name: x for name, x in found.items() if name != "__class__"}
 
 
 def _node(source: str, value: type | FunctionType, code: CodeType) -> ast.AST | None:
-    """The node of a class or function in a source, found by a line of its code."""
+    """The syntax tree of a class or function in a source text, found by the first line of its compiled code."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -215,7 +225,7 @@ def _first_line(node: Any) -> int:
 
 
 def _global_names(node: ast.AST) -> set[str]:
-    """The names that a class or function takes from outside itself."""
+    """The names that a class or function uses and does not define."""
     found, tables = set(), [symtable.symtable(ast.unparse(node), "<source>", "exec")]
     for table in tables:
         outermost = table.get_type() == "module"

@@ -1,4 +1,4 @@
-"""What a piece of source code computes: its syntax tree without comments, docstrings and layout, and its imports."""
+"""The syntax tree of source code without comments, docstrings and layout, and the modules that the code imports."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ IGNORED_FIELDS = ("ctx", "kind", "type_comment", "type_ignores")  # of a node; t
 def canonical(node: ast.AST | str) -> str:
     """The syntax tree as text: the same for two sources that differ in comments, docstrings or layout only.
 
-    Fields without a value are left out and fields are sorted, so that all versions of Python give the same text:
-    a newer version adds fields (`type_params` in 3.12), which are empty for older code.
+    The fields of a node are sorted, and fields without a value are left out, so that all versions of Python give the
+    same text: a newer version adds fields (`type_params` in 3.12), which are empty for older code.
 
     Raises:
         SyntaxError: the source is not Python.
@@ -44,12 +44,13 @@ def _text(node: Any) -> str:
 
 
 def _without_effect(node: Any) -> bool:
-    """Docstrings, other lone constants, and `pass`."""
+    """Whether a node is a docstring, another constant that stands alone, or `pass`."""
     return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def _joined(values: list[ast.AST]) -> list[ast.AST]:
-    """The parts of an f-string with neighbouring texts as one and without empty texts: Python 3.12 cuts differently."""
+    """The parts of an f-string, with neighbouring texts joined and empty texts removed: Python 3.12 divides an f-string
+    into other parts than earlier versions."""
     parts: list[Any] = []
     for value in values:
         if isinstance(value, ast.Constant) and value.value == "":
@@ -63,14 +64,15 @@ def _joined(values: list[ast.AST]) -> list[ast.AST]:
 
 
 def closure(start: Iterable[str], follow: Callable[[str], bool]) -> dict[str, str]:
-    """Module -> canonical text, for the modules of `start` and all that they import, directly or on the way.
+    """Module -> canonical text, for some modules, the modules that these import, and so on.
 
-    Relative imports and names that a package's `__init__` re-exports lead to the module that defines the name; an
-    `__init__` itself counts only where it defines the name.
+    A relative import, and a name that the `__init__` of a package imports from elsewhere, lead to the module that
+    defines the name. An `__init__` is part of the result only if it defines the name itself.
 
     Args:
-        start: names of modules.
-        follow: whether an imported module, or a full dotted name in a module, is part of the closure.
+        start: names of the first modules.
+        follow: gets the name of an imported module, or a full dotted name in a module, and returns whether that module
+            is part of the result.
     """
     found: dict[str, str] = {}
     queue = list(start)
@@ -85,7 +87,7 @@ def closure(start: Iterable[str], follow: Callable[[str], bool]) -> dict[str, st
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """Time and size of a file: another state is another content."""
+    """The time and size of a file. If both are the same as before, the content is taken to be the same."""
     found = path.stat()
     return found.st_mtime_ns, found.st_size
 
@@ -112,7 +114,8 @@ def _locate(name: str) -> Path | None:
 
 
 def file_of(module: str) -> Path | None:
-    """The file of a module's source, without an import of it; None for a built-in module or one without source."""
+    """The file with the source of a module. The module is not imported. None for a built-in module, and for a module
+    without source."""
     loaded = sys.modules.get(module)
     origin = getattr(loaded, "__file__", None)
     if origin and origin.endswith(".py") and Path(origin).is_file():
@@ -121,19 +124,21 @@ def file_of(module: str) -> Path | None:
         return None
     path = _locate(module)
     if path is None or not path.is_file():
-        _locate.cache_clear()  # the module may be written later in this session
+        _locate.cache_clear()  # a user may write the module later in this session
         return None
     return path
 
 
 def imported(tree: ast.AST, name: str, *, package: bool = False) -> set[str]:
-    """The full dotted names that a module imports, wherever in its source: `from a import b` gives a.b.
+    """The full dotted names that a module imports, at its top or inside functions: `from a import b` gives a.b.
 
-    Of a module that is imported as an object, the attributes that the source takes from it count (`from a import m`
-    with `m.f` gives a.m.f), and the module as a whole where the source uses the object otherwise.
+    If the source imports a module m and reads its attributes, the attributes are given (`from a import m` with `m.f`
+    gives a.m.f). If the source uses the name m in another way, the whole module is given (a.m).
 
     Args:
-        name: of the module itself, for relative imports; `package` says that the source is its `__init__`.
+        tree: the syntax tree of the module.
+        name: the name of the module, which relative imports need.
+        package: whether the source is the `__init__` of a package.
     """
     bound: dict[str, str] = {}  # local name -> what is imported under that name
     found: set[str] = set()
@@ -143,7 +148,7 @@ def imported(tree: ast.AST, name: str, *, package: bool = False) -> set[str]:
             for alias in node.names:
                 top = alias.name.split(".")[0]
                 bound[alias.asname or top] = alias.name if alias.asname else top
-                if top != alias.name and not alias.asname:  # it also binds the name of the package around it
+                if top != alias.name and not alias.asname:  # `import a.b` also defines the name a
                     found.add(alias.name)
                     around.add(top)
         elif isinstance(node, ast.ImportFrom):
@@ -160,7 +165,7 @@ def imported(tree: ast.AST, name: str, *, package: bool = False) -> set[str]:
 
 
 def _base(node: ast.ImportFrom, name: str, package: bool) -> str:
-    """The module that an import names, also where it is relative."""
+    """The full name of the module of a `from` import, whether the import is relative or not."""
     if not node.level:
         return node.module or ""
     parts = name.split(".")
@@ -169,7 +174,7 @@ def _base(node: ast.ImportFrom, name: str, package: bool) -> str:
 
 
 def uses(tree: ast.AST) -> tuple[set[tuple[str, ...]], set[str]]:
-    """How a source uses names: chains of attributes (`a.b.c` gives ("a", "b", "c")), and names without attributes."""
+    """The names in a source: chains of attributes (`a.b.c` gives ("a", "b", "c")), and names without attributes."""
     chained, inside = set(), set()
     for node in ast.walk(tree):  # an outer attribute comes before those inside it
         if isinstance(node, ast.Attribute) and id(node) not in inside:
@@ -185,7 +190,7 @@ def uses(tree: ast.AST) -> tuple[set[tuple[str, ...]], set[str]]:
 
 
 def resolve(name: str) -> Iterator[str]:
-    """The modules in which a full dotted name is defined: a module, or what a module or package offers."""
+    """The modules that define a full dotted name, which is a module, or a name in a module or package."""
     yield from _resolve(name, frozenset())
 
 
@@ -204,7 +209,7 @@ def _resolve(name: str, seen: frozenset[str]) -> Iterator[str]:
         yield from _resolve(".".join([exported, *rest[1:]]), seen | {name})
         return
     yield module
-    # A package may make names on demand (`__getattr__`), which no syntax tree shows.
+    # A package may define names in a function `__getattr__`; the syntax tree does not show these names.
     there = sys.modules.get(module)
     home = getattr(getattr(there, rest[0], None), "__module__", None) if isinstance(there, ModuleType) else None
     if isinstance(home, str) and home != module:

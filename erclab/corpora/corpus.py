@@ -2,8 +2,8 @@
 
     corpus -> dialogue -> utterance (speaker, text, label, and a vector per modality)
 
-The table and the arrays are the data; `Dialogue` and `Utterance` are views of their rows for people. Readers
-build a `Corpus`, which refuses what does not make sense, so that nothing after it has to check again.
+The table and the arrays hold the data. `Dialogue` and `Utterance` show rows of the table to people. A reader makes a
+`Corpus`, and the new `Corpus` checks its data, so that later code need not check the data again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from erclab.corpora.vocabulary import ANNOTATIONS, COLUMNS, MODALITIES, SPLITS, 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One turn: who said what, with which emotion, and one vector (D_m,) per modality.
+    """One turn: speaker, text, emotion, and one vector (D_m,) per modality.
 
-    `shown` says what voice and face express, where that is known (simulated corpora).
+    `shown` has the emotion that voice and face express, for simulated corpora.
     """
 
     turn: int
@@ -45,7 +45,7 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Dialogue:
-    """One conversation; iterate over it for its utterances, print it for a script."""
+    """One conversation. A loop over a dialogue gives its utterances, and `print` shows the dialogue as a script."""
 
     id: str
     split: str
@@ -65,7 +65,7 @@ class Dialogue:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Corpus:
-    """Conversations with their labels and features. Validated when made; treat it as read-only.
+    """Conversations with their labels and features. The data are checked when the object is made; do not change them.
 
     Attributes:
         name: registry name, such as "meld".
@@ -74,18 +74,19 @@ class Corpus:
             rows of a dialogue are adjacent and in conversation order. More columns are kept. A `label` of
             `UNLABELLED` (-1) marks an utterance that is only context for others.
         labels: names of the emotions, by index; empty for a corpus that has other annotations only.
-        vectors: modality -> (N, D_m) float32, row i belongs to utterance i. A row of zeros lacks the modality.
-        frames: modality -> its sequences.
-        annotations: task -> (N, columns of `ANNOTATIONS[task]`) float32, NaN where there is none.
+        vectors: modality -> (N, D_m) float32, row i belongs to utterance i. A row of zeros means that the utterance
+            lacks the modality.
+        frames: modality -> the sequences of all utterances.
+        annotations: task -> (N, columns of `ANNOTATIONS[task]`) float32, NaN for an utterance without the annotation.
         roles: speakers that mean the same in every dialogue (such as "F" and "M"), by index. Empty: speakers
             are numbered within each dialogue in order of appearance.
-        source: where it came from, for messages and records.
-        encoders: modality -> what made its vectors, where erclab made them itself.
+        source: the folder or file of the data, for messages and records.
+        encoders: modality -> name of the encoder, if erclab computed the vectors.
         notices: one line each about what was found and not read, left out, repaired, or looks like a mistake. They
             are no part of the fingerprint; what is derived from a corpus keeps them.
 
     Raises:
-        CorpusError: names the source, the dialogue and turn, what is wrong and what to do.
+        CorpusError: the message has the source, the dialogue and turn, the mistake and its remedy.
     """
 
     name: str
@@ -155,7 +156,7 @@ class Corpus:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """What the corpus has annotations for: "emotion" and keys of `ANNOTATIONS`."""
+        """The tasks for which the corpus has annotations: "emotion" and keys of `ANNOTATIONS`."""
         return (("emotion",) if self.labels else ()) + tuple(t for t in ANNOTATIONS if t in self.annotations)
 
     @property
@@ -173,7 +174,11 @@ class Corpus:
         return there
 
     def select(self, rows: np.ndarray) -> Corpus:
-        """The corpus of these rows only: a boolean mask (N,) or indices in increasing order."""
+        """The corpus with some of its rows.
+
+        Args:
+            rows: a boolean mask (N,), or indices in increasing order.
+        """
         rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
         return replace(
             self, table=self.table.iloc[rows].reset_index(drop=True),
@@ -194,7 +199,8 @@ class Corpus:
 
     @cached_property
     def speaker_index(self) -> np.ndarray:
-        """(N,) int64: the role, or without roles the order of first appearance in the dialogue."""
+        """(N,) int64: the index of the speaker's role; in a corpus without roles, speakers are numbered within each
+        dialogue in order of appearance."""
         if self.roles:
             return pd.Categorical(self.table["speaker"], categories=self.roles).codes.astype(np.int64)
         index = np.empty(len(self), dtype=np.int64)
@@ -210,7 +216,7 @@ class Corpus:
 
     @property
     def speaker_count(self) -> int:
-        """How many speaker indices a model must be able to tell apart."""
+        """The number of different speaker indices."""
         return len(self.roles) or int(self.speaker_index.max()) + 1
 
     @cached_property
@@ -225,7 +231,7 @@ class Corpus:
         return np.flatnonzero(self.table["split"].to_numpy() == split)
 
     def targets(self, split: str, task: str = "emotion") -> np.ndarray:
-        """Of a split, in row order: (n,) label indices, or (n, columns) of another task.
+        """The annotations of a split, in row order: (n,) label indices, or (n, columns) of another task.
 
         Raises:
             UsageError: the corpus has no such annotation.
@@ -236,13 +242,13 @@ class Corpus:
         return values[self.rows(split)]
 
     def counts(self) -> pd.DataFrame:
-        """Utterances per split (rows) and label (columns); those without a label are not counted."""
+        """Utterances per split (rows) and label (columns); utterances without a label are not counted."""
         table = pd.crosstab(self.table["split"], self.table["label"])
         table = table.reindex(index=SPLITS, columns=range(len(self.labels)), fill_value=0)
         return table.set_axis(list(self.labels), axis=1).rename_axis(index=None, columns=None)
 
     def dialogues(self, split: str) -> list[Dialogue]:
-        """The dialogues of a split, as views for people."""
+        """The dialogues of a split, for people to read."""
         if split not in SPLITS:
             raise unknown("split", split, SPLITS)
         return [self._dialogue(i) for i in np.flatnonzero(self.dialogue_splits == split)]
@@ -263,12 +269,12 @@ class Corpus:
         return replace(self, notices=tuple(dict.fromkeys([*self.notices, *notices])))
 
     def with_vectors(self, modality: str, array: np.ndarray, encoder: str = "") -> Corpus:
-        """The same conversations with this modality added or replaced; `encoder` says what made it."""
+        """The same conversations with vectors of a modality added or replaced; `encoder` names what computed them."""
         return replace(self, vectors={**self.vectors, modality: array}, encoders={**self.encoders, modality: encoder})
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over everything that a run can depend on: two corpora that are alike have the same."""
+        """SHA-256 over all that a run can depend on. Two corpora with the same content have the same fingerprint."""
         digest = hashlib.sha256(repr((self.labels, self.roles)).encode())
         columns = self.table[list(COLUMNS)].astype({"turn": "int64", "label": "int64"})
         digest.update(columns.to_csv(index=False, lineterminator="\n").encode())

@@ -87,6 +87,11 @@ class Model(nn.Module):
 
     and, for a model that can learn from a frozen teacher (`erclab.models.sdt`), `needs_teacher` and a `loss` that takes
     `teacher`, the logits of the teacher.
+
+    A class outside the registry declares in one line what the contracts must not expect of it, with the names of the
+    fields of `erclab.contracts.rows.Row`:
+
+        exceptions = {"dead": {r"later.*": "no layer uses it yet"}}     pattern of parameters -> why no gradient
     """
 
     Config: ClassVar[Any]  # a frozen dataclass with what `ModelConfig` lists
@@ -95,6 +100,7 @@ class Model(nn.Module):
     packs: ClassVar[bool] = False  # padding costs it little, so that a batch need not have items of similar lengths
     published: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # corpus -> fields of Config: the sizes that are printed
     small: ClassVar[Mapping[str, Any]] = {}  # fields of Config that `tiny` makes smaller than their defaults
+    exceptions: ClassVar[Mapping[str, Any]] = {}  # from the contracts, of a class outside the registry
 
     @classmethod
     def paper(cls, corpus: str | None = None, **changes: Any) -> Any:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -146,6 +147,39 @@ def test_a_plain_module_of_two_modalities():
     assert {(r.contract, r.says) for r in results if r.status not in ("ok", "–")} == set()
     assert {r.case.subset for r in results} == {("text", "audio"), ("text",)}
     assert {(r.case.row.variant, r.case.view) for r in results} == {("paper", "sequence")}
+
+
+class Idle(Duo):
+    """A layer without a use, and the line that says so."""
+
+    exceptions: ClassVar = {"dead": {r"later\..*": "for a later version"}, "subsets": [("text",)], "attends": False}
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.later = nn.Linear(2, 2)
+
+
+def test_a_class_declares_its_exceptions_in_one_line():
+    names = ["no_dead_parameter", "causality"]
+    result, causal = contracts.check(Idle, names)
+    assert (result.status, result.case.subset, result.case.row.attends) == ("ok", ("text",), False)
+    assert causal.status == "–"
+
+    class Undeclared(Idle):
+        exceptions: ClassVar = {}
+
+    assert {r.status for r in contracts.check(Undeclared, names[:1])} == {"FAILS"}
+
+
+@pytest.mark.parametrize(("exceptions", "says"), [
+    ({"ded": {}}, "unknown exception of Mistaken from the contracts 'ded'. Did you mean 'dead'?"),
+    ({"variant": "mine"}, "unknown exception of Mistaken from the contracts 'variant'"),
+    ({"causal": 3}, "causal = 3 is not True or False")])
+def test_an_exception_that_no_contract_has_is_refused(exceptions, says):
+    mistaken = type("Mistaken", (Idle,), {"exceptions": exceptions})
+    with pytest.raises(UsageError) as caught:
+        contracts.check(mistaken)
+    assert str(caught.value).startswith(says)
 
 
 class NoConfig(nn.Module):
