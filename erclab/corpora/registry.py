@@ -13,7 +13,7 @@ from erclab.core.errors import UsageError, unknown
 from erclab.corpora import cache, missing, simulated
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
-from erclab.corpora.notices import suspicious
+from erclab.corpora.notices import suspicious, unknown_words
 from erclab.corpora.readers import (
     avec2012,
     cosmic,
@@ -235,6 +235,7 @@ def with_text(corpus: Corpus, text_encoder: str = "minilm", text_as: str = "vect
     empty = missing.wordless(corpus.table["text"])
     if empty.any():
         corpus = corpus.noting(f"{empty.sum():,} of {len(corpus):,} utterances have no words, so their text is missing")
+    corpus = corpus.noting(*unknown_words(words, text_encoder))
     if text_as == "tokens":
         values, starts, _ = text.tokens(words, text_encoder, device=device)
         return replace(corpus, frames={**corpus.frames, "text": Frames(values, starts)},

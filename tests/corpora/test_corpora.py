@@ -75,7 +75,7 @@ def meld_folder(tmp_path):
 
 
 @pytest.fixture
-def encoded(monkeypatch):
+def encoded(monkeypatch, tmp_path):
     """Replaces the encoder by word lengths; gives the list of what it was asked for."""
     asked = []
 
@@ -85,6 +85,8 @@ def encoded(monkeypatch):
 
     monkeypatch.setattr("erclab.features.text.encode", encode)
     monkeypatch.setattr("erclab.features.text.encoder_identity", lambda name: f"identity of {name}")
+    monkeypatch.setattr("erclab.features.text.unknown_share", lambda texts, encoder: 0.0)
+    monkeypatch.setenv("ERCLAB_CACHE", str(tmp_path / "cache"))
     return asked
 
 
@@ -135,6 +137,15 @@ def test_sentiment_that_cannot_fill_its_scale_is_told(tmp_path):
 
     assert notices(-1, 0.4, 0.8)[0].startswith("sentiment lies in [-1, 0.8], the scale is [-3, 3]")
     assert notices(-1, 0.4, 1.2) == ()
+
+
+def test_words_that_the_encoder_does_not_have_are_told_and_looked_up_once(meld_folder, encoded, monkeypatch):
+    asked = []
+    monkeypatch.setattr("erclab.features.text.unknown_share", lambda texts, encoder: asked.append(texts) or 0.25)
+    for _ in range(2):
+        note, = load("meld", meld_folder).notices
+        assert note.startswith("the text encoder minilm does not have 25 % of the words' tokens")
+    assert asked == [sorted(["Where?", *(f"A bird in the {part} tree." for part in ("train", "dev", "test"))])]
 
 
 def test_reading_computes_nothing(meld_folder, encoded):

@@ -78,6 +78,9 @@ def load_arrays(source: Source, rows: int, ids: list[str] | None, table: str, no
     elif x.ndim == 3:
         x = real(x, "(n, L, D)", where)
         result = Frames.unpad(x, "right")
+        if x.shape[1] == 1:
+            notices.append(f"{path.name}: array '{key}' has the shape {x.shape}: sequences of one step, which models "
+                           "of utterance vectors do not read; for vectors save it as (N, D)")
         first, there = (x[:, 0] == 0).all(1), (x != 0).any((1, 2))
         if x.shape[1] > 1 and (first & there).sum() > there.sum() / 2:
             notices.append(f"{path.name}: most sequences begin with rows of zeros, which count as frames; padding is "

@@ -382,6 +382,13 @@ def test_sequences_padded_at_the_beginning_are_told(folder):
     assert table.read(folder).notices == ()
 
 
+def test_sequences_of_one_step_are_told(folder):
+    np.savez(folder / "audio.npz", X=numbered()[:, None])
+    corpus = table.read(folder)
+    assert corpus.frames["audio"].lengths.tolist() == [1] * 5
+    assert "array 'X' has the shape (5, 1, 2): sequences of one step" in corpus.notices[0]
+
+
 def test_targets_that_are_incomplete_are_named(folder):
     (folder / "utterances.csv").write_text("split,dialogue,turn,happy,sad\ntrain,a,0,1,0\n", "utf-8")
     with pytest.raises(CorpusError, match="no labels: found happy, sad; emotion4 also needs neutral, angry"):
