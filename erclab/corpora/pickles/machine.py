@@ -5,16 +5,18 @@ from __future__ import annotations
 import codecs
 import io
 import pickletools
+from functools import partial
 
 import numpy as np
 
 from erclab.corpora.pickles import values
-from erclab.corpora.pickles.values import FETCH, RESAVE, Dtype, Name, Refused, printable
+from erclab.corpora.pickles.values import FETCH, RESAVE, TORCH_SAVED, Dtype, Name, Refused, printable
 
 MOST_STEPS = 32_000_000  # one million takes about a second
 MOST_CONTAINERS = 4_000_000  # lists, tuples, dicts, sets and marks: a byte of the file can make 200 in memory
 # Keys that an attacker could choose to collide, which makes dicts slow: Python protects texts and bytes only.
 MOST_NUMBERS_AS_KEYS, MOST_NUMBERS_IN_ONE = 100_000, 20_000
+_DEFAULTS = (list, dict, tuple, int, float, str, bool)  # what a defaultdict makes for a missing key
 _NOTHING = object()  # in the memo
 
 
@@ -29,7 +31,7 @@ class File(io.BufferedReader):
 
     def read(self, n: int = -1) -> bytes:
         if n > 4096 and n > (left := self.size - self.tell()):
-            raise Refused(f"it announces {n} bytes, but only {left} are left", FETCH)
+            raise Refused(f"it announces {n} bytes, but only {left} are left: the file is cut off", FETCH)
         return super().read(n)
 
 
@@ -45,7 +47,9 @@ class Machine:
         self.containers = self.numbers_as_keys = 0
         self.makers = {
             **values.MAKERS, "numpy.core.multiarray._reconstruct": self._make_array, "builtins.set": self._make_set,
-            "builtins.frozenset": lambda items=(): frozenset(self._make_set(items))}
+            "builtins.frozenset": lambda items=(): frozenset(self._make_set(items)),
+            "collections.OrderedDict": self._make_dict, "collections.defaultdict": self._make_default_dict,
+            **{f"builtins.{kind.__name__}": partial(self._make_empty, kind) for kind in _DEFAULTS}}
 
     def run(self) -> object:
         """The value at STOP."""
@@ -57,7 +61,8 @@ class Machine:
             if code in _NO:
                 raise Refused(_NO[code])
             if code not in _OPERATIONS:
-                raise Refused("there is no such operation" if code else "it ends too early", FETCH)
+                raise Refused("there is no such operation" if code else "the file is cut off: its end is missing",
+                              FETCH)
             reader, act = _OPERATIONS[code]
             argument = reader(self.file) if reader else None
             if act:
@@ -73,6 +78,8 @@ class Machine:
     # Numbers and texts
 
     def _int(self, value: int) -> None:
+        if value == TORCH_SAVED:
+            raise Refused("it is a file of torch.save, not plain data", RESAVE)
         if not -(2**63) <= value < 2**64:
             raise Refused("it has a whole number of more than 64 bits")
         self.stack.append(value)
@@ -103,7 +110,7 @@ class Machine:
 
     def _frame(self, length: int) -> None:
         if length > (left := self.file.size - self.file.tell()):
-            raise Refused(f"it announces {length} bytes, but only {left} are left", FETCH)
+            raise Refused(f"it announces {length} bytes, but only {left} are left: the file is cut off", FETCH)
 
     def _mark(self, _) -> None:
         self._count()
@@ -210,9 +217,11 @@ class Machine:
         self._set_items(self._pop_mark())
 
     def _set_items(self, items: list) -> None:
-        target = self.stack[-1]
-        if type(target) is not dict:
+        if type(self.stack[-1]) is not dict:
             raise Refused("it wants to set items of what is not a dict")
+        self._fill_dict(self.stack[-1], items)
+
+    def _fill_dict(self, target: dict, items: list) -> None:
         for key, value in zip(items[::2], items[1::2], strict=True):
             self._check_key(key, target)
             target[key] = value
@@ -254,7 +263,7 @@ class Machine:
     def _name(self, module: str, name: str) -> None:
         ours = module.replace("numpy._core.", "numpy.core.", 1).replace("__builtin__", "builtins", 1) + "." + name
         if ours not in self.makers:
-            raise Refused(f"it wants to import {printable(module)}.{printable(name)}")
+            raise values.wrong_import(module, name)
         self.stack.append(Name(ours))
 
     def _reduce(self, _) -> None:
@@ -284,6 +293,25 @@ class Machine:
         if type(items) not in (list, tuple):
             raise Refused("it wants to make a set of what is not a list")
         return self._add(items, set())
+
+    def _make_dict(self, pairs: object = ()) -> dict:
+        """An OrderedDict as a dict, which is as ordered; Python 2 gives its items as a list of pairs."""
+        if not isinstance(pairs, list | tuple) or any(type(p) not in (list, tuple) or len(p) != 2 for p in pairs):
+            raise Refused("it wants to make a dict of what is not a list of pairs")
+        self.containers += len(pairs)  # a list can be made a dict again and again
+        self._count()
+        made: dict = {}
+        self._fill_dict(made, [part for pair in pairs for part in pair])
+        return made
+
+    def _make_empty(self, kind: type) -> object:
+        self._count()
+        return kind()
+
+    def _make_default_dict(self, default: object = None) -> dict:
+        if default is not None and type(default) is not Name:
+            raise Refused("it wants to make a dict with a default that is not a function")
+        return self._make_empty(dict)  # what it would make for a missing key is forgotten
 
 
 def _python2_string(file: File) -> str:

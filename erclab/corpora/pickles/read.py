@@ -12,6 +12,8 @@ entry stands for a few lines here that check their arguments and make a value:
     numpy.dtype                          numbers, texts or objects that are numbers or texts; no fields, no metadata
     _codecs.encode                       text to bytes by latin1, how protocol 2 of Python 3 writes bytes
     set, frozenset, bytes                of a list; of nothing
+    collections.OrderedDict, defaultdict a dict; what a defaultdict makes for a missing key is never called
+    list, dict, tuple, int, float, str, bool   of nothing; how a defaultdict names them
 
 (numpy 2 calls the first three numpy._core; Python 2 calls builtins __builtin__.) Objects, persistent ids, extension
 codes and everything else is refused. A length is compared with what is left of the file before memory is taken.
@@ -29,10 +31,12 @@ from typing import Any
 
 import numpy as np
 
+from erclab.core.downloads import HEAD, accident
 from erclab.core.errors import CorpusError
 from erclab.corpora.pickles.machine import File, Machine
-from erclab.corpora.pickles.values import FETCH, RESAVE, Refused, printable
+from erclab.corpora.pickles.values import FETCH, Refused, printable
 
+_ENDS = ("not enough data in stream", "expected ", "no newline found")  # how pickletools says it
 DEEPEST = 64  # lists in lists; the layouts of the field have five
 
 
@@ -48,7 +52,8 @@ def load(path: Path, *, largest: int = 8 << 30) -> object:
     """
     path = Path(path)
     if not path.is_file():  # nor a pipe or a device, which could go on for ever
-        raise CorpusError("this is not a file" if path.exists() else "there is no such file", where=str(path),
+        problem = "this is a folder, not a file" if path.is_dir() else "this is not a file"
+        raise CorpusError(problem if path.exists() else "there is no such file", where=str(path),
                           remedy="Give the path of a pickle.")
     try:
         with open(path, "rb", buffering=0) as raw:
@@ -67,11 +72,8 @@ def load(path: Path, *, largest: int = 8 << 30) -> object:
 
 
 def _read(file: File, size: int) -> object:
-    start = file.peek(4)[:4]
-    if not start:
-        raise Refused("the file is empty", FETCH)
-    if start == b"PK\3\4":
-        raise Refused("this is a zip archive, such as torch.save and numpy.savez write, not a pickle", RESAVE)
+    if found := accident(file.peek(HEAD)[:HEAD], "pickle"):
+        raise Refused(*found)
     machine = Machine(file)
     try:
         value = machine.run()
@@ -83,6 +85,8 @@ def _read(file: File, size: int) -> object:
         raise Refused(f"refused at byte {file.tell()}, because {refused.problem}", refused.remedy) from None
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError) as error:
         reason = printable(str(error).partition("\n")[0]) or type(error).__name__
+        if reason.startswith(_ENDS):
+            raise Refused(f"this is not a whole pickle: the file is cut off at byte {file.tell()}", FETCH) from None
         raise Refused(f"this is not a whole pickle: byte {file.tell()} makes no sense ({reason})", FETCH) from None
 
 

@@ -7,14 +7,23 @@ import re
 
 import numpy as np
 
+from erclab.core.downloads import CHANGED_LINES
+
 MOST_EMPTY = 1_000_000  # the largest axis of an array of no bytes
 
 _PLAIN = re.compile(r"b1|[iu][1248]|f(2|4|8|12|16)|[SU][1-9][0-9]{0,8}|O[48]?")
+# Classes and their helpers; a function of a library, such as torch.load, is something else.
+_CLASS = re.compile(r"[A-Z_]\w*|\w+_(matrix|array)|(date)?time|date|timedelta|timezone|deque|array|device|dtype|matrix")
 _SINGLE = (str, bytes, int, float, bool, type(None))
 _SURROGATES = range(0xD800, 0xE000)
 DATA_ONLY = ("A corpus is lists, dicts, texts, numbers and numpy arrays, nothing else: do not open this file in "
              "another way; get it from its authors.")
 FETCH = "Fetch the file again, from its authors."
+TORCH_SAVED = 0x1950A86A20F9469CFC6C  # the number that files of torch.save began with until 1.6
+# Libraries whose objects hold data: in a corpus they are no attack, only not plain.
+LIBRARIES = ("pandas", "torch", "scipy", "sklearn", "tensorflow", "jax", "dgl", "torch_geometric", "datasets",
+             "transformers", "spacy", "collections", "datetime", "decimal", "fractions", "pathlib", "uuid", "array",
+             "easydict", "omegaconf", "numpy", "PIL", "copyreg", "copy_reg")
 RESAVE = "If you trust it, load it with the program that wrote it and save plain lists, dicts and numpy arrays."
 
 
@@ -47,6 +56,18 @@ class Dtype:
 
     def __init__(self, dtype: np.dtype):
         self.dtype = dtype
+
+
+def wrong_import(module: str, name: str) -> Refused:
+    """The refusal of a name that is not allowed: by what it most likely is."""
+    if module.endswith("\r") or name.endswith("\r"):
+        return Refused(*CHANGED_LINES)
+    shown = f"{printable(module)}.{printable(name)}"
+    library = module.partition(".")[0]
+    if library in LIBRARIES and _CLASS.fullmatch(name):
+        kind = "an object" if library in ("copyreg", "copy_reg") else f"an object of {library}"
+        return Refused(f"it holds {kind} ({shown}), not plain data", RESAVE)
+    return Refused(f"it wants to import {shown}")
 
 
 def _not_callable(*arguments: object):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from erclab.core.downloads import damaged
 from erclab.core.errors import CorpusError
 from erclab.corpora import missing
 from erclab.corpora.vocabulary import SPLITS, UNLABELLED
@@ -187,6 +188,50 @@ def npz(path: Path, keys: Sequence[str], layout: str, optional: Sequence[str] = 
     except FileNotFoundError:
         raise CorpusError("there is no such file", where=str(path), remedy=layout) from None
     except Exception as error:  # numpy and zipfile raise a dozen kinds for the ways a file can be broken
-        reason = str(error).partition("\n")[0][:120] or type(error).__name__
-        raise CorpusError(f"this is not a readable npz file of plain arrays ({reason})", where=str(path),
-                          remedy=layout) from None
+        raise CorpusError(f"this is not a readable npz file of plain arrays ({damaged(path, 'npz', error)})",
+                          where=str(path), remedy=layout) from None
+
+
+def npy(path: Path, layout: str = "Write it with numpy.save.") -> np.ndarray:
+    """The array of an npy file, mapped into memory; nothing in it is ever unpickled.
+
+    Raises:
+        CorpusError: it cannot be read, or is no npy file of numbers or texts.
+    """
+    try:
+        # An array of no elements cannot be mapped; small files are read as fast.
+        value = np.load(path, allow_pickle=False, mmap_mode="r" if path.stat().st_size > 1 << 20 else None)
+        if isinstance(value, np.ndarray):
+            return value
+        value.close()
+        reason = damaged(path, "npy", ValueError())
+    except FileNotFoundError:
+        raise CorpusError("there is no such file", where=str(path), remedy=layout) from None
+    except Exception as error:  # numpy raises several kinds for the ways a file can be broken
+        reason = damaged(path, "npy", error)
+    raise CorpusError(f"this is not a readable npy file of numbers ({reason})", where=str(path), remedy=layout)
+
+
+def h5(path: Path, read: Callable[[Any], Any], remedy: str) -> Any:
+    """What `read` takes from an open h5 file.
+
+    Raises:
+        CorpusError: h5py is not installed, or the file is absent, is something else, or is broken. Errors of `read`
+            of this kind pass.
+    """
+    if not path.is_file():
+        raise CorpusError("this is a folder, not an h5 file" if path.is_dir() else "there is no such file",
+                          where=str(path), remedy=remedy)
+    try:
+        import h5py
+    except ImportError:
+        raise CorpusError("reading h5 files needs h5py", where=str(path),
+                          remedy='Install it: pip install "erclab[h5]".') from None
+    try:
+        with h5py.File(path, "r") as file:
+            return read(file)
+    except CorpusError:
+        raise
+    except Exception as error:  # h5py raises OSError, RuntimeError, KeyError, ValueError and more
+        raise CorpusError(f"this is not a readable h5 file ({damaged(path, 'h5', error)})", where=str(path),
+                          remedy=remedy) from None

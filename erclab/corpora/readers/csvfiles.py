@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from erclab.core.downloads import HEAD, accident
 from erclab.core.errors import CorpusError
 
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
@@ -38,13 +39,13 @@ def records(path: Path, needed: Sequence[str] = (), *, expected: str = "Check th
     """
     header = None
     said: list[str] = []
-    text = _decode(path, expected, said)
-    separator = _separator(text)
+    whole = text(path, expected, notices=said)
+    separator = _separator(whole)
     if separator != ",":
         said.append(f"{path.name}: the separator is {_SEPARATORS[separator]}, not a comma")
     if notices is not None:
         notices += said
-    for line, record in _lines(path, text, separator):
+    for line, record in _lines(path, whole, separator):
         where = f"{path}, line {line}"
         if header is None:
             header = [name.strip() for name in record]
@@ -70,7 +71,7 @@ def numbers(path: Path, width: int, *, expected: str = "Check the path.",
         CorpusError: as `records`.
     """
     rows = []
-    for line, record in _lines(path, _decode(path, expected, [])):
+    for line, record in _lines(path, text(path, expected)):
         where = f"{path}, line {line}"
         if len(record) != width:
             raise CorpusError(f"{len(record)} fields, but each line has {width} numbers", where=where, remedy=again)
@@ -87,15 +88,15 @@ def numbers(path: Path, width: int, *, expected: str = "Check the path.",
     return np.array(rows)
 
 
-def _separator(text: str) -> str:
+def _separator(whole: str) -> str:
     """The separator of the header, its first line that is not blank: a comma, unless there is none."""
-    header = next((line for line in text.split("\n") if line.strip()), "")
+    header = next((line for line in whole.split("\n") if line.strip()), "")
     return "," if "," in header else max(_SEPARATORS, key=header.count)
 
 
-def _lines(path: Path, text: str, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
+def _lines(path: Path, whole: str, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
     """Yield (line that the record starts on, its fields) for what is not a blank line."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+    reader = csv.reader(io.StringIO(whole, newline=""), strict=True, delimiter=separator)
     start = 1
     try:
         for record in reader:
@@ -108,11 +109,20 @@ def _lines(path: Path, text: str, separator: str = ",") -> Iterator[tuple[int, l
                           remedy="Look for a quotation mark that is not closed or not doubled.") from None
 
 
-def _decode(path: Path, expected: str, notices: list[str]) -> str:
+def text(path: Path, expected: str = "Check the path.", kind: str = "csv", *, notices: list[str] | None = None) -> str:
     """The text of a file that must be UTF-8, with or without a byte-order mark.
 
     Control characters U+0080 to U+009F are no text: they come from Windows-1252 that was read as Latin-1, and become
     what they are there (quotation marks, dashes, an ellipsis).
+
+    Args:
+        path: the file.
+        expected: the remedy where it is absent.
+        kind: what it should be, a key of `erclab.core.downloads.KINDS`.
+        notices: gets a line about what was repaired.
+
+    Raises:
+        CorpusError: it is absent, something else, or not UTF-8.
     """
     try:
         data = path.read_bytes()
@@ -121,17 +131,21 @@ def _decode(path: Path, expected: str, notices: list[str]) -> str:
     except OSError as error:
         raise CorpusError(f"the file cannot be read ({error.strerror})", where=str(path),
                           remedy="Check what it is and its permissions.") from None
+    if data and (found := accident(data[:HEAD], kind)):
+        raise CorpusError(found[0], where=str(path), remedy=found[1])
     try:
-        text = data.decode("utf-8")
+        decoded = data.decode("utf-8")
         at, problem = data.find(b"\0"), "is NUL, which no text has"
     except UnicodeDecodeError as error:
         at, problem = error.start, f"(0x{data[error.start]:02x}) is not UTF-8"
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            problem += " but UTF-16, which spreadsheets call Unicode text"
     if at >= 0:
         line = data.count(b"\n", 0, at) + 1
         raise CorpusError(f"byte {at} {problem}", where=f"{path}, line {line}",
                           remedy="Save the file as UTF-8, or fetch it again.")
-    repaired, count = _CONTROLS.subn(lambda found: _WINDOWS[found[0]], text)
-    if count:
+    repaired, count = _CONTROLS.subn(lambda found: _WINDOWS[found[0]], decoded)
+    if count and notices is not None:
         notices.append(f"{path.name}: {count:,} control characters (U+0080 to U+009F) were read as what they are in "
                        "Windows-1252")
     return repaired.removeprefix(codecs.BOM_UTF8.decode())

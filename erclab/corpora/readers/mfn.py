@@ -1,7 +1,8 @@
-"""The h5 sequences of MFN: ICT-MMMO (reviews, stars) and YouTube (opinions, three classes), 20 steps per sample.
+"""The h5 sequences of MFN: ICT-MMMO (reviews, stars), YouTube (three classes) and POM (17 traits), steps of words.
 
 Zadeh et al. (2018), "Memory Fusion Network for Multi-view Sequential Learning", AAAI. The files are in the folders
-`new_data/mmmo` and `new_data/youtube` of github.com/pliang279/MFN.
+`new_data/mmmo`, `new_data/youtube` and `new_data/pom` of github.com/pliang279/MFN. The columns of POM's labels are
+those that the authors give in github.com/A2Zadeh/CMU-MultimodalSDK, issue 124.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import pandas as pd
 from erclab.core.errors import CorpusError
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
-from erclab.corpora.readers.arrays import LARGEST, real, single
+from erclab.corpora.readers.arrays import LARGEST, h5, real, single
 from erclab.corpora.vocabulary import SPLITS
 
 # Of the class columns of YouTube, which upstream does not name. Inferred from words per class: see `youtube`.
 LABELS = ("negative", "neutral", "positive")
+# Of the label columns of POM; a file with 16 columns lacks the sentiment.
+TRAITS = ("confidence", "passionate", "voice pleasant", "dominant", "credible", "vivid", "expertise", "entertaining",
+          "reserved", "trusting", "relaxed", "outgoing", "thorough", "nervous", "sentiment", "persuasive", "humorous")
 _FILES = {"text": "text_{}_emb.h5", "audio": "audio_{}.h5", "visual": "video_{}.h5"}
 # What must be there; of the text, the files that are.
 FILES = tuple(name.format(split) for name in ("audio_{}.h5", "video_{}.h5", "y_{}.h5") for split in SPLITS)
@@ -107,30 +111,21 @@ def _read(folder: Path, layout: str) -> tuple[Path, dict[str, Frames], dict[str,
 
 def _array(path: Path, layout: str, rows: int | None = None) -> np.ndarray:
     """The only dataset of an h5 file, which may refer to no other file."""
-    try:
-        import h5py
-    except ImportError:
-        raise CorpusError("reading h5 files needs h5py", where=str(path),
-                          remedy='Install it: pip install "erclab[h5]".') from None
     remedy = "The file must hold one dataset of numbers; fetch it again."
-    if not path.is_file():
-        raise CorpusError("there is no such file", where=str(path), remedy=f"The folder must hold {', '.join(FILES)}.")
-    try:
-        with h5py.File(path, "r") as file:
-            names = list(file)
-            # A link could name any other file of this machine.
-            if len(names) != 1 or not isinstance(file.get(names[0], getlink=True), h5py.HardLink):
-                raise CorpusError(f"it holds {len(names)} entries or a link", where=str(path), remedy=remedy)
-            data = file[names[0]]
-            if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual or data.dtype.kind not in "fiu":
-                raise CorpusError(f"{names[0][:40]!r} is not a plain dataset of numbers", where=str(path),
-                                  remedy=remedy)
-            if data.size * data.dtype.itemsize > LARGEST:
-                raise CorpusError(f"the dataset declares the shape {data.shape}", where=str(path), remedy=remedy)
-            value = data[()]
-    except CorpusError:
-        raise
-    except Exception as error:  # h5py raises OSError, RuntimeError, KeyError, ValueError and more
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise CorpusError(f"this is not a readable h5 file ({reason})", where=str(path), remedy=remedy) from None
-    return real(value, layout, str(path), rows)
+
+    def read(file) -> np.ndarray:
+        import h5py
+
+        names = list(file)
+        # A link could name any other file of this machine.
+        if len(names) != 1 or not isinstance(file.get(names[0], getlink=True), h5py.HardLink):
+            raise CorpusError(f"it holds {len(names)} entries or a link", where=str(path), remedy=remedy)
+        data = file[names[0]]
+        if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual or data.dtype.kind not in "fiu":
+            raise CorpusError(f"{names[0][:40]!r} is not a plain dataset of numbers", where=str(path), remedy=remedy)
+        if data.size * data.dtype.itemsize > LARGEST:
+            raise CorpusError(f"the dataset declares the shape {data.shape}", where=str(path), remedy=remedy)
+        return data[()]
+
+    expected = remedy if path.exists() else f"The folder must hold {', '.join(FILES)}."
+    return real(h5(path, read, expected), layout, str(path), rows)

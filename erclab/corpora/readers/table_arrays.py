@@ -12,7 +12,7 @@ import numpy as np
 
 from erclab.core.errors import CorpusError
 from erclab.corpora.frames import Frames
-from erclab.corpora.readers.arrays import npz, real
+from erclab.corpora.readers.arrays import npy, npz, real
 from erclab.corpora.vocabulary import MODALITIES
 
 _LAYOUT = ("It needs X: (N, D) or (N, L, D), or values and starts; write it with numpy.savez. Sequences of different "
@@ -61,7 +61,7 @@ def load_arrays(source: Source, rows: int, ids: list[str] | None, table: str, no
     if not key and path.suffix == ".npz" and (found := _by_id(path, ids, table, notices)) is not None:
         return found
     if path.suffix == ".npy":
-        data = {"X": _npy(path)}
+        data = {"X": npy(path)}
         key = "X"
     elif key:
         data = npz(path, (key,), _LAYOUT, ("ids", "starts") if key == "values" else ("ids",))
@@ -143,21 +143,6 @@ def _one(x: np.ndarray, shape: str, where: str) -> np.ndarray:
     """The array of one utterance; a sequence may have no frames."""
     return x.astype(np.float32) if x.ndim == 2 and x.shape[0] == 0 < x.shape[1] and shape == "(L, D)" else real(
         x, shape, where)
-
-
-def _npy(path: Path) -> np.ndarray:
-    try:
-        value = np.load(path, allow_pickle=False, mmap_mode="r")
-        if isinstance(value, np.ndarray):
-            return value
-        value.close()
-        reason = "an npz archive"
-    except FileNotFoundError:
-        raise CorpusError("there is no such file", where=str(path), remedy="Write it with numpy.save.") from None
-    except Exception as error:  # numpy raises several kinds for the ways a file can be broken
-        reason = str(error).partition("\n")[0][:120] or type(error).__name__
-    raise CorpusError(f"this is not a readable npy file of numbers ({reason})", where=str(path),
-                      remedy="Write it with numpy.save.")
 
 
 def _packed(values: np.ndarray, starts: np.ndarray, path: Path) -> Frames:

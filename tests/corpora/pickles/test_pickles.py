@@ -1,5 +1,6 @@
 """A pickle is data or it is refused: nothing is run, nothing hangs, and memory stays in proportion to the file."""
 
+import collections
 import io
 import os
 import pickle
@@ -105,6 +106,52 @@ def test_real_files(real_data):
         with open(path, "rb") as file:
             expected = pickle.load(file, encoding="latin1")
         same(pickles.load(path), expected)
+
+
+def double(dictionary):
+    """The dict with a list that is made for each missing key."""
+    return collections.defaultdict(list, dictionary)
+
+
+@protocols
+@pytest.mark.parametrize("make", [collections.OrderedDict, double, collections.defaultdict.fromkeys,
+                                  lambda items: collections.defaultdict(None, items)])
+def test_dicts_with_an_order_or_a_default_are_dicts(load, protocol, make):
+    made = make({"b": [1, 2], "a": {"x": None}, 3: (4.5,)})
+    same(load(pickle.dumps([made, {"again": made}], protocol)), [dict(made), {"again": dict(made)}])
+
+
+def test_ordered_dict_of_python_2(load):
+    data = b"\x80\x02ccollections\nOrderedDict\n](](U\x01bK\x01e](U\x01aK\x02ee\x85R."
+    assert list(load(data).items()) == list(pickle.loads(data, encoding="latin1").items()) == [("b", 1), ("a", 2)]
+
+
+def test_changed_line_ends_are_named(load):
+    """Protocol 0 is lines of text, which programs that transfer text change; nothing of it is an attack."""
+    for value in (DATA, [ARRAYS["float64"]], {"text": "words"}):
+        data = pickle.dumps(value, 0).replace(b"\n", b"\r\n")
+        with pytest.raises(CorpusError, match=r"its line ends were changed in transfer.*Fetch it again in binary mode"):
+            load(data)
+    with pytest.raises(CorpusError, match="line ends were changed"):  # a binary protocol has a few lines, too
+        load(pickle.dumps([ARRAYS["float64"]], 2).replace(b"\n", b"\r\n"))
+
+
+@pytest.mark.parametrize(("module", "name"), [
+    ("pandas.core.frame", "DataFrame"), ("pandas.core.series", "Series"), ("pandas._libs.internals", "_unpickle_block"),
+    ("torch._utils", "_rebuild_tensor_v2"), ("scipy.sparse._csr", "csr_matrix"), ("datetime", "date"),
+    ("collections", "Counter"), ("pathlib", "PosixPath"),
+])
+def test_objects_of_libraries_are_not_called_an_attack(load, module, name):
+    with pytest.raises(CorpusError) as caught:
+        load(b"\x80\x04" + stack_global(module, name) + b")R.")
+    assert f"it holds an object of {module.partition('.')[0]} ({module}.{name})" in str(caught.value)
+    assert "save plain lists, dicts and numpy arrays" in caught.value.remedy and "wants" not in str(caught.value)
+
+
+def test_files_of_torch_save(load, tmp_path):
+    old = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."
+    with pytest.raises(CorpusError, match=r"a file of torch\.save.*save plain lists"):
+        load(old)
 
 
 # What is not is refused
@@ -232,9 +279,22 @@ FILES = {
     "empty": (b"", "the file is empty"),
     "noise": (bytes(range(255, 128, -1)), "no such operation"),
     "text": (b"emotion,text\njoy,hello\n", "not a whole pickle"),
-    "html": (b"<!DOCTYPE html><html></html>", "no such operation"),
+    "html": (b"<!DOCTYPE html><html></html>", "this is a web page, not a pickle"),
     "zip": (zipped(), "zip archive"),
-    "numpy file": (b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'}", "not a whole pickle"),
+    "numpy file": (b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'}", "one numpy array"),
+    "function of torch": (b"\x80\x02ctorch\nload\nX%s\x85R.", "import torch.load"),
+    "function of pandas": (b"\x80\x04" + stack_global("pandas", "read_pickle") + b"X%s\x85R.", "import pandas.read"),
+    "dotted name of a library": (b"\x80\x04" + stack_global("torch", "serialization.os.system") + b"X%s\x85R.",
+                                 "import torch.serialization.os.system"),
+    "OrderedDict of a text": (b"\x80\x02ccollections\nOrderedDict\nX%s\x85R.", "not a list of pairs"),
+    "OrderedDict of no pairs": (b"\x80\x02ccollections\nOrderedDict\n](K\x01K\x02e\x85R.", "not a list of pairs"),
+    "key twice in an OrderedDict": (b"\x80\x02ccollections\nOrderedDict\n](K\x01N\x86K\x01N\x86e\x85R.",
+                                    "occurs twice"),
+    "unhashable key of an OrderedDict": (b"\x80\x02ccollections\nOrderedDict\n](]N\x86e\x85R.", "of type list"),
+    "defaultdict of a list": (b"\x80\x02ccollections\ndefaultdict\n]\x85R.", "a default that is not a function"),
+    "list of something": (b"\x80\x02cbuiltins\nlist\n](K\x01e\x85R.", "other arguments"),
+    "state of an OrderedDict": (b"\x80\x02ccollections\nOrderedDict\n)R}b.", "set the state of a dict"),
+    "a default as value": (b"\x80\x02]cbuiltins\nlist\na.", "a name stands"),
 }
 
 
