@@ -17,9 +17,14 @@ from erclab.corpora.notices import suspicious, unknown_words
 from erclab.corpora.readers import (
     avec2012,
     cosmic,
+    dailydialog,
     dialoguernn,
+    ecf,
+    emorynlp,
+    gcnet,
     meld,
     mfn,
+    mmgcn,
     mmsa,
     mult,
     sdt_pickles,
@@ -64,6 +69,8 @@ _MULT = "the download links of the repository yaohungt/Multimodal-Transformer"
 _SIGN = "sign IEMOCAP's release form (USC SAIL, per institution); then "
 _MELD = "GPL-3.0 for the annotations; the dialogues belong to their owners"
 _COSMIC = "the file COSMIC/feature-extraction/{0}/{0}.pkl of the repository declare-lab/conv-emotion"
+_GCNET = "the links in the README of zeroQiaoba/GCNet, or of repositories that build on it, such as wxxv/MoMKE"
+_FRIENDS = "the folder {} of the repository declare-lab/MELD"
 _SDT, _RNN = (f"the download links of the repository {r}" for r in ("butterfliesss/SDT", "declare-lab/conv-emotion"))
 _MFN = "the folder new_data/{} of the repository pliang279/MFN; needs pip install \"erclab[h5]\""
 
@@ -101,6 +108,38 @@ CORPORA = {
                    licence=_IEMOCAP, obtain=_SIGN + _RNN),
         CorpusInfo("meld-dialoguernn", "MELD as DialogueRNN has it: text and audio vectors, seven emotions",
                    dialoguernn.read_meld, needs_data=True, files=dialoguernn.FILES["meld"], licence=_MELD, obtain=_RNN),
+        CorpusInfo("meld-mmgcn", "MELD as MMGCN and MM-DFN have it: text, audio and visual vectors, seven emotions",
+                   mmgcn.read_meld, needs_data=True, files=mmgcn.FILES, licence=_MELD,
+                   obtain="the download links of the repositories hujingwen6666/MMGCN and zerohd4869/MM-DFN"),
+        CorpusInfo("meld-dyadic", "MELD cut to two speakers per dialogue: seven emotions, utterances repeated",
+                   partial(meld.read, file=meld.DYADIC, name="meld-dyadic"), needs_data=True,
+                   files=tuple(meld.DYADIC.format(p) for p in meld.PARTS), licence=_MELD,
+                   obtain=_FRIENDS.format("data/MELD_Dyadic")),
+        CorpusInfo("meld-fair", "MELD-FAIR: MELD's csv files with the clips realigned, seven emotions",
+                   partial(meld.read, file=meld.FAIR, name="meld-fair"), needs_data=True,
+                   files=tuple(meld.FAIR.format(p) for p in meld.PARTS), licence=_MELD,
+                   obtain="the folder csvs of the repository knowledgetechnologyuhh/MELD-FAIR"),
+        CorpusInfo("emorynlp", "EmoryNLP: scenes of the series Friends, multi-party, seven emotions", emorynlp.read,
+                   needs_data=True, files=tuple(emorynlp.FILE.format(p) for p in meld.PARTS), licence=_MELD,
+                   obtain=_FRIENDS.format("data/emorynlp")),
+        CorpusInfo("ecf", "ECF: MELD's dialogues, edited, with the causes of seven emotions; text", ecf.read,
+                   needs_data=True, files=ecf.FILES, licence=_MELD,
+                   obtain="the folder data of the repository NUSTM/MECPE, or the data set NUSTM/ECF of Hugging Face"),
+        CorpusInfo("dailydialog", "DailyDialog: written daily conversations of two, seven emotions, most turns neutral",
+                   dailydialog.read, needs_data=True, files=dailydialog.FILES, licence="CC BY-NC-SA 4.0",
+                   obtain="the archive of yanran.li/dailydialog, unpacked, also the three archives in it"),
+        CorpusInfo("iemocap-gcnet", "IEMOCAP as GCNet has it: a file per utterance and modality, six emotions",
+                   gcnet.read, needs_data=True, files=gcnet.FILES["iemocap-gcnet"], licence=_IEMOCAP,
+                   obtain=_SIGN + _GCNET),
+        CorpusInfo("iemocap-gcnet4", "the same with four emotions",
+                   partial(gcnet.read, name="iemocap-gcnet4"), needs_data=True, files=gcnet.FILES["iemocap-gcnet4"],
+                   licence=_IEMOCAP, obtain=_SIGN + _GCNET),
+        CorpusInfo("mosi-gcnet", "CMU-MOSI as GCNet has it: a file per utterance and modality, sentiment",
+                   partial(gcnet.read, name="mosi-gcnet"), needs_data=True, files=gcnet.FILES["mosi-gcnet"],
+                   licence=_CMU, obtain=_GCNET),
+        CorpusInfo("mosei-gcnet", "CMU-MOSEI as GCNet has it: a file per utterance and modality, sentiment",
+                   partial(gcnet.read, name="mosei-gcnet"), needs_data=True, files=gcnet.FILES["mosei-gcnet"],
+                   licence=_CMU, obtain=_GCNET),
         CorpusInfo("avec-dialoguernn", "AVEC 2012 as DialogueRNN has it: three modalities, four affect dimensions",
                    dialoguernn.read_avec, needs_data=True, files=(dialoguernn.AVEC_FILES,),
                    licence="AVEC 2012 and SEMAINE, research only", obtain=_RNN),

@@ -27,6 +27,10 @@ IEMOCAP = ("happy", "sad", "neutral", "angry", "excited", "frustrated")  # in th
 MELD = meld.LABELS
 MELD_SENTIMENT = ("neutral", "positive", "negative")
 GENDERS = {"F": "F", "M": "M"}
+# Items of a tuple -> the corpora (names of the registry) that have as many.
+_SIZES = {6: "--corpus iemocap or iemocap-gcnet", 7: "--corpus meld-cosmic, mosi-gcnet or mosei-gcnet",
+          9: "--corpus iemocap-dialoguernn or meld-dialoguernn", 10: "--corpus meld-mmgcn", 12: "--corpus iemocap-sdt",
+          13: "--corpus meld-sdt"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Layout:
         labels: names by label id; empty where the item "labels" holds numbers on a scale instead.
         speakers: code in the file -> role; empty where the file has one-hot rows, counted within each dialogue.
         vectors: modality -> the items whose mean is its vector.
-        attribute: of the task "dimensional", where `labels` is empty.
+        attribute: the column of `ANNOTATIONS` that the numbers are, where `labels` is empty.
+        with_ids: keep the item "ids", the names of the utterances, as the column `id`.
     """
 
     corpus: str
@@ -51,6 +56,7 @@ class Layout:
     speakers: Mapping[str, str] = field(default_factory=dict)
     vectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     attribute: str = ""
+    with_ids: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,9 +122,10 @@ def read(path: Path, layout: Layout, valid_share: float = 0.0, *, by_part: bool 
     none = int((table["label"] == UNLABELLED).sum()) if layout.labels else int(table["value"].isna().sum())
     annotations = {}
     if layout.attribute:
-        values = np.full((len(table), len(ANNOTATIONS["dimensional"])), np.nan, np.float32)
-        values[:, ANNOTATIONS["dimensional"].index(layout.attribute)] = table.pop("value")
-        annotations["dimensional"] = values
+        task = next(t for t, names in ANNOTATIONS.items() if layout.attribute in names)
+        values = np.full((len(table), len(ANNOTATIONS[task])), np.nan, np.float32)
+        values[:, ANNOTATIONS[task].index(layout.attribute)] = table.pop("value")
+        annotations[task] = values
     vectors = {m: np.concatenate(x) for m, x in parts.items()}
     return Corpus(layout.corpus, table, layout.labels, vectors, roles=tuple(layout.speakers.values()),
                   source=source, annotations=annotations,
@@ -137,9 +144,11 @@ def _open(file: Path, layout: Layout) -> _Items:
     if type(value) not in (tuple, list):
         raise CorpusError(f"the file holds a {type(value).__name__}, not a tuple", where=where, remedy=remedy)
     if len(value) != len(layout.items):
-        raise CorpusError(f"the tuple has {len(value)} items, not {len(layout.items)}", where=where, remedy=remedy)
+        other = f" A tuple of {len(value)} is perhaps {_SIZES[len(value)]}." if len(value) in _SIZES else ""
+        raise CorpusError(f"the tuple has {len(value)} items, not {len(layout.items)}", where=where,
+                          remedy=remedy + other)
     needed = {"speakers", "labels", "sentences", *(i for names in layout.vectors.values() for i in names)} | (
-        {"sentiment"} & set(layout.items))
+        {"sentiment"} & set(layout.items)) | ({"ids"} if layout.with_ids else set())
     values, splits = {}, {}
     for name, item in zip(layout.items, value, strict=True):
         if name in SPLITS:
@@ -220,6 +229,9 @@ def _rows(items: _Items, dialogue: str) -> list[dict]:
         for t, code in enumerate(_sequence(items, "sentiment", dialogue, len(labels))):
             i = _index(code, MELD_SENTIMENT, items.place(dialogue, t, "sentiment"))
             rows[t]["sentiment"] = MELD_SENTIMENT[i] if i != UNLABELLED else ""
+    if layout.with_ids:
+        for t, name in enumerate(_sequence(items, "ids", dialogue, len(labels))):
+            rows[t]["id"] = _text(name) if isinstance(name, bytes) else str(name)
     return rows
 
 

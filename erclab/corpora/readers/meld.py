@@ -7,6 +7,7 @@ The csv files are in the folder `data/MELD` of github.com/declare-lab/MELD.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,13 @@ PARTS = {"train": "train", "dev": "valid", "test": "test"}  # MELD's name in fil
 
 _NEEDED = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID")
 _INTEGERS = ("Dialogue_ID", "Utterance_ID", "Season", "Episode")
+FILE = "{}_sent_emo.csv"
+DYADIC, FAIR = "{}_sent_emo_dya.csv", "realigned_{}_sent_emo.csv"
 _AGAIN = "Fetch the file again from MELD's data/MELD folder."
 _EXTRAS = {"Sentiment": "sentiment", "Season": "season", "Episode": "episode"}
 
 
-def read(folder: Path) -> Corpus:
+def read(folder: Path, file: str = FILE, name: str = "meld") -> Corpus:
     """Read `train_sent_emo.csv`, `dev_sent_emo.csv` and `test_sent_emo.csv` of a folder.
 
     The dev part becomes the split "valid". Dialogues are called "train-12", "dev-3", "test-0": MELD numbers
@@ -45,32 +48,40 @@ def read(folder: Path) -> Corpus:
     `train_ids`, `dev_ids` and `test_ids` rows are matched by these instead: "dia0_utt3" is Dialogue_ID 0,
     Utterance_ID 3, as MELD names its clips. A row of zeros lacks the modality. An empty emotion is no label.
 
+    Args:
+        folder: where the files are.
+        file: how they are called, with {} for train, dev and test. `DYADIC` are the cuts of MELD's dialogues to two
+            speakers, in which utterances occur several times; `FAIR` those of github.com/knowledgetechnologyuhh/
+            MELD-FAIR, Carneiro et al. (2023), which leave out utterances without a usable clip.
+        name: of the corpus.
+
     Raises:
         CorpusError: one line with the file, the line in it, what is wrong and what to do.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise CorpusError("this is not a folder" if folder.exists() else "there is no such folder",
-                          where=str(folder), remedy="Give the folder that holds MELD's train_sent_emo.csv.")
+                          where=str(folder), remedy=f"Give the folder that holds MELD's {file.format('train')}.")
     notices: list[str] = []
-    files = {part: folder / f"{part}_sent_emo.csv" for part in PARTS}
-    parts = {part: _read_part(file, part, notices) for part, file in files.items()}
+    files = {part: folder / file.format(part) for part in PARTS}
+    parts = {part: _read_part(path, part, notices) for part, path in files.items()}
     # A stable sort by part, dialogue and turn; the numbers, not the names, or dialogue 10 came before 2.
     # An extra column survives only when all parts have it.
     rows = pd.concat(parts.values(), join="inner", ignore_index=True)
     order = np.lexsort([rows["turn"], rows["number"], rows["split"].map(list(PARTS.values()).index)])
-    table = rows.iloc[order].reset_index(drop=True).drop(columns=["number", "line"])
+    table = rows.iloc[order].reset_index(drop=True).drop(columns=["number", "line", "clip"])
     arrays = {m: folder / f"{m}.npz" for m in MODALITIES if (folder / f"{m}.npz").exists()}
-    vectors = {m: _read_features(path, parts, notices)[order] for m, path in arrays.items()}
+    vectors = {m: features(path, parts, files, notices)[order] for m, path in arrays.items()}
     notices += unread(folder, [*files.values(), *arrays.values()],
                       "read are text.npz, audio.npz and visual.npz with the arrays train, dev and test")
-    return Corpus("meld", table, LABELS, vectors, source=str(folder), notices=tuple(notices))
+    return Corpus(name, table, LABELS, vectors, source=str(folder), notices=tuple(notices))
 
 
 def _read_part(path: Path, part: str, notices: list[str]) -> pd.DataFrame:
     """The rows of one csv in file order: our columns, the extras, and `number` (Dialogue_ID) and `line`."""
     rows, seen = [], {}
-    expected = "The folder must hold train_, dev_ and test_sent_emo.csv of MELD."
+    before, _, after = path.name.partition(part)
+    expected = f"The folder must hold {before}train_, dev_ and test{after} of MELD."
     for line, fields in records(path, _NEEDED, expected=expected, again=_AGAIN, notices=notices):
         where = f"{path}, line {line}"
         for column in ("Utterance", "Speaker"):
@@ -82,11 +93,7 @@ def _read_part(path: Path, part: str, notices: list[str]) -> pd.DataFrame:
             if column in fields and not re.fullmatch("[0-9]{1,9}", fields[column]):
                 raise CorpusError(f"the {column} {fields[column][:40]!r} is not a whole number", where=where,
                                   remedy="MELD counts from 0; save it without decimals or blanks.")
-        emotion = fields["Emotion"].lower()
-        if emotion not in LABELS and emotion not in EMPTY:
-            error = unknown("emotion", emotion[:40], LABELS)
-            raise CorpusError(error.problem, where=where, remedy=f"{error.remedy} A corpus with emotions of its own is "
-                              "read from one table: --corpus table (data/README.md).")
+        label = emotion(fields["Emotion"], LABELS, where)
         number, turn = int(fields["Dialogue_ID"]), int(fields["Utterance_ID"])
         if (number, turn) in seen:
             raise CorpusError(f"dialogue {number}, utterance {turn} was already on line {seen[number, turn]}",
@@ -96,19 +103,48 @@ def _read_part(path: Path, part: str, notices: list[str]) -> pd.DataFrame:
                   for c, ours in _EXTRAS.items() if c in fields}
         rows.append({"split": PARTS[part], "dialogue": f"{part}-{number}", "turn": turn,
                      "speaker": fields["Speaker"], "text": fields["Utterance"],
-                     "label": LABELS.index(emotion) if emotion in LABELS else UNLABELLED, **extras, "number": number,
-                     "line": line})
+                     "label": label, **extras, "number": number, "line": line, "clip": f"dia{number}_utt{turn}"})
     if not rows:
         raise CorpusError("there is a header but no utterance", where=str(path),
                           remedy=_AGAIN)
     table = pd.DataFrame(rows)
-    if none := int((table["label"] == UNLABELLED).sum()):
-        notices.append(f"{path.name}: {none:,} of {len(rows):,} utterances have no emotion and are context")
+    notices += bare(table, path)
     return table
 
 
-def _read_features(path: Path, parts: dict[str, pd.DataFrame], notices: list[str]) -> np.ndarray:
-    """(all utterances, D) float32 in the order of the csv files, train then dev then test."""
+def emotion(name: str, labels: Sequence[str], where: str) -> int:
+    """The index of an emotion, in any case; `UNLABELLED` for an empty field.
+
+    Raises:
+        CorpusError: it is not one of the labels; the remedy says how a table with other emotions is read.
+    """
+    plain = name.lower()
+    if plain not in labels and plain not in EMPTY:
+        error = unknown("emotion", plain[:40], labels)
+        raise CorpusError(error.problem, where=where, remedy=f"{error.remedy} A corpus with emotions of its own is "
+                          "read from one table: --corpus table (data/README.md).")
+    return labels.index(plain) if plain in labels else UNLABELLED
+
+
+def bare(table: pd.DataFrame, path: Path) -> list[str]:
+    """A notice about the utterances of a file that have no emotion."""
+    none = int((table["label"] == UNLABELLED).sum())
+    return [f"{path.name}: {none:,} of {len(table):,} utterances have no emotion and are context"] if none else []
+
+
+def features(path: Path, parts: Mapping[str, pd.DataFrame], files: Mapping[str, Path],
+             notices: list[str]) -> np.ndarray:
+    """(all utterances, D) float32 in the order of the csv files, train then dev then test, from the arrays of an npz.
+
+    Args:
+        path: the npz file, with one array (rows of that csv, D) per part, and perhaps its ids.
+        parts: part -> its rows in the order of its csv, with the columns `line`, `dialogue`, `turn` and `clip`, the id.
+        files: part -> its csv, for messages.
+        notices: gets a line about rows of the arrays that no utterance needs.
+
+    Raises:
+        CorpusError: the file is broken or does not fit the tables.
+    """
     layout = f"It needs the arrays {', '.join(parts)}, each (rows of that csv, D); write it with numpy.savez."
     found = npz(path, list(parts), layout, [*(f"{part}_ids" for part in parts), "ids"])
     if "ids" in found:
@@ -118,17 +154,16 @@ def _read_features(path: Path, parts: dict[str, pd.DataFrame], notices: list[str
     for part, array in arrays.items():
         rows, where = parts[part], f"{path}, array '{part}'"
         if f"{part}_ids" in found:
-            ids = [f"dia{number}_utt{turn}" for number, turn in zip(rows["number"], rows["turn"], strict=True)]
-            array = array[match(found[f"{part}_ids"], len(array) if array.ndim else 0, ids,
-                                f"{path}, array '{part}_ids'", f"{part}_sent_emo.csv", notices)]
+            array = array[match(found[f"{part}_ids"], len(array) if array.ndim else 0, list(rows["clip"]),
+                                f"{path}, array '{part}_ids'", files[part].name, notices)]
         if array.dtype.kind not in "fiu":
             raise CorpusError(f"the values are of type {array.dtype}, not real numbers", where=where,
                               remedy=layout)
         if array.ndim != 2 or len(array) != len(rows) or array.shape[1] == 0:
             raise CorpusError(f"the shape is {array.shape}", where=where,
-                              remedy=f"{part}_sent_emo.csv has {len(rows)} utterances, so it must be "
+                              remedy=f"{files[part].name} has {len(rows)} utterances, so it must be "
                                      f"({len(rows)}, D), D > 0. A row of zeros means that the utterance lacks the "
-                                     f"modality; with {part}_ids (dia0_utt3) rows are matched by ids.")
+                                     f"modality; with {part}_ids ({rows['clip'][0]}) rows are matched by ids.")
         if array.shape[1] != arrays["train"].shape[1]:
             raise CorpusError(f"D is {array.shape[1]}, but {arrays['train'].shape[1]} in 'train'",
                               where=where, remedy="All parts need the same features.")
@@ -139,7 +174,7 @@ def _read_features(path: Path, parts: dict[str, pd.DataFrame], notices: list[str
             i, column = bad[0]
             row = rows.iloc[i]
             raise CorpusError(f"feature {column} is {array[i, column]}, not a finite float32 number",
-                              where=f"{where}, row {i} (line {row['line']} of {part}_sent_emo.csv, dialogue "
+                              where=f"{where}, row {i} (line {row['line']} of {files[part].name}, dialogue "
                                     f"{row['dialogue']}, turn {row['turn']})",
                               remedy="Impute the value, or make it a row of zeros: the utterance lacks the modality. "
                                      "Rows and features count from 0.")

@@ -123,6 +123,22 @@ def test_bad_input_gives_one_line_with_place_problem_and_remedy(tmp_path, case):
     assert place in message and problem in message and remedy in message and caught.value.remedy
 
 
+def test_labels_as_floats_and_turns_without_a_label(tmp_path):
+    """Scripts write labels as 5.0, and -1 or NaN for a turn that nobody labelled; such a turn is context."""
+    value, plain = made.cosmic(), cosmic.read_iemocap(made.write(tmp_path, "iemocap.pkl", made.cosmic()))
+    value[1] = {d: [float(x) for x in labels] for d, labels in value[1].items()}
+    assert cosmic.read_iemocap(made.write(tmp_path, "iemocap.pkl", value)).fingerprint == plain.fingerprint
+    assert plain.notices == ()
+    value[1][A][:3] = [-1, np.nan, None]
+    corpus = cosmic.read_iemocap(made.write(tmp_path, "iemocap.pkl", value))
+    first = corpus.table["dialogue"] == A
+    assert (corpus.table["label"][first] == -1).all() and (corpus.table["label"][~first] >= 0).all()
+    assert corpus.notices == (f"3 of {len(corpus)} turns have no label (-1, NaN or None); they are context for others",)
+    sentiment = made.cosmic(meld=True)
+    sentiment[2][0][0] = -1
+    assert cosmic.read_meld(made.write(tmp_path, "meld.pkl", sentiment)).table["sentiment"][0] == ""
+
+
 @pytest.mark.parametrize(("speaker", "sentiment", "place", "problem"), [
     ([0] * 9, 0, "turn 0, speakers", "not one-hot"), ([1, 1, 0], 0, "turn 0, speakers", "not one-hot"),
     ([2, 0, 0], 0, "turn 0, speakers", "not one-hot"), ([1, -1, 0], 0, "turn 0, speakers", "not one-hot"),
