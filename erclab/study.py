@@ -53,7 +53,7 @@ def find(numbers: Iterable[str] = (), folder: Path | None = None) -> list[Path]:
     return sorted(set(chosen)) if chosen else there
 
 
-def parameters(path: Path) -> dict[str, str]:
+def notebook_parameters(path: Path) -> dict[str, str]:
     """Name -> default (as source) of a notebook's `parameters` cell.
 
     Raises:
@@ -87,7 +87,7 @@ def execute(path: Path, output: Path, values: Mapping[str, Any], *, environment:
     import papermill
     from nbclient.exceptions import DeadKernelError
 
-    _check(path, values, parameters(path))
+    _check(path, values, notebook_parameters(path))
     output.parent.mkdir(parents=True, exist_ok=True)
     start, error = time.perf_counter(), ""
     with _environment({"TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **(environment or {})}):
@@ -197,7 +197,7 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
         environment |= {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // jobs, 1))}
     tasks = []
     for path in chosen:
-        known = parameters(path)
+        known = notebook_parameters(path)
         usual = {"profile": profile, "data": data, **({"corpus": corpus} if corpus else {})}
         usual = {name: value for name, value in usual.items() if name in known}
         # For a commit only defaults are allowed: the committed notebook has no injected cell with other values.

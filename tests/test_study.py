@@ -65,21 +65,21 @@ def test_a_failing_cell_is_named_and_the_copy_is_kept(folder, tmp_path):
 def test_a_broken_notebook_is_one_line(folder, content, message):
     (folder / "01_x.ipynb").write_text(content)
     with pytest.raises(NotebookError, match=message) as caught:
-        study.parameters(folder / "01_x.ipynb")
+        study.notebook_parameters(folder / "01_x.ipynb")
     assert "\n" not in str(caught.value)
 
 
 def test_a_notebook_needs_one_parameters_cell(folder):
     nbformat.write(new_notebook(cells=[new_code_cell("a = 1")]), folder / "01_x.ipynb")
     with pytest.raises(NotebookError, match="0 cells are tagged 'parameters'"):
-        study.parameters(folder / "01_x.ipynb")
+        study.notebook_parameters(folder / "01_x.ipynb")
 
 
 def test_a_notebook_needs_a_kernel(folder):
     cell = new_code_cell("a = 1", metadata={"tags": ["parameters"]})
     nbformat.write(new_notebook(cells=[cell]), folder / "01_x.ipynb")
     with pytest.raises(NotebookError, match=r"names no kernel.*choose Python 3"):
-        study.parameters(folder / "01_x.ipynb")
+        study.notebook_parameters(folder / "01_x.ipynb")
 
 
 def test_two_executions_are_the_same_bytes_after_normalising(folder, tmp_path):
@@ -158,7 +158,7 @@ class TestHygiene:
                 assert not UNSTABLE.search(text), text
 
     def test_it_has_one_commented_parameters_cell(self, path):
-        known = study.parameters(path)
+        known = study.notebook_parameters(path)
         assert "corpus" in known and "data" in known
         cell, = [c for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
         assert all("#" in line for line in cell.source.splitlines())

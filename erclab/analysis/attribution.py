@@ -80,7 +80,7 @@ def attended(output: Output, batch: SequenceBatch) -> dict[str, Tensor]:
     return found
 
 
-def pointing(scores: Tensor, truth: Tensor, mask: Tensor) -> pd.DataFrame:
+def planted_hits(scores: Tensor, truth: Tensor, mask: Tensor) -> pd.DataFrame:
     """How well scores find the planted steps, per sample.
 
     Args:

@@ -96,8 +96,8 @@ def ambiguous_accuracy(groups: Mapping[str, Sequence[Record]], corpus: Corpus, s
         for name, records in groups.items()}).T
 
 
-def conversation(text: Record, multimodal: Record, corpus: Corpus, split: str = "test", turns: int = 7
-                 ) -> pd.DataFrame:
+def corrected_conversation(text: Record, multimodal: Record, corpus: Corpus, split: str = "test", turns: int = 7
+                           ) -> pd.DataFrame:
     """The part of a conversation, `turns` long, in which all modalities correct most mistakes of the text.
 
     New mistakes are subtracted; of equal parts the first is taken.

@@ -70,7 +70,7 @@ def kinds(corpus: Corpus, split: str = "test") -> np.ndarray:
     return np.where(cases.ambiguous(corpus, split), "short", "longer")
 
 
-def gains(pairs: Mapping[str, Pair], corpus: Corpus, split: str = "test") -> pd.DataFrame:
+def context_gains(pairs: Mapping[str, Pair], corpus: Corpus, split: str = "test") -> pd.DataFrame:
     """Accuracy (percent) without and with the conversation, by name of the pair and kind of words, means over seeds.
 
     Columns: `alone`, `with context`, `gain`, its `deviation` over seeds (the same seeds are compared; 0 for one), and

@@ -70,7 +70,8 @@ def disagreement(predictions: Sequence[np.ndarray], task: str) -> np.ndarray:
     return (_entropy(p.mean(0)) - _entropy(p).mean(0)).mean(-1)
 
 
-def select(corpus: Corpus, alone: Mapping[str, Record] | None = None, split: str = "test") -> pd.DataFrame:
+def incongruent_utterances(corpus: Corpus, alone: Mapping[str, Record] | None = None, split: str = "test"
+                           ) -> pd.DataFrame:
     """The utterances of a split (index: corpus row): `incongruent`, `score` (to rank them by) and `why`, in words.
 
     Where it was planted: voice or face shows another emotion; the score is how many do, plus the intensity. Else the
@@ -103,7 +104,7 @@ def select(corpus: Corpus, alone: Mapping[str, Record] | None = None, split: str
 
 
 def examples(selected: pd.DataFrame, corpus: Corpus, count: int, steps: tuple[int, int] = (1, 1_000_000)) -> list[int]:
-    """Corpus rows of the most incongruent utterances by `select`; of equal ones the first.
+    """Corpus rows of the most incongruent utterances by `incongruent_utterances`; of equal ones the first.
 
     Args:
         count: how many, fewer if there are no more.
@@ -127,17 +128,17 @@ def in_words(record: Record, predictions: np.ndarray) -> list[str]:
 
 def hard_samples(corpus: Corpus, models: Mapping[str, Sequence[Record]], alone: Mapping[str, Record], count: int
                  ) -> pd.DataFrame:
-    """The most incongruent utterances by `select`, with the truth and the predictions; then the scores on all
-    incongruent utterances and on all others, which HCT-MG's paper does not print.
+    """The most incongruent utterances (`incongruent_utterances`), with the truth and the predictions; then the scores
+    on all incongruent utterances and on all others, which HCT-MG's paper does not print.
 
     A label is the one that most seeds predict, with their number; a value is the mean over seeds.
 
     Args:
         models: name -> runs of one task.
-        alone: see `select`.
+        alone: see `incongruent_utterances`.
         count: examples at most.
     """
-    selected, rows = select(corpus, alone), {}
+    selected, rows = incongruent_utterances(corpus, alone), {}
     first = next(iter(models.values()))[0]
     order = {int(row): i for i, row in enumerate(selected.index)}
     truth = _truth(corpus, first)

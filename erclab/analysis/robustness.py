@@ -37,8 +37,9 @@ class Changed:
         return iter(self._batches)
 
 
-def curves(records: Sequence[Record], corpus: Corpus, kind: str = "missing", *, metric: str = "weighted_f1",
-           rates: Sequence[float] | None = None, split: str = "test", seed: int = 0) -> dict[str, pd.DataFrame]:
+def degradation_curves(records: Sequence[Record], corpus: Corpus, kind: str = "missing", *, metric: str = "weighted_f1",
+                       rates: Sequence[float] | None = None, split: str = "test", seed: int = 0
+                       ) -> dict[str, pd.DataFrame]:
     """Modality -> the score of trained models when that modality of a split is degraded and the others are intact.
 
     The models are those of the records, trained on intact data; nothing is trained again.
@@ -70,7 +71,7 @@ def curves(records: Sequence[Record], corpus: Corpus, kind: str = "missing", *, 
         for rate in rates:
             worse = Changed(parts[split], lambda b, m=m, rate=rate, spread=spread: degrade(
                 b, m, rate, kind, seed=seed, deviation=spread))
-            rows[rate] = [score(model, worse, metric) for model in models]
+            rows[rate] = [score_on(model, worse, metric) for model in models]
         found[m] = pd.DataFrame(rows, index=[r.spec["seed"] for r in records], dtype=float).T.rename_axis("rate")
     return found
 
@@ -79,7 +80,7 @@ def falls(records: Sequence[Record], corpus: Corpus, kind: str, metric: str) -> 
     """Modality -> the change from the intact test split, in points, index rates and columns seeds."""
     scale = metrics.scale(metric)
     return {m: scale * (table - table.iloc[0])
-            for m, table in curves(records, corpus, kind, metric=metric).items()}
+            for m, table in degradation_curves(records, corpus, kind, metric=metric).items()}
 
 
 def costs(whole: Sequence[Record], without: Mapping[str, Sequence[Record]], corpus: Corpus) -> pd.DataFrame:
@@ -94,7 +95,8 @@ def costs(whole: Sequence[Record], without: Mapping[str, Sequence[Record]], corp
         without: modality -> runs that were trained without it.
     """
     metric = statistics.SHOWN[whole[0].task]
-    scale, rows, gone = metrics.scale(metric), {}, curves(whole, corpus, "missing", metric=metric, rates=(0.0, 1.0))
+    scale, rows = metrics.scale(metric), {}
+    gone = degradation_curves(whole, corpus, "missing", metric=metric, rates=(0.0, 1.0))
     for m, table in gone.items():
         rows[m] = {LOST: scale * (table.loc[0.0] - table.loc[1.0]).mean()}
         both = statistics.difference(statistics.values(whole, metric), statistics.values(without[m], metric),
@@ -107,7 +109,7 @@ def costs(whole: Sequence[Record], without: Mapping[str, Sequence[Record]], corp
     return made
 
 
-def score(model, view: View | Changed, metric: str) -> float:
+def score_on(model, view: View | Changed, metric: str) -> float:
     """One score of a model on a view; NaN where there is none."""
     value = loop.score(view, loop.predictions(model, view, BATCH))[metric]
     return np.nan if value is None else value

@@ -17,7 +17,7 @@ from erclab.analysis.attribution import (
     batches,
     integrated_gradients,
     modality_shapley,
-    pointing,
+    planted_hits,
     shown,
     truth,
 )
@@ -111,7 +111,7 @@ def _steps(record: Record, corpus: Corpus, model: Model, most: int) -> dict[str,
         scores |= {f"integrated gradients, {m}": (m, x) for m, x in gradients.items()}
         for name, (m, x) in scores.items():
             parts.setdefault(name, []).append(
-                pointing(x, truth(corpus, m, batch), batch.masks[m]))
+                planted_hits(x, truth(corpus, m, batch), batch.masks[m]))
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 GIGA = 1e9
 
 
-def rates(record: dict[str, Any]) -> pd.DataFrame:
+def speeds(record: dict[str, Any]) -> pd.DataFrame:
     """A row per setting and path: times, rates and memory, and the aims beside what was reached ("met", "not met").
 
     Columns without a value in any row (no reference, no count of operations) are left out.
@@ -38,7 +38,7 @@ def report(record: dict[str, Any]) -> str:
     """The table and the machine on which it was measured, as text for people."""
     facts, product = record["environment"], record["product"]
     products = ", ".join(f"{rate / GIGA:.0f} GFLOP/s in {kind}" for kind, rate in product.items())
-    lines = [rates(record).to_string(), "",
+    lines = [speeds(record).to_string(), "",
              f"{facts['hardware']}, {facts['device']}, {facts['threads']} threads, torch {facts['torch']}. A product "
              f"of 2048 × 2048 matrices: {products}.",
              *([f"Idle threads of erclab look for work {facts['spin']} times before they sleep (GOMP_SPINCOUNT)."]

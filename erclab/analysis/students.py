@@ -18,7 +18,7 @@ from erclab.models.interface import Output
 from erclab.runs import Record
 
 
-class Student(nn.Module):
+class StudentHead(nn.Module):
     """A trained SDT whose logits are those of one of its students."""
 
     def __init__(self, model: nn.Module, modality: str):
@@ -30,7 +30,8 @@ class Student(nn.Module):
         return Output(self.model(batch).aux[f"student.{self.modality}"])
 
 
-def scores(records: Sequence[Record], corpus: Corpus, metric: str = "weighted_f1", split: str = "test") -> pd.DataFrame:
+def student_scores(records: Sequence[Record], corpus: Corpus, metric: str = "weighted_f1", split: str = "test"
+                   ) -> pd.DataFrame:
     """One row per run, a column per modality: the score of that modality's student.
 
     A student reads one modality at the end, but its stream has attended to the others before.
@@ -44,27 +45,27 @@ def scores(records: Sequence[Record], corpus: Corpus, metric: str = "weighted_f1
             raise UsageError(f"{r.title} has no students", where=r.id, remedy="Take runs of sdt.")
         check_corpus(r, corpus)
         view, model = runs.views(r.spec, corpus, splits=[split])[split], r.model()
-        rows.append({m: robustness.score(Student(model, m), view, metric) for m in r.spec["modalities"]})
+        rows.append({m: robustness.score_on(StudentHead(model, m), view, metric) for m in r.spec["modalities"]})
     return pd.DataFrame(rows)
 
 
-def taught(settings: Mapping) -> bool:
+def students_learn(settings: Mapping) -> bool:
     """Whether a run's students learn anything, from labels or from a teacher."""
     return any(settings["loss_weights"][1:])
 
 
-def gains(groups: Mapping[str, Sequence[Record]], corpus: Corpus, reference: str) -> pd.DataFrame:
+def teaching_gains(groups: Mapping[str, Sequence[Record]], corpus: Corpus, reference: str) -> pd.DataFrame:
     """What each kind of teaching gives the students beyond the setting `reference`, in points, paired over seeds.
 
     Rows: setting and modality; columns difference, low and high of its 95 % interval, and verdict. A setting in which
     students learn nothing is left out.
     """
     metric = statistics.shown_metric(groups)
-    base, rows, scale = scores(groups[reference], corpus, metric), {}, metrics.scale(metric)
+    base, rows, scale = student_scores(groups[reference], corpus, metric), {}, metrics.scale(metric)
     for name, records in groups.items():
-        if name == reference or not taught(records[0].spec["settings"]):
+        if name == reference or not students_learn(records[0].spec["settings"]):
             continue
-        for m, x in scores(records, corpus, metric).items():
+        for m, x in student_scores(records, corpus, metric).items():
             found = statistics.difference(x, base[m], pairs=True)
             rows[name, m] = {key: scale * found[key] for key in ("difference", "low", "high")} | {
                 "verdict": statistics.verdict(found)}

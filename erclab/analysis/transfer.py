@@ -59,8 +59,8 @@ def modalities(first: Corpus, second: Corpus) -> tuple[str, ...]:
                  and first.dims[m] == second.dims[m] and first.encoders.get(m) == second.encoders.get(m))
 
 
-def scores(record: Record, home: Corpus, abroad: Corpus, among: tuple[str, ...], split: str = "test"
-           ) -> dict[str, float]:
+def transfer_scores(record: Record, home: Corpus, abroad: Corpus, among: tuple[str, ...], split: str = "test"
+                    ) -> dict[str, float]:
     """The scores (`metrics.classification_scores`) of a model on a split of a corpus, among shared meanings.
 
     Args:
@@ -72,14 +72,14 @@ def scores(record: Record, home: Corpus, abroad: Corpus, among: tuple[str, ...],
     Raises:
         UsageError: the run was trained on another corpus than `home`, or the vectors differ in width.
     """
-    truth, guess = answers(record, home, abroad, among, split)
+    truth, guess = truth_and_predictions(record, home, abroad, among, split)
     return metrics.classification_scores(truth, guess, len(among))
 
 
-def answers(record: Record, home: Corpus, abroad: Corpus, among: tuple[str, ...], split: str = "test"
-            ) -> tuple[np.ndarray, np.ndarray]:
+def truth_and_predictions(record: Record, home: Corpus, abroad: Corpus, among: tuple[str, ...], split: str = "test"
+                          ) -> tuple[np.ndarray, np.ndarray]:
     """(n,) truth and (n,) answer, as indices into `among`, of the utterances whose label means one of these. See
-    `scores`."""
+    `transfer_scores`."""
     truth = targets(abroad, among, split)
     at = truth >= 0
     chances = np.exp(_predictions(record, home, abroad, split))  # (N, C of home)
@@ -97,7 +97,7 @@ def constant(home: Corpus, abroad: Corpus, among: tuple[str, ...], split: str = 
 
 def guest_scores(records: Sequence[Record], home: Corpus, abroad: Corpus, among: tuple[str, ...]) -> pd.DataFrame:
     """A row per run: its scores on the test split of `abroad` among shared meanings."""
-    return pd.DataFrame([scores(r, home, abroad, among) for r in records])
+    return pd.DataFrame([transfer_scores(r, home, abroad, among) for r in records])
 
 
 def between(first: Sequence[Record], second: Sequence[Record], corpus: Corpus, other: Corpus) -> pd.DataFrame:
@@ -124,9 +124,10 @@ def between(first: Sequence[Record], second: Sequence[Record], corpus: Corpus, o
     return pd.DataFrame(rows).T.fillna("").rename_axis(["corpus", "model"])
 
 
-def mean_confusion(records: Sequence[Record], home: Corpus, abroad: Corpus, among: tuple[str, ...]) -> np.ndarray:
+def transfer_confusion(records: Sequence[Record], home: Corpus, abroad: Corpus, among: tuple[str, ...]) -> np.ndarray:
     """Counts among shared meanings, row = truth, on the test split of `abroad`; mean over runs."""
-    return np.mean([metrics.confusion(*answers(r, home, abroad, among), len(among)) for r in records], axis=0)
+    found = [metrics.confusion(*truth_and_predictions(r, home, abroad, among), len(among)) for r in records]
+    return np.mean(found, axis=0)
 
 
 def _row(found: pd.DataFrame, count: int) -> dict[str, str | int]:

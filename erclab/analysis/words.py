@@ -112,13 +112,13 @@ def average(tables: list[ByRow]) -> ByRow:
     return {row: np.mean([t[row] for t in tables], axis=0) for row in tables[0]}
 
 
-def names(corpus: Corpus, row: int) -> list[str]:
+def step_names(corpus: Corpus, row: int) -> list[str]:
     """The words of an utterance where there are as many as steps of its text; else the steps' numbers, from 1."""
     words, steps = str(corpus.table["text"].iloc[row]).split(), int(corpus.frames["text"].lengths[row])
     return words if len(words) == steps else [f"{i + 1}" for i in range(steps)]
 
 
-def pointing(weights: Mapping[int, np.ndarray], corpus: Corpus, reach: int = 0) -> dict[str, float]:
+def pointing_game(weights: Mapping[int, np.ndarray], corpus: Corpus, reach: int = 0) -> dict[str, float]:
     """Is the heaviest word of an utterance the planted one?
 
     Args:
@@ -171,7 +171,7 @@ def finding(corpus: Corpus, tables: Mapping[str, ByRow], what: str) -> str:
     if max(map(len, one.values())) < 2:
         return "A single word has all the weight"
     if "salient_word" in corpus.table:
-        hits = {name: [pointing(table, corpus, reach) for reach in (0, 1)] for name, table in tables.items()}
+        hits = {name: [pointing_game(table, corpus, reach) for reach in (0, 1)] for name, table in tables.items()}
         told = "; ".join(f"{name} {100 * at['hit']:.0f} and {100 * near['hit']:.0f} %"
                          for name, (at, near) in hits.items())
         at, near = hits[names[0]]

@@ -19,7 +19,7 @@ def items(case: BenchCase, steps: int) -> int:
     return min(steps * case.batch_size, len(case.turns)) if steps else len(case.turns)
 
 
-def part(case: BenchCase, count: int, seed: int) -> BenchCase:
+def reduced(case: BenchCase, count: int, seed: int) -> BenchCase:
     """The case with so many of its dialogues, drawn at random. The longest is always among them: it decides the peak of
     memory."""
     if case.frames or count >= len(case.turns):
@@ -39,7 +39,7 @@ def view(case: BenchCase, config, count: int, seed: int, device="cpu") -> View:
         count: dialogues or utterances, see `items`.
         seed: for the choice of dialogues and for random features, speakers and labels. Equal seeds give equal views.
     """
-    case, rng = part(case, count, seed), np.random.default_rng([seed, 1])
+    case, rng = reduced(case, count, seed), np.random.default_rng([seed, 1])
     turns = case.turns or (1,) * count
     total = sum(turns)
     classes = config.outputs if config.task == "emotion" else 0

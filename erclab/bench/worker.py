@@ -194,7 +194,7 @@ def peak() -> int:
         return most if sys.platform == "darwin" else 1024 * most
 
 
-def product(device: torch.device, seconds: float = 1.0) -> dict[str, float]:
+def product_speed(device: torch.device, seconds: float = 1.0) -> dict[str, float]:
     """Operations per second of a 2048^3 matrix product, by the type of its numbers: the best of three or more in about
     so many seconds. A product that would take longer than `SLOWEST` is one of 256^3: a processor without bfloat16
     instructions needs minutes for the larger one."""
@@ -242,7 +242,7 @@ def main() -> int:
                 case "work":
                     answer(coefficients=bench.work())
                 case "product":
-                    answer(**product(bench.device))
+                    answer(**product_speed(bench.device))
                 case "memory":
                     answer(bytes=bench.memory(), floor=bench.floor())
     return 0

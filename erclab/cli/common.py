@@ -29,7 +29,8 @@ def profile_and_corpus(command: argparse.ArgumentParser, of_each: str = "") -> N
 
 
 def changes(pairs: list[str], option: str = "--set") -> dict:
-    """NAME=VALUE pairs as a dictionary; a name may have dots (bert.layers), a value is a Python literal (0.1, True, None, (1, 2)) or else text.
+    """NAME=VALUE pairs as a dictionary; a name may have dots (bert.layers), a value is a Python literal (0.1, True,
+    None, (1, 2)) or else text.
 
     Raises:
         UsageError: a pair is none.

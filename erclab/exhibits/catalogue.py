@@ -205,7 +205,7 @@ def find(ids: Iterable[str] = ()) -> list[Exhibit]:
     return [there[name] for name in dict.fromkeys(ids)] if ids else list(there.values())
 
 
-def compare(names: Iterable[str], **changes: Any) -> dict[str, Question]:
+def questions_about(names: Iterable[str], **changes: Any) -> dict[str, Question]:
     """Title of each model -> a question with these settings."""
     return {models.info(name).title: Question(name, changes) for name in names}
 
@@ -225,7 +225,7 @@ def compare_on_sequences(corpus: Corpus, names: Sequence[str], task: str | None 
             continue
         fuses = "text" not in seen and "target" in getattr(info.cls.Config, "__dataclass_fields__", {})
         if task in info.tasks:
-            found |= compare([name], modalities=seen, task=task, **({"target": seen[0]} if fuses else {}))
+            found |= questions_about([name], modalities=seen, task=task, **({"target": seen[0]} if fuses else {}))
     return found
 
 

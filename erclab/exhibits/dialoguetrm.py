@@ -13,7 +13,7 @@ from erclab.analysis import ablation, cases, ceilings, context, statistics
 from erclab.core import metrics
 from erclab.corpora import MODALITIES, Corpus
 from erclab.exhibits import lacks
-from erclab.exhibits.catalogue import Exhibit, Groups, compare
+from erclab.exhibits.catalogue import Exhibit, Groups, questions_about
 from erclab.figures import cases as case_figures
 from erclab.figures import context as context_figures
 from erclab.figures import style
@@ -210,17 +210,18 @@ def case_study(corpus: Corpus, groups: Groups) -> Figure:
     """D7. A conversation of the first seed with its predictions; the mistakes of the text that all modalities correct,
     by emotion; and the accuracy on ambiguous words."""
     text, every = groups[TEXT], groups[ALL]
-    return case_figures.case_study(cases.conversation(text[0], every[0], corpus), cases.rectified(text, every, corpus),
-                                   ambiguous(corpus, groups))
+    return case_figures.case_study(cases.corrected_conversation(text[0], every[0], corpus),
+                                   cases.rectified(text, every, corpus), ambiguous(corpus, groups))
 
 
 EXHIBITS = (
     Exhibit("D1", "the two contexts of a target", "a dialogue", lambda corpus, groups: context.context_sets(corpus),
             check=lacks.dialogues),
     Exhibit("D2", "recall and F1 per emotion beside bc-LSTM and DialogueRNN", "utterance vectors, emotions", emotions,
-            lambda corpus: compare(COMPARED, task="emotion"), lacks.all_of(lacks.task("emotion"), lacks.vectors())),
+            lambda corpus: questions_about(COMPARED, task="emotion"),
+            lacks.all_of(lacks.task("emotion"), lacks.vectors())),
     Exhibit("D3", "correlations of valence, arousal, expectancy and power", "utterance vectors, affect dimensions",
-            affect, lambda corpus: compare(COMPARED, task="dimensional"),
+            affect, lambda corpus: questions_about(COMPARED, task="dimensional"),
             lacks.all_of(lacks.task("dimensional"), lacks.vectors())),
     Exhibit("D4", "fusions: MulT, gates and Transformer, each alone", "vectors of text and another modality", fusion,
             fusion_questions, lacks.vectors(2, "text")),

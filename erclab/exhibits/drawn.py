@@ -39,26 +39,26 @@ def bars(groups: Groups, metric: str | None = None, *, title: str, reference: Ma
                                    colours=colours, reference=reference)
 
 
-def learning(groups: Groups, *, title: str = "") -> Figure:
+def learning_curves(groups: Groups, *, title: str = "") -> Figure:
     """Left the training loss, right the validation score that chooses the epoch; one line per group."""
     metric = metrics.SELECT[next(iter(groups.values()))[0].task][0]
     loss, score = ({name: numbers.curve(records, column) for name, records in groups.items()}
                    for column in ("train.total", f"valid.{metric}"))
-    return score_figures.learning(loss, score, ylabel=metrics.TITLES[metric], title=title)
+    return score_figures.learning_curves(loss, score, ylabel=metrics.TITLES[metric], title=title)
 
 
 def learning_of_sdt(records: Sequence[Record]) -> Figure:
     """Left the three parts of SDT's loss, right the validation score that chooses the epoch; bands over seeds."""
     parts = {"task (teacher)": "train.task", "students": "train.student", "distillation": "train.distillation"}
     chosen, _ = metrics.SELECT[records[0].task]
-    return score_figures.learning({name: numbers.curve(records, column) for name, column in parts.items()},
+    return score_figures.learning_curves({name: numbers.curve(records, column) for name, column in parts.items()},
                                   {"validation": numbers.curve(records, f"valid.{chosen}")},
                                   ylabel=metrics.TITLES[chosen],
                                   title=f"The epoch is chosen here ({len(records)} seeds)",
                                   loss_title="The three-part loss, training split", loss_label="nats per utterance")
 
 
-def classes(records: Sequence[Record]) -> Figure:
+def class_f1(records: Sequence[Record]) -> Figure:
     """F1 of each class over seeds; the title names the hardest and the easiest class."""
     frame = numbers.per_class(records)
     mean = frame.drop(columns="support").mean(axis=1)[frame["support"] > 0]

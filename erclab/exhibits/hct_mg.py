@@ -20,7 +20,7 @@ from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.corpora.simulated.generator import LEAD_SECONDS
 from erclab.exhibits import lacks
-from erclab.exhibits.catalogue import Exhibit, Groups, compare, compare_on_sequences
+from erclab.exhibits.catalogue import Exhibit, Groups, compare_on_sequences, questions_about
 from erclab.figures import inside as inside_figures
 from erclab.figures import words as word_figures
 from erclab.runs import Question, Record
@@ -66,7 +66,7 @@ def enhanced_questions(corpus: Corpus) -> dict[str, Question]:
 
 def hard_questions(corpus: Corpus) -> dict[str, Question]:
     """H5: the two models of the paper's Table 3."""
-    return compare(("mult", "hct-mg"), **_seen(corpus)) | probe_questions(corpus)
+    return questions_about(("mult", "hct-mg"), **_seen(corpus)) | probe_questions(corpus)
 
 
 def gate_questions(corpus: Corpus) -> dict[str, Question]:
@@ -82,7 +82,7 @@ def primary_questions(corpus: Corpus) -> dict[str, Question]:
 
 # H1, H2, H3 and H6
 
-def probes(groups: Groups) -> dict[str, Record]:
+def probe_runs(groups: Groups) -> dict[str, Record]:
     """Modality -> the first run of its probe, where these runs have probes."""
     return {name.removeprefix(PROBE): records[0] for name, records in groups.items() if name.startswith(PROBE)}
 
@@ -94,7 +94,7 @@ def chosen_rows(corpus: Corpus, groups: Groups, count: int = SHOWN) -> list[int]
     Raises:
         UsageError: no test utterance has such a length.
     """
-    selected = incongruity.select(corpus, probes(groups))
+    selected = incongruity.incongruent_utterances(corpus, probe_runs(groups))
     rows = (incongruity.examples(selected, corpus, count, STEPS)
             or incongruity.examples(selected.assign(incongruent=True), corpus, count, STEPS))
     if not rows:
@@ -120,7 +120,7 @@ def frames_by_words(corpus: Corpus, groups: Groups, row: int | None = None) -> F
         planted = at["burst_start"] - lead, at["burst_end"] - lead, int(at["salient_word"])
         ratio = np.mean([inside.focus(r, corpus)["ratio"]["text_from_visual"] for r in groups["MulT"]])
         title += f"\nWhat was planted (framed) gets {ratio:.2f} times an even share, over all test utterances"
-    return word_figures.attention_map(attention * attention.shape[1], words.names(corpus, row), title=title,
+    return word_figures.attention_map(attention * attention.shape[1], words.step_names(corpus, row), title=title,
                                       rate=corpus.frames["visual"].rate, planted=planted)
 
 
@@ -148,7 +148,7 @@ def enhanced_text(corpus: Corpus, groups: Groups) -> Figure:
     return _sentences(corpus, groups, tables, "the text is read")
 
 
-def conversation(corpus: Corpus, groups: Groups, rows: Sequence[int]) -> Figure:
+def weights_of_utterances(corpus: Corpus, groups: Groups, rows: Sequence[int]) -> Figure:
     """Utterances one below the other, with the weights by which each model reads the text.
 
     Args:
@@ -171,7 +171,7 @@ def _lines(corpus: Corpus, tables: Mapping[str, words.ByRow], rows: Sequence[int
     for row in rows:
         planted = int(corpus.table["salient_word"].iloc[row]) if "salient_word" in corpus.table else -1
         shown.append((_heading(corpus, row), (), (), -1))
-        shown += [(name, words.names(corpus, row), table[row], planted) for name, table in tables.items()]
+        shown += [(name, words.step_names(corpus, row), table[row], planted) for name, table in tables.items()]
     return shown
 
 
@@ -193,7 +193,7 @@ def _heading(corpus: Corpus, row: int) -> str:
 
 def hard_samples(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """H5. Table 3: the most incongruent utterances by rule, see `erclab.analysis.incongruity.hard_samples`."""
-    return incongruity.hard_samples(corpus, {name: groups[name] for name in ("MulT", "HCT-MG")}, probes(groups),
+    return incongruity.hard_samples(corpus, {name: groups[name] for name in ("MulT", "HCT-MG")}, probe_runs(groups),
                                     EXAMPLES)
 
 

@@ -61,7 +61,7 @@ def variant_questions(corpus: Corpus) -> dict[str, Question]:
             for name, (changes, _) in VARIANTS.items()}
 
 
-def variants(corpus: Corpus, groups: Groups) -> pd.DataFrame:
+def variant_effects(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """L2. Table 2 as differences from the paper's model, paired over seeds, and the sizes."""
     metric = statistics.shown_metric(groups)
     theirs = sequences.printed_variants(PAPER, corpus, {name: row for name, (_, row) in VARIANTS.items()}, metric)
@@ -100,7 +100,7 @@ EXHIBITS = (
     Exhibit("L1", "hyper-parameters and the sizes that follow (Table 1)", "nothing", hyper_parameters,
             view="sequence"),
     Exhibit("L2", "Conv1D against BiLSTM, and the direction of fusion (Table 2)", "sequences of three modalities",
-            variants, variant_questions, _check(least=3), view="sequence"),
+            variant_effects, variant_questions, _check(least=3), view="sequence"),
     Exhibit("L3", "four emotions, one against the rest (Table 3)", "sequences and emotion4", in_one_setting,
             _ask("emotion4"), _check("emotion4"), view="sequence"),
     Exhibit("L4", "sentiment, beside CMU-MOSI (Table 4)", "sequences and sentiment", in_one_setting,

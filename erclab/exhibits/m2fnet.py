@@ -11,7 +11,7 @@ from erclab.analysis import ablation, scores, statistics
 from erclab.core import metrics
 from erclab.corpora import Corpus
 from erclab.exhibits import lacks
-from erclab.exhibits.catalogue import Exhibit, Groups, compare
+from erclab.exhibits.catalogue import Exhibit, Groups, questions_about
 from erclab.figures import heat
 from erclab.figures.scores import learning_and_training_scores
 from erclab.models.m2fnet import ABLATIONS
@@ -27,12 +27,12 @@ F1 = ("weighted_f1", "macro_f1")
 
 def itself(corpus: Corpus) -> dict[str, Question]:
     """The model with its recipe."""
-    return compare([MODEL], task="emotion")
+    return questions_about([MODEL], task="emotion")
 
 
 # M1
 
-def learning(corpus: Corpus, groups: Groups) -> Figure:
+def learning_of_m2fnet(corpus: Corpus, groups: Groups) -> Figure:
     """M1. Figure 2: loss, accuracy and F1 per epoch; mean and deviation over seeds.
 
     The loss is that of the training split (with dropout). The scores are those of the validation split, because a
@@ -55,7 +55,7 @@ def learning(corpus: Corpus, groups: Groups) -> Figure:
 
 # M2 and M3
 
-def classes(corpus: Corpus, groups: Groups) -> pd.DataFrame:
+def class_table(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """M2. Table 3: precision, recall, F1 and support, beside the paper's where it has this corpus."""
     made = scores.class_report(groups[TITLE])
     table = published.scores(MODEL, family(corpus.name))
@@ -67,7 +67,7 @@ def classes(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     return made
 
 
-def confusion(corpus: Corpus, groups: Groups) -> Figure:
+def confusion_of_m2fnet(corpus: Corpus, groups: Groups) -> Figure:
     """M3. Figure 3: the confusion matrix, counts averaged over seeds, titled with its largest mistake."""
     records = groups[TITLE]
     taken = scores.mistaken(records)
@@ -78,7 +78,7 @@ def confusion(corpus: Corpus, groups: Groups) -> Figure:
 
 # M4
 
-def comparison(corpus: Corpus, groups: Groups) -> pd.DataFrame:
+def models_compared(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """M4. Table 4: weighted and macro F1, sorted by weighted F1; beside the paper's where it has this corpus, also for
     models that do not read dialogues of vectors and are not run here."""
     rows = {title: {metrics.TITLES[m]: statistics.summarise(statistics.values(records, m)).text() for m in F1}
@@ -119,10 +119,10 @@ def _by_setting(own: pd.DataFrame, metric: str) -> dict[str, float] | None:
 WHERE = lacks.all_of(lacks.task("emotion"), lacks.vectors())
 NEEDS = "utterance vectors, emotions"
 EXHIBITS = (
-    Exhibit("M1", "loss, accuracy and F1 per epoch", NEEDS, learning, itself, WHERE),
-    Exhibit("M2", "precision, recall, F1 and support per emotion", NEEDS, classes, itself, WHERE),
-    Exhibit("M3", "confusion matrix", NEEDS, confusion, itself, WHERE),
-    Exhibit("M4", "comparison on weighted and macro F1", NEEDS, comparison,
-            lambda corpus: compare((*COMPARED, *word_baselines(corpus)), task="emotion"), WHERE),
+    Exhibit("M1", "loss, accuracy and F1 per epoch", NEEDS, learning_of_m2fnet, itself, WHERE),
+    Exhibit("M2", "precision, recall, F1 and support per emotion", NEEDS, class_table, itself, WHERE),
+    Exhibit("M3", "confusion matrix", NEEDS, confusion_of_m2fnet, itself, WHERE),
+    Exhibit("M4", "comparison on weighted and macro F1", NEEDS, models_compared,
+            lambda corpus: questions_about((*COMPARED, *word_baselines(corpus)), task="emotion"), WHERE),
     Exhibit("M5", "without transformer fusion, GRU or weighted loss", NEEDS, ablated, ablation_questions, WHERE),
 )

@@ -11,7 +11,7 @@ from erclab.contracts.rows import ROWS
 from erclab.core.batches import SequenceBatch
 from erclab.corpora import Corpus, simulated
 from erclab.exhibits import lacks
-from erclab.exhibits.catalogue import Exhibit, Groups, compare
+from erclab.exhibits.catalogue import Exhibit, Groups, questions_about
 from erclab.figures import explanations as explanation_figures
 from erclab.runs import Question, Record, word_baselines
 
@@ -48,7 +48,7 @@ def ceiling_questions(corpus: Corpus) -> dict[str, Question]:
     The stored table of `simulated` has all of them. The stored table of `simulated-lesson` was made when LF-LSTM,
     LMF-MulT and DialogueRNN were not in the list, and it lacks their rows until their runs are trained.
     """
-    return compare(("constant", *classifiers(corpus)))
+    return questions_about(("constant", *classifiers(corpus)))
 
 
 def against_ceilings(corpus: Corpus, groups: Groups) -> pd.DataFrame:
@@ -86,7 +86,7 @@ EXHIBITS = (
     Exhibit("O1", "Bayes ceilings, and how near each model comes", "a simulated corpus", against_ceilings,
             ceiling_questions, lacks.all_of(lacks.oracle, lacks.sequences(3)), "sequence"),
     Exhibit("O2", "Attention, gates and attributions against planted salience", "a simulated corpus with sequences",
-            lambda corpus, groups: salience.planted_salience(groups, corpus), lambda corpus: compare(EXPLAINED),
+            lambda corpus, groups: salience.planted_salience(groups, corpus), lambda corpus: questions_about(EXPLAINED),
             lacks.all_of(lacks.planted, lacks.sequences(2)), "sequence"),
     Exhibit("O7", "Contract matrix: models × contracts, quirks on", "nothing",
             lambda corpus, groups: contracts.matrix()),

@@ -16,7 +16,7 @@ from erclab.analysis import ablation, ceilings, efficiency, robustness, scores, 
 from erclab.core import metrics
 from erclab.corpora import MODALITIES, Corpus, simulated
 from erclab.exhibits import lacks
-from erclab.exhibits.catalogue import Exhibit, Groups, compare
+from erclab.exhibits.catalogue import Exhibit, Groups, questions_about
 from erclab.figures import ablation as ablation_figures
 from erclab.figures import heat, style
 from erclab.figures import robustness as robustness_figures
@@ -39,7 +39,7 @@ def rivals(corpus: Corpus, task: str | None = None) -> dict[str, Question]:
     task = task or corpus.tasks[0]
     fitted = [n for n in ("linear", "linear-balanced", *word_baselines(corpus), "constant")
               if task in models.info(n).tasks]
-    return compare(("sdt", *fitted), task=task)
+    return questions_about(("sdt", *fitted), task=task)
 
 
 def headline(corpus: Corpus, groups: Groups) -> pd.DataFrame:
@@ -110,9 +110,9 @@ def teachers(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """
     metric, made = statistics.shown_metric(groups), ablation.effects(groups)
     for name, records in groups.items():
-        if not students.taught(_settings(groups, name)):
+        if not students.students_learn(_settings(groups, name)):
             continue
-        for m, x in students.scores(records, corpus, metric).items():
+        for m, x in students.student_scores(records, corpus, metric).items():
             made.loc[name, f"student of {m}"] = statistics.summarise(x).text(metrics.is_share(metric))
     return made.fillna("")
 
@@ -131,7 +131,7 @@ def temperature(corpus: Corpus, groups: Groups) -> Figure:
     """S8. The score against the temperature, bands over seeds: left the fused prediction, right the students' mean."""
     metric, panels = statistics.shown_metric(groups), {}
     fused = {name: statistics.values(records, metric) for name, records in groups.items()}
-    below = {name: students.scores(records, corpus, metric).mean(axis=1).to_numpy()
+    below = {name: students.student_scores(records, corpus, metric).mean(axis=1).to_numpy()
              for name, records in groups.items()}
     scale = metrics.scale(metric)
     for who, values in (("Fused prediction", fused), ("Mean of the students", below)):
@@ -260,7 +260,7 @@ def transfer_confusions(corpus: Corpus, groups: Groups, other: Corpus) -> Figure
     """The mean confusion matrix of each guest on the other corpus, in the labels that both corpora have."""
     among = transfer.shared(corpus, other)
     width = 1.15 * len(among) + 1.4
-    counts = {f"From {home.name}\nto {abroad.name}": transfer.mean_confusion(groups[name], home, abroad, among)
+    counts = {f"From {home.name}\nto {abroad.name}": transfer.transfer_confusion(groups[name], home, abroad, among)
               for name, home, abroad in ((HERE, corpus, other), (THERE, other, corpus))}
     return heat.confusion_matrices(counts, among, width=width, height=width)
 

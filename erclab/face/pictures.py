@@ -73,7 +73,7 @@ def curves(groups: Groups, title: str) -> Figure:
     trained = {name: records for name, records in groups.items() if records[0].epoch() > 0}
     if not trained:
         raise UsageError(f"{', '.join(groups)}: fitted, without epochs", remedy="Take a model that is trained.")
-    return drawn.learning(trained, title=title)
+    return drawn.learning_curves(trained, title=title)
 
 
 def confusion(groups: Groups) -> Figure:

@@ -46,7 +46,7 @@ def student_dots(gains: pd.DataFrame, reference: str) -> Figure:
 
     Args:
         gains: index (teaching, modality), columns difference, low, high and verdict; see
-            `erclab.analysis.students.gains`.
+            `erclab.analysis.students.teaching_gains`.
         reference: the name of the setting that the others are compared with.
     """
     made, ((axis,),) = style.figure(figsize=(9, 1.8 + 0.42 * len(gains)))

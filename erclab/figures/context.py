@@ -78,7 +78,7 @@ def gains_by_words(gains: pd.DataFrame, oracle: pd.DataFrame | None = None) -> F
     """A model's gain from the conversation, by modality and kind of words, and the exact oracle's gain as stars.
 
     Args:
-        gains: index (modality, words), columns `gain` and `deviation`; see `erclab.analysis.context.gains`.
+        gains: index (modality, words), columns `gain` and `deviation`; see `erclab.analysis.context.context_gains`.
         oracle: the same of the oracle; None where the oracle is not known.
     """
     kinds = list(dict.fromkeys(gains.index.get_level_values("words")))

@@ -50,8 +50,8 @@ def seed_bars(groups: Mapping[str, Sequence[float]], *, title: str, xlabel: str,
 
 
 @style.style()
-def curves(series: Mapping[str, pd.DataFrame], *, title: str, ylabel: str, axis=None, marked: int | None = None
-           ) -> Figure | None:
+def seed_curves(series: Mapping[str, pd.DataFrame], *, title: str, ylabel: str, axis=None, marked: int | None = None
+                ) -> Figure | None:
     """The mean over seeds per epoch, with a band of one deviation.
 
     Args:
@@ -86,13 +86,17 @@ def band(axis, table: pd.DataFrame, *, colour: str, **line) -> None:
 
 
 @style.style()
-def learning(loss: Mapping[str, pd.DataFrame], score: Mapping[str, pd.DataFrame], *, ylabel: str, title: str = "",
-             loss_title: str = "Loss, training split", loss_label: str = "loss per utterance") -> Figure:
-    """Left the loss that training minimises, right the validation score that chooses the epoch. Tables as in `curves`.
+def learning_curves(loss: Mapping[str, pd.DataFrame], score: Mapping[str, pd.DataFrame], *, ylabel: str,
+                    title: str = "", loss_title: str = "Loss, training split",
+                    loss_label: str = "loss per utterance") -> Figure:
+    """Left the loss that training minimises, right the validation score that chooses the epoch.
+
+    Args:
+        loss, score: tables as in `seed_curves`.
     """
     made, axes = style.figure(1, 2, figsize=(12, 4.5))
-    curves(loss, title=loss_title, ylabel=loss_label, axis=axes[0, 0])
-    curves(score, title=title or "The epoch is chosen here", ylabel=ylabel, axis=axes[0, 1])
+    seed_curves(loss, title=loss_title, ylabel=loss_label, axis=axes[0, 0])
+    seed_curves(score, title=title or "The epoch is chosen here", ylabel=ylabel, axis=axes[0, 1])
     return made
 
 
@@ -108,9 +112,9 @@ def learning_and_training_scores(loss: pd.DataFrame, scores: Mapping[str, pd.Dat
         titles: name of the score -> the title of its panel.
     """
     made, axes = style.figure(1, 1 + len(scores), figsize=(5 * (1 + len(scores)), 4.8))
-    curves({"training": loss}, title="Loss", ylabel=loss_label, axis=axes[0, 0])
+    seed_curves({"training": loss}, title="Loss", ylabel=loss_label, axis=axes[0, 0])
     for axis, (name, table) in zip(axes[0, 1:], scores.items(), strict=True):
-        curves({"validation": table}, ylabel=name, title=titles[name], axis=axis)
+        seed_curves({"validation": table}, ylabel=name, title=titles[name], axis=axis)
         axis.plot(stars["epoch"], stars[name], "*", color=style.ORANGE, ms=13, mec="black",
                   label="training, chosen epoch")
         axis.legend(loc="lower right")

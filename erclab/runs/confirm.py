@@ -263,7 +263,7 @@ def _judge(group: Group, made: Path, folder: Path, places: Sequence[Path], toler
     after, wanted = load(made), group.specs[group.at]
     seed = f"seed {wanted.seed}"
     for record, spec in zip(group.records, group.specs, strict=True):
-        if spec.id == wanted.id and (found := difference(record, after, tolerance)):
+        if spec.id == wanted.id and (found := first_difference(record, after, tolerance)):
             return Verdict(group.title, "differs", f"{seed}: {found}", _ids(group))
     renamed = {record.id: spec.id for record, spec in zip(group.records, group.specs, strict=True)}
     try:
@@ -289,7 +289,7 @@ def _rename(group: Group, renamed: Mapping[str, str], trained: Record, folder: P
             path.unlink(missing_ok=True)
 
 
-def difference(before: Record, after: Record, tolerance: float = 0.0) -> str:
+def first_difference(before: Record, after: Record, tolerance: float = 0.0) -> str:
     """The first difference between a record and the same run trained again, as text; "" if there is none.
 
     Compared are what the older record has: the epochs, scores and confusion matrices of its protocols, its curve, and

@@ -59,7 +59,7 @@ def test_pointing_is_a_game_and_an_area():
     scores = torch.tensor([[0.1, 0.9, 0.3, 9.0], [0.5, 0.5, 0.2, 0.1], [1.0, 2.0, 3.0, 4.0]])
     truth = torch.tensor([[0, 1, 0, 1], [1, 0, 0, 1], [0, 0, 0, 0]], dtype=torch.bool)
     mask = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1]], dtype=torch.bool)
-    table = attribution.pointing(scores, truth, mask)
+    table = attribution.planted_hits(scores, truth, mask)
     assert table["hit"].tolist()[:2] == [1.0, 0.5] and table["chance"].tolist()[:2] == pytest.approx([1 / 3, 0.5])
     for i in range(2):
         at = mask[i].numpy()

@@ -90,11 +90,11 @@ def test_the_conversation_shown_is_the_one_that_is_mended_most(tiny, truth):
     other = (truth + 1) % len(tiny.labels)
     text, both = truth.copy(), truth.copy()
     text[0], text[last[-2:]], both[1] = other[0], other[last[-2:]], other[1]
-    shown = cases.conversation(Run(tiny, text), Run(tiny, both), tiny, turns=3)
+    shown = cases.corrected_conversation(Run(tiny, text), Run(tiny, both), tiny, turns=3)
     assert shown["dialogue"].unique().tolist() == [table["dialogue"].iloc[-1]] and len(shown) == 3
     assert shown["turn"].tolist() == table["turn"].iloc[last[-3:]].tolist()
     assert (shown["TP"] != shown["GT"]).tolist() == [False, True, True] and (shown["MP"] == shown["GT"]).all()
-    first = cases.conversation(Run(tiny, truth), Run(tiny, truth), tiny, turns=2)
+    first = cases.corrected_conversation(Run(tiny, truth), Run(tiny, truth), tiny, turns=2)
     assert first["dialogue"].tolist() == table["dialogue"].iloc[:2].tolist() and first["turn"].tolist() == [0, 1]
 
 
@@ -103,7 +103,7 @@ def test_a_conversation_may_have_turns_that_nobody_annotated(tiny, truth):
     label[tiny.rows("test")[1]] = -1
     partly = replace(tiny, table=tiny.table.assign(label=label))
     guess = np.zeros_like(truth)
-    shown = cases.conversation(Run(partly, guess), Run(partly, truth), partly, turns=len(truth))
+    shown = cases.corrected_conversation(Run(partly, guess), Run(partly, truth), partly, turns=len(truth))
     assert "" in set(shown["GT"]) or shown["dialogue"].iloc[0] != tiny.table["dialogue"].iloc[tiny.rows("test")[0]]
     table = cases.rectified([Run(partly, guess)], [Run(partly, truth)], partly)
     assert table["mended"].sum() == ((truth != 0) & (partly.targets("test") >= 0)).sum()
@@ -114,7 +114,7 @@ def test_gains_are_by_kind_of_words_and_seed_by_seed(tiny, truth):
     other, points_back = (truth + 1) % len(tiny.labels), kind == "referential"
     free = np.where(points_back, other, truth)
     pairs = {"text": ([Run(tiny, free), Run(tiny, free, 1)], [Run(tiny, truth), Run(tiny, free, 1)])}
-    table = context.gains(pairs, tiny)
+    table = context.context_gains(pairs, tiny)
     row = table.loc[("text", "referential")]
     assert row[["alone", "with context", "gain"]].tolist() == [0, 50, 50]
     assert row["deviation"] == pytest.approx(np.std([100, 0], ddof=1)) and row["utterances"] == points_back.sum()

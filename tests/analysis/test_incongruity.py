@@ -44,7 +44,7 @@ def test_disagreement_of_values_is_their_distance_and_different_signs_come_first
 
 
 def test_planted_ones_are_ranked_by_how_many_lie_and_how_strongly(tiny):
-    found = incongruity.select(tiny)
+    found = incongruity.incongruent_utterances(tiny)
     chosen = found[found["incongruent"]]
     assert (found["incongruent"] == incongruity.lies(tiny).any(axis=1)).all()
     assert (chosen["score"] > 1).all() and not found["score"][~found["incongruent"]].any()
@@ -73,7 +73,7 @@ def lying(tmp_path_factory):
 
 def test_disagreement_finds_what_was_planted_without_seeing_the_flags(lying):
     corpus, bare, alone = lying
-    truth, found = incongruity.lies(corpus).any(axis=1), incongruity.select(bare, alone)
+    truth, found = incongruity.lies(corpus).any(axis=1), incongruity.incongruent_utterances(bare, alone)
     assert roc_auc_score(truth, found["score"]) > 0.75
     assert truth[found["incongruent"]].mean() > truth.mean() + 0.15
     assert found["incongruent"].sum() == round(incongruity.SHARE * len(found))
@@ -85,8 +85,8 @@ def test_refused(lying):
     with pytest.raises(UsageError, match="does not say what voice"):
         incongruity.lies(bare)
     with pytest.raises(UsageError, match="cannot contradict"):
-        incongruity.select(bare, {"text": alone["text"]})
-    same = incongruity.select(bare, {"text": alone["text"], "audio": alone["text"]})
+        incongruity.incongruent_utterances(bare, {"text": alone["text"]})
+    same = incongruity.incongruent_utterances(bare, {"text": alone["text"], "audio": alone["text"]})
     assert not same["incongruent"].any()
 
 

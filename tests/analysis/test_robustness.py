@@ -25,7 +25,7 @@ def records(corpus, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def missing(records, corpus):
-    return robustness.curves(records, corpus, "missing")
+    return robustness.degradation_curves(records, corpus, "missing")
 
 
 def test_at_rate_0_the_score_is_that_of_the_record(records, missing):
@@ -46,7 +46,7 @@ def test_what_carries_the_emotion_costs_and_what_says_nothing_does_not(missing):
 
 @pytest.mark.parametrize("kind", ["missing", "noise"])
 def test_curves_fall_within_noise(records, corpus, kind):
-    for m, table in robustness.curves(records, corpus, kind).items():
+    for m, table in robustness.degradation_curves(records, corpus, kind).items():
         steps = np.diff(table.mean(axis=1))
         assert (steps < 0.03).all(), (m, table)
         if m != "visual":
@@ -54,27 +54,28 @@ def test_curves_fall_within_noise(records, corpus, kind):
 
 
 def test_all_models_see_the_same_and_the_same_again(records, corpus, missing):
-    again = robustness.curves(records[1:], corpus, "missing", rates=(0.5,))
+    again = robustness.degradation_curves(records[1:], corpus, "missing", rates=(0.5,))
     for m, table in again.items():
         assert table.loc[0.5, 1] == missing[m].loc[0.5, 1]
-    other = robustness.curves(records, corpus, "missing", rates=(0.5,), seed=5)
+    other = robustness.degradation_curves(records, corpus, "missing", rates=(0.5,), seed=5)
     assert any((other[m].loc[0.5] != missing[m].loc[0.5]).any() for m in other)
 
 
 def test_another_split_and_metric_are_theirs(records, corpus):
-    table = robustness.curves(records, corpus, "noise", metric="accuracy", rates=(0.0,), split="valid")["text"]
+    table = robustness.degradation_curves(records, corpus, "noise", metric="accuracy", rates=(0.0,),
+                                          split="valid")["text"]
     assert table.loc[0.0].tolist() == pytest.approx([r.scores("valid")["accuracy"] for r in records])
 
 
 def test_runs_of_another_corpus_or_of_two_questions_are_refused(records, corpus, tiny, tmp_path):
     with pytest.raises(UsageError, match="another corpus"):
-        robustness.curves(records, tiny)
+        robustness.degradation_curves(records, tiny)
     other = runs.run("sdt", corpus, modalities=["text"], epochs=1, hidden=8, folder=tmp_path, progress=False)
     with pytest.raises(UsageError, match="more than their seeds"):
-        robustness.curves([*records, *other], corpus)
+        robustness.degradation_curves([*records, *other], corpus)
 
 
 def test_models_of_sequences_are_asked_in_the_same_way(tiny, tmp_path):
     made = runs.run("lf-lstm", tiny, epochs=1, folder=tmp_path, progress=False)
-    table = robustness.curves(made, tiny, "missing", rates=(0.0, 1.0))["text"]
+    table = robustness.degradation_curves(made, tiny, "missing", rates=(0.0, 1.0))["text"]
     assert table.loc[0.0, 0] == pytest.approx(made[0].scores()["weighted_f1"])

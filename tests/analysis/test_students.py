@@ -22,7 +22,7 @@ def records(tiny, folder):
 
 
 def test_a_score_is_that_of_the_students_own_logits(records, tiny):
-    table = students.scores(records, tiny)
+    table = students.student_scores(records, tiny)
     assert list(table) == ["text", "audio", "visual"] and len(table) == 2
     view = DialogueView(tiny, "test", tiny.modalities, standardiser=Standardiser.fit(tiny, tiny.modalities))
     batch = view.batch(range(len(view)))
@@ -42,18 +42,18 @@ def test_a_student_whose_modality_says_nothing_is_worst(folder):
                                 ambiguous=0.0, referential=0.0, masked=0.0, incongruent=0.0)
     made = runs.run("sdt", corpus, epochs=10, hidden=32, learning_rate=5e-3, dropout=0.2, inter=False, folder=folder,
                     progress=False)
-    row = students.scores(made, corpus).iloc[0]
+    row = students.student_scores(made, corpus).iloc[0]
     assert row["visual"] < 0.3 < 0.5 < min(row["text"], row["audio"]), row
 
 
 def test_who_has_no_students_is_refused(tiny, records, folder):
     other = runs.run("bc-lstm", tiny, epochs=1, folder=folder, progress=False)
     with pytest.raises(UsageError, match="has no students"):
-        students.scores(other, tiny)
+        students.student_scores(other, tiny)
     with pytest.raises(UsageError, match="another corpus"):
-        students.scores(records, simulated.generate("tiny", seed=3))
+        students.student_scores(records, simulated.generate("tiny", seed=3))
 
 
 @pytest.mark.parametrize(("weights", "expected"), [((1, 0, 0), False), ((1, 1, 0), True), ((1, 0, 1), True)])
 def test_students_learn_from_labels_or_from_a_teacher(weights, expected):
-    assert students.taught({"loss_weights": weights}) is expected
+    assert students.students_learn({"loss_weights": weights}) is expected

@@ -56,14 +56,14 @@ def test_targets_are_meanings_and_minus_one_elsewhere(home):
 
 def test_at_home_among_all_labels_the_scores_are_those_of_the_record(abroad, tmp_path):
     record, = runs.run("sdt", abroad, epochs=2, hidden=8, folder=tmp_path, progress=False)
-    found = transfer.scores(record, abroad, abroad, abroad.labels)
+    found = transfer.transfer_scores(record, abroad, abroad, abroad.labels)
     for metric, value in found.items():
         assert value == pytest.approx(record.scores()[metric])
 
 
 def test_an_answer_is_the_most_likely_shared_meaning_with_synonyms_together(records, home):
     among = ("joy", "anger")
-    truth, answer = transfer.answers(records[0], home, home, among)
+    truth, answer = transfer.truth_and_predictions(records[0], home, home, among)
     p = np.exp(records[0].predictions())
     at = transfer.targets(home, among, "test")
     joy, anger = p[:, 0] + p[:, 4], p[:, 3]
@@ -76,7 +76,7 @@ def test_it_transfers_better_than_chance_and_worse_than_at_home(records, home, a
     among = transfer.shared(home, abroad)
     native = runs.run("sdt", abroad, seeds=2, folder=tmp_path, **LEARN)
     for guests, origin, hosts, place in ((records, home, native, abroad), (native, abroad, records, home)):
-        foreign, own = (np.mean([transfer.scores(r, corpus, place, among)["weighted_f1"] for r in group])
+        foreign, own = (np.mean([transfer.transfer_scores(r, corpus, place, among)["weighted_f1"] for r in group])
                         for group, corpus in ((guests, origin), (hosts, place)))
         chance = transfer.constant(origin, place, among)["weighted_f1"]
         assert chance + 0.3 < foreign < own, (place.name, chance, foreign, own)
@@ -107,10 +107,10 @@ def test_features_of_another_make_are_not_shared(home, tiny):
 def test_a_run_of_another_corpus_and_other_widths_are_refused(records, home, abroad):
     among = transfer.shared(home, abroad)
     with pytest.raises(UsageError, match="another corpus"):
-        transfer.scores(records[0], abroad, home, among)
+        transfer.transfer_scores(records[0], abroad, home, among)
     narrow = home.with_vectors("audio", home.vectors["audio"][:, :5])
     with pytest.raises(UsageError, match="audio is 18 wide"):
-        transfer.scores(records[0], home, narrow, among)
+        transfer.transfer_scores(records[0], home, narrow, among)
 
 
 @pytest.mark.parametrize(("name", "labels"), [

@@ -69,9 +69,9 @@ def test_what_is_added_is_the_norm_of_the_attentions_output(ask, tiny):
 
 def test_names_are_the_words_where_there_are_as_many(tiny):
     row = int(tiny.rows("test")[0])
-    assert words.names(tiny, row) == tiny.table["text"].iloc[row].split()
+    assert words.step_names(tiny, row) == tiny.table["text"].iloc[row].split()
     short = SimpleNamespace(table=tiny.table.assign(text="two words"), frames=tiny.frames)
-    assert words.names(short, row) == [f"{i}" for i in range(1, int(tiny.frames["text"].lengths[row]) + 1)]
+    assert words.step_names(short, row) == [f"{i}" for i in range(1, int(tiny.frames["text"].lengths[row]) + 1)]
 
 
 def test_pointing_of_a_perfect_a_blind_and_an_even_pointer(tiny):
@@ -80,11 +80,11 @@ def test_pointing_of_a_perfect_a_blind_and_an_even_pointer(tiny):
     right = {r: np.eye(length[r])[planted[r]] for r in rows}
     wrong = {r: np.eye(length[r])[planted[r] - 1] for r in rows}
     even = {r: np.full(length[r], 1 / length[r]) for r in rows}
-    assert words.pointing(right, tiny)["hit"] == words.pointing(right, tiny)["weight"] == 1
-    assert words.pointing(wrong, tiny)["hit"] == 0
-    beside = words.pointing({r: w for r, w in wrong.items() if planted[r]}, tiny, 1)
+    assert words.pointing_game(right, tiny)["hit"] == words.pointing_game(right, tiny)["weight"] == 1
+    assert words.pointing_game(wrong, tiny)["hit"] == 0
+    beside = words.pointing_game({r: w for r, w in wrong.items() if planted[r]}, tiny, 1)
     assert beside["hit"] == beside["weight"] == 1 and 0.3 < beside["chance"] <= 1
-    found = words.pointing(even, tiny)
+    found = words.pointing_game(even, tiny)
     assert found["weight"] == pytest.approx(found["chance"]) and found["n"] == len(rows)
 
 
@@ -105,7 +105,7 @@ def test_refused(ask, tiny):
     with pytest.raises(UsageError, match="another corpus"):
         words.maps(ask("mult"), simulated.generate("tiny", frames=True, seed=5), row)
     with pytest.raises(UsageError, match="x has no planted words"):
-        words.pointing({0: np.ones(2)}, SimpleNamespace(table=tiny.table.drop(columns="salient_word"), name="x"))
+        words.pointing_game({0: np.ones(2)}, SimpleNamespace(table=tiny.table.drop(columns="salient_word"), name="x"))
 
 
 def _without_attention(record):
@@ -135,8 +135,8 @@ def test_a_trained_reading_finds_the_planted_word_and_an_untrained_one_does_not(
     record = ask("mult", told, modalities=["text"], epochs=20, hidden=32, heads=1, learning_rate=5e-3, batch_size=32,
                  warmup_steps=0, memory_layers=1, kernel_text=1)
     rows = [int(r) for r in told.rows("test") if told.frames["text"].lengths[r] > 1]
-    trained = words.pointing(words.reading_weights(record, told, rows), told)
-    controls = [words.pointing(words.reading_weights(words.Untrained(record, s), told, rows), told)["hit"]
+    trained = words.pointing_game(words.reading_weights(record, told, rows), told)
+    controls = [words.pointing_game(words.reading_weights(words.Untrained(record, s), told, rows), told)["hit"]
                 for s in range(3)]
     assert trained["hit"] > trained["chance"] + 0.2, trained
     assert trained["hit"] > max(controls) + 0.2, (trained, controls)

@@ -57,10 +57,10 @@ def test_cases_are_chosen_by_model_or_by_name():
 
 def test_some_dialogues_of_a_case_always_have_its_longest():
     case = bench.CASES["sdt-meld"]
-    parts = [corpora.part(case, 40, seed).turns for seed in range(5)]
+    parts = [corpora.reduced(case, 40, seed).turns for seed in range(5)]
     assert all(len(p) == 40 and max(p) == max(case.turns) for p in parts)
     assert len(set(parts)) == 5
-    assert corpora.part(case, 2000, 0).turns == case.turns
+    assert corpora.reduced(case, 2000, 0).turns == case.turns
 
 
 @pytest.mark.parametrize("case", [TINY, FRAMES], ids=["dialogues", "sequences"])
@@ -179,7 +179,7 @@ def test_a_clock_adds_up_what_passes_inside():
 
 
 def test_the_machine_is_measured():
-    rates = worker.product(torch.device("cpu"), seconds=0)
+    rates = worker.product_speed(torch.device("cpu"), seconds=0)
     assert rates.keys() == {"float32", "bfloat16"}
     assert all(1e8 < rate < 1e16 for rate in rates.values())
 
@@ -244,7 +244,7 @@ class Here:
     def ask(self, do, **request):
         return {"round": self.bench.round, "work": lambda: {"coefficients": self.bench.work()},
                 "memory": lambda: {"bytes": self.bench.memory(), "floor": self.bench.floor()},
-                "product": lambda: worker.product(torch.device("cpu"), 0)}[do](**request)
+                "product": lambda: worker.product_speed(torch.device("cpu"), 0)}[do](**request)
 
 
 def test_without_the_reference_there_are_no_ratios(monkeypatch):
@@ -254,7 +254,7 @@ def test_without_the_reference_there_are_no_ratios(monkeypatch):
     assert row["path"] == "float32"
     assert not {"ratio", "memory_ratio", "fast_enough"} & row.keys()
     assert row["share"] > 0  # the operations of the reference are counted all the same
-    assert "times as fast" not in speed.rates(found).columns
+    assert "times as fast" not in speed.speeds(found).columns
 
 
 def mult_raises(error, monkeypatch):
@@ -422,7 +422,7 @@ def test_growth_is_drawn(record):
 
 
 def test_the_table_says_what_was_met(record):
-    shown = speed.rates(record)
+    shown = speed.speeds(record)
     row = shown.loc[("SDT, tiny", "float32")]
     assert row["aim"].endswith("× met")
     assert row["aim of memory"].endswith("× not met")

@@ -139,7 +139,7 @@ def test_what_is_not_named_keeps_the_default_of_the_whole():
     made = from_dict(Cooker, {"kettle.litres": 1, "burner.watts": 5})
     assert made.burner == Burner(Kettle(4, colour="blue"), 5)
     assert combined(Cooker, {"kettle": {"litres": 1}}, {"burner.watts": 5}) == made
-    assert combined(Cooker, {"kettle": {"litres": 1}, "watts": 7}, {"burner": {"watts": 5}}) == made  # the last one counts
+    assert combined(Cooker, {"kettle": {"litres": 1}, "watts": 7}, {"burner": {"watts": 5}}) == made  # the last counts
     assert differing(made) == {"kettle.litres": 1, "burner.watts": 5}
 
 

@@ -16,8 +16,8 @@ from erclab.corpora import simulated
 from erclab.exhibits import catalogue, dialoguetrm
 from erclab.runs import Question
 
-QUICK = {"epochs": 1, "hidden": 8, "heads": 2, "feed_forward": 8, "bert.heads": 2, "bert.feed_forward": 8, "mult_width": 4,
-         "mult_heads": 2}
+QUICK = {"epochs": 1, "hidden": 8, "heads": 2, "feed_forward": 8, "bert.heads": 2, "bert.feed_forward": 8,
+         "mult_width": 4, "mult_heads": 2}
 WIDTHS = ("global_width", "party_width", "emotion_width", "head_width")
 SIZES = {"dialoguetrm": QUICK, "bc-lstm": {"epochs": 1, "hidden": 8},
          "dialoguernn": {"epochs": 1, **dict.fromkeys(WIDTHS, 8)}}
@@ -143,7 +143,7 @@ def test_the_case_study_is_drawn(tiny, answered):
     exhibit, table = answered("D7")
     figure = exhibit.build(tiny, table)
     script, mended, short = figure.axes
-    rows = cases.conversation(table[dialoguetrm.TEXT][0], table[dialoguetrm.ALL][0], tiny)
+    rows = cases.corrected_conversation(table[dialoguetrm.TEXT][0], table[dialoguetrm.ALL][0], tiny)
     assert rows["dialogue"].iloc[0] in title(script) and len(rows) <= 7
     assert {t.get_text() for t in script.texts} >= set(rows["GT"]) | set(rows["MP"])
     found = cases.rectified(table[dialoguetrm.TEXT], table[dialoguetrm.ALL], tiny)
@@ -171,7 +171,7 @@ def test_context_is_found_where_it_was_put(tmp_path):
         "modalities": (m,), "context": dialoguetrm.preference(*(m,) * (which == "dependent"))})
         for m in corpus.modalities for which in ("free", "dependent")}
     table = sweep.answers(questions, corpus, seeds=1, progress=False, folder=tmp_path)
-    ours = context.gains(dialoguetrm.pairs(table), corpus)["gain"].unstack("words")["referential"]
+    ours = context.context_gains(dialoguetrm.pairs(table), corpus)["gain"].unstack("words")["referential"]
     known = ceilings.context_gain(corpus, world)["gain"].unstack("words")["referential"]
     assert known["text"] > 70 and abs(ours["text"] - known["text"]) < 15, (ours, known)
     for m in ("audio", "visual"):

@@ -102,7 +102,7 @@ def test_f1_of_each_class_is_that_of_each_seeds_confusion(records, tiny):
 def test_bars_of_each_class_show_that_table_and_name_its_extremes(records):
     frame = scores.per_class(records)
     mean = 100 * frame[["seed 0", "seed 1"]].mean(axis=1)
-    (axis,) = drawn.classes(records).axes
+    (axis,) = drawn.class_f1(records).axes
     assert [b.get_width() for b in axis.patches] == pytest.approx(mean.tolist())
     assert [t.get_text() for t in axis.get_yticklabels()] == [
         f"{label} ({n})" for label, n in frame["support"].items()]

@@ -60,7 +60,7 @@ def test_refuses_a_corpus_without_sequences_or_of_one(tiny, name):
 def test_the_words_of_a_figure_are_the_words_of_the_most_incongruent_utterance(answer, tiny):
     found = exhibit("H6")
     made = found.build(tiny, answer(found, tiny))
-    row = incongruity.examples(incongruity.select(tiny), tiny, 1, hct_mg.STEPS)[0]
+    row = incongruity.examples(incongruity.incongruent_utterances(tiny), tiny, 1, hct_mg.STEPS)[0]
     texts = [t.get_text() for t in made.axes[0].texts]
     sentence = tiny.table["text"].iloc[row].split()
     start = texts.index("MulT") + 1
@@ -146,13 +146,13 @@ def test_published_variants():
 def test_a_conversation_is_read_utterance_by_utterance(answer, tiny):
     found = answer(exhibit("H6"), tiny)
     rows = [int(r) for r in tiny.rows("test")[:3]]
-    made = hct_mg.conversation(tiny, found, rows)
+    made = hct_mg.weights_of_utterances(tiny, found, rows)
     words_drawn = [t.get_text() for t in made.axes[0].texts]
     assert all(word in words_drawn for row in rows for word in tiny.table["text"].iloc[row].split())
-    alone = hct_mg.conversation(values_like(tiny), {"HCT-MG": [_like(r, tiny) for r in found["HCT-MG"]]}, rows)
+    alone = hct_mg.weights_of_utterances(values_like(tiny), {"HCT-MG": [_like(r, tiny) for r in found["HCT-MG"]]}, rows)
     assert alone.axes[0].get_title(loc="left") == "Where the text is read by HCT-MG"
     short = next(int(r) for r in tiny.rows("test") if tiny.frames["text"].lengths[r] == 1)
-    assert "single word" in hct_mg.conversation(tiny, found, [short]).axes[0].get_title(loc="left")
+    assert "single word" in hct_mg.weights_of_utterances(tiny, found, [short]).axes[0].get_title(loc="left")
 
 
 def _like(record, corpus):

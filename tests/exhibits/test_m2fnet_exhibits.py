@@ -83,7 +83,7 @@ def test_published_classes_stand_beside_ours_on_meld(tiny, answered):
     made = exhibit.build(tiny, table)
     assert not [c for c in made if "published" in c] and made.index.tolist()[:6] == list(tiny.labels)
     renamed = [made_up(np.eye(7, dtype=int) + 1, ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger"))]
-    paper = m2fnet.classes(SimpleNamespace(name="meld-sdt"), {"M2FNet": renamed})
+    paper = m2fnet.class_table(SimpleNamespace(name="meld-sdt"), {"M2FNet": renamed})
     assert paper.loc["fear", ["published precision", "published recall", "published f1", "published support"]].tolist(
         ) == [13, 38, 20, 13]
     assert paper["published f1"].tolist() == [72, 55, 20, 33, 53, 14, 44, 56, 42, 58]
@@ -111,7 +111,7 @@ def test_the_comparison_is_ordered_and_has_published_rows_on_meld(tiny, answered
     assert set(made.index) == {models.info(n).title for n in names} and len(made.columns) == 3
     order = [values(table[name]).mean() for name in made.index]
     assert order == sorted(order, reverse=True)
-    meld = m2fnet.comparison(SimpleNamespace(name="meld"), table)
+    meld = m2fnet.models_compared(SimpleNamespace(name="meld"), table)
     assert meld.loc["M2FNet", "published weighted F1"] == 58.0 and meld.index[-1] == "MulT"
     assert meld.loc["MulT", "published macro F1"] == 42.7 and pd.isna(meld.loc["MulT", "weighted F1"])
     assert meld.index.tolist()[:-1] == made.index.tolist()

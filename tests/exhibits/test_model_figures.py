@@ -45,7 +45,7 @@ def test_a_comparison_has_the_model_and_the_probes_of_its_view(tiny):
 
 
 def test_learning_shows_the_loss_and_the_score_that_chooses(groups):
-    left, right = drawn.learning(groups).axes
+    left, right = drawn.learning_curves(groups).axes
     for line, records in zip(left.lines, groups.values(), strict=True):
         np.testing.assert_allclose(line.get_ydata(), np.mean([r.curve["train.total"] for r in records], axis=0))
     for line, records in zip(right.lines, groups.values(), strict=True):

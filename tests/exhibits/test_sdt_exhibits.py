@@ -124,15 +124,15 @@ def test_students_have_scores_where_they_learn(tiny, answered, built):
     columns = [c for c in table if c.startswith("student of")]
     assert columns == ["student of text", "student of audio", "student of visual"]
     assert (table.loc[sdt.ALONE, columns] == "").all()
-    mean = 100 * students.scores(answered["S5"]["online distillation"], tiny)["audio"].mean()
+    mean = 100 * students.student_scores(answered["S5"]["online distillation"], tiny)["audio"].mean()
     assert table.loc["online distillation", "student of audio"].startswith(f"{mean:.1f} ±")
 
 
 def test_gains_of_students_are_paired_with_those_of_labels_alone(tiny, answered):
-    gains = students.gains(answered["S5"], tiny, sdt.LABELS)
+    gains = students.teaching_gains(answered["S5"], tiny, sdt.LABELS)
     assert set(gains.index.get_level_values("teaching")) == {sdt.SELF, "online distillation",
                                                             "offline distillation"}
-    a, b = (students.scores(answered["S5"][name], tiny)["text"] for name in (
+    a, b = (students.student_scores(answered["S5"][name], tiny)["text"] for name in (
         sdt.SELF, sdt.LABELS))
     assert gains.loc[(sdt.SELF, "text"), "difference"] == pytest.approx(100 * (a - b).mean())
     (axis,) = ablation_figures.student_dots(gains, sdt.LABELS).axes
@@ -152,7 +152,7 @@ def test_the_sweep_has_a_point_per_temperature_and_one_for_both_scalings_at_1(ti
     at = sdt.TEMPERATURES.index(4.0)
     assert fused[sdt.UNSCALED][at, 1] == pytest.approx(100 * records[0].scores()["weighted_f1"])
     assert below[sdt.UNSCALED][at, 1] == pytest.approx(
-        100 * students.scores(records, tiny).mean(axis=1).mean())
+        100 * students.student_scores(records, tiny).mean(axis=1).mean())
 
 
 # Missing, noisy, elsewhere
@@ -205,14 +205,14 @@ def test_each_corpus_is_tested_by_its_own_model_a_guest_and_a_constant(tiny, ans
         for what, b in (("trained on", a), ("trained on", others), ("most frequent in", others))]
     assert [r.spec["corpus"] for r in answered["S9"]["second"]] == [other.name] * 2
     among = transfer.shared(tiny, other)
-    mean = 100 * np.mean([transfer.scores(r, tiny, other, among)["accuracy"] for r in answered["S9"]["first"]])
+    mean = 100 * np.mean([transfer.transfer_scores(r, tiny, other, among)["accuracy"] for r in answered["S9"]["first"]])
     row = table.loc[(f"tested on {other.name}", f"trained on {tiny.name}")]
     assert row["accuracy"].startswith(f"{mean:.1f} ±") and row["verdict"] and row["difference"]
     assert row["utterances"] == (transfer.targets(other, among, "test") >= 0).sum()
     assert len(sdt.transfer_confusions(tiny, answered["S9"], other).axes) == 2
     (axis,) = sdt.transfer_bars(tiny, answered["S9"], other).axes
-    own = 100 * np.mean([transfer.scores(r, other, other, among)["weighted_f1"] for r in answered["S9"]["second"]])
-    guest = 100 * np.mean([transfer.scores(r, tiny, other, among)["weighted_f1"] for r in answered["S9"]["first"]])
+    own, guest = (100 * np.mean([transfer.transfer_scores(r, home, other, among)["weighted_f1"] for r in records])
+                  for home, records in ((other, answered["S9"]["second"]), (tiny, answered["S9"]["first"])))
     assert [bar.get_width() for bar in axis.patches[:2]] == pytest.approx([own, guest]) and len(axis.patches) == 6
     assert f"elsewhere: {guest - own:+.0f} and" in axis.get_title(loc="left")
 

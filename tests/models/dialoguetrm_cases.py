@@ -24,7 +24,8 @@ SWITCHES = [
     {"bias": True}, {"bert.shared": False}, {"shared_transformer": False},
     {"bert.shared": False, "shared_transformer": False, "summary": "dialoguernn", "context": EVERY},
     {"layers": 1, "heads": 4, "fusion_layers": 1}, {"bert.layers": 1, "bert.heads": 4, "bert.activation": "relu"},
-    {"text_from": "tokens", "bert.max_length": 8}, {"text_from": "tokens", "bert.max_length": 4}, {"bert.max_length": 4},
+    {"text_from": "tokens", "bert.max_length": 8}, {"text_from": "tokens", "bert.max_length": 4},
+    {"bert.max_length": 4},
     {"text_from": "tokens", "bert.chunk": 3, "summary": "dialoguernn", "bert.shared": False, "fusion": "concat"}]
 switches = pytest.mark.parametrize(
     "changes", SWITCHES, ids=lambda c: ",".join(f"{k}={'/'.join(p for _, p in v) if k == 'context' else v}"

@@ -50,7 +50,8 @@ class Towers(Model):
     def forward(self, batch, *, attention=False):
         """Logits of each utterance."""
         self.require(batch)
-        x = torch.cat([batch.features[m] for m in self.config.modalities], dim=-1).masked_fill(~batch.mask[..., None], 0)
+        x = torch.cat([batch.features[m] for m in self.config.modalities], dim=-1)
+        x = x.masked_fill(~batch.mask[..., None], 0)
         return Output(self.head(self.drop(self.map(x).tanh())), {} if attention else None)
 
 

@@ -175,11 +175,11 @@ def _dialogue(world: World, rng: dict[str, np.random.Generator], split: str, nam
                                      "referential": lexicon.REFERENTIAL}[kind]))
         salient = next(i for i, word in enumerate(template.split())
                        if any(slot in word for slot in ("{word}", "{silent}", "{mine}")))
-        text = template.format(word=lexicon.EMOTION_WORDS[lexicon.canonical(label)][level], thing=thing,
+        text = template.format(word=lexicon.EMOTION_WORDS[lexicon.lexicon_label(label)][level], thing=thing,
                                silent=silent if salient == 0 else silent.lower(), mine=lexicon.MINE)
         if kind == "referential":
             before = rows[-1]
-            clause = lexicon.EVENT.format(event=lexicon.EVENT_WORDS[lexicon.canonical(label)], thing=thing)
+            clause = lexicon.EVENT.format(event=lexicon.EVENT_WORDS[lexicon.lexicon_label(label)], thing=thing)
             at = next(i for i, word in enumerate(lexicon.EVENT.split()) if "{event}" in word)
             before.update(event=label, event_word=len(before["text"].split()) + at, text=f"{before['text']} {clause}")
         row = {"split": split, "dialogue": name, "turn": t, "speaker": chr(ord("A") + speakers[t]), "text": text,

@@ -36,6 +36,6 @@ MINE = "My"
 EVENT = "By the way, I {event} your {thing}."
 
 
-def canonical(label: str) -> str:
+def lexicon_label(label: str) -> str:
     """The lexicon's name of a corpus's label."""
     return ALIASES.get(label, label)

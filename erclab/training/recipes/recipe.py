@@ -95,7 +95,7 @@ Rows = dict[tuple[str, str], Entry]  # (corpus or "*", profile) -> entry: what e
 
 
 def split_changes(changes: dict[str, Any], config_cls: type) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Sort changes into settings of the model, by their dotted names (`erclab.core.settings`), and fields of the recipe.
+    """Sort changes into settings of the model, by dotted names (`erclab.core.settings`), and fields of the recipe.
 
     Raises:
         UsageError: a name of neither.

@@ -187,14 +187,14 @@ def test_every_sentence_comes_from_the_lexicon_and_fits_its_label_and_kind():
         assert found, row
         seen.add((row.text_kind, row.label))
         if row.text_kind == "plain":
-            assert found["word"] in lexicon.EMOTION_WORDS[lexicon.canonical(LABELS[row.label])]
+            assert found["word"] in lexicon.EMOTION_WORDS[lexicon.lexicon_label(LABELS[row.label])]
         if found["clause"]:
             assert re.fullmatch(" " + pattern(lexicon.EVENT), found["clause"]), row
         words = [word.strip(".,!?") for word in row.text.split()]
         salient = {"plain": found.groupdict().get("word"), "ambiguous": found.groupdict().get("silent"),
                    "referential": lexicon.MINE}[row.text_kind]
         assert words[row.salient_word] == salient
-        said = lexicon.EVENT_WORDS[lexicon.canonical(row.event)] if row.event else None
+        said = lexicon.EVENT_WORDS[lexicon.lexicon_label(row.event)] if row.event else None
         assert (words[row.event_word] if row.event_word >= 0 else None) == said
     assert len(seen) == 18  # every kind with every label
 
@@ -203,7 +203,7 @@ def test_the_word_says_the_intensity():
     for row in small().table.itertuples():
         if row.text_kind == "plain":
             word = spoken(row.text, lexicon.PLAIN)["word"]
-            level = lexicon.EMOTION_WORDS[lexicon.canonical(LABELS[row.label])].index(word)
+            level = lexicon.EMOTION_WORDS[lexicon.lexicon_label(LABELS[row.label])].index(word)
             assert row.intensity == INTENSITIES[level]
 
 
@@ -224,7 +224,7 @@ def test_a_referential_reply_follows_the_event_that_decides_it():
         found = spoken(reply["text"], lexicon.REFERENTIAL)
         thing = found["thing"]
         assert reply["dialogue"] == before["dialogue"] and reply["speaker"] != before["speaker"]
-        event = lexicon.EVENT_WORDS[lexicon.canonical(LABELS[reply["label"]])]
+        event = lexicon.EVENT_WORDS[lexicon.lexicon_label(LABELS[reply["label"]])]
         assert before["text"].endswith(lexicon.EVENT.format(event=event, thing=thing))
         assert before["event"] == LABELS[reply["label"]]
         count += 1
