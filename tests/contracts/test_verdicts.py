@@ -160,15 +160,13 @@ class Idle(Duo):
 
 
 def test_a_class_declares_its_exceptions_in_one_line():
-    names = ["no_dead_parameter", "causality"]
-    result, causal = contracts.check(Idle, names)
+    result, = contracts.check(Idle, ["no_dead_parameter"])
     assert (result.status, result.case.subset, result.case.row.attends) == ("ok", ("text",), False)
-    assert causal.status == "–"
 
     class Undeclared(Idle):
         exceptions: ClassVar = {}
 
-    assert {r.status for r in contracts.check(Undeclared, names[:1])} == {"FAILS"}
+    assert {r.status for r in contracts.check(Undeclared, ["no_dead_parameter"])} == {"FAILS"}
 
 
 @pytest.mark.parametrize(("exceptions", "says"), [

@@ -64,7 +64,7 @@ def test_bars_take_their_colours_and_the_rest_is_grey():
 
 def test_curves_are_means_with_a_band_of_one_deviation():
     table = pd.DataFrame({0: [1.0, 3.0, 2.0], 1: [2.0, 5.0, 2.0]}, index=[1, 2, 3])
-    (axis,) = scores.curves({"loss": table}, title="Down", ylabel="nats", marked=2).axes
+    (axis,) = scores.seed_curves({"loss": table}, title="Down", ylabel="nats", marked=2).axes
     line, mark = axis.lines
     assert line.get_xdata().tolist() == [1, 2, 3] and line.get_ydata().tolist() == [1.5, 4, 2]
     assert set(mark.get_xdata()) == {2} and line.get_label() == "loss"
@@ -76,14 +76,14 @@ def test_curves_are_means_with_a_band_of_one_deviation():
 
 
 def test_a_curve_of_one_seed_has_a_band_without_width():
-    (axis,) = scores.curves({"loss": pd.DataFrame({0: [1.0, 3.0]}, index=[1, 2])}, title="", ylabel="").axes
+    (axis,) = scores.seed_curves({"loss": pd.DataFrame({0: [1.0, 3.0]}, index=[1, 2])}, title="", ylabel="").axes
     (band,) = (c for c in axis.collections if isinstance(c, PolyCollection))
     assert {tuple(v) for v in band.get_paths()[0].vertices} == {(1.0, 1.0), (2.0, 3.0)}
 
 
 def test_curves_are_told_apart_without_colour():
     tables = {name: pd.DataFrame({0: [0.1, 0.2]}, index=[1, 2]) for name in "abcd"}
-    (axis,) = scores.curves(tables, title="", ylabel="").axes
+    (axis,) = scores.seed_curves(tables, title="", ylabel="").axes
     assert len({line.get_marker() for line in axis.lines}) == len({line.get_color() for line in axis.lines}) == 4
     assert legend(axis.figure) == list("abcd")
 
@@ -91,7 +91,7 @@ def test_curves_are_told_apart_without_colour():
 def test_curves_and_confusion_draw_into_a_given_axis():
     with style.style():
         _, ((left, right),) = style.figure(1, 2)
-    scores.curves({"a": pd.DataFrame({0: [0.1, 0.2]})}, title="left", ylabel="", axis=left)
+    scores.seed_curves({"a": pd.DataFrame({0: [0.1, 0.2]})}, title="left", ylabel="", axis=left)
     heat.confusion_matrix(np.eye(2), ["x", "y"], title="right", axis=right)
     assert left.get_title(loc="left") == "left" and right.get_title(loc="left") == "right"
 

@@ -210,7 +210,8 @@ def test_every_earlier_name_of_a_setting_gives_the_same_model():
             "bert_positions": 9, "vocabulary": 7, "activation": "relu", "bert_eps": 1e-3, "bert_dropout": 0.4,
             "cls_token": 3, "sep_token": 4, "max_length": 8, "chunk": 5}
     assert flat.keys() == DialogueTRM.Config.renamed.keys()
-    nested = BertBranch.Config(False, "mine@1", 1, 4, 8, 9, 7, "relu", 1e-3, 0.4, 3, 4, 8, 5)
+    nested = BertBranch.Config(**{DialogueTRM.Config.renamed[name].removeprefix("bert."): x for name, x in flat.items()})
+    assert (nested.pretrained, nested.norm_eps, nested.max_length) == ("mine@1", 1e-3, 8)
     for make in (DialogueTRM.tiny, DialogueTRM.paper, DialogueTRM.official):
         assert make(**flat) == make(bert=nested) == make(bert=dataclasses.asdict(nested))
     assert DialogueTRM.tiny(bert="mine@1", bert_layers=1).bert.heads == 2  # what is not named stays
