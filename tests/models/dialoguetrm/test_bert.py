@@ -210,7 +210,7 @@ def test_every_earlier_name_of_a_setting_gives_the_same_model():
             "bert_positions": 9, "vocabulary": 7, "activation": "relu", "bert_eps": 1e-3, "bert_dropout": 0.4,
             "cls_token": 3, "sep_token": 4, "max_length": 8, "chunk": 5}
     assert flat.keys() == DialogueTRM.Config.renamed.keys()
-    nested = BertBranch.Config(**{DialogueTRM.Config.renamed[name].removeprefix("bert."): x for name, x in flat.items()})
+    nested = BertBranch.Config(**{DialogueTRM.Config.renamed[n].removeprefix("bert."): x for n, x in flat.items()})
     assert (nested.pretrained, nested.norm_eps, nested.max_length) == ("mine@1", 1e-3, 8)
     for make in (DialogueTRM.tiny, DialogueTRM.paper, DialogueTRM.official):
         assert make(**flat) == make(bert=nested) == make(bert=dataclasses.asdict(nested))
