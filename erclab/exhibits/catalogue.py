@@ -221,7 +221,7 @@ def compare_on_sequences(corpus: Corpus, names: Sequence[str], task: str | None 
     for name in (*names, BASELINES[0], *runs.word_baselines(corpus), *BASELINES[1:]):
         info = models.info(name)
         if info.view == "text":
-            found |= compare([name], task=task)
+            found |= questions_about([name], task=task)
             continue
         fuses = "text" not in seen and "target" in getattr(info.cls.Config, "__dataclass_fields__", {})
         if task in info.tasks:
