@@ -1,6 +1,7 @@
 """Exhibits: tables and figures say what the runs and the corpus say, and a title's number is the data's number."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -258,6 +259,23 @@ def test_transitions_are_ratios_to_chance_of_own_and_other_past():
 def test_ones_own_turn_before_is_not_the_others():
     other = transitions(script("A0 A1 B0")).axes[1]
     assert {t.get_text() for t in other.texts} == {"1.0"}  # only cross -> calm, from A to B: as by chance
+
+
+def test_utterances_without_a_label_are_no_transition_and_in_no_probe(tiny):
+    made = script("A0 B1 A0 B1 A0 B1")
+    gap = replace(made, table=made.table.assign(label=[0, 1, -1, 1, 0, 1]))
+    ratios = conversations.transitions(gap)
+    # Own: A 0 to 0, B 1 to 1 twice. Other's, in the turn before: 0 to 1 twice, 1 to 0; none over the gap.
+    np.testing.assert_allclose(ratios["own last"], [[3, 0], [0, 3 / 2]])
+    np.testing.assert_allclose(ratios["other's last"], [[0, 3 / 2], [3, 0]])
+    label = tiny.table["label"].to_numpy().copy()
+    label[::3] = -1
+    part = replace(tiny, table=tiny.table.assign(label=label))
+    kept = part.select(part.labelled)
+    for name, x in probes.discriminants(part).items():
+        np.testing.assert_array_equal(x, probes.discriminants(kept)[name])
+    assert probes.probe_scores(part, {"text": part.vectors["text"]}) == probes.probe_scores(
+        kept, {"text": kept.vectors["text"]})
 
 
 def test_transitions_do_not_reach_into_the_next_dialogue_or_another_split(tiny):

@@ -18,6 +18,7 @@ from erclab.core.errors import CorpusError
 
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _WINDOWS = {chr(i): meant for i in range(0x80, 0xA0) if (meant := bytes([i]).decode("cp1252", "ignore"))}
+_SAID = re.compile(r'"?sep=([,;\t|])"?(?=\r?\n)')
 _CONTROLS = re.compile(f"[{''.join(_WINDOWS)}]")
 
 
@@ -28,7 +29,7 @@ def records(path: Path, needed: Sequence[str] = (), *, expected: str = "Check th
 
     Args:
         path: the file, in UTF-8 with or without a byte-order mark. Fields may also be separated by semicolons or tabs,
-            if the header is.
+            if the header is, or if a first line "sep=;" says so.
         needed: columns that the header must have once.
         expected: the remedy where the file is absent.
         again: the remedy where it is empty.
@@ -40,7 +41,7 @@ def records(path: Path, needed: Sequence[str] = (), *, expected: str = "Check th
     header = None
     said: list[str] = []
     whole = text(path, expected, notices=said)
-    separator = _separator(whole)
+    separator, whole = _separator(whole)
     if separator != ",":
         said.append(f"{path.name}: the separator is {_SEPARATORS[separator]}, not a comma")
     if notices is not None:
@@ -88,10 +89,14 @@ def numbers(path: Path, width: int, *, expected: str = "Check the path.",
     return np.array(rows)
 
 
-def _separator(whole: str) -> str:
-    """The separator of the header, its first line that is not blank: a comma, unless there is none."""
+def _separator(whole: str) -> tuple[str, str]:
+    """The separator of the header, its first line that is not blank: a comma, unless there is none. And the text, in
+    which a line "sep=;" of Excel is blank.
+    """
+    if said := _SAID.match(whole):
+        return said[1], whole[said.end():]
     header = next((line for line in whole.split("\n") if line.strip()), "")
-    return "," if "," in header else max(_SEPARATORS, key=header.count)
+    return "," if "," in header else max(_SEPARATORS, key=header.count), whole
 
 
 def _lines(path: Path, whole: str, separator: str = ",") -> Iterator[tuple[int, list[str]]]:

@@ -54,6 +54,15 @@ def test_clips_lengths_and_transcripts(tmp_path):
     assert corpus.targets("valid", "sentiment").ravel().tolist() == [3, -3]
 
 
+def test_labels_that_are_none_are_no_annotation(tmp_path):
+    data = made()
+    data["valid"]["regression_labels"] = [1.5, None]
+    data["test"]["regression_labels"][0] = np.nan
+    corpus = mmsa.read(write(tmp_path / "unaligned_50.pkl", data))
+    np.testing.assert_equal(corpus.targets("valid", "sentiment").ravel(), np.float32([np.nan, 1.5]))
+    assert np.isnan(corpus.targets("test", "sentiment")).sum() == 1
+
+
 def test_without_lengths_zeros_at_the_end_are_padding(tmp_path):
     path = tmp_path / "unaligned_50.pkl"
     given = mmsa.read(write(path, made())).fingerprint

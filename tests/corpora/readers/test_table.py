@@ -310,6 +310,16 @@ def test_other_separators_are_read_and_told(folder, separator, named):
     assert corpus.table["label"].tolist() == expected.table["label"].tolist() and "Look!;" in set(corpus.table["text"])
 
 
+def test_the_separator_may_be_said_in_a_first_line(folder):
+    text = "sep=;\r\nsplit;dialogue;turn;label;a,b\r\ntrain;a;0;x;\r\ntrain;a;1;y;\r\n"
+    (folder / "utterances.csv").write_bytes(text.encode())
+    corpus = table.read(folder)
+    assert corpus.labels == ("x", "y") and "a,b" in corpus.table
+    (folder / "utterances.csv").write_bytes(text.replace("train;a;1", "train;a;").encode())
+    with pytest.raises(CorpusError, match=r"utterances\.csv, line 4: turn '' is not"):
+        table.read(folder)
+
+
 def test_control_characters_of_windows_are_repaired_and_counted(folder):
     rewrite(folder, "Look!", "It\x92s \x93late\x94\x85 \x81")
     corpus = table.read(folder)
