@@ -141,11 +141,14 @@ def _extract(paths: Sequence[str | Path | None], feature_set: str, level: str, s
         raise UsageError("a single path was given for the wav files", remedy="Give a list of paths.")
     if n_jobs == 0:
         raise UsageError("the number of jobs is 0", where="n_jobs", remedy="Give 1 or more, or -1 for every core.")
-    if feature_set == OPEN:
-        sampling_rate = prosody.RATE
     if sampling_rate is not None and sampling_rate < sound.LOWEST_RATE:
         raise UsageError(f"the sampling rate is {sampling_rate} Hz", where="sampling_rate",
                          remedy="Give 16000, or what the files have.")
+    if feature_set == OPEN:
+        if sampling_rate not in (None, prosody.RATE):
+            raise UsageError(f"{OPEN} always has {prosody.RATE} Hz, not {sampling_rate}", where="sampling_rate",
+                             remedy="Leave the rate out.")
+        sampling_rate = prosody.RATE
     version = _version(feature_set)
     files = [None if path is None else Path(path).expanduser() for path in paths]
     absent = [path for path in files if path is None or not path.is_file()]

@@ -48,6 +48,7 @@ def text(table: str | Path, encoder: str | Path = "minilm", *, tokens: bool = Fa
         UsageError: an unknown option.
     """
     rows = tables.read(table, columns)
+    packing.check(rows, frames=tokens, longest=longest, shorten=shorten, short=short)
     for r in rows.values():
         if "text" not in r.columns:
             raise FeatureError("the table has no column text", where=r.path,
@@ -94,6 +95,7 @@ def audio(source: str | Path, table: str | Path | None = None, feature_set: str 
             raise UsageError("two tables are given", where=folder, remedy="Give the folder of the sound files first.")
         table, folder = folder, folder.parent
     rows = tables.read(table, columns) if table is not None else None
+    packing.check(rows, frames=frames, longest=longest, shorten=shorten, short=short)
     rows, matched = packing.locate(folder, tables.find(folder, sound.SUFFIXES), rows)
     found: list[Found] = list(voices.extract(
         [path for m in matched.values() for path in m.files], feature_set, frames=frames, sampling_rate=sampling_rate,
@@ -128,7 +130,9 @@ def visual(source: str | Path, table: str | Path | None = None, *, frames: bool 
     if not tabled or not faces.is_openface(tabled[0]):
         return packing.pack(folder, table, frames=frames, pool=pool, key=key, transpose=transpose, columns=columns,
                             longest=longest, shorten=shorten, short=short, progress=progress)
-    rows, matched = packing.locate(folder, tabled, tables.read(table, columns) if table is not None else None)
+    rows = tables.read(table, columns) if table is not None else None
+    packing.check(rows, frames=frames, pool=pool, longest=longest, shorten=shorten, short=short)
+    rows, matched = packing.locate(folder, tabled, rows)
     found = faces.extract([path for m in matched.values() for path in m.files], columns=action_units,
                           confidence=confidence, progress=progress)
     return packing.assemble(rows, _parts(rows, found), frames=frames, pool=pool, longest=longest, shorten=shorten,

@@ -83,9 +83,6 @@ class Packed:
             FeatureError: the folder cannot be written.
         """
         path = Path(path).expanduser()
-        if path.suffix != ".npz":
-            raise UsageError("the file must end with .npz", where=path, remedy="A corpus reads text.npz, audio.npz, "
-                             "visual.npz.")
         check_free(path, replace)
         found = dict(self.vectors) if set(self.vectors) - {""} else {"X": self.vectors[""]} if self.vectors else {
             "values": self.values, "starts": self.starts}
@@ -103,8 +100,11 @@ def check_free(path: Path, replace: bool = False) -> None:
     """Refuse to replace features that somebody else made, before hours of work.
 
     Raises:
-        UsageError: a file is there that `erclab.features` has not made.
+        UsageError: a file is there that `erclab.features` has not made, or the name is not that of an npz file.
     """
+    if path.suffix != ".npz":
+        raise UsageError("the file must end with .npz", where=path, remedy="A corpus reads text.npz, audio.npz, "
+                         "visual.npz.")
     if replace or not path.exists():
         return
     try:
@@ -146,6 +146,7 @@ def pack(source: str | Path | Mapping[str, np.ndarray] | Sequence[np.ndarray], t
         UsageError: an unknown option.
     """
     rows = tables.read(table, columns) if table is not None else None
+    check(rows, frames=frames, pool=pool, longest=longest, shorten=shorten, short=short)
     if not isinstance(source, str | Path):
         given = source if isinstance(source, Mapping) else None
         if rows is None:
@@ -205,15 +206,7 @@ def assemble(rows: Mapping[str, Rows], found: Mapping[str, Sequence[Found]], *, 
         made_by: what made the numbers.
         notices: lines about the whole.
     """
-    for kind, value, known in (("way to pool", pool, POOLS), ("way to shorten", shorten, SHORTEN),
-                               ("way with missing files", short, SHORT)):
-        if value not in known:
-            raise unknown(kind, value, known)
-    if longest is not None and longest < 1:
-        raise UsageError(f"the longest utterance has {longest} frames", remedy="Give 1 or more.")
-    if frames and set(rows) - {""}:
-        raise UsageError("the reader of MELD takes vectors", remedy="Leave out --frames or --tokens (frames=True), or "
-                         "write MELD as a table with sequences beside it.")
+    check(rows, frames=frames, pool=pool, longest=longest, shorten=shorten, short=short)
     missing: dict[str, str] = {}
     notices = list(notices)
     kept: dict[str, list[np.ndarray]] = {}
@@ -256,6 +249,24 @@ def assemble(rows: Mapping[str, Rows], found: Mapping[str, Sequence[Found]], *, 
     starts = np.cumsum([0, *map(len, kept[""])], dtype=np.int64)
     values = np.concatenate([np.empty((0, width), np.float32), *(x for x in kept[""] if len(x))])
     return Packed({}, values, starts, ids, missing, list(extra), notices, made_by)
+
+
+def check(rows: Mapping[str, Rows] | None, *, frames: bool, pool: str = "mean", longest: int | None, shorten: str,
+          short: str) -> None:
+    """Refuse options of `pack` that do not exist, before hours of work.
+
+    Raises:
+        UsageError: an unknown option, or sequences for MELD.
+    """
+    for kind, value, known in (("way to pool", pool, POOLS), ("way to shorten", shorten, SHORTEN),
+                               ("way with missing files", short, SHORT)):
+        if value not in known:
+            raise unknown(kind, value, known)
+    if longest is not None and longest < 1:
+        raise UsageError(f"the longest utterance has {longest} frames", remedy="Give 1 or more.")
+    if frames and set(rows or ()) - {""}:
+        raise UsageError("the reader of MELD takes vectors", remedy="Leave out --frames or --tokens (frames=True), or "
+                         "write MELD as a table with sequences beside it.")
 
 
 def notice_of_longest(lengths: Sequence[int], names: Sequence[str]) -> list[str]:

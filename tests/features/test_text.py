@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from erclab.core import storage
 from erclab.core.errors import FeatureError, UsageError
-from erclab.features import text
+from erclab.features import encoders, text
 
 transformers = pytest.importorskip("transformers", reason="text features are an optional extra")
 
@@ -218,3 +218,69 @@ for name in ("some/encoder", "not a name!"):
     lines = done.stdout.splitlines()
     assert done.stderr == "" and [line.partition(":")[0] for line in lines] == ["some/encoder", "not a name!"]
     assert all("cannot be loaded" in line and "minilm" in line for line in lines)
+
+
+# What was interrupted goes on
+
+def test_a_killed_request_goes_on_where_it_was(tiny, tmp_path, monkeypatch):
+    cache, texts = tmp_path / "cache", ["yes", "no no", "hello", "world world world", "yes no", "no"]
+    for compute in (text.encode, text.tokens):
+        whole = compute(texts, tiny, batch_size=1, cache=tmp_path / "whole", progress=False)
+        seen, states = [], encoders.Encoder.states
+
+        def counted(self, batch, *a, seen=seen, states=states, **k):
+            if seen.count("x") == 0 and len(seen) == 3:
+                seen.append("x")
+                raise KeyboardInterrupt
+            seen.extend(t for t in batch if t != ".")
+            return states(self, batch, *a, **k)
+
+        monkeypatch.setattr(text, "GROUP", 2)
+        monkeypatch.setattr(encoders.Encoder, "states", counted)
+        with pytest.raises(KeyboardInterrupt):
+            compute(texts, tiny, batch_size=1, cache=cache, progress=False)
+        del seen[:-1]
+        found = compute(texts, tiny, batch_size=1, cache=cache, progress=False)
+        assert len(seen) == 1 + 4  # two of six texts were kept
+        monkeypatch.undo()
+        for a, b in zip(*((x,) if compute is text.encode else x for x in (found, whole)), strict=True):
+            assert np.array_equal(a, b)
+    assert len(list(cache.iterdir())) == 2  # the two results, and no piece of them
+
+
+def test_share_of_unknown_tokens(tiny):
+    assert text.unknown_share(["hello world", "no"], tiny) == 0
+    assert text.unknown_share(["hello 你", "no world"], tiny) == 0.25
+    assert text.unknown_share([], tiny) == text.unknown_share([""], tiny) == 0
+
+
+def test_without_a_network_it_fails_at_once(tmp_path, monkeypatch):
+    from huggingface_hub import constants, utils
+
+    class Session:
+        def head(self, address, timeout):
+            assert timeout <= 5
+            raise OSError("Name or service not known")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(utils, "get_session", Session)
+    with pytest.raises(FeatureError) as caught:
+        text.encode(["no"], "some/encoder@v1", cache=tmp_path / "cache")
+    one_line(caught, "some/encoder", "cannot be reached (Name or service not known)", "minilm")
+
+
+def test_a_revision_is_pinned(tmp_path, monkeypatch):
+    asked = []
+
+    def local(load, name, **options):
+        asked.append((load.__name__, name, options.get("revision")))
+        return str(tmp_path / "snapshots" / "c0ffee" / "config.json")
+
+    monkeypatch.setattr(encoders, "_local_first", local)
+    assert text.encoder_identity("some/encoder@v1") == "some/encoder@c0ffee"
+    encoders.load_tokenizer("some/encoder@v1", "some/encoder@c0ffee")
+    assert encoders.source("some/encoder") == "some/encoder"
+    encoders.source("some/encoder@v1")
+    assert asked == [("hf_hub_download", "some/encoder", "v1"), ("from_pretrained", "some/encoder", "c0ffee"),
+                     ("snapshot_download", "some/encoder", "v1")]
