@@ -20,6 +20,7 @@ USUAL = ("features", "feature", "feat", "feats", "X", "x", "values", "data", "ar
 AGAIN = "Save it again with numpy.save."
 
 Arrays = Mapping[str, Callable[[], np.ndarray]]  # the name of an array in a file -> how to read it
+Found = np.ndarray | FeatureError | None  # of one utterance: (L, D) float32, why there is nothing, or no file
 
 
 def sequence(path: str | Path, key: str = "", *, transpose: bool = False) -> np.ndarray:

@@ -13,32 +13,43 @@ import numpy as np
 from erclab.core.errors import FeatureError, UsageError
 
 LARGEST = float(np.finfo(np.float32).max)
+SEPARATORS = (",", ";", "\t", "|")
+WINDOWS = {i: meant for i in range(0x80, 0xA0) if (meant := bytes([i]).decode("cp1252", "ignore"))}
 
 
 class Csv:
     """A csv file with a header: iterates over (line number, fields).
 
-    Attributes:
+    Args:
         path: the file, in UTF-8, separated by commas.
+        text: of people, not of a program: without a comma the header may have semicolons, tabs or bars, and control
+            characters are read as what they are in Windows-1252, as the readers of corpora do.
+
+    Attributes:
+        path: the file.
         names: the columns.
 
     Raises:
         FeatureError: the file cannot be read, is empty, has a column twice, or (later) a line of another length.
     """
 
-    def __init__(self, path: str | Path):
-        self.path = path
+    def __init__(self, path: str | Path, *, text: bool = False):
+        self.path, self.separator = path, ","
         try:
-            text = Path(path).expanduser().read_bytes().decode("utf-8-sig")
+            content = Path(path).expanduser().read_bytes().decode("utf-8-sig")
         except OSError as error:
             raise FeatureError(f"the file cannot be read ({error.strerror})", where=str(path),
                                remedy="Check the path and its permissions.") from None
         except UnicodeDecodeError as error:
             raise FeatureError(f"byte {error.start} is not UTF-8", where=str(path),
                                remedy="Save the file as csv in UTF-8.") from None
-        self.rows = self._rows(text)
-        _, header = next(self.rows, (0, []))
-        self.names = [name.strip() for name in header]
+        if text:
+            header = next((line for line in content.split("\n") if line.strip()), "")
+            self.separator = "," if "," in header else max(SEPARATORS, key=header.count)
+            content = content.translate(WINDOWS)
+        self.rows = self._rows(content)
+        _, names = next(self.rows, (0, []))
+        self.names = [name.strip() for name in names]
         if not self.names:
             raise FeatureError("the file is empty", where=str(path), remedy="It needs a header and a line per frame.")
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
@@ -47,7 +58,7 @@ class Csv:
                                remedy="Remove one of them.")
 
     def _rows(self, text: str) -> Iterator[tuple[int, list[str]]]:
-        reader = csv.reader(io.StringIO(text, newline=""))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=self.separator)
         try:
             for row in reader:
                 if row:

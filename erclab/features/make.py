@@ -18,7 +18,8 @@ from erclab.features import arrays, packing, sound, tables
 from erclab.features import audio as voices
 from erclab.features import text as words
 from erclab.features import visual as faces
-from erclab.features.packing import Found, Packed
+from erclab.features.arrays import Found
+from erclab.features.packing import Packed
 
 MANY = 0.05  # a larger share of unknown tokens means another language
 
@@ -59,7 +60,7 @@ def text(table: str | Path, encoder: str | Path = "minilm", *, tokens: bool = Fa
         values, starts, _ = words.tokens(texts, encoder, unit=unit, batch_size=batch_size, device=device,
                                          progress=progress)
         encoded = [values[a:b] for a, b in pairwise(starts)]
-        made_by += f", one per {unit}"
+        made_by += "" if unit == "token" else ", one per word"
     else:
         encoded = [x[None] for x in words.encode(texts, encoder, batch_size=batch_size, device=device,
                                                  progress=progress)]

@@ -1,7 +1,8 @@
 """From features per utterance to the one file that a corpus reads: `audio.npz` with a row per row of the table.
 
 `--corpus table` reads `X` (N, D), or `values` and `starts` for sequences, and matches rows by `ids` where the table has
-a column `id`; the reader of MELD reads `train`, `dev` and `test`. `made_by` says how the numbers were made.
+a column `id`; the reader of MELD reads `train`, `dev` and `test`, each with its ids. `made_by` says what made the
+numbers.
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ import numpy as np
 from erclab.core.errors import FeatureError, UsageError, unknown
 from erclab.core.progress import bar
 from erclab.core.storage import write_atomically
-from erclab.features import arrays, tables, visual
+from erclab.features import arrays, onefile, tables, visual
+from erclab.features.arrays import Found
 from erclab.features.tables import Rows
 
 POOLS = ("mean", "mean-std")
 SHORTEN = ("cut", "pool")
 SHORT = ("missing", "refuse")
 FAR = 2  # an utterance this many times as long as the 99th percentile is named
-
-Found = np.ndarray | FeatureError | None  # of one utterance: (L, D) float32, why there is nothing, or no file
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,7 +36,7 @@ class Packed:
             "train", "dev", "test" for MELD. Empty for sequences.
         values: (sum of L, D) float32, None for vectors; utterance i is `values[starts[i]:starts[i + 1]]`.
         starts: (N + 1,) int64, None for vectors.
-        ids: N names by which a reader finds the rows; None where the table has no column `id`.
+        ids: part -> N names by which a reader finds the rows; without those of a table that has no column `id`.
         missing: utterance -> why it lacks the modality.
         extra: files that belong to no utterance.
         notices: lines about what was left out, shortened, or looks suspicious.
@@ -46,7 +46,7 @@ class Packed:
     vectors: Mapping[str, np.ndarray]
     values: np.ndarray | None
     starts: np.ndarray | None
-    ids: list[str] | None
+    ids: Mapping[str, list[str]]
     missing: Mapping[str, str] = field(default_factory=dict)
     extra: Sequence[str] = ()
     notices: Sequence[str] = ()
@@ -86,8 +86,7 @@ class Packed:
         check_free(path, replace)
         found = dict(self.vectors) if set(self.vectors) - {""} else {"X": self.vectors[""]} if self.vectors else {
             "values": self.values, "starts": self.starts}
-        if self.ids is not None and not set(self.vectors) - {""}:
-            found["ids"] = np.array(self.ids, dtype=str)
+        found |= {f"{part}_ids".removeprefix("_"): np.array(names, dtype=str) for part, names in self.ids.items()}
         try:
             write_atomically(path, lambda file: np.savez(file, **found, made_by=np.array(self.made_by)))
         except OSError as error:
@@ -126,8 +125,9 @@ def pack(source: str | Path | Mapping[str, np.ndarray] | Sequence[np.ndarray], t
     Args:
         source: a folder with a file per utterance (npy, npz, pt, mat, csv, csd, h5), named by its id or as
             DIALOGUE_TURN; or one file with an array per utterance (npz, pt, mat; a csd file of the CMU SDK, whose
-            videos are cut by the columns `start` and `end` in seconds where the table has them); or the arrays
-            themselves, by id or one per row of the table. An array is (D,) or (L, D).
+            videos are cut by the columns `start` and `end` in seconds where the table has them); or an npz file that
+            is packed already (`X`, or `values` and `starts`); or the arrays themselves, by id or one per row of the
+            table. An array is (D,) or (L, D).
         table: the utterances, see `tables.read`. Without it each file is an utterance, and its name the id.
         frames: keep the sequences; otherwise each becomes a vector.
         pool: how: "mean" over the frames, or "mean-std", which appends the standard deviation.
@@ -167,7 +167,7 @@ def pack(source: str | Path | Mapping[str, np.ndarray] | Sequence[np.ndarray], t
         made_by = "arrays"
     elif Path(source).expanduser().is_file():
         path = Path(source).expanduser()
-        found, extra, rows = _from_one_file(path, rows, transpose)
+        found, extra, rows = onefile.read(path, rows, transpose)
         made_by = f"packed {path.name}"
     else:
         folder = Path(source).expanduser()
@@ -242,7 +242,7 @@ def assemble(rows: Mapping[str, Rows], found: Mapping[str, Sequence[Found]], *, 
         kept = {part: [_shorter(x, longest, shorten) for x in xs] for part, xs in kept.items()}
     elif frames:
         notices += notice_of_longest([length for _, length in named], [n for n, _ in named])
-    ids = rows[""].ids if "" in rows else None
+    ids = {part: r.ids for part, r in rows.items() if r.ids is not None}
     if not frames:
         vectors = {part: np.stack([_pooled(x, pool, width) for x in xs]) for part, xs in kept.items()}
         return Packed(vectors, None, None, ids, missing, list(extra), notices, made_by)
@@ -277,7 +277,8 @@ def notice_of_longest(lengths: Sequence[int], names: Sequence[str]) -> list[str]
     if lengths[most] <= FAR * max(usual, 1):
         return []
     return [f"{names[most]} has {lengths[most]} frames, the 99th percentile is {usual}; memory of models with "
-            f"attention grows with the square of the longest. --longest {usual} shortens it (longest={usual})"]
+            f"attention grows with its square. `erclab features` with --longest {usual} shortens it (in Python "
+            f"longest={usual}); an npz file can be shortened, too: `erclab features pack FILE`"]
 
 
 def _usable(x: Found) -> tuple[np.ndarray, str, int]:
@@ -315,46 +316,3 @@ def _one(path: Path | None, key: str, transpose: bool) -> Found:
         return None if path is None else arrays.sequence(path, key, transpose=transpose)
     except FeatureError as error:
         return FeatureError(f"{error.problem} ({path.name if path else ''})", where=error.where, remedy=error.remedy)
-
-
-def _from_one_file(path: Path, rows: dict[str, Rows] | None, transpose: bool
-                   ) -> tuple[dict[str, list[Found]], list[str], dict[str, Rows]]:
-    """What one file with an array per utterance has for each of them, and the names that were not used."""
-    there = arrays.contents(path)
-    names = [name for name in there if not name.endswith("|intervals")]
-    if names == [""]:
-        raise FeatureError("it holds a single array", where=path, remedy="Give a folder with a file per utterance; "
-                           "an array with a row per utterance is read as it is (X in an npz file).")
-    rows = {"": Rows(path, {"id": names})} if rows is None else rows
-    used: set[str] = set()
-
-    def find(r: Rows, i: int) -> Found:
-        name = next((n for n in r.names(i) if n in there), None)
-        inside = None
-        if name is None and {"dialogue", "start", "end"} <= set(r.columns) and \
-                f"{r.columns['dialogue'][i]}|intervals" in there:
-            name = r.columns["dialogue"][i]
-            inside = (r.columns["start"][i], r.columns["end"][i])
-        if name is None:
-            return FeatureError("the file does not have it", where=path)
-        used.add(name)
-        x = arrays.as_sequence(there[name](), f"{path}, {name}", transpose=transpose)
-        return x if inside is None else _during(x, there[f"{name}|intervals"](), inside)
-
-    found = {part: [find(r, i) for i in range(len(r))] for part, r in rows.items()}
-    if not used:
-        one = next(iter(rows.values()))
-        raise FeatureError(f"none of its {len(names)} arrays belongs to an utterance", where=path, remedy=(
-            f"They are called {', '.join(names[:3])[:80]}, the first utterance {one.label(0)}. A csd file of whole "
-            "videos needs the columns dialogue, start and end (seconds)."))
-    return found, [n for n in names if n not in used], rows
-
-
-def _during(x: np.ndarray, intervals: np.ndarray, span: tuple[str, str]) -> Found:
-    """The frames whose middle lies between start and end, in seconds."""
-    try:
-        start, end = map(float, span)
-    except ValueError:
-        return FeatureError(f"start {span[0]!r:.20} or end {span[1]!r:.20} is not a number of seconds")
-    middle = np.asarray(intervals, np.float64).reshape(len(x), 2).mean(1)
-    return x[(middle >= start) & (middle < end)]

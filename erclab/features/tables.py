@@ -10,6 +10,7 @@ from pathlib import Path
 from erclab.core.errors import FeatureError, UsageError, unknown
 from erclab.features.csvtable import Csv
 
+WRITTEN = ("nan", "NaN", "<NA>", "NaT")  # what programs write for no text, as `corpora.missing` has it
 COLUMNS = ("id", "split", "dialogue", "turn", "text", "start", "end", "file")
 MELD = ("train", "dev", "test")
 ALIASES = {"dialogue": "Dialogue_ID", "turn": "Utterance_ID", "text": "Utterance"}  # MELD's names
@@ -38,7 +39,9 @@ class Rows:
 
     @property
     def ids(self) -> list[str] | None:
-        """The column `id`, if there is one."""
+        """What a reader finds the rows by: the column `id`, if there is one; of MELD's parts the names of its clips."""
+        if self.split in MELD:
+            return [f"dia{d}_utt{t}" for d, t in zip(self.columns["dialogue"], self.columns["turn"], strict=True)]
         return self.columns.get("id")
 
     def names(self, i: int) -> list[str]:
@@ -95,7 +98,7 @@ def _read(path: Path, columns: Mapping[str, str], split: str = "") -> Rows:
         if ours in columns and theirs not in raw:
             raise FeatureError(f"there is no column '{theirs}'", where=path, remedy=f"It has {', '.join(raw)[:160]}.")
         if theirs:
-            used[ours] = raw[theirs]
+            used[ours] = ["" if value in WRITTEN and ours != "id" else value for value in raw[theirs]]
     if not any(raw.values()):
         raise FeatureError("there is a header but no utterance", where=path, remedy="Write one row per utterance.")
     if not used:
@@ -111,10 +114,7 @@ def _read(path: Path, columns: Mapping[str, str], split: str = "") -> Rows:
 
 
 def _csv(path: Path) -> dict[str, list[str]]:
-    table = Csv(path)
-    if len(table.names) == 1 and (";" in table.names[0] or "\t" in table.names[0]):
-        sign = "semicolons" if ";" in table.names[0] else "tabs"
-        raise FeatureError(f"the fields are separated by {sign}", where=path, remedy="Save it with commas.")
+    table = Csv(path, text=True)
     rows = [fields for _, fields in table]
     return {name: [row[i].strip() for row in rows] for i, name in enumerate(table.names)}
 

@@ -42,7 +42,7 @@ def test_vectors_are_read_by_the_table_reader(saved, corpus):
     packed = pack(saved, corpus)
     packed.save(corpus / "audio.npz")
     np.testing.assert_allclose(table.read(corpus).vectors["audio"], [X[f"u{i}"].mean(0) for i in (1, 2, 3, 4)])
-    assert packed.ids == ["u1", "u2", "u3", "u4"] and not packed.missing and not packed.extra
+    assert packed.ids == {"": ["u1", "u2", "u3", "u4"]} and not packed.missing and not packed.extra
     assert repr(packed) == "4 utterances, vectors of 3 numbers" and packed.made_by == "packed made"
 
 
@@ -131,12 +131,12 @@ def test_the_longest_is_named_when_it_is_far_longer():
 
 def test_arrays_from_python(corpus):
     by_id = pack(dict(X) | {"nobody": X["u1"]}, corpus)
-    assert by_id.extra == ["nobody"] and by_id.ids == ["u1", "u2", "u3", "u4"]
+    assert by_id.extra == ["nobody"] and by_id.ids[""] == ["u1", "u2", "u3", "u4"]
     in_order = pack([X["u1"], None, X["u3"], torch.tensor(X["u4"])], corpus)
     assert in_order.missing == {"u2": "there is no file"}
     alone = features.pack(list(X.values()), frames=True)
-    assert alone.ids is None and alone.starts.tolist() == [0, 1, 3, 6, 10]
-    assert features.pack(X).ids == ["u1", "u2", "u3", "u4"]
+    assert alone.ids == {} and alone.starts.tolist() == [0, 1, 3, 6, 10]
+    assert features.pack(X).ids[""] == ["u1", "u2", "u3", "u4"]
     with pytest.raises(UsageError, match="1 arrays are given"):
         pack([X["u1"]], corpus)
 
@@ -146,10 +146,24 @@ def test_one_file_with_an_array_per_utterance(corpus, tmp_path):
     packed = pack(tmp_path / "all.npz", corpus, frames=True)
     assert packed.missing == {"u3": "the file does not have it"} and packed.extra == ["other"]
     assert np.diff(packed.starts).tolist() == [1, 2, 0, 4]
-    assert features.pack(tmp_path / "all.npz", progress=False).ids == ["u1", "u2", "u4", "other"]
+    assert features.pack(tmp_path / "all.npz", progress=False).ids[""] == ["u1", "u2", "u4", "other"]
     np.save(tmp_path / "x.npy", X["u1"])
     with pytest.raises(FeatureError, match="a single array"):
         pack(tmp_path / "x.npy", corpus)
+
+
+def test_a_file_that_is_packed_already_is_shortened(saved, corpus, tmp_path):
+    path = pack(saved, corpus, frames=True).save(tmp_path / "audio.npz")
+    again = pack(path, corpus, frames=True, longest=2)
+    assert np.diff(again.starts).tolist() == [1, 2, 2, 2] and np.array_equal(again.values[-2:], X["u4"][:2])
+    np.savez(tmp_path / "padded.npz", X=np.pad(np.ones((4, 3, 2)), ((0, 0), (0, 4), (0, 0))))
+    assert np.diff(pack(tmp_path / "padded.npz", corpus, frames=True).starts).tolist() == [3, 3, 3, 3]
+    np.savez(tmp_path / "rows.npz", X=np.ones((3, 2)))
+    with pytest.raises(FeatureError, match="it has 3 rows, the table 4"):
+        pack(tmp_path / "rows.npz", corpus)
+    np.savez(tmp_path / "starts.npz", values=np.ones((3, 2)), starts=[0, 2, 9])
+    with pytest.raises(FeatureError, match="starts do not rise from 0 to 3"):
+        pack(tmp_path / "starts.npz", corpus)
 
 
 def test_videos_are_cut_at_start_and_end(tmp_path):
@@ -160,7 +174,7 @@ def test_videos_are_cut_at_start_and_end(tmp_path):
     (tmp_path / "t.csv").write_text("dialogue,turn,start,end\nv,0,0,2\nv,1,2.5,4\nv,2,,\nw,0,0,1\n")
     packed = pack(tmp_path / "a.csd", tmp_path / "t.csv", frames=True)
     assert packed.values[:, 0].tolist() == [1, 2, 3, 4] and packed.starts.tolist() == [0, 2, 4, 4, 4]
-    assert packed.ids is None and list(packed.missing.values()) == [
+    assert packed.ids == {} and list(packed.missing.values()) == [
         "start '' or end '' is not a number of seconds", "the file does not have it"]
     (tmp_path / "t.csv").write_text("dialogue,turn\nv,0\n")
     with pytest.raises(FeatureError) as caught:
@@ -177,7 +191,8 @@ def test_meld_has_three_arrays(tmp_path):
     packed = pack(tmp_path / "made", tmp_path)
     packed.save(tmp_path / "audio.npz")
     with np.load(tmp_path / "audio.npz") as file:
-        assert set(file.files) == {"train", "dev", "test", "made_by"}
+        assert set(file.files) == {"train", "dev", "test", "train_ids", "dev_ids", "test_ids", "made_by"}
+        assert file["test_ids"].tolist() == ["dia0_utt0", "dia0_utt1"]
         assert file["dev"].tolist() == [[2, 2, 2], [0, 0, 0]]
     assert list(packed.missing) == ["train 0_1", "dev 0_1", "test 0_1"] and not packed.extra and len(packed) == 6
     with pytest.raises(UsageError, match="MELD takes vectors"):

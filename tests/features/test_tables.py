@@ -4,6 +4,7 @@ import pytest
 from one_line import one_line
 
 from erclab.core.errors import FeatureError, UsageError
+from erclab.corpora import missing
 from erclab.features import tables
 
 
@@ -48,18 +49,25 @@ def test_melds_three_files(write, tmp_path):
         write(f"Sr No.,Utterance,Dialogue_ID,Utterance_ID\n1,Hello {part},3,5\n", f"{part}_sent_emo.csv")
     rows = tables.read(tmp_path)
     assert list(rows) == ["train", "dev", "test"] and rows["dev"].columns["text"] == ["Hello dev"]
-    assert "dia3_utt5" in rows["dev"].names(0) and rows["dev"].split_of(0) == "dev" and rows["dev"].ids is None
+    assert "dia3_utt5" in rows["dev"].names(0) and rows["dev"].split_of(0) == "dev" and rows["dev"].ids == ["dia3_utt5"]
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("", "the file is empty"), ("id,text\n", "no utterance"), ("id;text\nu;hello\n", "separated by semicolons"),
-    ("id\ttext\nu\thello\n", "separated by tabs"), ("id,text\nu,a\nu,b\n", "the id 'u' occurs twice"),
+    ("", "the file is empty"), ("id,text\n", "no utterance"), ("id,text\nu,a\nu,b\n", "the id 'u' occurs twice"),
     ("id,text\n,a\n", "the id is empty"), ("a,b\n1,2\n", "--columns id=NAME"), ("id,text\nu,a,b\n", "3 fields"),
-], ids=["empty", "header", "semicolons", "tabs", "twice", "no id", "no known column", "fields"])
+], ids=["empty", "header", "twice", "no id", "no known column", "fields"])
 def test_a_table_that_is_refused(write, text, said):
     with pytest.raises(FeatureError) as caught:
         tables.read(write(text))
     one_line(caught, "utterances.csv", said)
+
+
+def test_what_the_readers_of_corpora_repair(write):
+    """The words that are encoded are those that the corpus has."""
+    for separator in ";\t|":
+        rows = tables.read(write(separator.join(("id", "text")) + f"\nu{separator}it\x92s, nan\nv{separator}nan\n"))
+        assert rows[""].columns["text"] == ["it’s, nan", ""]
+    assert set(tables.WRITTEN) == missing.WRITTEN
 
 
 def test_what_is_no_table(tmp_path):
