@@ -13,6 +13,7 @@ from erclab.features.csvtable import Csv
 WRITTEN = ("nan", "NaN", "<NA>", "NaT")  # what programs write for no text, as `corpora.missing` has it
 COLUMNS = ("id", "split", "dialogue", "turn", "text", "start", "end", "file")
 MELD = ("train", "dev", "test")
+MELD_FILES = ("{}_sent_emo.csv", "realigned_{}_sent_emo.csv")
 ALIASES = {"dialogue": "Dialogue_ID", "turn": "Utterance_ID", "text": "Utterance"}  # MELD's names
 FILES = ("utterances.csv", "utterances.parquet")
 # What a folder of a split may be called, such as MELD's "output_repeated_splits_test".
@@ -67,7 +68,7 @@ def read(table: str | Path, columns: Mapping[str, str] | None = None) -> dict[st
 
     Args:
         table: a csv (UTF-8, commas) or parquet file, a folder with `utterances.csv` or `.parquet`, or a folder with
-            `train_sent_emo.csv`, `dev_sent_emo.csv` and `test_sent_emo.csv`.
+            `train_sent_emo.csv`, `dev_sent_emo.csv` and `test_sent_emo.csv` (or those of MELD-FAIR, `realigned_...`).
         columns: our name (`COLUMNS`) -> the table's name, where it differs. MELD's names are known.
 
     Raises:
@@ -79,9 +80,10 @@ def read(table: str | Path, columns: Mapping[str, str] | None = None) -> dict[st
         if name not in COLUMNS:
             raise unknown("column", name, COLUMNS)
     if path.is_dir():
-        parts = {part: path / f"{part}_sent_emo.csv" for part in MELD}
-        if all(file.is_file() for file in parts.values()):
-            return {part: _read(file, columns or {}, part) for part, file in parts.items()}
+        for name in MELD_FILES:
+            parts = {part: path / name.format(part) for part in MELD}
+            if all(file.is_file() for file in parts.values()):
+                return {part: _read(file, columns or {}, part) for part, file in parts.items()}
         there = [path / name for name in FILES if (path / name).is_file()]
         if len(there) != 1:
             raise FeatureError("the folder holds both tables" if there else "the folder holds no table", where=path,

@@ -221,3 +221,13 @@ def test_misuse(saved, corpus, options, said):
     with pytest.raises(UsageError) as caught:
         pack(saved, corpus, **options)
     one_line(caught, said)
+
+
+def test_the_corpus_keeps_what_made_its_features_and_names_the_longest(corpus):
+    long = {name: np.ones((3, 2)) for name in ("u1", "u2", "u3")} | {"u4": np.ones((99, 2))}
+    pack(long, corpus, frames=True).save(corpus / "audio.npz")
+    read = table.read(corpus)
+    assert read.encoders == {"audio frames": "arrays"}
+    assert [n for n in read.notices if "c, turn 0 has 99 frames, the 99th percentile is 3" in n]
+    np.savez(corpus / "audio.npz", X=np.ones((4, 2)))
+    assert table.read(corpus).encoders == {}

@@ -18,8 +18,9 @@ from erclab.corpora.frames import Frames
 from erclab.corpora.readers import csvfiles
 from erclab.corpora.readers.arrays import find
 from erclab.corpora.readers.beside import unread
-from erclab.corpora.readers.table_arrays import TAKEN, Source, load_arrays, sources
+from erclab.corpora.readers.table_arrays import TAKEN, Source, load_arrays, made_by, sources
 from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES, SPLITS, UNLABELLED
+from erclab.features.packing import notice_of_longest
 
 FILES = ("utterances.csv", "utterances.parquet")
 _NEEDED = ("split", "dialogue", "turn")
@@ -92,15 +93,21 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
 
     vectors: dict[str, np.ndarray] = {}
     frames: dict[str, Frames] = {}
+    encoders: dict[str, str] = {}
     notes = []
     found = sources(path.parent, arrays)
     for source in found:
         data = load_arrays(source, len(table), ids, path.name, notices)
         if isinstance(data, Frames):
             frames[source.modality] = data
+            line = notice_of_longest(data.lengths, [f"{d}, turn {t}" for d, t in zip(table["dialogue"], table["turn"],
+                                                                                    strict=True)])
+            notices += [f"{source.path.name}: {x}" for x in line]
         else:
             vectors[source.modality], note = _fill(data, fill, table["split"].to_numpy() == "train", source, at)
             notes += note
+        if maker := made_by(source.path):
+            encoders[source.modality + " frames" * isinstance(data, Frames)] = maker
     notices += unread(path.parent, [path, *(source.path for source in found)], TAKEN)
     # Python's sort is stable: splits, then dialogues as they appear, then turns.
     order = np.lexsort([table["turn"], pd.factorize(table["dialogue"])[0], table["split"].map(SPLITS.index)])
@@ -111,7 +118,8 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
     table = pd.concat([table, raw.rename(columns={used.get("id"): "id"})[extras]], axis=1)
     return Corpus(name, table.iloc[order].reset_index(drop=True), labels, {m: x[order] for m, x in vectors.items()},
                   tuple(roles), "; ".join([str(path), *notes]), frames={m: f.take(order) for m, f in frames.items()},
-                  annotations={t: x[order] for t, x in annotations.items()}, notices=tuple(notices))
+                  annotations={t: x[order] for t, x in annotations.items()}, notices=tuple(notices),
+                  encoders=encoders)
 
 
 def require(raw: pd.DataFrame, columns: Sequence[str], where: Path) -> None:

@@ -104,6 +104,13 @@ def load_arrays(source: Source, rows: int, ids: list[str] | None, table: str, no
     return result
 
 
+def made_by(path: Path) -> str:
+    """What made the numbers of a file of `erclab features`, such as the encoder and its commit; "" of others."""
+    if path.suffix != ".npz" or "made_by" not in _keys(path):
+        return ""
+    return str(npz(path, ("made_by",), _LAYOUT)["made_by"])[:400]
+
+
 def _has(path: Path) -> str:
     """The names of the arrays of an npz archive, for a message."""
     names = sorted(_keys(path))
