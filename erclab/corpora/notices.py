@@ -14,7 +14,6 @@ from erclab.corpora import missing
 from erclab.corpora.corpus import Corpus
 
 SAMPLE = 500  # texts
-UNKNOWN_SHARE = 0.01  # measured with minilm: 0 in English, German, French; 4 % in Arabic and Hindi, 59 % in Chinese
 
 _told: set[tuple[str, str]] = set()  # (source, notice): one process tells each once
 
@@ -50,7 +49,7 @@ def unknown_words(texts: Sequence[str], encoder: str | Path) -> list[str]:
         with suppress(FeatureError):  # a cache that cannot be written
             cache.store(folder, request, found)
     share = float(found["share"][0])
-    return [] if share < UNKNOWN_SHARE else [
+    return [] if share < text.MANY_UNKNOWN else [
         f"the text encoder {encoder} does not have {100 * share:.0f} % of the words' tokens: take one for the language "
         "of the corpus (--text-encoder, in Python text_encoder)"]
 

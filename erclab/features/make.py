@@ -21,8 +21,6 @@ from erclab.features import visual as faces
 from erclab.features.arrays import Found
 from erclab.features.packing import Packed
 
-MANY = 0.05  # a larger share of unknown tokens means another language
-
 Columns = Mapping[str, str] | None
 
 
@@ -66,8 +64,8 @@ def text(table: str | Path, encoder: str | Path = "minilm", *, tokens: bool = Fa
                                                  progress=progress)]
     found: list[Found] = [x if t else FeatureError("the text is empty") for x, t in zip(encoded, texts, strict=True)]
     share = words.unknown_share(texts, encoder)
-    notices = [f"{share:.1%} of the tokens are unknown to the encoder" + ("" if share <= MANY else "; it was perhaps "
-               "not made for this language. Take a multilingual one: --encoder NAME (encoder=NAME)")]
+    another = "; it was perhaps not made for this language. Take a multilingual one: --encoder NAME (encoder=NAME)"
+    notices = [f"{share:.1%} of the tokens are unknown to the encoder" + (another if share >= words.MANY_UNKNOWN else "")]
     return packing.assemble(rows, _parts(rows, found), frames=tokens, longest=longest, shorten=shorten, short=short,
                             made_by=made_by, notices=notices)
 

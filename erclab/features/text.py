@@ -26,6 +26,10 @@ __all__ = ["Tokens", "encode", "encoder_identity", "token_ids", "tokens", "unkno
 # Part of the cache keys: change them whenever the code changes the numbers.
 CONVENTION = "mean-unit-1"
 TOKENS_CONVENTION = "last-hidden-state-1"
+
+# A larger share of unknown tokens means another language than the encoder's. Measured with minilm: 0 in English, German
+# and French, 4 % in Arabic and Hindi, 59 % in Chinese.
+MANY_UNKNOWN = 0.01
 GROUP = 16  # batches between two stores of what is finished
 
 Part = tuple[np.ndarray, list[str]]  # of one text: (L, D) float32, and the part of the text that each row represents
