@@ -65,7 +65,7 @@ def text(table: str | Path, encoder: str | Path = "minilm", *, tokens: bool = Fa
     found: list[Found] = [x if t else FeatureError("the text is empty") for x, t in zip(encoded, texts, strict=True)]
     share = words.unknown_share(texts, encoder)
     another = "; it was perhaps not made for this language. Take a multilingual one: --encoder NAME (encoder=NAME)"
-    notices = [f"{share:.1%} of the tokens are unknown to the encoder" + (another if share >= words.MANY_UNKNOWN else "")]
+    notices = [f"{share:.1%} of the tokens are unknown to the encoder{another if share >= words.MANY_UNKNOWN else ''}"]
     return packing.assemble(rows, _parts(rows, found), frames=tokens, longest=longest, shorten=shorten, short=short,
                             made_by=made_by, notices=notices)
 
