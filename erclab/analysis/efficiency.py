@@ -55,8 +55,8 @@ def ours(catalogue: pd.DataFrame, corpus: str) -> pd.DataFrame:
 def of_runs(groups: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
     """Trained models among runs: a row per model, by its parameters. Index: the name; columns parameters, score,
     deviation (shares) and metric."""
-    task = next(iter(groups.values()))[0].task
-    metric = {"sentiment": "f1_non0"}.get(task, metrics.SELECT[task][0])
+    task = next(iter(groups.values()))[0].target
+    metric = {"sentiment": "f1_non0"}.get(task.like, metrics.select(task)[0])
     rows = {}
     for title, records in groups.items():
         if size := records[0].data["parameters"]["all"]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from erclab.analysis import statistics
 from erclab.core.errors import UsageError
-from erclab.core.metrics import EMOTION4
+from erclab.core.targets import Task, of
 from erclab.corpora import MODALITIES, Corpus
 from erclab.runs import Record
 
@@ -46,12 +46,13 @@ def lies(corpus: Corpus, split: str = "test") -> pd.DataFrame:
     return pd.DataFrame({m: (x != "masked") & (x != truth) for m, x in shown.items()}, index=rows)
 
 
-def disagreement(predictions: Sequence[np.ndarray], task: str) -> np.ndarray:
+def disagreement(predictions: Sequence[np.ndarray], task: str | Task) -> np.ndarray:
     """(N,) how far predictions from one modality each contradict one another; 0 where they agree.
 
-    `emotion`, `emotion4`: Jensen-Shannon divergence of the distributions over labels in bits, for `emotion4` the mean
-    over its four. `sentiment`: the distance between the most positive and the most negative one, and `RANGE` more if
-    they differ in sign, so that such utterances come first. `dimensional`: the distance, mean over dimensions.
+    Classes and binary labels: Jensen-Shannon divergence of the distributions over labels in bits, for binary labels
+    such as `emotion4` the mean over them. `sentiment`: the distance between the most positive and the most negative
+    one, and `RANGE` more if they differ in sign, so that such utterances come first. Other numbers, such as
+    `dimensional`: the distance, mean over columns.
 
     Args:
         predictions: (N, C) of each modality, as `erclab.core.tasks.predictions` has them.
@@ -62,11 +63,12 @@ def disagreement(predictions: Sequence[np.ndarray], task: str) -> np.ndarray:
     if len(predictions) < 2:
         raise UsageError(f"{len(predictions)} modality cannot contradict another", remedy="Give two or more.")
     x = np.stack([np.asarray(p, dtype=np.float64) for p in predictions])  # (M, N, C)
-    if task in ("sentiment", "dimensional"):
+    task = of(task)
+    if task.kind == "numbers":
         apart = x.max(0) - x.min(0)
         differ = (x.max(0) > 0) & (x.min(0) < 0)
-        return (apart + RANGE * differ)[:, 0] if task == "sentiment" else apart.mean(1)
-    p = np.exp(x).reshape(*x.shape[:2], -1, 2 if task == "emotion4" else x.shape[2])
+        return (apart + RANGE * differ)[:, 0] if task.name == "sentiment" else apart.mean(1)
+    p = np.exp(x).reshape(*x.shape[:2], -1, 2 if task.kind == "binary" else x.shape[2])
     return (_entropy(p.mean(0)) - _entropy(p).mean(0)).mean(-1)
 
 
@@ -92,7 +94,7 @@ def incongruent_utterances(corpus: Corpus, alone: Mapping[str, Record] | None = 
         return pd.DataFrame({"incongruent": count > 0, "score": score, "why": why}, index=found.index)
     alone = {m: alone[m] for m in MODALITIES if m in (alone or {})}
     predictions = {m: record.predictions(split) for m, record in alone.items()}
-    score = disagreement(list(predictions.values()), next(iter(alone.values())).task if alone else "")
+    score = disagreement(list(predictions.values()), next(iter(alone.values())).target if alone else "")
     order = np.lexsort((np.arange(len(score)), -score))
     incongruent = np.zeros(len(score), dtype=bool)
     incongruent[order[:max(round(SHARE * len(score)), 1)]] = True
@@ -118,11 +120,12 @@ def examples(selected: pd.DataFrame, corpus: Corpus, count: int, steps: tuple[in
 
 def in_words(record: Record, predictions: np.ndarray) -> list[str]:
     """Predictions (N, C) of a run in words: the emotion, the ones that are present of four, or the value."""
-    if record.task == "emotion":
+    if record.target.kind == "classes":
         return [record.labels[i] for i in predictions.argmax(1)]
-    if record.task == "emotion4":
+    if record.target.kind == "binary":
         present = predictions.reshape(len(predictions), -1, 2).argmax(2)
-        return [" and ".join(e for e, p in zip(EMOTION4, row, strict=True) if p) or "none" for row in present]
+        return [" and ".join(e for e, p in zip(record.target.names, row, strict=True) if p) or "none"
+                for row in present]
     return [", ".join(f"{v:+.2f}" for v in row) for row in predictions]
 
 
@@ -148,7 +151,7 @@ def hard_samples(corpus: Corpus, models: Mapping[str, Sequence[Record]], alone: 
                           "truth": truth[order[row]]} | {name: said[order[row]] for name, said in voted.items()}
     for name, at in (("all incongruent", selected["incongruent"]), ("all others", ~selected["incongruent"])):
         cells = {m: _score(records, corpus, at.to_numpy()) for m, records in models.items()}
-        rows[f"{name} ({int(at.sum())})"] = {"words": "", "incongruent": "", "truth": _measure(first.task),
+        rows[f"{name} ({int(at.sum())})"] = {"words": "", "incongruent": "", "truth": _measure(first.target),
                                              **cells}
     if has_shown(corpus) and first.task == "emotion":
         rows["of these, says what is shown"] = {"words": "", "incongruent": "", "truth": "share", **{
@@ -159,26 +162,26 @@ def hard_samples(corpus: Corpus, models: Mapping[str, Sequence[Record]], alone: 
 def _truth(corpus: Corpus, record: Record) -> list[str]:
     """The labels of the test split in words, in row order."""
     values = corpus.targets("test", record.task)
-    if record.task == "emotion":
-        return [corpus.labels[v] if v >= 0 else "" for v in values]
-    if record.task == "emotion4":
-        return [" and ".join(e for e, v in zip(EMOTION4, row, strict=True) if v == 1) or "none"
+    if record.target.kind == "classes":
+        return [record.labels[v] if v >= 0 else "" for v in values]
+    if record.target.kind == "binary":
+        return [" and ".join(e for e, v in zip(record.target.names, row, strict=True) if v == 1) or "none"
                 for row in values]
     return [", ".join(f"{v:+.2f}" for v in row) for row in values]
 
 
 def _voted(records: Sequence[Record]) -> list[str]:
     """The prediction of all seeds together, per test utterance."""
-    if records[0].task in ("sentiment", "dimensional"):
+    if records[0].target.kind == "numbers":
         return in_words(records[0], np.mean([r.predictions() for r in records], axis=0))
     said = zip(*(in_words(r, r.predictions()) for r in records), strict=True)
     found = [Counter(words).most_common(1)[0] for words in said]
     return [label if len(records) == 1 else f"{label} ({n} of {len(records)})" for label, n in found]
 
 
-def _measure(task: str) -> str:
+def _measure(task: Task) -> str:
     """The name of the score in the last rows."""
-    return {"sentiment": "mean error", "dimensional": "mean error"}.get(task, "right")
+    return "mean error" if task.kind == "numbers" else "right"
 
 
 def _score(records: Sequence[Record], corpus: Corpus, at: np.ndarray) -> str:
@@ -188,13 +191,13 @@ def _score(records: Sequence[Record], corpus: Corpus, at: np.ndarray) -> str:
         return ""
     for r in records:
         p = r.predictions()[at]
-        if r.task == "emotion":
+        if r.target.kind == "classes":
             values.append(float((p.argmax(1) == truth).mean()))
-        elif r.task == "emotion4":
+        elif r.target.kind == "binary":
             values.append(float((p.reshape(len(p), -1, 2).argmax(2) == truth).mean()))
         else:
             values.append(float(np.nanmean(np.abs(p - truth))))
-    return statistics.summarise(values).text(_measure(records[0].task) == "right")
+    return statistics.summarise(values).text(_measure(records[0].target) == "right")
 
 
 def _believes(records: Sequence[Record], corpus: Corpus) -> str:

@@ -29,7 +29,7 @@ class Changed:
     """A view whose batches were changed once, for all models."""
 
     def __init__(self, view: View, change: Callable[[DialogueBatch | SequenceBatch], DialogueBatch | SequenceBatch]):
-        self.rows, self.labels, self.task = view.rows, view.labels, view.task
+        self.rows, self.labels, self.truth, self.task = view.rows, view.labels, view.truth, view.task
         self._batches = [change(batch) for batch in view.batches(BATCH)]
 
     def batches(self, batch_size: int) -> Iterator[DialogueBatch | SequenceBatch]:
@@ -94,7 +94,7 @@ def costs(whole: Sequence[Record], without: Mapping[str, Sequence[Record]], corp
         whole: runs with all modalities.
         without: modality -> runs that were trained without it.
     """
-    metric = statistics.SHOWN[whole[0].task]
+    metric = statistics.shown(whole[0])
     scale, rows = metrics.scale(metric), {}
     gone = degradation_curves(whole, corpus, "missing", metric=metric, rates=(0.0, 1.0))
     for m, table in gone.items():

@@ -28,12 +28,19 @@ def headlines(groups: Mapping[str, Sequence[Record | Pooled]], split: str = "tes
     tasks = {r.task for records in groups.values() for r in records}
     if len(tasks) != 1:
         raise UsageError(f"one table cannot show scores of {' and '.join(sorted(tasks))}")
-    headline = metrics.HEADLINES[tasks.pop()]
+    headline = shown(groups)
     return pd.DataFrame({
         name: {metrics.TITLES[m]: statistics.summarise(statistics.values(records, m, split)).text(metrics.is_share(m))
                for m in headline} | {"runs": len(records)}
         for name, records in groups.items()
     }).T
+
+
+def shown(groups: Mapping[str, Sequence[Record | Pooled]]) -> list[str]:
+    """The headline scores of groups of one task, as far as all of them have them (`Record.headline`)."""
+    first, *others = (set(records[0].headline) for records in groups.values())
+    both = first.intersection(*others)
+    return [m for m in next(iter(groups.values()))[0].headline if m in both]
 
 
 def curve(records: Sequence[Record], column: str) -> pd.DataFrame:

@@ -40,8 +40,8 @@ def beside_paper(groups: Mapping[str, Sequence[Record]], corpus: Corpus, paper: 
     task (shares in percent), mean ± deviation over seeds; `parameters`; `runs`. A paper's `parameters` are as printed,
     and its scores are of another epoch: see `erclab.published`.
     """
-    task = next(iter(groups.values()))[0].task
-    names = PRINTED.get(task, metrics.HEADLINES[task])
+    task = next(iter(groups.values()))[0].target
+    names = PRINTED.get(task.name, metrics.headline(task)) if task.built_in else metrics.headline(task)
     setting = "aligned" if aligned(corpus) else "unaligned"
     rows = {}
     for title, records in groups.items():

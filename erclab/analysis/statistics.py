@@ -33,19 +33,24 @@ class Summary:
         return " ± ".join(parts) if self.n > 1 else parts[0]
 
 
-# The score of a task that a figure shows by default; higher is better in all of them.
+# The score of a built-in task that a figure shows by default; higher is better in all of them.
 SHOWN = {"emotion": "weighted_f1", "emotion4": "weighted_f1", "sentiment": "f1_non0", "dimensional": "correlation"}
+
+
+def shown(record: Record | Pooled) -> str:
+    """The score of a run that a figure shows by default: the `SHOWN` score of the task that the run's task is like."""
+    return SHOWN[record.target.like]
 
 
 def values(records: Sequence[Record | Pooled], metric: str | None = None, split: str = "test") -> np.ndarray:
     """(seeds,) one score per run; by default the `SHOWN` score of their task. NaN where a run has no such score."""
-    metric = metric or SHOWN[records[0].task]
+    metric = metric or shown(records[0])
     return np.array([np.nan if (x := r.scores(split)[metric]) is None else x for r in records])
 
 
 def shown_metric(groups: Mapping[str, Sequence[Record | Pooled]]) -> str:
     """The `SHOWN` score of the task of these runs."""
-    return SHOWN[next(iter(groups.values()))[0].task]
+    return shown(next(iter(groups.values()))[0])
 
 
 def summarise(x: Sequence[float]) -> Summary:

@@ -12,7 +12,7 @@ import sys
 
 import erclab
 from erclab.cli import bench, corpora, exhibits, features, models, run, runs, study, sweep
-from erclab.cli.common import EPILOG
+from erclab.cli.common import EPILOG, joined
 from erclab.core.errors import ErclabError
 
 GROUPS = (study, run, sweep, exhibits, runs, models, corpora, features, bench)  # in the order of --help
@@ -20,7 +20,7 @@ GROUPS = (study, run, sweep, exhibits, runs, models, corpora, features, bench)  
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0 done, 1 a notebook failed, 2 a mistake that the user can mend."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(joined(sys.argv[1:] if arguments is None else arguments))
     if not sys.stderr.isatty():  # a bar that redraws itself makes a mess of a log file
         os.environ.setdefault("TQDM_DISABLE", "1")
     try:

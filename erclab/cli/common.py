@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import ast
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from erclab.core.errors import UsageError
 
@@ -26,6 +27,97 @@ def profile_and_corpus(command: argparse.ArgumentParser, of_each: str = "") -> N
     command.add_argument("--corpus", default="" if of_each else "simulated", metavar="C",
                          help=f"a name from `erclab corpora` (default: {of_each or 'simulated'})")
     command.add_argument("--data", metavar="DIR", help="the folder of a corpus that is not embedded")
+
+
+def reading(command: argparse.ArgumentParser, *, context: bool = True) -> None:
+    """Add the options that say how a corpus is read, above all a table of one's own (`read_options`)."""
+    group = command.add_argument_group("reading a table of one's own (--corpus table; data/README.md)")
+    group.add_argument("--columns", metavar="OURS=THEIRS,…", help="what the table calls our columns, such as "
+                       "dialogue=Dialog_ID,text=Utterance; OURS= alone: do not read that column")
+    group.add_argument("--labels", metavar="A,B,…", help="the emotions in their order (default: sorted)")
+    group.add_argument("--target", action="append", default=[], metavar="NAME[:KIND]=COLUMN,…", dest="targets",
+                       help="a task of one's own, for --task NAME; KIND is numbers (default), binary (0 or 1), present "
+                            "(1 where the number is above 0) or classes; may be repeated")
+    group.add_argument("--scale", action="append", default=[], metavar="[TASK=]LOW,HIGH", dest="scales",
+                       help="lowest and highest value of the sentiment (default: -3,3) and of one's own numbers; with "
+                            "TASK= of one task; may be repeated")
+    group.add_argument("--clamp", action="store_true", help="set numbers outside the scale to its nearer end")
+    group.add_argument("--fill", metavar="HOW", help="NaN and infinite values of features: refuse (default), median "
+                       "(of the training split) or zero")
+    group.add_argument("--arrays", action="append", default=[], metavar="MODALITY=FILE[:KEY]",
+                       help="the arrays of a modality (default: text.npz, audio.npz, visual.npz); may be repeated")
+    if context:
+        group.add_argument("--unlabelled", choices=("drop", "context"), help="utterances without an emotion label: "
+                           "left out, or kept as context (default, but for iemocap-text-audio)")
+
+
+def joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with `--scale -1,1` as `--scale=-1,1`: argparse takes a word that begins with - for an option."""
+    found: list[str] = []
+    for word in arguments:
+        if found and found[-1] == "--scale" and re.match(r"-[\d.]", word):
+            found[-1] = f"--scale={word}"
+        else:
+            found.append(word)
+    return found
+
+
+def read_options(options: argparse.Namespace) -> dict:
+    """What the options of `reading` are for `erclab.corpora.load`; only those that were given.
+
+    Raises:
+        UsageError: an option has another form.
+    """
+    found: dict = {}
+    if options.columns:
+        found["columns"] = {ours: theirs or None for ours, theirs in _pairs(options.columns.split(","), "--columns")}
+    if options.labels:
+        found["labels"] = [name.strip() for name in options.labels.split(",")]
+    if options.targets:
+        found["targets"] = {key: columns.split(",") for key, columns in _pairs(options.targets, "--target")}
+    if options.scales:
+        named = {task: _ends(ends) for task, ends in _pairs([s for s in options.scales if "=" in s], "--scale")}
+        plain = [_ends(s) for s in options.scales if "=" not in s]
+        if len(plain) + bool(named) > 1:
+            raise UsageError("several scales without a task, or with and without one", where="--scale",
+                             remedy="Name the task of each, for example --scale sentiment=-1,1 --scale traits=1,7.")
+        found["scale"] = named or plain[0]
+    if options.clamp:
+        found["clamp"] = True
+    if options.fill:
+        found["fill"] = options.fill
+    if options.arrays:
+        found["arrays"] = {}
+        for modality, file in _pairs(options.arrays, "--arrays"):
+            found["arrays"].setdefault(modality, []).append(file)
+    if getattr(options, "folds", None):
+        from erclab.corpora.registry import reader_options
+
+        if "folded" in reader_options(getattr(options, "corpus", None) or options.name):
+            found["folded"] = True
+    if getattr(options, "unlabelled", None):
+        found["labelled"] = options.unlabelled == "drop"
+    return found
+
+
+def _pairs(texts: Sequence[str], option: str) -> list[tuple[str, str]]:
+    pairs = [text.strip().partition("=") for text in texts]
+    for text, (name, equals, _) in zip(texts, pairs, strict=True):
+        if not name or not equals:
+            raise UsageError(f"'{text}' is not NAME=VALUE", where=option,
+                             remedy="For example " + {"--columns": "--columns dialogue=Dialog_ID,text=Utterance",
+                                                      "--target": "--target traits=open,kind",
+                                                      "--scale": "--scale traits=1,7"}.get(
+                                                          option, "--arrays audio=features.npz:X") + ".")
+    return [(name.strip(), value.strip()) for name, _, value in pairs]
+
+
+def _ends(text: str) -> tuple[float, float]:
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise UsageError(f"'{text}' is not LOW,HIGH", where="--scale", remedy="For example --scale -1,1.") from None
+    return low, high
 
 
 def changes(pairs: list[str], option: str = "--set") -> dict:

@@ -6,7 +6,7 @@ import json
 import shlex
 from pathlib import Path
 
-from erclab.cli.common import command
+from erclab.cli.common import command, read_options, reading
 
 
 def add(commands) -> None:
@@ -18,10 +18,14 @@ def add(commands) -> None:
                    "read, and leakage; no feature is computed")
     show.add_argument("name", metavar="NAME", help="a name from `erclab corpora`")
     show.add_argument("--data", metavar="DIR", help="the folder of a corpus that is not embedded")
+    show.add_argument("--folds", metavar="N|COLUMN", help="a table needs no column split then; see erclab run")
+    reading(show, context=False)
     show.add_argument("--json", action="store_true", help="as JSON")
     imported = command(actions, "import", _import, "read a corpus once and write it as a folder that opens at once")
     imported.add_argument("name", metavar="NAME", help="a name from `erclab corpora`")
     imported.add_argument("--data", metavar="DIR", help="the folder of a corpus that is not embedded")
+    imported.add_argument("--folds", metavar="N|COLUMN", help="a table needs no column split then; see erclab run")
+    reading(imported)
     imported.add_argument("--out", type=Path, metavar="DIR", required=True, help="the new folder")
 
 
@@ -39,7 +43,8 @@ def _show(options) -> int:
     from erclab.analysis.conversations import overview
     from erclab.analysis.leakage import completeness, leakage
 
-    corpus = corpora.read(options.name, options.data, labelled=False)  # the files alone: no feature is computed
+    how = {**read_options(options), "labelled": False}
+    corpus = corpora.read(options.name, options.data, **how)  # the files alone: no feature is computed
     tables = {"Splits": overview(corpus), "Features": completeness(corpus)}
     if corpus.labels:
         tables["Labels"] = corpus.counts()
@@ -72,7 +77,7 @@ def _import(options) -> int:
     from erclab.corpora import cache
     from erclab.corpora.notices import tell
 
-    corpus = corpora.load(options.name, options.data, labelled=False)
+    corpus = corpora.load(options.name, options.data, **{"labelled": False, **read_options(options)})
     folder = cache.save(tell(corpus), options.out)
     print(f"{len(corpus)} utterances in {folder}\n"
           f"Use it: erclab run sdt --corpus imported --data {shlex.quote(str(folder))}")

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from erclab.cli.common import changes, command, profile_and_corpus
+from erclab.cli.common import changes, command, profile_and_corpus, read_options, reading
 from erclab.core.errors import ErclabError
 
 
@@ -17,6 +17,7 @@ def add(commands) -> None:
     made.add_argument("ids", nargs="*", metavar="ID", help="to build, such as D4 S2; `all` for every one that "
                       "the corpus allows (default: list them)")
     profile_and_corpus(made)
+    reading(made)
     made.add_argument("--other", metavar="C", help="the second corpus, for S9 (a simulated one has its own)")
     made.add_argument("--other-data", metavar="DIR", help="its folder")
     made.add_argument("--text-encoder", default="minilm", metavar="NAME",
@@ -55,11 +56,12 @@ def _reader(options):
     from erclab.corpora.notices import tell
 
     @cache
-    def load(name, data, text_as):
-        return tell(corpora.load(name, data, text_encoder=options.text_encoder, text_as=text_as))
+    def load(name, data, text_as, first=False):
+        how = read_options(options) if first else {}
+        return tell(corpora.load(name, data, text_encoder=options.text_encoder, text_as=text_as, **how))
 
     def read(exhibit):
-        corpus = load(options.corpus, options.data, exhibit.text_as)
+        corpus = load(options.corpus, options.data, exhibit.text_as, True)
         if not exhibit.two or not options.other:
             return corpus, None
         return corpus, load(options.other, options.other_data, exhibit.text_as)

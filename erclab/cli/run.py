@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from erclab.cli.common import changes, command, profile_and_corpus
+from erclab.cli.common import changes, command, profile_and_corpus, read_options, reading
 
 
 def add(commands) -> None:
@@ -13,13 +13,15 @@ def add(commands) -> None:
     run = command(commands, "run", _run, "train a model on a corpus, or load the runs that exist")
     run.add_argument("model", metavar="MODEL", help="a name from `erclab models`")
     profile_and_corpus(run)
+    reading(run)
     run.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, 0 to N-1 (default: 1)")
     run.add_argument("--protocol", default="sound",
                      help="the scores that are printed. sound: the epoch with the best validation score (default); "
                           "published: the best test epoch, as several official codes report. Every record has both")
     run.add_argument("--variant", help="paper: the equations; official: the authors' code (default: the recipe's)")
     run.add_argument("--modalities", metavar="M,M", help="a subset such as text,audio (default: all that there are)")
-    run.add_argument("--task", help="emotion, emotion4, sentiment or dimensional (default: the corpus's first)")
+    run.add_argument("--task", help="emotion, emotion4, sentiment, dimensional, or the name of a --target "
+                     "(default: the corpus's first)")
     run.add_argument("--folds", metavar="N|COLUMN", help="cross-validate: N folds of dialogues, or one per value of a "
                      "column such as session; scores are over all folds' predictions together")
     run.add_argument("--complete", action="store_true", help="only utterances that have every modality asked for")
@@ -46,7 +48,7 @@ def _run(options) -> int:
     modalities = [m.strip() for m in options.modalities.split(",")] if options.modalities else None
     # A model of sequences gets the words one by one where the corpus has only their text.
     corpus = corpora.load(options.corpus, options.data, text_encoder=options.text_encoder,
-                          text_as=info.text_as)
+                          text_as=info.text_as, **read_options(options))
     if options.complete:
         corpus = corpora.complete(corpus, modalities)
     tell(corpus)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from erclab.cli.common import changes, command
+from erclab.cli.common import changes, command, read_options, reading
 
 
 def add(commands) -> None:
@@ -17,7 +17,7 @@ def add(commands) -> None:
     runs = command(commands, "runs", _runs, "list the runs that exist, with their scores on the test split; confirm "
                    "older ones")
     for name, text in (("model", "a name from `erclab models`"), ("corpus", "a name from `erclab corpora`"),
-                       ("task", "emotion, emotion4, sentiment or dimensional"), ("seed", "of the run")):
+                       ("task", "emotion, emotion4, sentiment, dimensional or an own one"), ("seed", "of the run")):
         runs.add_argument(f"--{name}", metavar=name[0].upper(), help=f"only these: {text}")
     runs.add_argument("--where", action="append", default=[], metavar="NAME=VALUE",
                       help="only runs with this in a column, or in a setting of the model or its recipe, such as "
@@ -34,6 +34,7 @@ def add(commands) -> None:
     for name, text in (("model", "a name from `erclab models`"), ("corpus", "a name from `erclab corpora`")):
         confirm.add_argument(f"--{name}", metavar=name[0].upper(), help=f"only these: {text}")
     confirm.add_argument("--data", metavar="DIR", help="the folder of --corpus, if that is not embedded")
+    reading(confirm)
     confirm.add_argument("--text-encoder", default="minilm", metavar="NAME", help="for --corpus; see erclab run")
     confirm.add_argument("--folds", metavar="N|COLUMN", help="records of a cross-validation; see erclab run")
     confirm.add_argument("--complete", action="store_true", help="records of complete utterances; see erclab run")
@@ -110,8 +111,9 @@ def _corpora(options):
         needs_data = name in corpora.CORPORA and corpora.CORPORA[name].needs_data
         if name not in corpora.CORPORA or (needs_data and not (options.data and options.corpus == name)):
             return []
+        how = read_options(options) if name == options.corpus else {}
         found = [corpora.load(name, options.data if needs_data else None, text_encoder=options.text_encoder,
-                              text_as=text_as)]
+                              text_as=text_as, **how)]
         if options.complete:
             found.append(corpora.complete(found[0], modalities))
         if options.folds:

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from erclab.cli.common import changes, command, profile_and_corpus
+from erclab.cli.common import changes, command, profile_and_corpus, read_options, reading
 from erclab.core.errors import NotebookError
 
 
@@ -16,6 +16,7 @@ def add(commands) -> None:
     study = command(commands, "study", _study, "execute the notebooks and leave copies, figures and a summary")
     study.add_argument("numbers", nargs="*", metavar="NN", help="notebooks by number, such as 01 12 (default: all)")
     profile_and_corpus(study, of_each="the simulated one of each notebook")
+    reading(study)
     study.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: build/study/CORPUS-PROFILE)")
     study.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
                        help="another parameter of the notebooks; one that a notebook does not have is an error")
@@ -23,6 +24,17 @@ def add(commands) -> None:
                        help="notebooks at a time, which share the cores (default: %(default)s)")
     study.add_argument("--update", action="store_true", help="write results into notebooks/ and figures/, for a commit")
     study.add_argument("--json", action="store_true", help="print what was executed as JSON")
+
+
+def _imported(options, data: str) -> Path:
+    """The folder of the corpus that was read with options, for notebooks."""
+    from erclab import corpora
+    from erclab.core import paths
+    from erclab.corpora import cache
+
+    corpus = corpora.load(options.corpus, data or None, **{"labelled": False, **read_options(options)})
+    folder = paths.runs_dir().parent / "imported" / f"{corpus.name}-{corpus.fingerprint[:12]}"
+    return cache.save(corpus, folder)
 
 
 def _study(options) -> int:
@@ -41,7 +53,10 @@ def _study(options) -> int:
     recipe_for("", "", options.profile)
     study.find(options.numbers)
     data = str(Path(options.data).resolve()) if options.data else ""
-    corpus = tell(corpora.load(options.corpus or "simulated", data or None))
+    corpus = tell(corpora.load(options.corpus or "simulated", data or None, **read_options(options)))
+    name = options.corpus
+    if read_options(options):  # notebooks take a corpus and a folder: the corpus is imported once, as it was read
+        name, data = "imported", str(_imported(options, data).resolve())
     extra = changes(options.changes)
     tables = []
 
@@ -53,7 +68,7 @@ def _study(options) -> int:
         return tables[0] if tables else None
 
     done, summary = study.study(
-        options.numbers, profile=options.profile, corpus=options.corpus, data=data, out=options.out, extra=extra,
+        options.numbers, profile=options.profile, corpus=name, data=data, out=options.out, extra=extra,
         update=options.update, results=results, jobs=options.jobs,
         say=lambda line: print(line, file=sys.stderr, flush=True))
     failed = [r.name for r in done if r.error]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from erclab.core import tasks
+from erclab.core.targets import Task
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class Flat:
         previous: the same for the last annotated turn before, in the same dialogue.
         texts: (N,) strings, what is said; None where no model reads it.
         texts_before: (N,) strings, what is said in the turn before, "" in the first turn of a dialogue.
+        task: what the labels are, with names and scale; None: the task of the model that is fitted.
     """
 
     features: np.ndarray
@@ -130,12 +132,13 @@ class Flat:
     previous: np.ndarray
     texts: np.ndarray | None = None
     texts_before: np.ndarray | None = None
+    task: Task | None = None
 
     def annotated(self) -> Flat:
         """The utterances that have a label, or some of its columns."""
         at = self.labels >= 0 if self.labels.ndim == 1 else ~np.isnan(self.labels).all(1)
-        return Flat(self.features[at], self.labels[at], self.previous[at],
-                    *(None if texts is None else texts[at] for texts in (self.texts, self.texts_before)))
+        texts = (None if texts is None else texts[at] for texts in (self.texts, self.texts_before))
+        return Flat(self.features[at], self.labels[at], self.previous[at], *texts, self.task)
 
 
 def stack(batches: Sequence[DialogueBatch] | Sequence[SequenceBatch]) -> DialogueBatch | SequenceBatch:

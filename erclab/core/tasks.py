@@ -1,4 +1,4 @@
-"""The tasks, and the loss of each: `emotion`, `emotion4`, `sentiment`, `dimensional`.
+"""The tasks, and the loss of each: four that are built in, and those that a corpus brings.
 
     task         labels                                  a model's outputs C              loss
     emotion      (N,) int64, -1 where there is none      one logit per emotion            cross-entropy
@@ -6,7 +6,10 @@
     sentiment    (N, 1) in [-3, 3], NaN where none       1                                mean absolute error
     dimensional  (N, K), NaN where none                  K                                mean squared error
 
-`emotion4` and `sentiment` are trained as MulT is (Tsai et al. 2019), `dimensional` as DialogueTRM (its Eq. 15).
+`emotion4` and `sentiment` are trained as MulT is (Tsai et al. 2019), `dimensional` as DialogueTRM (its Eq. 15). A
+corpus's own task (`erclab.core.targets.Task`) has the outputs and the loss of the built-in task that it is `like`,
+whose name stands in the model's Config. A loss leaves out values without annotation one by one: a row may have some of
+its columns.
 """
 
 from __future__ import annotations
@@ -16,8 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from erclab.core.errors import UsageError, unknown
-
-TASKS = ("emotion", "emotion4", "sentiment", "dimensional")
+from erclab.core.targets import TASKS, Task, of
 
 
 def outputs(task: str, labels: int) -> int:
@@ -67,8 +69,12 @@ def loss(task: str, logits: Tensor, labels: Tensor, class_weight: Tensor | None 
     return every / count.clamp(min=torch.finfo(every.dtype).tiny if count.is_floating_point() else 1)
 
 
-def predictions(task: str, logits: Tensor) -> Tensor:
-    """(N, C) float32: log-probabilities (for `emotion4` of each pair), or the values of a regression."""
-    if task == "emotion4":
-        return logits.float().unflatten(-1, (-1, 2)).log_softmax(-1).flatten(-2)
-    return logits.float().log_softmax(-1) if task == "emotion" else logits.float()
+def predictions(task: str | Task, logits: Tensor) -> Tensor:
+    """(N, C) float32: log-probabilities (for a binary task of each pair), or the values of a regression, on the scale
+    of the labels."""
+    task, logits = of(task), logits.float()
+    if task.kind == "binary":
+        return logits.unflatten(-1, (-1, 2)).log_softmax(-1).flatten(-2)
+    if task.kind == "classes":
+        return logits.log_softmax(-1)
+    return logits * logits.new_tensor(task.width) + logits.new_tensor(task.centre) if task.centre else logits

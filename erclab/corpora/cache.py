@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from erclab.core.errors import CorpusError
+from erclab.core.errors import CorpusError, UsageError
+from erclab.core.targets import Task
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
 from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES
@@ -80,13 +81,15 @@ def open(folder: Path, verify: bool = True) -> Corpus:
                 frames[m] = Frames(_array(folder / f"{m}.frames.npy", manifest),
                                    np.array(_array(folder / f"{m}.starts.npy", manifest)), rate=float(layout["rate"]),
                                    length=int(layout["length"]), side=str(layout["side"]))
-        annotations = {t: _array(folder / f"{t}.npy", manifest) for t in ANNOTATIONS if f"{t}.npy" in manifest["files"]}
+        own = tuple(map(Task.from_dict, manifest.get("tasks", ())))
+        names = dict.fromkeys([*ANNOTATIONS, *(t.name for t in own)])
+        annotations = {t: _array(folder / _file(t), manifest) for t in names if _file(t) in manifest["files"]}
         corpus = Corpus(manifest["name"], table, tuple(manifest["labels"]), vectors, tuple(manifest["roles"]),
                         manifest["source"], manifest["encoders"], frames, annotations,
-                        tuple(map(str, manifest.get("notices", ()))))  # caches of before have none
+                        tuple(map(str, manifest.get("notices", ()))), own)  # caches of before have none
     except CorpusError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except (UsageError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         reason = str(error).partition("\n")[0][:120] or type(error).__name__
         raise CorpusError(f"the cache is damaged ({reason})", where=str(folder), remedy=_AGAIN) from None
     if verify and corpus.fingerprint != manifest["fingerprint"]:
@@ -96,7 +99,7 @@ def open(folder: Path, verify: bool = True) -> Corpus:
 
 
 def _write(corpus: Corpus, folder: Path) -> None:
-    arrays = {f"{m}.npy": x for m, x in corpus.vectors.items()} | {f"{t}.npy": x for t, x in corpus.annotations.items()}
+    arrays = {f"{m}.npy": x for m, x in corpus.vectors.items()} | {_file(t): x for t, x in corpus.annotations.items()}
     for m, f in corpus.frames.items():
         arrays |= {f"{m}.frames.npy": f.values, f"{m}.starts.npy": np.asarray(f.starts, dtype=np.int64)}
     for name, x in arrays.items():
@@ -106,7 +109,7 @@ def _write(corpus: Corpus, folder: Path) -> None:
     manifest = {
         "version": VERSION, "name": corpus.name, "fingerprint": corpus.fingerprint, "utterances": len(corpus),
         "labels": corpus.labels, "roles": corpus.roles, "source": corpus.source, "encoders": dict(corpus.encoders),
-        "notices": corpus.notices,
+        "notices": corpus.notices, **({"tasks": [t.as_dict() for t in corpus.own_tasks]} if corpus.own_tasks else {}),
         "frames": {m: {"rate": float(f.rate), "length": int(f.length), "side": f.side}
                    for m, f in corpus.frames.items()},
         "files": {name: {"bytes": (folder / name).stat().st_size, "sha256": _sha256(folder / name)}
@@ -145,13 +148,21 @@ def _manifest(folder: Path) -> dict:
                           remedy=_AGAIN)
     files = manifest.get("files")
     known = {f"{m}{end}" for m in MODALITIES for end in (".npy", ".frames.npy", ".starts.npy")}
-    known |= {f"{t}.npy" for t in ANNOTATIONS} | {"table.json"}
+    own = manifest.get("tasks", [])
+    names = [t.get("name") for t in own if isinstance(t, dict)] if isinstance(own, list) else []
+    known |= {_file(t) for t in ANNOTATIONS} | {"table.json"}
+    known |= {_file(t) for t in names if isinstance(t, str) and t.isidentifier()}
     keys = ("name", "fingerprint", "labels", "roles", "source", "encoders", "frames")
     # Only names that we give: a manifest cannot point anywhere else.
     ours = isinstance(files, dict) and {"table.json"} <= files.keys() <= known
     if not ours or any(k not in manifest for k in keys):
         raise CorpusError("this is not a manifest of ours", where=str(path), remedy=_AGAIN)
     return manifest
+
+
+def _file(task: str) -> str:
+    """The file of a task's annotations. An own task may be called "text", as a modality's vectors are."""
+    return f"{task}.npy" if task in ANNOTATIONS else f"task.{task}.npy"
 
 
 def _check(path: Path, expected: object, verify: bool) -> None:

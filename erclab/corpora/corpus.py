@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.core.errors import unknown
+from erclab.core.targets import BUILT_IN, Task
 from erclab.corpora import missing, validation
 from erclab.corpora.frames import Frames
 from erclab.corpora.vocabulary import ANNOTATIONS, COLUMNS, MODALITIES, SPLITS, UNLABELLED
@@ -77,13 +78,16 @@ class Corpus:
         vectors: modality -> (N, D_m) float32, row i belongs to utterance i. A row of zeros means that the utterance
             lacks the modality.
         frames: modality -> the sequences of all utterances.
-        annotations: task -> (N, columns of `ANNOTATIONS[task]`) float32, NaN for an utterance without the annotation.
+        annotations: task -> (N, columns of `ANNOTATIONS[task]`, or of the own task) float32, NaN for an utterance
+            without the annotation; of an own task of classes (N, 1), the index of the class.
         roles: speakers that mean the same in every dialogue (such as "F" and "M"), by index. Empty: speakers
             are numbered within each dialogue in order of appearance.
         source: the folder or file of the data, for messages and records.
         encoders: modality -> name of the encoder, if erclab computed the vectors.
         notices: one line each about what was found and not read, left out, repaired, or looks like a mistake. They
             are no part of the fingerprint; what is derived from a corpus keeps them.
+        own_tasks: what the corpus is annotated for beside the built-in tasks, without `centre` and `width`
+            (`erclab.core.targets.Task`); or "sentiment" on another scale than [-3, 3]. Each has its annotations.
 
     Raises:
         CorpusError: the message has the source, the dialogue and turn, the mistake and its remedy.
@@ -99,10 +103,11 @@ class Corpus:
     frames: Mapping[str, Frames] = field(default_factory=dict)
     annotations: Mapping[str, np.ndarray] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    own_tasks: tuple[Task, ...] = ()
 
     def __post_init__(self) -> None:
         validation.check(self.table, self.labels, self.vectors, self.frames, self.annotations, self.roles,
-                         self.source or self.name)
+                         self.source or self.name, self.own_tasks)
 
     def __len__(self) -> int:
         """The number of utterances."""
@@ -156,8 +161,22 @@ class Corpus:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks for which the corpus has annotations: "emotion" and keys of `ANNOTATIONS`."""
-        return (("emotion",) if self.labels else ()) + tuple(t for t in ANNOTATIONS if t in self.annotations)
+        """The tasks for which the corpus has annotations: "emotion", keys of `ANNOTATIONS`, then names of its own tasks."""
+        known = (*ANNOTATIONS, *(t.name for t in self.own_tasks if t.name not in ANNOTATIONS))
+        return (("emotion",) if self.labels else ()) + tuple(t for t in known if t in self.annotations)
+
+    def task(self, name: str) -> Task:
+        """A task of the corpus with its names and scale; an own task of numbers is fitted to the training split.
+
+        Raises:
+            UsageError: the corpus has no such annotation.
+        """
+        if name not in self.tasks:
+            raise unknown(f"task of {self.name}", name, self.tasks)
+        if name == "emotion":
+            return replace(BUILT_IN[name], names=self.labels)
+        found = {t.name: t for t in self.own_tasks}.get(name) or BUILT_IN[name]
+        return found if found.built_in else found.fitted(self.annotations[name][self.rows("train")])
 
     @property
     def labelled(self) -> np.ndarray:
@@ -231,7 +250,7 @@ class Corpus:
         return np.flatnonzero(self.table["split"].to_numpy() == split)
 
     def targets(self, split: str, task: str = "emotion") -> np.ndarray:
-        """The annotations of a split, in row order: (n,) label indices, or (n, columns) of another task.
+        """The annotations of a split, in row order: (n,) label indices of classes, or (n, columns) of another task.
 
         Raises:
             UsageError: the corpus has no such annotation.
@@ -239,7 +258,10 @@ class Corpus:
         if task not in self.tasks:
             raise unknown(f"task of {self.name}", task, self.tasks)
         values = self.table["label"].to_numpy() if task == "emotion" else self.annotations[task]
-        return values[self.rows(split)]
+        values = values[self.rows(split)]
+        if any(t.name == task and t.kind == "classes" for t in self.own_tasks):
+            return np.where(np.isnan(values[:, 0]), UNLABELLED, values[:, 0]).astype(np.int64)
+        return values
 
     def counts(self) -> pd.DataFrame:
         """Utterances per split (rows) and label (columns); utterances without a label are not counted."""
@@ -288,6 +310,8 @@ class Corpus:
         for task in sorted(self.annotations):
             digest.update(task.encode())
             digest.update(np.ascontiguousarray(self.annotations[task], dtype="<f4"))
+        for own in self.own_tasks:
+            digest.update(repr(own.as_dict()).encode())
         return digest.hexdigest()
 
 

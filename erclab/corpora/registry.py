@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -191,28 +193,58 @@ CORPORA = {
 }
 
 
+# Arguments of readers that a user may give: name -> the option of the command line.
+OPTIONS = {"columns": "--columns", "arrays": "--arrays", "labels": "--labels", "fill": "--fill", "targets": "--target",
+           "scale": "--scale", "clamp": "--clamp", "folded": "--folds"}
+
+
+def reader_options(name: str) -> tuple[str, ...]:
+    """Which of `OPTIONS` the reader of a corpus takes.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    if name not in CORPORA:
+        raise unknown("corpus", name, CORPORA)
+    read = CORPORA[name].read
+    bound = read.keywords if isinstance(read, partial) else {}
+    return tuple(o for o in OPTIONS if o in inspect.signature(read).parameters and o not in bound)
+
+
+def _check_options(name: str, options: Mapping[str, Any]) -> None:
+    taken = reader_options(name)
+    for option in options:
+        if option not in OPTIONS:
+            raise unknown("option of a corpus", option, OPTIONS)
+        if option not in taken:
+            able = [c for c in CORPORA if option in reader_options(c)]
+            raise UsageError(f"the corpus '{name}' takes no {option}", where=OPTIONS[option],
+                             remedy=f"It is for {', '.join(able)}; leave it out here.")
+
+
 def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", text_as: str = "vectors",
-         device="cpu", labelled: bool | None = None) -> Corpus:
+         device="cpu", labelled: bool | None = None, **options: Any) -> Corpus:
     """A corpus by name, ready for a model: `read`, and `with_text` where its words have no features yet.
 
     Args:
         name: a key of `CORPORA`.
         data: the folder of a corpus that is not embedded.
         text_encoder, text_as, device: see `with_text`.
-        labelled: see `read`.
+        labelled, options: see `read`.
 
     Raises:
-        UsageError: an unknown name, or a folder where none is needed or none where one is.
+        UsageError: an unknown name, a folder where none is needed or none where one is, or an option that the
+            corpus's reader does not take.
         CorpusError: the data are missing or malformed.
         FeatureError: the text cannot be encoded.
     """
     if text_as not in FORMS:
         raise unknown("form of the text", text_as, FORMS)
-    corpus = read(name, data, labelled=labelled)
+    corpus = read(name, data, labelled=labelled, **options)
     return with_text(corpus, text_encoder, text_as, device) if lacks_text(corpus, text_as) else corpus
 
 
-def read(name: str, data: str | Path | None = None, *, labelled: bool | None = None) -> Corpus:
+def read(name: str, data: str | Path | None = None, *, labelled: bool | None = None, **options: Any) -> Corpus:
     """A corpus by name as its files have it: nothing is computed or written.
 
     Args:
@@ -221,6 +253,8 @@ def read(name: str, data: str | Path | None = None, *, labelled: bool | None = N
         labelled: leave out utterances without an emotion label in a corpus that has such labels, as some feature files
             of the field do; neighbouring rows are then not always neighbours in the conversation. With False they stay
             as context. By default as `CorpusInfo.labelled` of the corpus says.
+        options: of the corpus's reader, such as columns, labels, fill, targets and scale of
+            `erclab.corpora.readers.table.read`.
 
     Raises:
         UsageError, CorpusError: see `load`.
@@ -228,6 +262,7 @@ def read(name: str, data: str | Path | None = None, *, labelled: bool | None = N
     if name not in CORPORA:
         raise unknown("corpus", name, CORPORA)
     info = CORPORA[name]
+    _check_options(name, options)
     if not info.needs_data:
         if data is not None:
             raise UsageError(f"the corpus '{name}' is embedded and reads no folder", where=f"--data {data}",
@@ -236,7 +271,7 @@ def read(name: str, data: str | Path | None = None, *, labelled: bool | None = N
     if data is None:
         raise UsageError(f"the corpus '{name}' needs a folder", remedy=f"Give --data DIR (in a notebook: data) with "
                          f"{', '.join(info.files)}; to obtain them: {info.obtain}.")
-    return _checked(info.read(Path(data)), labelled)
+    return _checked(info.read(Path(data), **options), labelled)
 
 
 def _checked(corpus: Corpus, labelled: bool | None) -> Corpus:
@@ -246,7 +281,8 @@ def _checked(corpus: Corpus, labelled: bool | None) -> Corpus:
     corpus = corpus.noting(*suspicious(corpus))
     if labelled and corpus.labels and not corpus.labelled.all():
         out = f"{(~corpus.labelled).sum():,} of {len(corpus):,} utterances have no emotion label and are left out"
-        corpus = corpus.select(corpus.labelled).noting(f"{out} (in Python labelled=False keeps them as context)")
+        corpus = corpus.select(corpus.labelled).noting(f"{out} (--unlabelled context or in Python labelled=False keeps "
+                                                       "them as context)")
     return corpus
 
 

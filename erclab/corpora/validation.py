@@ -8,16 +8,18 @@ import numpy as np
 import pandas as pd
 
 from erclab.core.errors import CorpusError, unknown
+from erclab.core.targets import BUILT_IN, Task
 from erclab.corpora.frames import Frames
-from erclab.corpora.vocabulary import ANNOTATIONS, COLUMNS, MODALITIES, SPLITS, UNLABELLED
+from erclab.corpora.vocabulary import COLUMNS, MODALITIES, SPLITS, UNLABELLED
 
 
 def check(table: pd.DataFrame, labels: Sequence[str], vectors: Mapping[str, np.ndarray], frames: Mapping[str, Frames],
-          annotations: Mapping[str, np.ndarray], roles: Sequence[str], where: str) -> None:
+          annotations: Mapping[str, np.ndarray], roles: Sequence[str], where: str, own: Sequence[Task] = ()) -> None:
     """Refuse the parts of a corpus if they are malformed. `erclab.corpora.corpus.Corpus` describes each part.
 
     Args:
         where: the source or the name of the corpus, for messages.
+        own: tasks of the corpus beside the built-in ones.
 
     Raises:
         CorpusError: names the source, the dialogue and turn, the problem and the remedy.
@@ -25,7 +27,8 @@ def check(table: pd.DataFrame, labels: Sequence[str], vectors: Mapping[str, np.n
     _table(table, labels, roles, where)
     _vectors(table, vectors, where)
     _frames(table, frames, where)
-    _annotations(table, annotations, where)
+    _own(own, annotations, where)
+    _annotations(table, annotations, {**BUILT_IN, **{t.name: t for t in own}}, where)
 
 
 def _place(table: pd.DataFrame, where: str, i: int) -> str:
@@ -112,21 +115,43 @@ def _frames(table: pd.DataFrame, frames_of: Mapping[str, Frames], where: str) ->
                               remedy="Impute or remove the value; features must be finite.")
 
 
-def _annotations(table: pd.DataFrame, annotations: Mapping[str, np.ndarray], where: str) -> None:
-    for task, array in annotations.items():
-        _known("task", task, ANNOTATIONS, where)
-        if array.shape != (len(table), len(ANNOTATIONS[task])) or array.dtype != np.float32:
-            raise CorpusError(f"the {task} annotations are {array.dtype} of shape {array.shape}", where=where,
-                              remedy=f"They must be float32 of shape ({len(table)}, {len(ANNOTATIONS[task])}).")
-        bad = np.isinf(array).any(1)
-        if task == "sentiment":
-            bad |= (np.abs(array) > 3).any(1)
-        if task == "emotion4":
-            bad |= ~(np.isnan(array) | (array == 0) | (array == 1)).all(1)
+def _own(own: Sequence[Task], annotations: Mapping[str, np.ndarray], where: str) -> None:
+    names = [t.name for t in own]
+    for t in own:
+        taken = t.name in BUILT_IN and t.name != "sentiment"
+        if taken or names.count(t.name) > 1 or not t.name.isidentifier():
+            raise CorpusError(f"an own task cannot be called '{t.name}'", where=where,
+                              remedy=f"Take a word that is none of {', '.join(BUILT_IN)}, once.")
+        few = len(t.names) < (2 if t.kind == "classes" else 1)
+        if few or len(set(t.names)) != len(t.names) or t.name not in annotations:
+            raise CorpusError(f"the task {t.name} has the {'classes' if t.kind == 'classes' else 'columns'} "
+                              f"{', '.join(t.names) or 'none'}" + ("" if t.name in annotations else " and no values"),
+                              where=where, remedy="Name each once, two classes or one column at least.")
+
+
+def _annotations(table: pd.DataFrame, annotations: Mapping[str, np.ndarray], tasks: Mapping[str, Task], where: str
+                 ) -> None:
+    for name, array in annotations.items():
+        _known("task", name, [t for t in tasks if t != "emotion"], where)
+        task = tasks[name]
+        shape = (len(table), 1 if task.kind == "classes" else len(task.names))
+        if array.shape != shape or array.dtype != np.float32:
+            raise CorpusError(f"the {name} annotations are {array.dtype} of shape {array.shape}", where=where,
+                              remedy=f"They must be float32 of shape {shape}.")
+        bad, rule = np.isinf(array).any(1), f"{name} must be finite"
+        if task.kind == "binary":
+            rule, bad = f"{name} is 0 or 1", bad | ~(np.isnan(array) | (array == 0) | (array == 1)).all(1)
+        elif task.kind == "classes":
+            rule = f"{name} is 0 to {len(task.names) - 1}"
+            bad |= ~(np.isnan(array) | np.isin(array, range(len(task.names)))).all(1)
+        elif task.scale:
+            low, high = task.scale
+            rule = f"{name} lies in [{low:g}, {high:g}]; clamp or rescale it"
+            bad |= ((array < low) | (array > high)).any(1)
         if bad.any():
             i = int(np.flatnonzero(bad)[0])
-            raise CorpusError(f"{task} is {array[i].tolist()}", where=_place(table, where, i),
-                              remedy="Sentiment lies in [-3, 3], emotion4 is 0 or 1, NaN means no annotation.")
+            raise CorpusError(f"{name} is {array[i].tolist()}", where=_place(table, where, i),
+                              remedy=f"{rule}; NaN means no annotation.")
 
 
 def _vectors(table: pd.DataFrame, vectors: Mapping[str, np.ndarray], where: str) -> None:

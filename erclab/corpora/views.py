@@ -18,6 +18,7 @@ from torch import Tensor
 from erclab.core import tasks
 from erclab.core.batches import DialogueBatch, Flat, SequenceBatch
 from erclab.core.errors import CorpusError
+from erclab.core.targets import Task
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
 from erclab.corpora.vocabulary import SPLITS
@@ -56,7 +57,9 @@ class View:
 
     Attributes:
         rows: (N,) int64, the utterances' rows in the corpus, increasing.
-        labels: (N,) int64 or (N, K) float32, see `erclab.core.tasks`.
+        task: what is predicted, with names and scale.
+        labels: (N,) int64 or (N, K) float32, see `erclab.core.tasks`; on the device, as a model learns them.
+        truth: the same labels as the corpus has them, a numpy array; of an own task of numbers the scale differs.
         lengths: of each item, a dialogue or an utterance; batches are made of items of similar lengths.
 
     Raises:
@@ -70,17 +73,18 @@ class View:
         """The batch of these items, a `DialogueBatch` or a `SequenceBatch`; each subclass has its own."""
         raise NotImplementedError
 
-    def __init__(self, corpus: Corpus, split: str, device, task: str):
+    def __init__(self, corpus: Corpus, split: str, device, task: str | Task):
         rows = corpus.rows(split)
         if len(rows) == 0:
             raise CorpusError(f"the {split} split has no dialogue", where=corpus.source or corpus.name,
                               remedy="Each of train, valid and test needs at least one.")
-        targets = corpus.targets(split, task)
+        self.task = corpus.task(task) if isinstance(task, str) else task
+        self.truth = corpus.targets(split, self.task.name)
+        self.truth = self.truth.astype(np.int64 if self.task.kind == "classes" else np.float32)
         self.rows = torch.from_numpy(rows).to(device)
-        self.labels = torch.from_numpy(targets.astype(np.int64 if task == "emotion" else np.float32)).to(device)
-        self.task = task
+        self.labels = torch.from_numpy(self.task.learnt(self.truth)).to(device)
         if not tasks.annotated(self.labels).any():
-            raise CorpusError(f"no utterance of the {split} split has an annotation for {task}",
+            raise CorpusError(f"no utterance of the {split} split has an annotation for {self.task.name}",
                               where=corpus.source or corpus.name, remedy="Choose another task or corpus.")
 
     def batches(self, batch_size: int, rng: np.random.Generator | None = None, *, alike: bool = True) -> Iterator:
@@ -122,7 +126,8 @@ class DialogueView(View):
         modalities: which features to give, a non-empty subset of the corpus's.
         device: where the tensors live.
         standardiser: applied once, here; None leaves the features as they are.
-        task: which annotation is the label. Utterances without one are context.
+        task: which annotation is the label: a name of `corpus.tasks`, or the task of a run, fitted to the corpus that
+            the run was trained on. Utterances without one are context.
         words: (values, starts): every utterance of the **corpus** as token ids, for models that read words. Then
             there are no vectors of the text.
 
@@ -131,7 +136,7 @@ class DialogueView(View):
     """
 
     def __init__(self, corpus: Corpus, split: str, modalities: Sequence[str], device="cpu",
-                 standardiser: Standardiser | None = None, task: str = "emotion",
+                 standardiser: Standardiser | None = None, task: str | Task = "emotion",
                  words: tuple[np.ndarray, np.ndarray] | None = None):
         vectors = [m for m in modalities if m != "text" or words is None]
         absent = [m for m in vectors if m not in corpus.vectors]
@@ -182,7 +187,7 @@ class SequenceView(View):
     """
 
     def __init__(self, corpus: Corpus, split: str, modalities: Sequence[str], device="cpu",
-                 standardiser: Standardiser | None = None, task: str = "emotion"):
+                 standardiser: Standardiser | None = None, task: str | Task = "emotion"):
         absent = [m for m in modalities if m not in corpus.frames]
         if absent or not modalities:
             raise CorpusError(f"no sequences for {', '.join(absent) or 'any modality'}", where=corpus.name,
@@ -209,7 +214,7 @@ class SequenceView(View):
         return SequenceBatch(features, masks, self.labels[chosen], self.rows[chosen])
 
 
-def flat(corpus: Corpus, modalities: Sequence[str], task: str = "emotion", *, pooled: bool = False,
+def flat(corpus: Corpus, modalities: Sequence[str], task: str | Task = "emotion", *, pooled: bool = False,
          standardise: bool = True) -> dict[str, Flat]:
     """Each split without its conversations: modalities side by side, (N, sum of D_m), labels, past labels, and texts.
 
@@ -223,17 +228,18 @@ def flat(corpus: Corpus, modalities: Sequence[str], task: str = "emotion", *, po
     if standardise:
         mean, spread = _moments(x, corpus.rows("train"))
         x = ((x - mean) / np.where(spread > 1e-6, spread, 1.0)).astype(np.float32)
-    every = {s: corpus.targets(s, task) for s in SPLITS}
+    task = corpus.task(task) if isinstance(task, str) else task
+    every = {s: corpus.targets(s, task.name) for s in SPLITS}
     first = next(iter(every.values()))
     labels = np.empty((len(corpus), *first.shape[1:]), dtype=first.dtype)
     for s, values in every.items():
         labels[corpus.rows(s)] = values
-    labels = labels.astype(np.int64 if task == "emotion" else np.float32)
+    labels = labels.astype(np.int64 if task.kind == "classes" else np.float32)
     before = previous(labels, corpus.starts)
     texts = corpus.table["text"].to_numpy(dtype=object)
     heard = np.concatenate([[""], texts[:-1]]).astype(object)
     heard[corpus.starts[:-1]] = ""
-    return {s: Flat(x[rows], labels[rows], before[rows], texts[rows], heard[rows])
+    return {s: Flat(x[rows], labels[rows], before[rows], texts[rows], heard[rows], task)
             for s in SPLITS for rows in [corpus.rows(s)]}
 
 

@@ -41,19 +41,19 @@ def bars(groups: Groups, metric: str | None = None, *, title: str, reference: Ma
 
 def learning_curves(groups: Groups, *, title: str = "") -> Figure:
     """Left the training loss, right the validation score that chooses the epoch; one line per group."""
-    metric = metrics.SELECT[next(iter(groups.values()))[0].task][0]
+    metric = next(iter(groups.values()))[0].chosen_by
     loss, score = ({name: numbers.curve(records, column) for name, records in groups.items()}
                    for column in ("train.total", f"valid.{metric}"))
-    return score_figures.learning_curves(loss, score, ylabel=metrics.TITLES[metric], title=title)
+    return score_figures.learning_curves(loss, score, ylabel=metrics.TITLES.get(metric, metric), title=title)
 
 
 def learning_of_sdt(records: Sequence[Record]) -> Figure:
     """Left the three parts of SDT's loss, right the validation score that chooses the epoch; bands over seeds."""
     parts = {"task (teacher)": "train.task", "students": "train.student", "distillation": "train.distillation"}
-    chosen, _ = metrics.SELECT[records[0].task]
+    chosen = records[0].chosen_by
     return score_figures.learning_curves({name: numbers.curve(records, column) for name, column in parts.items()},
                                   {"validation": numbers.curve(records, f"valid.{chosen}")},
-                                  ylabel=metrics.TITLES[chosen],
+                                  ylabel=metrics.TITLES.get(chosen, chosen),
                                   title=f"The epoch is chosen here ({len(records)} seeds)",
                                   loss_title="The three-part loss, training split", loss_label="nats per utterance")
 

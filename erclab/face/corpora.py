@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ from erclab.corpora.notices import tell
 
 
 def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", text_as: str = "vectors",
-         device: str = "cpu", labelled: bool | None = None) -> Corpus:
+         device: str = "cpu", labelled: bool | None = None, **options: Any) -> Corpus:
     """Load a corpus by its name. Its `repr` is a card of at most ten lines; its notices also go to stderr.
 
     Args:
@@ -27,6 +28,9 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         device: the device of the encoder.
         labelled: leave out utterances without an emotion label, as some feature files of the field do. By default they
             stay as context (but for iemocap-text-audio, whose published numbers are without them).
+        options: how an own table is read (`erclab.corpora.readers.table.read`), such as
+            columns={"dialogue": "Dialog_ID"}, labels=["sad", "glad"], fill="median", scale=(-1, 1), clamp=True,
+            targets={"traits": ["open", "kind"], "emotions:binary": ["happy", "sad"]}, folded=True.
 
     Raises:
         UsageError: an unknown name, a folder where none is needed, or no folder where one is needed.
@@ -34,7 +38,7 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         FeatureError: the text cannot be encoded.
     """
     return tell(corpora.load(name, data or None, text_encoder=text_encoder, text_as=text_as, device=device,
-                             labelled=labelled))
+                             labelled=labelled, **options))
 
 
 def list_corpora() -> pd.DataFrame:

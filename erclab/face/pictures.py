@@ -26,12 +26,12 @@ def table(groups: Groups, split: str = "test") -> pd.DataFrame:
 
 def cells(records: Sequence[Record]) -> dict[str, str]:
     """Headline score -> mean ± deviation over the records on the test split, as text."""
-    return {metrics.TITLES[name]: _text(records, name) for name in metrics.HEADLINES[records[0].task]}
+    return {metrics.TITLES[name]: _text(records, name) for name in records[0].headline}
 
 
 def frame(records: Sequence[Record], split: str, protocol: str | None) -> pd.DataFrame:
     """One row per run: index `seed`, the headline scores as numbers, `epoch` and `id`."""
-    names = metrics.HEADLINES[records[0].task]
+    names = records[0].headline
     return pd.DataFrame([{"seed": r.spec["seed"], **{n: r.scores(split, protocol)[n] for n in names},
                           "epoch": r.epoch(protocol), "id": r.id} for r in records]).set_index("seed")
 
@@ -39,7 +39,7 @@ def frame(records: Sequence[Record], split: str, protocol: str | None) -> pd.Dat
 def means(groups: Groups, metric: str | None, split: str) -> pd.Series:
     """Group -> the mean of a score over its runs."""
     found = {name: float(np.mean(statistics.values(records, metric, split))) for name, records in groups.items()}
-    return pd.Series(found, name=metric or statistics.SHOWN[next(iter(groups.values()))[0].task])
+    return pd.Series(found, name=metric or statistics.shown_metric(groups))
 
 
 def bars(groups: Groups, corpus: Corpus, metric: str | None, *, ceiling: bool, published: bool, title: str | None
@@ -50,7 +50,7 @@ def bars(groups: Groups, corpus: Corpus, metric: str | None, *, ceiling: bool, p
         UsageError: the runs have no such score.
     """
     first = next(iter(groups.values()))[0]
-    metric = metric or statistics.SHOWN[first.task]
+    metric = metric or statistics.shown(first)
     if metric not in first.scores():
         raise UsageError(f"the runs have no score '{metric}'", remedy=f"They have {', '.join(first.scores())}.")
     lines: dict[str, float] = {}

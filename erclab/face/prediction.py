@@ -15,7 +15,7 @@ from erclab import runs
 from erclab.analysis.inside import check_corpus
 from erclab.core.errors import CorpusError, UsageError
 from erclab.core.tasks import predictions
-from erclab.corpora import ANNOTATIONS, UNLABELLED, Corpus, Frames
+from erclab.corpora import UNLABELLED, Corpus, Frames
 from erclab.corpora.views import DialogueView, SequenceView, Standardiser
 from erclab.features import text as text_features
 from erclab.runs import Record
@@ -82,25 +82,25 @@ def predict(run: Record, conversations: Conversations, *,
     _fits(run, new)
     fit = Standardiser.fit(corpus, read, frames=sequences) if run.spec["recipe"]["standardise"] else None
     if sequences:
-        view = SequenceView(new, "test", run.spec["modalities"], device, fit, run.task)
+        view = SequenceView(new, "test", run.spec["modalities"], device, fit, run.target)
     else:
         words = text_features.token_ids(list(table["text"]), run.spec["words"]) if run.spec["words"] else None
-        view = DialogueView(new, "test", run.spec["modalities"], device, fit, run.task, words)
+        view = DialogueView(new, "test", run.spec["modalities"], device, fit, run.target, words)
     found = np.empty((len(new), run.predictions("test").shape[1]), np.float32)
     for batch in view.batches(32):
         there = batch.rows >= 0
-        found[batch.rows[there].cpu()] = predictions(run.task, model(batch).logits[there]).cpu()
+        found[batch.rows[there].cpu()] = predictions(run.target, model(batch).logits[there]).cpu()
     return pd.concat([new.table[["dialogue", "turn", "speaker", "text"]], _named(run, found)], axis=1)
 
 
 def _named(run: Record, found: np.ndarray) -> pd.DataFrame:
     """The columns of a prediction by name; see `predict`."""
-    if run.task == "emotion":
+    if run.target.kind == "classes":
         table = pd.DataFrame(np.exp(found), columns=run.labels)
         table.insert(0, "predicted" if "label" in run.labels else "label", np.array(run.labels)[found.argmax(1)])
         return table
-    columns = list(ANNOTATIONS[run.task])
-    return pd.DataFrame(np.exp(found[:, 1::2]) if run.task == "emotion4" else found, columns=columns)
+    return pd.DataFrame(np.exp(found[:, 1::2]) if run.target.kind == "binary" else found,
+                        columns=list(run.target.names))
 
 
 def _table(conversations: Conversations, vectors: Mapping[str, object]) -> pd.DataFrame:
@@ -144,10 +144,12 @@ def _corpus(run: Record, corpus: Corpus, table: pd.DataFrame) -> Corpus:
     that has none."""
     turn = table.groupby("dialogue", sort=False).cumcount().astype("int64")
     table = table.assign(split="test", turn=turn, label=0 if corpus.labels else UNLABELLED)
-    annotations = {t: np.zeros((len(table), x.shape[1]), np.float32) for t, x in corpus.annotations.items()}
+    lowest = {t.name: t.scale[0] for t in corpus.own_tasks if t.scale}
+    annotations = {t: np.full((len(table), x.shape[1]), lowest.get(t, 0), np.float32)
+                   for t, x in corpus.annotations.items()}
     try:
         return Corpus(f"conversations for {corpus.name}", table, corpus.labels, roles=corpus.roles,
-                      source="the conversations", annotations=annotations)
+                      source="the conversations", annotations=annotations, own_tasks=corpus.own_tasks)
     except CorpusError as error:
         raise UsageError(error.problem, where=error.where, remedy=error.remedy) from None
 

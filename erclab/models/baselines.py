@@ -59,7 +59,9 @@ class Constant:
         if task == "emotion":
             self.prediction = rates(labels, self.config.outputs)
         elif task == "emotion4":
-            self.prediction = np.concatenate([rates(column.astype(int), 2) for column in labels.T])
+            # A column without any annotation in training counts as absent.
+            known = [c[~np.isnan(c)].astype(int) for c in labels.T]
+            self.prediction = np.concatenate([rates(c if len(c) else np.zeros(1, int), 2) for c in known])
         else:
             middle = np.nanmedian if task == "sentiment" else np.nanmean
             self.prediction = np.array([middle(c) if not np.isnan(c).all() else 0.0 for c in labels.T])
@@ -94,8 +96,8 @@ class Persistence:
                 known = last >= 0
                 out[known] = np.log(np.eye(self.config.outputs)[last[known]])
             elif self.config.task == "emotion4":
-                known = ~np.isnan(last).any(1)
-                out[known] = np.log(np.eye(2)[last[known].astype(int)]).reshape(known.sum(), -1)
+                known = ~np.isnan(last)
+                out.reshape(len(last), -1, 2)[known] = np.log(np.eye(2)[last[known].astype(int)])
             else:
                 out = np.where(np.isnan(last), out, last)
         return out
@@ -115,12 +117,14 @@ class LinearProbe:
         balanced: weigh each label by its inverse share, as is often done against imbalance. It raises macro F1
             and lowers weighted F1, so a study that shows one of the two alone can look better than it is.
         penalties: inverse regularisation strengths to choose from, by the task's score on the validation split.
+        choose: that score, such as "macro_f1"; None for the task's own (`erclab.core.metrics.select`).
         """
 
         outputs: int
         task: str = "emotion"
         balanced: bool = False
         penalties: tuple[float, ...] = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+        choose: str | None = None
 
         def __post_init__(self) -> None:
             checked("LinearProbe", self.task)
@@ -142,11 +146,12 @@ class LinearProbe:
             UsageError: training has a single label.
         """
         train, valid = train.annotated(), valid.annotated()
-        select, sign = metrics.SELECT[self.config.task]
+        task = train.task or self.config.task
+        select, sign = metrics.select(task, self.config.choose)
         curve, best = [], -np.inf
         for penalty in self.config.penalties:
             models = self._fitted(train, penalty)
-            score = metrics.scores(self.config.task, valid.labels, self._predict(models, valid.features))[select]
+            score = metrics.scores(task, valid.labels, self._predict(models, valid.features))[select]
             curve.append({"penalty": penalty, "valid": {select: score}})
             if not curve[1:] or (score is not None and sign * score > best):
                 best, self.models = -np.inf if score is None else sign * score, models
@@ -165,10 +170,16 @@ class LinearProbe:
             # The same scale of penalties: ridge adds its own to squared errors, logistic regression divides by it.
             return [Ridge(alpha=1 / penalty, **self.ridge).fit(x[~np.isnan(c)], c[~np.isnan(c)])
                     if not np.isnan(c).all() else None for c in y.T]
-        def logistic(labels):
+
+        def logistic(x, labels):
             weight = "balanced" if self.config.balanced else None
             return LogisticRegression(C=penalty, max_iter=1000, class_weight=weight, **self.logistic).fit(x, labels)
-        return [logistic(y)] if task == "emotion" else [logistic(c) if np.ptp(c) else float(c[0]) for c in y.T]
+
+        def column(c):  # without any annotation: always absent
+            at = ~np.isnan(c)
+            known = c[at]
+            return logistic(x[at], known) if len(known) and np.ptp(known) else float(known[0]) if len(known) else 0.0
+        return [logistic(x, y)] if task == "emotion" else [column(c) for c in y.T]
 
     def _predict(self, models: list, x: np.ndarray) -> np.ndarray:
         task = self.config.task

@@ -27,6 +27,7 @@ from erclab.core import paths
 from erclab.core.errors import ErclabError, RunError
 from erclab.core.settings import from_dict
 from erclab.core.storage import write_atomically
+from erclab.core.targets import Task
 from erclab.corpora import Corpus
 from erclab.runs.code import code_digest
 from erclab.runs.engine import execute
@@ -187,7 +188,8 @@ def today(record: Record) -> RunSpec:
     return RunSpec(info.name, dataclasses.asdict(config), from_dict(Recipe, spec["recipe"]), spec["task"],
                    spec["corpus"], spec["fingerprint"], tuple(spec["modalities"]), spec["seed"],
                    version=spec["version"], code=code_digest(info), words=spec.get("words", ""),
-                   teacher=spec.get("teacher", ""))
+                   teacher=spec.get("teacher", ""),
+                   target=Task.from_dict(spec["target"]) if spec.get("target") else None)
 
 
 def _ids(group: Group) -> tuple[str, ...]:
@@ -335,7 +337,7 @@ def _write(record: Record, spec: RunSpec, trained: Record, folder: Path, note: M
             beside = source.path.with_suffix(f".{kind}.safetensors")
             if beside.exists():
                 shutil.copy2(beside, path.with_suffix(f".{kind}.safetensors"))
-    data = {**source.data, "id": spec.id, "spec": dataclasses.asdict(spec), "confirmed": dict(note)}
+    data = {**source.data, "id": spec.id, "spec": spec.as_dict(), "confirmed": dict(note)}
     finished = record.path.stat().st_mtime
     write_atomically(path, json.dumps(data, indent=1, allow_nan=False).encode())
     os.utime(path, (finished, finished))  # the list of runs shows when a record was made

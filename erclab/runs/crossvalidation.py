@@ -9,6 +9,7 @@ import numpy as np
 
 from erclab.core import metrics
 from erclab.core.errors import UsageError
+from erclab.core.targets import Task
 from erclab.corpora import Corpus
 from erclab.corpora.folds import folds
 from erclab.runs.engine import run
@@ -31,8 +32,23 @@ class Pooled:
 
     @property
     def task(self) -> str:
-        """The task that the runs predict."""
+        """The name of the task that the runs predict."""
         return self.records[0].task
+
+    @property
+    def target(self) -> Task:
+        """The task that the runs predict. `centre` and `width` are those of the first fold."""
+        return self.records[0].target
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """As `Record.headline`, of all folds' utterances."""
+        names, task = metrics.headline(self.target), self.target
+        apart = metrics.neutral(task.names) if task.kind == "classes" else None
+        if apart is None:
+            return names
+        counts = np.bincount(self.truth[self.truth >= 0], minlength=len(task.names))
+        return (*names, *metrics.NO_NEUTRAL) if metrics.mostly(counts, apart) else names
 
     def scores(self, split: str = "test") -> dict[str, float | None]:
         """The headline scores over all utterances: a correlation needs more utterances than a small fold has.
@@ -43,7 +59,7 @@ class Pooled:
         if split != "test":
             raise UsageError(f"the folds' predictions of {split} overlap and are not pooled",
                              remedy="Look at the records of the folds.")
-        return metrics.scores(self.task, self.truth, self.predictions)
+        return metrics.scores(self.target, self.truth, self.predictions)
 
 
 def cross_validate(model: str | type, corpus: Corpus, *, by: int | str = 10, fold_seed: int = 0,

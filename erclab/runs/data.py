@@ -8,6 +8,7 @@ from typing import Any
 
 from erclab import models
 from erclab.core.batches import Flat
+from erclab.core.targets import Task
 from erclab.corpora import SPLITS, Corpus
 from erclab.corpora.views import DialogueView, SequenceView, Standardiser, View, flat
 from erclab.features.text import token_ids
@@ -39,9 +40,19 @@ def views(spec: Any, corpus: Corpus, device="cpu", splits: Sequence[str] = SPLIT
     vectors = [m for m in spec["modalities"] if not (m == "text" and spec["words"])]
     fit = Standardiser.fit(corpus, vectors, frames=sequences) if spec["recipe"]["standardise"] else None
     if sequences:
-        return {s: SequenceView(corpus, s, spec["modalities"], device, fit, spec["task"]) for s in splits}
+        return {s: SequenceView(corpus, s, spec["modalities"], device, fit, target(spec)) for s in splits}
     words = token_ids(list(corpus.table["text"]), spec["words"]) if spec["words"] else None
-    return {s: DialogueView(corpus, s, spec["modalities"], device, fit, spec["task"], words) for s in splits}
+    return {s: DialogueView(corpus, s, spec["modalities"], device, fit, target(spec), words) for s in splits}
+
+
+def target(spec: Any) -> str | Task:
+    """What a run predicts, for a view: an own task as it was fitted to the run's corpus, or a built-in task's name.
+
+    Args:
+        spec: a `RunSpec`, or the `spec` of a record.
+    """
+    spec = _fields(spec)
+    return Task.from_dict(spec["target"]) if spec.get("target") else spec["task"]
 
 
 def flat_splits(spec: Any, corpus: Corpus) -> dict[str, Flat]:
@@ -56,7 +67,7 @@ def flat_splits(spec: Any, corpus: Corpus) -> dict[str, Flat]:
     """
     spec = _fields(spec)
     info = models.info(spec["model"])
-    return flat(corpus, () if info.view == "text" else spec["modalities"], spec["task"],
+    return flat(corpus, () if info.view == "text" else spec["modalities"], target(spec),
                 pooled=reads_sequences(info, corpus, spec["modalities"]), standardise=spec["recipe"]["standardise"])
 
 

@@ -21,6 +21,7 @@ from erclab.core import metrics, paths
 from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.provenance import environment
 from erclab.core.storage import remove_leftovers, write_atomically
+from erclab.core.targets import Task
 from erclab.corpora import SPLITS, Corpus
 from erclab.features.encoders import source
 from erclab.models.interface import Model
@@ -151,13 +152,14 @@ def _store(spec: RunSpec, corpus: Corpus, outcome: loop.Outcome, path: Path, fac
     data = {
         "schema": SCHEMA,
         "id": spec.id,
-        "spec": dataclasses.asdict(spec),
+        "spec": spec.as_dict(),
         **({"class": info.where} if (info := models.info(spec.model)).given else {}),
         "corpus": {"name": corpus.name, "labels": list(corpus.labels),
                    "utterances": {s: len(corpus.rows(s)) for s in SPLITS}, "dims": corpus.dims,
                    "frame_dims": corpus.frame_dims, "encoders": dict(corpus.encoders)},
         "curve": outcome.curve,
-        "protocols": {name: _protocol(choice, corpus, spec.task) for name, choice in outcome.choices.items()},
+        "protocols": {name: _protocol(choice, corpus, spec.target or corpus.task(spec.task))
+                      for name, choice in outcome.choices.items()},
         **facts,
     }
     predictions = {f"{name}.{split}": x.astype(np.float32) for name, choice in outcome.choices.items()
@@ -207,10 +209,10 @@ def _fit(spec: RunSpec, corpus: Corpus) -> loop.Outcome:
     return loop.Outcome(curve, {"sound": choice}, {})
 
 
-def _protocol(choice: loop.Choice, corpus: Corpus, task: str) -> dict[str, Any]:
-    truth = {s: corpus.targets(s, task) for s in choice.predictions}
+def _protocol(choice: loop.Choice, corpus: Corpus, task: Task) -> dict[str, Any]:
+    truth = {s: corpus.targets(s, task.name) for s in choice.predictions}
     found = {"epoch": choice.epoch, **{s: metrics.scores(task, truth[s], x) for s, x in choice.predictions.items()}}
-    if task == "emotion":
+    if task.kind == "classes":
         at, x = truth["test"] >= 0, choice.predictions["test"]
         found["confusion"] = metrics.confusion(truth["test"][at], x[at].argmax(1), x.shape[1]).tolist()
     return found

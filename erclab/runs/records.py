@@ -6,7 +6,7 @@ import html
 import importlib
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import torch
 from erclab import models
 from erclab.core import metrics
 from erclab.core.errors import ErclabError, RunError, UsageError, unknown
+from erclab.core.targets import BUILT_IN, Task
 from erclab.runs.code import older
 from erclab.training.loop import PROTOCOLS
 
@@ -54,10 +55,11 @@ class Record:
     def _facts(self) -> dict[str, str]:
         """The lines of the card: scores on the test split, of a fit (which has no epochs) once."""
         facts, names = {"task": self.task}, {"sound": "valid-selected", "published": "test-selected"}
+        hidden = set(metrics.NO_NEUTRAL) - set(self.headline)
         for protocol, found in self.data["protocols"].items():
             scores = [f"{metric.replace('_', ' ')} "
-                      + (f"{value:.3f}" if metric in metrics.PLAIN else f"{100 * value:.1f}")
-                      for metric, value in found["test"].items() if value is not None]
+                      + (f"{100 * value:.1f}" if metrics.is_share(metric) else f"{value:.3f}")
+                      for metric, value in found["test"].items() if value is not None and metric not in hidden]
             at = f"epoch {found['epoch']}: " if found["epoch"] else ""
             facts[names[protocol]] = at + ", ".join(scores)
         facts |= {"parameters": f"{self.data['parameters']['all']:,}", "id": self.id}
@@ -103,8 +105,31 @@ class Record:
 
     @property
     def task(self) -> str:
-        """The task that the run predicts, a key of `erclab.core.tasks.TASKS`."""
+        """The name of the task that the run predicts, a name of `erclab.core.tasks.TASKS` or an own one."""
         return self.spec["task"]
+
+    @property
+    def target(self) -> Task:
+        """The task that the run predicts, with its names and scale."""
+        if self.spec.get("target"):
+            return Task.from_dict(self.spec["target"])
+        built = BUILT_IN[self.task]
+        return replace(built, names=tuple(self.data["corpus"]["labels"])) if built.kind == "classes" else built
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The scores that a table shows: those of the task, and where most of the test split is neutral also those
+        without the neutral class."""
+        names, scores = metrics.headline(self.target), self.scores()
+        apart = metrics.neutral(self.labels) if metrics.NO_NEUTRAL[0] in scores else None
+        if apart is None:
+            return names
+        return (*names, *metrics.NO_NEUTRAL) if metrics.mostly(self.confusion().sum(1), apart) else names
+
+    @property
+    def chosen_by(self) -> str:
+        """The score that chose the epoch, or the penalty of a fit."""
+        return metrics.select(self.target, self.spec["settings"].get("choose") or self.spec["recipe"].get("choose"))[0]
 
     @property
     def curve(self) -> pd.DataFrame:
@@ -113,8 +138,8 @@ class Record:
 
     @property
     def labels(self) -> list[str]:
-        """The corpus's emotions, by index."""
-        return self.data["corpus"]["labels"]
+        """The names of the classes by index: the corpus's emotions, or those of an own task of classes."""
+        return list(self.target.names) if self.target.kind == "classes" else self.data["corpus"]["labels"]
 
     def scores(self, split: str = "test", protocol: str | None = None) -> dict[str, float]:
         """The headline scores by a protocol.

@@ -12,9 +12,10 @@ from typing import Any
 
 import erclab
 from erclab import models
-from erclab.core import tasks
+from erclab.core import metrics, tasks
 from erclab.core.errors import UsageError, unknown
 from erclab.core.settings import check, from_dict
+from erclab.core.targets import Task
 from erclab.corpora import Corpus
 from erclab.features.encoders import encoder_identity, source
 from erclab.runs.code import code_digest
@@ -31,7 +32,7 @@ class RunSpec:
         model: a name in the registry, or the name of a class that was given (`erclab.models.registry.info_of`).
         settings: the model's complete Config.
         recipe: how the model is trained.
-        task: what is predicted.
+        task: the name of what is predicted.
         corpus: the corpus's name, for people; `fingerprint` identifies the content.
         fingerprint: of the corpus's content.
         modalities: what the model sees.
@@ -40,6 +41,7 @@ class RunSpec:
         code: the digest of the code that decides the numbers (`erclab.runs.code.code_digest`).
         words: the BERT whose tokenizer makes ids of the text, for a model that reads words; "" for vectors.
         teacher: the id of the run whose model is the frozen teacher of offline distillation; "" without one.
+        target: a task that is not built in, with its names, scale, centre and width; None for a built-in task.
     """
 
     model: str
@@ -54,11 +56,16 @@ class RunSpec:
     code: str = ""
     words: str = ""
     teacher: str = ""
+    target: Task | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as a record has them. `target` is only in records of tasks that are not built in."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "target" or value}
 
     @property
     def id(self) -> str:
         """File name of the run: model and corpus, then a hash of all fields but the version."""
-        fields = {name: value for name, value in dataclasses.asdict(self).items() if name != "version"}
+        fields = {name: value for name, value in self.as_dict().items() if name != "version"}
         text = json.dumps(fields, sort_keys=True)
         return f"{self.model}-{self.corpus}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
@@ -82,7 +89,7 @@ def plan(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, p
         profile: "smoke" or "full", chooses the recipe.
         variant: "paper" or "official", for a model that has both; the recipe's choice by default.
         modalities: a subset of the corpus's; all by default.
-        task: what is predicted; by default the first task of the corpus that the model can predict.
+        task: what is predicted, a name of `corpus.tasks`; by default the first one that the model can predict.
         words: let the model read the text itself and fine-tune this BERT on it: "minilm", a Hugging Face name, or a
             folder. With `bert={"pretrained": None}` among the changes its architecture and tokenizer are taken, not
             its weights.
@@ -100,7 +107,7 @@ def plan(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, p
     variant = variant or entry.variant
     if variant not in recipes.VARIANTS:
         raise unknown("variant", variant, recipes.VARIANTS)
-    task = _task(info, corpus, task)
+    target = _task(info, corpus, task)
     numbers = _numbers(seeds)
     settings, fields = recipes.split_changes(changes, info.cls.Config)
     if isinstance(recipe, recipes.Recipe):
@@ -109,22 +116,25 @@ def plan(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, p
         fields = {**recipe, **fields}
     made = from_dict(recipes.Recipe, dataclasses.asdict(entry.recipe) | fields)
     dims = _dims(info, corpus, modalities, words is not None)
-    given = {**entry.settings, **info.fixed, **_words(info, words), **settings}
-    config = _config(info, corpus, task, dims, variant, given)
-    first = RunSpec(info.name, dataclasses.asdict(config), made, task, corpus.name, corpus.fingerprint, tuple(dims), 0,
-                    code=code_digest(info), words=str(words or ""), teacher=_teacher(info, given, teacher))
+    chosen = {"choose": made.choose} if info.kind == "fitted" and hasattr(info.cls.Config, "choose") else {}
+    given = {**entry.settings, **info.fixed, **_words(info, words), **chosen, **settings}
+    config = _config(info, corpus, target, dims, variant, given)
+    metrics.select(target, made.choose)  # refuses a score that the task does not have
+    first = RunSpec(info.name, dataclasses.asdict(config), made, target.name, corpus.name, corpus.fingerprint,
+                    tuple(dims), 0, code=code_digest(info), words=str(words or ""),
+                    teacher=_teacher(info, given, teacher), target=None if target.built_in else target)
     return _specs(first, info, numbers)
 
 
-def _task(info: models.ModelInfo, corpus: Corpus, task: str | None) -> str:
-    """The task, after a check that the corpus has it and the model predicts it."""
-    common = [t for t in corpus.tasks if t in info.tasks]
+def _task(info: models.ModelInfo, corpus: Corpus, task: str | None) -> Task:
+    """The task, after a check that the corpus has it and the model predicts it or the built-in task that it is like."""
+    common = [t for t in corpus.tasks if corpus.task(t).like in info.tasks]
     if not common:
         raise UsageError(f"{info.title} predicts {', '.join(info.tasks)}, which {corpus.name} does not have",
                          remedy=f"It has {', '.join(corpus.tasks) or 'no annotation'}.")
     if task is not None and task not in common:
         raise unknown(f"task of {info.title} on {corpus.name}", task, common)
-    return task or common[0]
+    return corpus.task(task or common[0])
 
 
 def _numbers(seeds: int | Iterable[int]) -> list[int]:
@@ -135,11 +145,10 @@ def _numbers(seeds: int | Iterable[int]) -> list[int]:
     return numbers
 
 
-def _config(info: models.ModelInfo, corpus: Corpus, task: str, dims: Mapping[str, int], variant: str,
+def _config(info: models.ModelInfo, corpus: Corpus, target: Task, dims: Mapping[str, int], variant: str,
             given: Mapping[str, Any]) -> Any:
     """The model's complete Config: sizes of the corpus, the variant's settings, and the given settings over both."""
-    labels = len(corpus.labels) if task == "emotion" else corpus.annotations[task].shape[1]
-    settings = {"outputs": tasks.outputs(task, labels), "task": task, **given}
+    settings = {"outputs": tasks.outputs(target.like, len(target.names)), "task": target.like, **given}
     if info.kind == "fitted":
         return from_dict(info.cls.Config, settings)
     settings = {"dims": tuple(dims.items()), **settings}

@@ -103,7 +103,8 @@ def _row(file: os.DirEntry, readable: set[int], known: dict[tuple[str, str], tup
             load(path)  # raises the error that names the schema
             readable.add(data["schema"])
         spec, protocols = data["spec"], data["protocols"]
-        metric = metrics.SELECT[spec["task"]][0]
+        # The leading score follows from the built-in task that the run's is like, which the model's settings name.
+        metric = metrics.SELECT[spec["settings"].get("task") or spec["task"]][0]
         made_by = spec["model"], spec["code"]
         if made_by not in known:
             known[made_by] = _made_by(data, path)

@@ -7,11 +7,12 @@ grid, in Python or in a YAML file:
     corpora:                              # names of `erclab corpora`, with a folder if the corpus needs one
       - simulated
       - {name: meld, data: ../MELD}       # relative to the file
+      - {name: table, data: ../mine, columns: {dialogue: Dialog_ID}, targets: {traits: [open, kind]}}
     seeds: 5                              # 0 to 4; or a list of them
     protocols: [sound, published]         # two reports of one training
     variants: [paper, official]           # for models that have both
     modalities: [all, text, text+audio]
-    tasks: [emotion]
+    tasks: [emotion]                      # or names of `targets`
     profile: full                         # one of smoke (default) and full
     settings: {batch_size: 16}            # of the model or its recipe, for all runs
     changes:                              # named further settings; each name is a run of its own

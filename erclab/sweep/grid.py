@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,6 +15,7 @@ from erclab import models
 from erclab.core.errors import ErclabError, UsageError, unknown
 from erclab.core.settings import from_dict
 from erclab.corpora import CORPORA, MODALITIES
+from erclab.corpora.registry import OPTIONS
 from erclab.training import loop, recipes
 
 # The names in these lists are checked at once, so that a typing error appears before corpora are read.
@@ -32,12 +34,17 @@ class Source:
         data: its folder; "" if it needs none.
         text_encoder: computes text vectors if the corpus has none.
         complete: keep only the utterances that have every modality of the run.
+        labelled: see `erclab.corpora.registry.read`.
+        options: of the corpus's reader (`erclab.corpora.registry.OPTIONS`), as JSON, so that a source can be hashed. In
+            a file and in a mapping each option has its own key, such as `columns: {dialogue: Dialog_ID}`.
     """
 
     name: str
     data: str = ""
     text_encoder: str = "minilm"
     complete: bool = False
+    labelled: bool | None = None
+    options: str = ""
 
     def __post_init__(self):
         if self.name not in CORPORA:
@@ -197,6 +204,8 @@ def _changes(value: Any, key: str) -> dict[str, dict[str, Any]]:
 
 def _source(value: Any, base: Path) -> Source:
     given = {"name": value} if isinstance(value, str) else _mapping(value, "corpora")
+    if options := {key: given.pop(key) for key in OPTIONS if key in given}:
+        given["options"] = json.dumps(options, sort_keys=True)
     found = from_dict(Source, {**given, "data": str(given.get("data") or "")})
     # An absolute path, because workers have other working directories.
     return from_dict(Source, {**vars(found), "data": str((base / Path(found.data).expanduser()).resolve())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -48,7 +49,8 @@ class Part:
             ErclabError: see `erclab.corpora.load`.
         """
         corpus = corpora.load(self.source.name, self.source.data or None, text_encoder=self.source.text_encoder,
-                              text_as=self.text_as)
+                              text_as=self.text_as, labelled=self.source.labelled,
+                              **json.loads(self.source.options or "{}"))
         if self.modalities:
             corpus = corpora.complete(corpus, None if self.modalities == ("all",) else self.modalities)
         return corpus

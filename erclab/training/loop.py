@@ -61,7 +61,7 @@ def train_seeds(trainers: Sequence[Trainer], *, progress: bool = True, title: st
     for trainer, checkpoint in zip(trainers, checkpoints or (), strict=False):
         if (state := checkpoint.load()) is not None:
             trainer.load_state_dict(state)
-    recipe, select = trainers[0].recipe, metrics.SELECT[trainers[0].views["train"].task][0]
+    recipe, select = trainers[0].recipe, metrics.select(trainers[0].views["train"].task, trainers[0].recipe.choose)[0]
     done = sum(len(t.curve) for t in trainers)
     with bar(total=recipe.epochs * len(trainers), initial=done, desc=title, unit="epoch", leave=False,
              progress=progress) as epochs:

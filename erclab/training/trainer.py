@@ -115,7 +115,7 @@ class Trainer:
         if self.gate is not None:
             row["model"] = self.gate.after_epoch()
         self.curve.append(row)
-        select, sign = metrics.SELECT[self.views["train"].task]
+        select, sign = metrics.select(self.views["train"].task, self.recipe.choose)
         for name, split in PROTOCOLS.items():
             value = row[split][select]
             rank = -math.inf if value is None else sign * value
@@ -220,12 +220,12 @@ def predictions(model: Model, view: View, batch_size: int = 64) -> np.ndarray:
 
 def score(view: View, prediction: np.ndarray) -> dict[str, float | None]:
     """The scores of a split."""
-    return metrics.scores(view.task, view.labels.cpu().numpy(), prediction)
+    return metrics.scores(view.task, view.truth, prediction)
 
 
 def class_weight(recipe: Recipe, view: View, model: Model) -> Tensor | None:
-    """(C,) weights of the cross-entropies if the recipe has `class_weights` and the task is emotion, else None."""
-    if not recipe.class_weights or view.task != "emotion":
+    """(C,) weights of the cross-entropies if the recipe has `class_weights` and the task has classes, else None."""
+    if not recipe.class_weights or view.task.kind != "classes":
         return None
     labels = view.labels
     return inverse_shares(labels[labels >= 0].cpu().numpy(), model.config.outputs).to(labels.device)

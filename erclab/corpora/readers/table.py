@@ -19,6 +19,8 @@ from erclab.corpora.readers import csvfiles
 from erclab.corpora.readers.arrays import find
 from erclab.corpora.readers.beside import unread
 from erclab.corpora.readers.table_arrays import TAKEN, Source, load_arrays, made_by, sources
+from erclab.corpora.readers.table_tasks import Found, Scale, Targets
+from erclab.corpora.readers.where import Where
 from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES, SPLITS, UNLABELLED
 from erclab.features.packing import notice_of_longest
 
@@ -30,13 +32,16 @@ COLUMNS = ("id", *_NEEDED, "speaker", "text", "label", *_VALUES)
 _SPLITS = {**{s: s for s in SPLITS}, "training": "train", "dev": "valid", "val": "valid", "validation": "valid",
            "devel": "valid"}
 
+FILLS = ("refuse", "median", "zero")
+
 ArraySpec = str | tuple[str, str]
 
 
 def read(folder: Path, columns: Mapping[str, str] | None = None,
          arrays: Mapping[str, ArraySpec | list[ArraySpec]] | None = None, labels: Sequence[str] | None = None,
          fill: str = "refuse", *, name: str = "table", file: str | None = None, roles: Sequence[str] = (),
-         prepare: Callable[[pd.DataFrame], pd.DataFrame] | None = None) -> Corpus:
+         prepare: Callable[[pd.DataFrame], pd.DataFrame] | None = None, targets: Targets | None = None,
+         scale: Scale | None = None, clamp: bool = False, folded: bool = False) -> Corpus:
     """Read `utterances.csv` or `utterances.parquet` and, beside it, `text.npz`, `audio.npz`, `visual.npz` (or `.npy`).
 
     The table has one row per utterance and the columns
@@ -45,7 +50,7 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
     - `speaker` and `text`, if there are any (otherwise all utterances are of one speaker, or have no words);
     - at least one of: `label` (a name; empty, nan, None, N/A or -1: the utterance is only context, see
       `erclab.corpora.missing.labels`), `sentiment` (-3 to 3), `valence`, `arousal`, `expectancy`, `power` (some of
-      them), `neutral`, `happy`, `sad`, `angry` (all, each 0 or 1);
+      them), `neutral`, `happy`, `sad`, `angry` (all, each 0 or 1); or own tasks, see `targets`;
     - `id`, if the arrays are to be matched by name. Others are kept as text.
 
     An npz file has `X`: (N, D), a vector per utterance, or (N, L, D), sequences padded with zeros at their end; or
@@ -62,19 +67,25 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
             and frames. By default the three files above that exist.
         labels: the emotions in the order of their indices; by default the names that occur, sorted: whole numbers as
             numbers, other names as text.
-        fill: what to do with NaN and infinite values in vectors: "refuse", or replace them by the "median" of
-            the feature over the training utterances. `Corpus.source` says how many were.
+        fill: what to do with NaN and infinite values in vectors: "refuse", or replace them by "zero" or by the
+            "median" of the feature over the training utterances. `Corpus.source` says how many were.
         name: of the corpus.
         file: the name of the table, if it is another.
         roles: speakers that mean the same in every dialogue.
         prepare: gets the table, all columns text, and returns it with columns added or changed, rows as they were.
+        targets: own tasks, "NAME" or "NAME:KIND" -> columns of the table, such as {"traits": ["open", "kind"],
+            "emotions:present": ["happy", "sad"]}. `erclab.corpora.readers.table_tasks` has the kinds.
+        scale: (lowest, highest) of the sentiment and of own numbers, or task -> (lowest, highest). By default the
+            sentiment lies in [-3, 3], and own numbers have no bounds.
+        clamp: set numbers outside the scale to its nearer end; a notice says how many.
+        folded: for cross-validation: a table without a column `split` is read as with None for `split`.
 
     Raises:
         CorpusError: one line with the file, the line in it, what is wrong and what to do.
         UsageError: an unknown modality, column of ours or kind of `fill`.
     """
-    if fill not in ("refuse", "median"):
-        raise unknown("fill", fill, ("refuse", "median"))
+    if fill not in FILLS:
+        raise unknown("fill", fill, FILLS)
     for key in columns or {}:
         if key not in COLUMNS:
             raise unknown("column", key, COLUMNS)
@@ -87,8 +98,13 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
     at = Where(path, lines)
     if prepare:
         raw = prepare(raw)
-    used = _choose(raw, columns or {}, path)
-    table, annotations, labels = _interpret(raw, used, labels, at, notices)
+    if folded and "split" not in {*raw.columns, *(columns or {})}:
+        columns = {**(columns or {}), "split": None}
+    used = _choose(raw, columns or {}, path, bool(targets))
+    table, labels = _interpret(raw, used, labels, at, notices)
+    tasks = Found({c: raw[used[c]].astype("str") for c in _VALUES if c in used}, raw, at, targets, scale, clamp,
+                  alone="label" not in used)
+    notices += tasks.notices
     ids = raw[used["id"]].tolist() if "id" in used else None
 
     vectors: dict[str, np.ndarray] = {}
@@ -111,15 +127,15 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
     notices += unread(path.parent, [path, *(source.path for source in found)], TAKEN)
     # Python's sort is stable: splits, then dialogues as they appear, then turns.
     order = np.lexsort([table["turn"], pd.factorize(table["dialogue"])[0], table["split"].map(SPLITS.index)])
-    targets = {c for task in annotations for c in ANNOTATIONS[task]}
-    unread_targets = [theirs for ours, theirs in used.items() if ours in _VALUES and ours not in targets]
+    read_as = {c for task in tasks.annotations for c in ANNOTATIONS.get(task, ())}
+    unread_targets = [theirs for ours, theirs in used.items() if ours in _VALUES and ours not in read_as]
     extras = [c for c in raw.columns if c in unread_targets or (c not in used.values() and c not in COLUMNS)]
     extras += ["id"] if "id" in used else []
     table = pd.concat([table, raw.rename(columns={used.get("id"): "id"})[extras]], axis=1)
     return Corpus(name, table.iloc[order].reset_index(drop=True), labels, {m: x[order] for m, x in vectors.items()},
                   tuple(roles), "; ".join([str(path), *notes]), frames={m: f.take(order) for m, f in frames.items()},
-                  annotations={t: x[order] for t, x in annotations.items()}, notices=tuple(notices),
-                  encoders=encoders)
+                  annotations={t: x[order] for t, x in tasks.annotations.items()}, notices=tuple(notices),
+                  encoders=encoders, own_tasks=tasks.own_tasks)
 
 
 def require(raw: pd.DataFrame, columns: Sequence[str], where: Path) -> None:
@@ -129,24 +145,6 @@ def require(raw: pd.DataFrame, columns: Sequence[str], where: Path) -> None:
         raise CorpusError(f"the table lacks the columns {', '.join(absent)}", where=str(where),
                           remedy=f"It has {', '.join(raw.columns)[:160]}; say with `columns` what is called otherwise "
                                  f"(--columns {absent[0]}=NAME).{_NO_SPLIT if absent == ['split'] else ''}")
-
-
-class Where:
-    """The place of a row, for messages."""
-
-    def __init__(self, path: Path, lines: Sequence[int] | None):
-        self.path, self.lines = path, lines
-
-    def __call__(self, row: int | None = None) -> str:
-        if row is None:
-            return str(self.path)
-        return f"{self.path}, line {self.lines[row]}" if self.lines is not None else f"{self.path}, row {row}"
-
-    def refuse(self, bad: np.ndarray, problem: Callable[[int], str], remedy: str) -> None:
-        """Raise for the first row that is bad."""
-        if np.asarray(bad).any():
-            row = int(np.flatnonzero(bad)[0])
-            raise CorpusError(problem(row), where=self(row), remedy=remedy)
 
 
 def _csv(path: Path, notices: list[str]) -> tuple[pd.DataFrame, list[int]]:
@@ -181,21 +179,22 @@ def _text(value: object) -> str:
     return str(value).strip()
 
 
-def _choose(raw: pd.DataFrame, columns: Mapping[str, str | None], path: Path) -> dict[str, str]:
+def _choose(raw: pd.DataFrame, columns: Mapping[str, str | None], path: Path, own: bool) -> dict[str, str]:
     """Our name -> the table's name, for the columns that the table has."""
     named = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
     used = {c: c for c in COLUMNS if c in raw.columns and c not in columns and c not in named.values()} | named
     unsplit = ["split"] if columns.get("split", "") is None else []
     require(raw, [*used.values(), *(c for c in _NEEDED if c not in [*used, *unsplit])], path)
-    if not any(c in used for c in ("label", *_VALUES)):
+    if not own and not any(c in used for c in ("label", *_VALUES)):
         raise CorpusError("the table has no labels", where=str(path),
-                          remedy=f"It needs one of the columns label, {', '.join(_VALUES)}.")
+                          remedy=f"It needs one of the columns label, {', '.join(_VALUES)}; or name own ones (--target "
+                                 "NAME=COLUMN,COLUMN, in Python targets).")
     return used
 
 
 def _interpret(raw: pd.DataFrame, used: Mapping[str, str], labels: Sequence[str] | None,
-               at: Where, notices: list[str]) -> tuple[pd.DataFrame, dict[str, np.ndarray], tuple[str, ...]]:
-    """Our columns, the annotations and the names of the labels, rows as in the file."""
+               at: Where, notices: list[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Our columns and the names of the labels, rows as in the file."""
     get = {ours: raw[theirs].astype("str") for ours, theirs in used.items()}
     n = len(raw)
     if "split" not in get:
@@ -224,39 +223,7 @@ def _interpret(raw: pd.DataFrame, used: Mapping[str, str], labels: Sequence[str]
     if "label" in get:
         table["label"], names, said = missing.labels(get["label"], names, at)
         notices += said
-    annotations = {}
-    for task, columns in ANNOTATIONS.items():
-        there = [c for c in columns if c in get]
-        if not there:
-            continue
-        if task == "emotion4" and len(there) < 4:
-            absent = [c for c in columns if c not in get]
-            incomplete = f"found {', '.join(there)}; emotion4 also needs {', '.join(absent)}"
-            if there == [c for c in _VALUES if c in get] and "label" not in get:
-                raise CorpusError(f"the table has no labels: {incomplete}", where=at(),
-                                  remedy="Add them, or another of the columns that `erclab.corpora.readers.table.read` "
-                                         "names, such as label or sentiment.")
-            notices.append(f"{incomplete}, so it is not read as a task")
-            continue
-        values = np.full((n, len(columns)), np.nan, dtype=np.float32)
-        for c in there:
-            values[:, columns.index(c)] = _numbers(get[c], c, at)
-        annotations[task] = values
-    return table, annotations, names if "label" in get else ()
-
-
-def _numbers(column: pd.Series, name: str, at: Where) -> np.ndarray:
-    """(N,) with NaN where the field is empty."""
-    empty = missing.empty(column)
-    values = pd.to_numeric(column.mask(empty, "0"), errors="coerce").to_numpy(dtype=np.float64, copy=True)
-    at.refuse(~np.isfinite(values), lambda i: f"{name} {column[i][:40]!r} is not a number",
-              "Use a point for decimals, and leave the field empty where there is none.")
-    high = {"sentiment": 3.0, **dict.fromkeys(ANNOTATIONS["emotion4"], 1.0)}.get(name, np.inf)
-    low = 0.0 if name in ANNOTATIONS["emotion4"] else -high
-    at.refuse((values < low) | (values > high), lambda i: f"{name} is {values[i]:g}",
-              f"It must be from {low:g} to {high:g}; clamp or rescale the values.")
-    values[empty] = np.nan
-    return values
+    return table, names if "label" in get else ()
 
 
 def _fill(x: np.ndarray, fill: str, train: np.ndarray, source: Source, at: Where) -> tuple[np.ndarray, list[str]]:
@@ -267,7 +234,11 @@ def _fill(x: np.ndarray, fill: str, train: np.ndarray, source: Source, at: Where
     i, column = np.argwhere(bad)[0]
     if fill == "refuse":
         raise CorpusError(f"{source.modality} feature {column} is {x[i, column]}, not a finite float32 number",
-                          where=f"{source.path} ({at(i)})", remedy='Impute the value, or use fill="median".')
+                          where=f"{source.path} ({at(i)})",
+                          remedy='Impute the value, or use fill="median" or "zero" (--fill median).')
+    if fill == "zero":
+        return np.where(bad, np.float32(0), x), [
+            f"{bad.sum()} values of {bad.any(1).sum()} utterances in {source.path.name} set to zero"]
     x = np.where(bad, np.nan, x)
     for c in np.flatnonzero(bad.any(0)):
         known = x[train & ~bad[:, c], c]

@@ -29,6 +29,8 @@ class Recipe:
     class_weights: weigh the cross-entropies by the inverse share of each label in the training split. Tasks other
         than emotion have no such labels and are not weighed.
     clip: largest norm of the gradient, None for no clipping.
+    choose: the score that chooses the epoch, such as "macro_f1" or "happy.weighted_f1"; None for the task's own
+        (`erclab.core.metrics.select`). The schedule "plateau" and `patience` follow it as well.
     patience: stop after this many epochs without a better validation score; None trains all epochs.
     standardise: shift and scale features by the training split's mean and deviation.
     recompute: keep the activations of large parts of a model no longer than its forward pass, and compute them again in
@@ -54,6 +56,7 @@ class Recipe:
     standardise: bool = True
     recompute: bool = False
     precision: str = "float32"
+    choose: str | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0 or not self.weight_decay >= 0:

@@ -406,7 +406,8 @@ def test_targets_that_are_incomplete_are_named(folder):
     (folder / "utterances.csv").write_text("split,dialogue,turn,happy,sentiment\ntrain,a,0,1,-2\n", "utf-8")
     corpus = table.read(folder)
     assert corpus.tasks == ("sentiment",) and corpus.table["happy"].tolist() == ["1"]
-    assert corpus.notices == ("found happy; emotion4 also needs neutral, sad, angry, so it is not read as a task",)
+    assert corpus.notices == ("found happy; emotion4 also needs neutral, sad, angry, so it is not read as a task; "
+                              "--target emotions:binary=happy (in Python targets) makes it one",)
 
 
 def test_a_table_without_splits_is_for_folds(folder):
