@@ -137,8 +137,8 @@ class Flat:
     def annotated(self) -> Flat:
         """The utterances that have a label, or some of its columns."""
         at = self.labels >= 0 if self.labels.ndim == 1 else ~np.isnan(self.labels).all(1)
-        texts = (None if texts is None else texts[at] for texts in (self.texts, self.texts_before))
-        return Flat(self.features[at], self.labels[at], self.previous[at], *texts, self.task)
+        texts, before = (None if x is None else x[at] for x in (self.texts, self.texts_before))
+        return Flat(self.features[at], self.labels[at], self.previous[at], texts, before, self.task)
 
 
 def stack(batches: Sequence[DialogueBatch] | Sequence[SequenceBatch]) -> DialogueBatch | SequenceBatch:
