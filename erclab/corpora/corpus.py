@@ -161,7 +161,7 @@ class Corpus:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks for which the corpus has annotations: "emotion", keys of `ANNOTATIONS`, then names of its own tasks."""
+        """The tasks for which the corpus has annotations: "emotion", keys of `ANNOTATIONS`, then its own ones."""
         known = (*ANNOTATIONS, *(t.name for t in self.own_tasks if t.name not in ANNOTATIONS))
         return (("emotion",) if self.labels else ()) + tuple(t for t in known if t in self.annotations)
 
