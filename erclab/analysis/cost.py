@@ -15,7 +15,7 @@ from erclab.training.recipes import Recipe
 from erclab.training.step import step_losses
 
 
-def operations(spec: RunSpec, corpus: Corpus, items: int = 8) -> float:
+def operations_per_utterance(spec: RunSpec, corpus: Corpus, items: int = 8) -> float:
     """Floating-point operations of matrix products per utterance, forward and backward, of a run's model.
 
     Args:
@@ -55,5 +55,6 @@ def counted_costs(specs: list[RunSpec], corpus: Corpus, items: int = 8) -> dict[
     found = {}
     for spec in specs:
         parameters = sum(p.numel() for p in build(spec.model, spec.settings).parameters())
-        found[info(spec.model).title] = {"parameters": parameters, "operations": operations(spec, corpus, items)}
+        operations = operations_per_utterance(spec, corpus, items)
+        found[info(spec.model).title] = {"parameters": parameters, "operations": operations}
     return found

@@ -22,7 +22,7 @@ def random_dialogues(dims, classes: int, speakers: int, lengths: Sequence[int] =
 
     Args:
         dims: modality -> width, or pairs.
-        classes: number of emotions or of label columns, see `labels`.
+        classes: number of emotions or of label columns, see `random_labels`.
         words: size of a vocabulary, or 0. Utterances then have one to four of its words; the first three words are
             special and do not occur.
     """
@@ -31,7 +31,7 @@ def random_dialogues(dims, classes: int, speakers: int, lengths: Sequence[int] =
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
     features = {m: torch.randn(*shape, d, generator=rng, dtype=dtype) * mask[..., None] for m, d in dict(dims).items()}
     who = torch.randint(speakers, shape, generator=rng) * mask
-    target = labels(task, classes, shape, rng, dtype)
+    target = random_labels(task, classes, shape, rng, dtype)
     said = None
     if words:
         count = torch.randint(1, 5, shape, generator=rng) * mask
@@ -55,10 +55,10 @@ def random_sequences(dims, classes: int, lengths: Mapping[str, Sequence[int]] | 
     features = {m: torch.randn(*masks[m].shape, d, generator=rng, dtype=dtype) * masks[m][..., None]
                 for m, d in dict(dims).items()}
     count = len(next(iter(masks.values())))
-    return SequenceBatch(features, masks, labels(task, classes, (count,), rng, dtype), rows=torch.arange(count))
+    return SequenceBatch(features, masks, random_labels(task, classes, (count,), rng, dtype), rows=torch.arange(count))
 
 
-def labels(task: str, columns: int, shape: Sequence[int], rng: torch.Generator, dtype=torch.float64) -> Tensor:
+def random_labels(task: str, columns: int, shape: Sequence[int], rng: torch.Generator, dtype=torch.float64) -> Tensor:
     """Random labels of a task (`erclab.core.tasks`), (*shape) or (*shape, columns)."""
     if task == "emotion":
         return torch.randint(columns, tuple(shape), generator=rng)

@@ -196,7 +196,7 @@ def case_questions(corpus: Corpus) -> dict[str, Question]:
             ALL: Question(MODEL, {"task": "emotion"})}
 
 
-def ambiguous(corpus: Corpus, groups: Groups) -> pd.DataFrame:
+def ambiguous_words(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """D7. The third point of the case study: the accuracy on ambiguous words, and the paper's on "yeah." in IEMOCAP."""
     made = cases.ambiguous_accuracy(groups, corpus)
     table = published.scores(MODEL, family(corpus.name))
@@ -211,7 +211,7 @@ def case_study(corpus: Corpus, groups: Groups) -> Figure:
     by emotion; and the accuracy on ambiguous words."""
     text, every = groups[TEXT], groups[ALL]
     return case_figures.case_study(cases.corrected_conversation(text[0], every[0], corpus),
-                                   cases.rectified(text, every, corpus), ambiguous(corpus, groups))
+                                   cases.rectified(text, every, corpus), ambiguous_words(corpus, groups))
 
 
 EXHIBITS = (

@@ -21,7 +21,7 @@ from erclab.face import pictures
 from erclab.runs import Record
 
 
-class Attention(NamedTuple):
+class AttentionMaps(NamedTuple):
     """The attention weights of one dialogue or, of a model of sequences, of one utterance.
 
     Attributes:
@@ -48,7 +48,7 @@ class Run(Record):
         """A record with its corpus."""
         return cls(**{f.name: getattr(record, f.name) for f in dataclasses.fields(Record)}, corpus=corpus)
 
-    def attention(self, split: str = "test") -> list[Attention]:
+    def attention(self, split: str = "test") -> list[AttentionMaps]:
         """The attention weights of a split, in the order of its rows: one item per dialogue (or utterance).
 
         Raises:
@@ -61,7 +61,7 @@ class Run(Record):
                 weights = model(batch, attention=True).attention
                 if not weights:
                     raise UsageError(f"{self.title} has no attention", where=self.id)
-                found.append(Attention(batch.rows.flatten().numpy(), {n: x[0].numpy() for n, x in weights.items()}))
+                found.append(AttentionMaps(batch.rows.flatten().numpy(), {n: x[0].numpy() for n, x in weights.items()}))
         return sorted(found, key=lambda item: item.rows[0])
 
     def explain(self, method: str = "integrated_gradients", *, split: str = "test", most: int | None = None

@@ -149,7 +149,7 @@ def test_the_case_study_is_drawn(tiny, answered):
     found = cases.rectified(table[dialoguetrm.TEXT], table[dialoguetrm.ALL], tiny)
     assert f"All mend {found['mended'].sum():.0f} and break {found['broken'].sum():.0f}" in title(mended)
     assert len(short.patches) == 3
-    paper = dialoguetrm.ambiguous(replace(tiny, name="iemocap"), table)
+    paper = dialoguetrm.ambiguous_words(replace(tiny, name="iemocap"), table)
     assert paper['published ("yeah.")'].tolist() == [43.48, 65.22, 73.91]
 
 
