@@ -6,6 +6,7 @@ Nothing is ever unpickled: what holds Python objects is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def sequence(path: str | Path, key: str = "", *, transpose: bool = False) -> np.
         FeatureError: the file cannot be read, holds no such array, or no real numbers of this shape.
     """
     path = Path(path)
-    return as_sequence(_chosen(contents(path), key, path)(), str(path), transpose=transpose)
+    return as_sequence(chosen(contents(path), key, path)(), str(path), transpose=transpose)
 
 
 def contents(path: Path) -> Arrays:
@@ -52,10 +53,20 @@ def contents(path: Path) -> Arrays:
     if path.suffix.lower() not in kinds:
         raise FeatureError(f"files that end with '{path.suffix}' cannot be read", where=path,
                            remedy=f"Give one of {', '.join(SUFFIXES)}.")
-    try:
+
+    def opened() -> Arrays:
         if not path.stat().st_size:
             raise FeatureError("the file is empty", where=path, remedy="Make it again.")
         return kinds[path.suffix.lower()](path)
+
+    # An archive may open and be broken further inside.
+    return {name: partial(_guarded, path, read) for name, read in _guarded(path, opened).items()}
+
+
+def _guarded(path: Path, read: Callable[[], Any]) -> Any:
+    """What a function reads, with errors of one line."""
+    try:
+        return read()
     except FeatureError:
         raise
     except OSError as error:
@@ -88,7 +99,12 @@ def as_sequence(value: Any, where: str, *, transpose: bool = False) -> np.ndarra
         return np.ascontiguousarray(x.T if transpose else x, dtype=np.float32)
 
 
-def _chosen(arrays: Arrays, key: str, path: Path) -> Callable[[], np.ndarray]:
+def chosen(arrays: Arrays, key: str, path: Path) -> Callable[[], np.ndarray]:
+    """The array with this name, or the only one, or the one with a usual name.
+
+    Raises:
+        FeatureError: there is no such array, or several without a usual name.
+    """
     plain = {name: read for name, read in arrays.items() if not name.endswith("|intervals")}
     if key and key in plain:
         return plain[key]
@@ -136,7 +152,8 @@ def _loaded(path: Path, load: Callable[[], Any]) -> Any:
             raise
         what = "Python objects (perhaps a list of arrays)" if start.startswith((b"\x93NUMPY", b"PK")) else "no array"
         raise FeatureError(f"it holds {what}", where=path, remedy="Such files are not opened, because they may run "
-                           "code. Save each utterance by itself: numpy.save(f'{id}.npy', array).") from None
+                           "code. Save each utterance by itself, numpy.save(f'{id}.npy', array), or the list by "
+                           "erclab.features.pack(arrays).save(FILE).") from None
 
 
 def _pt(path: Path) -> Arrays:

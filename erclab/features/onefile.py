@@ -13,7 +13,7 @@ from erclab.features.arrays import Found
 from erclab.features.tables import Rows
 
 
-def read(path: Path, rows: dict[str, Rows] | None, transpose: bool = False
+def read(path: Path, rows: dict[str, Rows] | None, transpose: bool = False, key: str = ""
          ) -> tuple[dict[str, list[Found]], list[str], dict[str, Rows]]:
     """What the file has for each utterance, the names in it that were not used, and the utterances.
 
@@ -21,17 +21,20 @@ def read(path: Path, rows: dict[str, Rows] | None, transpose: bool = False
         path: the file, see `packing.pack`.
         rows: part -> its utterances; None for those of the file.
         transpose: the arrays are (D, L).
+        key: the name of the one array in it that has a row per utterance.
 
     Raises:
         FeatureError: the file cannot be read, or nothing in it belongs to an utterance.
     """
     there = arrays.contents(path)
     names = [name for name in there if not name.endswith("|intervals")]
+    single = [name for name in names if name != "ids"]
+    known = {n for r in (rows or {}).values() for i in range(len(r)) for n in r.names(i)}
+    if key or (len(there) - ("ids" in there) == 1 and single and single[0] not in known):
+        whole = arrays.chosen(there, key, path) if key else there[single[0]]
+        there = {"X": whole, **{name: there[name] for name in ("ids",) if name in there}}
     if {"values", "starts"} <= {*there} or "X" in there:
         return _from_packed(path, there, rows)
-    if names == [""]:
-        raise FeatureError("it holds a single array", where=path, remedy="Give a folder with a file per utterance; "
-                           "an array with a row per utterance is read as it is (X in an npz file).")
     rows = {"": Rows(path, {"id": names})} if rows is None else rows
     used: set[str] = set()
 
@@ -45,8 +48,11 @@ def read(path: Path, rows: dict[str, Rows] | None, transpose: bool = False
         if name is None:
             return FeatureError("the file does not have it", where=path)
         used.add(name)
-        x = arrays.as_sequence(there[name](), f"{path}, {name}", transpose=transpose)
-        return x if inside is None else _during(x, there[f"{name}|intervals"](), inside)
+        try:
+            x = arrays.as_sequence(there[name](), f"{path}, {name}", transpose=transpose)
+            return x if inside is None else _during(x, there[f"{name}|intervals"](), inside)
+        except FeatureError as error:
+            return error
 
     found = {part: [find(r, i) for i in range(len(r))] for part, r in rows.items()}
     if not used:
@@ -61,11 +67,17 @@ def _from_packed(path: Path, there: arrays.Arrays, rows: dict[str, Rows] | None
                  ) -> tuple[dict[str, list[Found]], list[str], dict[str, Rows]]:
     """As `read`, of a file that is packed already: by its ids, or row i for row i."""
     x = there["X" if "X" in there else "values"]()
+    if x.ndim not in (2, 3):
+        raise FeatureError(f"the shape is {x.shape}", where=path, remedy="It must be (N, D) or (N, L, D).")
     starts = np.arange(len(x) + 1) if "X" in there else there["starts"]()
-    if starts.ndim != 1 or len(starts) < 2 or (np.diff(starts) < 0).any() or (starts[0], starts[-1]) != (0, len(x)):
+    if starts.ndim != 1 or starts.dtype.kind not in "iu" or len(starts) < 2 or (np.diff(starts.astype(int)) < 0).any() \
+            or (starts[0], starts[-1]) != (0, len(x)):
         raise FeatureError(f"starts do not rise from 0 to {len(x)}", where=path, remedy="Pack the sequences again.")
     sequences = [x[a:b] if x.ndim == 2 else _unpadded(x[a]) for a, b in pairwise(starts)]
-    names = [str(n) for n in there["ids"]()] if "ids" in there else None
+    names = [str(n) for n in there["ids"]().ravel()] if "ids" in there else None
+    if names is not None and len(set(names)) != len(sequences):
+        raise FeatureError(f"it has {len(set(names))} different ids for {len(sequences)} rows", where=path,
+                           remedy="Give every row an id of its own.")
     if rows is None:
         rows = {"": Rows(path, {"turn" if names is None else "id": names or [str(i) for i in range(len(sequences))]})}
     one = rows.get("")
@@ -94,5 +106,7 @@ def _during(x: np.ndarray, intervals: np.ndarray, span: tuple[str, str]) -> Foun
         start, end = map(float, span)
     except ValueError:
         return FeatureError(f"start {span[0]!r:.20} or end {span[1]!r:.20} is not a number of seconds")
+    if np.size(intervals) != 2 * len(x):
+        return FeatureError("it does not have a start and an end for every frame")
     middle = np.asarray(intervals, np.float64).reshape(len(x), 2).mean(1)
     return x[(middle >= start) & (middle < end)]

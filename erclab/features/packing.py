@@ -133,7 +133,8 @@ def pack(source: str | Path | Mapping[str, np.ndarray] | Sequence[np.ndarray], t
         pool: how: "mean" over the frames, or "mean-std", which appends the standard deviation.
         longest: the most frames that an utterance may have. Memory of models with attention grows with its square.
         shorten: "cut" keeps the first ones, "pool" averages neighbours.
-        key: the name of the array in each file, where it holds several.
+        key: the name of the array in each file, where it holds several; in one file the name of the array that has a
+            row per utterance.
         transpose: the arrays are (D, L).
         columns: our name -> the table's name, see `tables.read`.
         short: "missing" gives an utterance without usable features a row of zeros (no frame); "refuse" raises.
@@ -164,10 +165,10 @@ def pack(source: str | Path | Mapping[str, np.ndarray] | Sequence[np.ndarray], t
             x, one.label(i), transpose=transpose) for i, x in enumerate(chosen)]}
         used = {n for i in range(len(one)) for n in one.names(i)}
         extra = [] if given is None else [str(n) for n in given if n not in used]
-        made_by = "arrays"
+        made_by = "packed arrays"
     elif Path(source).expanduser().is_file():
         path = Path(source).expanduser()
-        found, extra, rows = onefile.read(path, rows, transpose)
+        found, extra, rows = onefile.read(path, rows, transpose, key)
         made_by = f"packed {path.name}"
     else:
         folder = Path(source).expanduser()
@@ -240,6 +241,7 @@ def assemble(rows: Mapping[str, Rows], found: Mapping[str, Sequence[Found]], *, 
         if over:
             notices.append(f"{len(over)} utterances had more than {longest} frames and were shortened ({shorten})")
         kept = {part: [_shorter(x, longest, shorten) for x in xs] for part, xs in kept.items()}
+        made_by += f", at most {longest} frames ({shorten})"
     elif frames:
         notices += notice_of_longest([length for _, length in named], [n for n, _ in named])
     ids = {part: r.ids for part, r in rows.items() if r.ids is not None}

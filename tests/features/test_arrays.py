@@ -102,6 +102,17 @@ def test_what_is_refused(tmp_path, name, save, said):
     assert "allow_pickle" not in str(caught.value) and "weights_only" not in str(caught.value)
 
 
+def test_an_archive_that_is_broken_inside(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=X)
+    data = bytearray(path.read_bytes())
+    data[200] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(FeatureError) as caught:
+        arrays.contents(path)["x"]()
+    one_line(caught, "a.npz", "broken")
+
+
 def test_the_videos_of_a_csd_file(tmp_path):
     path = tmp_path / "a.csd"
     h5(path, COVAREP__data__v1__features=X, COVAREP__data__v1__intervals=np.ones((4, 2)),

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 from one_line import one_line
+from scipy.io import savemat
 
 from erclab import features
 from erclab.core.errors import FeatureError, UsageError
 from erclab.corpora.readers import table
-from erclab.features import packing
+from erclab.features import arrays, packing
 
 HEADER = "id,split,dialogue,turn,text,label\n"
 ROWS = ["u1,train,a,0,hi,x", "u2,train,a,1,ho,y", "u3,valid,b,0,hm,x", "u4,test,c,0,ah,y"]
@@ -114,6 +115,7 @@ def test_mean_and_deviation(saved, corpus):
 def test_long_utterances_are_shortened(saved, corpus):
     cut = pack(saved, corpus, frames=True, longest=2)
     assert np.diff(cut.starts).tolist() == [1, 2, 2, 2] and np.array_equal(cut.values[-2:], X["u4"][:2])
+    assert cut.made_by == "packed made, at most 2 frames (cut)"
     assert cut.notices == ["2 utterances had more than 2 frames and were shortened (cut)"]
     pooled = pack(saved, corpus, frames=True, longest=2, shorten="pool")
     np.testing.assert_allclose(pooled.values[-2:], [X["u4"][:2].mean(0), X["u4"][2:].mean(0)])
@@ -142,14 +144,27 @@ def test_arrays_from_python(corpus):
 
 
 def test_one_file_with_an_array_per_utterance(corpus, tmp_path):
-    np.savez(tmp_path / "all.npz", **{k: X[k] for k in ("u1", "u2", "u4")}, other=X["u1"])
+    np.savez(tmp_path / "all.npz", **{k: X[k] for k in ("u1", "u4")}, u2=np.array("no numbers"), other=X["u1"])
     packed = pack(tmp_path / "all.npz", corpus, frames=True)
-    assert packed.missing == {"u3": "the file does not have it"} and packed.extra == ["other"]
-    assert np.diff(packed.starts).tolist() == [1, 2, 0, 4]
-    assert features.pack(tmp_path / "all.npz", progress=False).ids[""] == ["u1", "u2", "u4", "other"]
-    np.save(tmp_path / "x.npy", X["u1"])
-    with pytest.raises(FeatureError, match="a single array"):
-        pack(tmp_path / "x.npy", corpus)
+    assert packed.missing == {"u2": "the values are of type <U10, not real numbers", "u3": "the file does not have it"}
+    assert np.diff(packed.starts).tolist() == [1, 0, 0, 4] and packed.extra == ["other"]
+    assert features.pack(tmp_path / "all.npz", progress=False).ids[""] == ["u1", "u4", "u2", "other"]
+
+
+@pytest.mark.parametrize(("name", "save"), [
+    ("a.npy", np.save), ("a.npz", lambda p, x: np.savez(p, features=x)), ("a.mat", lambda p, x: savemat(p, {"x": x})),
+    ("a.pt", lambda p, x: torch.save(torch.tensor(x), p)), ("a.npz", lambda p, x: np.savez(p, low=x, high=x + 9)),
+    ("a.npz", lambda p, x: np.savez(p, low=x[::-1], ids=["u4", "u3", "u2", "u1"]))])
+def test_one_array_with_a_row_per_utterance(corpus, tmp_path, name, save):
+    x = np.arange(1, 9.0).reshape(4, 2)
+    save(tmp_path / name, x)
+    key = "low" if "low" in arrays.contents(tmp_path / name) else ""
+    assert np.array_equal(pack(tmp_path / name, corpus, key=key).vectors[""], x)
+    save(tmp_path / name, x[:3] if "ids" not in arrays.contents(tmp_path / name) else x[:, 0])
+    with pytest.raises(FeatureError) as caught:
+        pack(tmp_path / name, corpus, key=key)
+    one_line(caught, "it has 3 rows, the table 4" if len(x) and "ids" not in arrays.contents(tmp_path / name) else
+             "the shape is (4,)")
 
 
 def test_a_file_that_is_packed_already_is_shortened(saved, corpus, tmp_path):
@@ -227,7 +242,8 @@ def test_the_corpus_keeps_what_made_its_features_and_names_the_longest(corpus):
     long = {name: np.ones((3, 2)) for name in ("u1", "u2", "u3")} | {"u4": np.ones((99, 2))}
     pack(long, corpus, frames=True).save(corpus / "audio.npz")
     read = table.read(corpus)
-    assert read.encoders == {"audio frames": "arrays"}
+    assert read.encoders == {}  # what made them is not known
     assert [n for n in read.notices if "c, turn 0 has 99 frames, the 99th percentile is 3" in n]
-    np.savez(corpus / "audio.npz", X=np.ones((4, 2)))
-    assert table.read(corpus).encoders == {}
+    np.savez(corpus / "audio.npz", values=np.ones((4, 2)), starts=np.arange(5), made_by=np.array("a/b@c0ffee"))
+    np.savez(corpus / "text.npz", X=np.ones((4, 2)), made_by=np.array("minilm@12"))
+    assert table.read(corpus).encoders == {"audio frames": "a/b@c0ffee", "text": "minilm@12"}

@@ -105,10 +105,11 @@ def load_arrays(source: Source, rows: int, ids: list[str] | None, table: str, no
 
 
 def made_by(path: Path) -> str:
-    """What made the numbers of a file of `erclab features`, such as the encoder and its commit; "" of others."""
+    """NAME@VERSION of what made a file of `erclab features`, such as the encoder and its commit; "" of other files."""
     if path.suffix != ".npz" or "made_by" not in _keys(path):
         return ""
-    return str(npz(path, ("made_by",), _LAYOUT)["made_by"])[:400]
+    maker = str(npz(path, ("made_by",), _LAYOUT)["made_by"])[:400]
+    return maker if "@" in maker and not maker.startswith("packed ") else ""
 
 
 def _has(path: Path) -> str:
