@@ -186,7 +186,8 @@ def test_show_reads_files_and_computes_nothing(call, own, monkeypatch):
     status, out, err = call("corpora", "show", "table", "--data", str(own))
     assert status == 0 and err == "" and sorted(own.rglob("*")) == before
     assert "note: not read, though beside the corpus: audio.pt" in out
-    assert "to compute:" in out and "text vectors of the words" in out and "without emotion label:  12" in out
+    assert "to compute:             text as vectors (for models of utterances, --text-encoder)" in out
+    assert "without emotion label:  12" in out
     status, out, _ = call("corpora", "show", "table", "--data", str(own), "--json")
     assert len(json.loads(out)["notes"]) == 1 and json.loads(out)["to compute"]
 

@@ -69,7 +69,8 @@ def _to_compute(corpus) -> list[str]:
     """The features that a run would make of the words."""
     from erclab.corpora.registry import FORMS, lacks_text
 
-    return [f"text {form} of the words (--text-encoder)" for form in FORMS if lacks_text(corpus, form)]
+    return [f"text as {form} (for models of {'utterances' if form == 'vectors' else 'sequences'}, --text-encoder)"
+            for form in FORMS if lacks_text(corpus, form)]
 
 
 def _import(options) -> int:

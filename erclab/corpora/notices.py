@@ -22,7 +22,8 @@ def suspicious(corpus: Corpus) -> list[str]:
     """Notices about values that fit their layout and look like a mistake."""
     found = missing.alike(corpus.labels)
     sentiment = corpus.annotations.get("sentiment")
-    if sentiment is not None and not np.isnan(sentiment).all():
+    scaled = any(task.name == "sentiment" for task in corpus.own_tasks)
+    if sentiment is not None and not scaled and not np.isnan(sentiment).all():
         low, high = float(np.nanmin(sentiment)), float(np.nanmax(sentiment))
         if -1 <= low < high <= 1:
             found.append(f"sentiment lies in [{low:g}, {high:g}], the scale is [-3, 3]: three of the seven classes of "

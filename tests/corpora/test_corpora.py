@@ -137,6 +137,8 @@ def test_sentiment_that_cannot_fill_its_scale_is_told(tmp_path):
 
     assert notices(-1, 0.4, 0.8)[0].startswith("sentiment lies in [-1, 0.8], the scale is [-3, 3]")
     assert notices(-1, 0.4, 1.2) == ()
+    notices(-1, 0.4, 0.8)
+    assert registry.read("table", tmp_path, scale=(-1, 1)).notices == ()
 
 
 def test_words_that_the_encoder_does_not_have_are_told_and_looked_up_once(meld_folder, encoded, monkeypatch):

@@ -67,7 +67,7 @@ def read(path: Path, dataset: str = "mosi") -> Corpus:
     notes = [f"{replaced} infinite or NaN values of audio set to 0"] if replaced else []
     labels = np.concatenate(sentiment).astype(np.float32)[order, None]
     return Corpus(f"{dataset}-mmsa", table, (), frames=frames, annotations={"sentiment": labels},
-                  source="; ".join([where, *notes]))
+                  source="; ".join([where, *notes]), notices=tuple(notes))
 
 
 def _lengths(part, key: str, shape: tuple[int, ...], place: str) -> np.ndarray:

@@ -86,7 +86,7 @@ def read(path: Path, dataset: str | None = None) -> Corpus:
     _, replaced = without_infinite(frames["audio"].values)
     notes = [f"{replaced} infinite or NaN values of audio set to 0"] if replaced else []
     return Corpus(f"{dataset}-mult" if dataset else "mult", table, (), frames=frames, annotations=annotations,
-                  source="; ".join([where, *notes]))
+                  source="; ".join([where, *notes]), notices=tuple(notes))
 
 
 def _annotate(data, rows, where: str, dataset: str) -> tuple[pd.DataFrame, dict[str, np.ndarray], np.ndarray]:

@@ -124,6 +124,7 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
             notes += note
         if maker := made_by(source.path):
             encoders[source.modality + " frames" * isinstance(data, Frames)] = maker
+    notices += notes
     notices += unread(path.parent, [path, *(source.path for source in found)], TAKEN)
     # Python's sort is stable: splits, then dialogues as they appear, then turns.
     order = np.lexsort([table["turn"], pd.factorize(table["dialogue"])[0], table["split"].map(SPLITS.index)])
@@ -202,8 +203,8 @@ def _interpret(raw: pd.DataFrame, used: Mapping[str, str], labels: Sequence[str]
         notices.append("without splits all utterances are in train: cross-validate")
     split = get["split"].str.lower().map(_SPLITS)
     at.refuse(split.isna(), lambda i: f"unknown split {get['split'][i][:40]!r}", f"Use {', '.join(SPLITS)}.")
-    at.refuse(~get["turn"].str.fullmatch("[0-9]{1,9}"), lambda i: f"turn {get['turn'][i][:40]!r} is not a whole number",
-              "Count turns from 0, without decimals.")
+    at.refuse(~get["turn"].str.fullmatch(r"[0-9]{1,9}(\.0*)?"),
+              lambda i: f"turn {get['turn'][i][:40]!r} is not a whole number", "Count turns from 0, without decimals.")
     speaker = get.get("speaker", pd.Series(["speaker"] * n))
     for column, values in (("dialogue", get["dialogue"]), ("speaker", speaker)):
         at.refuse(values.isin(["", *missing.WRITTEN]), lambda i, column=column: f"the {column} is empty",
@@ -211,8 +212,9 @@ def _interpret(raw: pd.DataFrame, used: Mapping[str, str], labels: Sequence[str]
     text = get.get("text", pd.Series([""] * n))
     if count := int(text.isin(missing.WRITTEN).sum()):
         notices.append(f"{count:,} texts are nan, which programs write for none, and count as empty")
-    table = pd.DataFrame({"split": split, "dialogue": get["dialogue"], "turn": get["turn"].astype("int64"),
-                          "speaker": speaker, "text": text.mask(text.isin(missing.WRITTEN), ""), "label": UNLABELLED})
+    turn = get["turn"].str.partition(".")[0].astype("int64")
+    table = pd.DataFrame({"split": split, "dialogue": get["dialogue"], "turn": turn, "speaker": speaker,
+                          "text": text.mask(text.isin(missing.WRITTEN), ""), "label": UNLABELLED})
     twice = table.duplicated(["dialogue", "turn"])
     at.refuse(twice, lambda i: f"dialogue {table['dialogue'][i]}, turn {table['turn'][i]} occurs twice",
               "Remove one of the two, or number the turns anew.")
@@ -235,7 +237,8 @@ def _fill(x: np.ndarray, fill: str, train: np.ndarray, source: Source, at: Where
     if fill == "refuse":
         raise CorpusError(f"{source.modality} feature {column} is {x[i, column]}, not a finite float32 number",
                           where=f"{source.path} ({at(i)})",
-                          remedy='Impute the value, or use fill="median" or "zero" (--fill median).')
+                          remedy='Impute the value, or use fill="median" or "zero" (--fill median); a row of zeros '
+                                 "means that the utterance lacks the modality.")
     if fill == "zero":
         return np.where(bad, np.float32(0), x), [
             f"{bad.sum()} values of {bad.any(1).sum()} utterances in {source.path.name} set to zero"]

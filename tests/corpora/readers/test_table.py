@@ -123,6 +123,7 @@ def test_missing_values_become_medians_of_the_training_part_and_that_is_said(fol
     assert corpus.vectors["audio"][1, 0] == np.median([x[2, 0], x[3, 0]])
     assert corpus.vectors["audio"][4, 1] == np.median(x[1:4, 1])
     assert corpus.source.endswith("utterances.csv; 2 values of 2 utterances in audio.npz set to training medians")
+    assert corpus.notices == ("2 values of 2 utterances in audio.npz set to training medians",)
 
 
 def test_a_table_can_be_prepared(folder):
@@ -290,6 +291,12 @@ def test_missing_labels_and_numbers_have_one_meaning(folder):
     corpus = table.read(folder)
     assert np.isnan(corpus.annotations["sentiment"][:, 0]).tolist() == [True, True, False]
     assert corpus.table["text"].tolist() == ["NA", "", "x"] and "1 texts are nan" in corpus.notices[0]
+
+
+def test_turns_that_a_program_wrote_as_floats_are_whole_numbers(folder):
+    expected = table.read(folder).fingerprint
+    rewrite(folder, "a,4,", "a,4.0,")
+    assert table.read(folder).fingerprint == expected
 
 
 def test_class_ids_keep_their_order(folder):
