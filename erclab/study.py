@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from erclab.core import paths
 from erclab.core.errors import NotebookError
+from erclab.core.storage import make_writable
 from erclab.figures import style
 
 
@@ -72,7 +73,7 @@ def notebook_parameters(path: Path) -> dict[str, str]:
                             remedy="Tag the one cell that sets them.")
     if "kernelspec" not in notebook.metadata:
         raise NotebookError("it names no kernel", where=path, remedy="Open it in Jupyter, choose Python 3 and save it.")
-    return {name: p["default"] for name, p in papermill.inspect_notebook(str(path)).items()}
+    return {name: p["default"] for name, p in papermill.inspect_notebook(_literal(path)).items()}
 
 
 def execute(path: Path, output: Path, values: Mapping[str, Any], *, environment: Mapping[str, str] | None = None,
@@ -94,8 +95,8 @@ def execute(path: Path, output: Path, values: Mapping[str, Any], *, environment:
         # OMP_WAIT_POLICY is inherited from erclab's own import, before the kernel imports torch.
         for attempt in (1, 2):
             try:
-                papermill.execute_notebook(str(path), str(output), parameters=dict(values), cwd=str(path.parent),
-                                           progress_bar=progress, kernel_name="python3",
+                papermill.execute_notebook(_literal(path), _literal(output), parameters=dict(values),
+                                           cwd=str(path.parent), progress_bar=progress, kernel_name="python3",
                                            extra_arguments=["--log-level=CRITICAL"])  # it warns of its own local port
             except papermill.PapermillExecutionError as failure:
                 error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
@@ -109,6 +110,11 @@ def execute(path: Path, output: Path, values: Mapping[str, Any], *, environment:
     title = next((line.lstrip("# ").strip() for cell in nbformat.read(path, as_version=4).cells
                   for line in cell.source.splitlines() if line.startswith("# ")), path.stem)
     return Executed(path.stem, title, output, time.perf_counter() - start, error)
+
+
+def _literal(path: Path) -> str:
+    """A path for papermill, which takes a path as a template: what stands in braces would be filled in."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _check(path: Path, values: Mapping[str, Any], known: Mapping[str, str]) -> None:
@@ -189,10 +195,14 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
         raise NotebookError(f"{jobs} notebooks at a time", where="--jobs", remedy="Give 1 or more.")
     out = (out or paths.project_root() / "build" / "study" / f"{corpus or 'simulated'}-{profile}").resolve()
     figures = paths.figures_dir() if update else out / "figures"
+    try:
+        make_writable(figures)
+    except OSError as error:
+        raise NotebookError(f"results cannot be stored here: {error.strerror}", where=figures,
+                            remedy="Choose another folder (--out).") from None
     environment = {"ERCLAB_FIGURES": str(figures), "ERCLAB_RUNS": str(paths.runs_dir()),
                    "ERCLAB_CACHE": str(paths.cache_dir())}
     what = f"corpus {corpus or 'of each notebook'}, profile {profile}"
-    say(f"{len(chosen)} notebooks, {what}")
     if jobs > 1:
         environment |= {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // jobs, 1))}
     tasks = []
@@ -204,6 +214,7 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
         values = {**({} if update else usual), **(extra or {})}
         _check(path, values, known)  # an error in one notebook is raised before the others run
         tasks.append(delayed(execute)(path, out / path.name, values, environment=environment))
+    say(f"{len(chosen)} notebooks, {what}")
     done = []
     for result in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
         done.append(result)
@@ -236,7 +247,7 @@ figcaption{{color:#555}}</style>
 <table>{rows}</table><h2>Figures</h2>{pictures}</html>
 """
     path = out / "summary.html"
-    path.write_text(page)
+    path.write_text(page, encoding="utf-8")
     return path
 
 

@@ -203,6 +203,32 @@ def prints(source):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"]
 
 
+def without_encoding(source):
+    """Lines that read or write text in the encoding of the machine's locale."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or any(k.arg == "encoding" for k in node.keywords):
+            continue
+        method = isinstance(node.func, ast.Attribute)
+        name = node.func.attr if method else getattr(node.func, "id", "")
+        words = {k.arg: k.value for k in node.keywords}
+        if name == "open":
+            after = node.args[0 if method else 1:]
+            mode = words.get("mode", after[0] if after else ast.Constant("r"))
+            bad = isinstance(mode, ast.Constant) and "b" not in str(mode.value) or not method and not isinstance(
+                mode, ast.Constant)  # a method's first argument may be a path: `cache.open(folder)`
+        elif name in ("read_text", "write_text"):
+            bad = len(node.args) <= (name == "write_text")
+        elif name == "to_csv":
+            bad = bool(node.args) or "path_or_buf" in words
+        elif name in ("Popen", "run", "check_output", "check_call"):
+            bad = bool({"text", "universal_newlines"} & {*words})
+        else:
+            bad = name in ("read_csv", "NamedTemporaryFile") and "w+b" not in map(ast.unparse, node.args)
+        found += [node.lineno] if bad else []
+    return found
+
+
 def hosts(text):
     return [word for word in HOSTS if word in text.lower()]
 
@@ -245,6 +271,12 @@ def test_files_can_be_read_in_one_sitting(path):
 @files
 def test_only_the_command_line_prints(path):
     assert within(module(path), "erclab.cli") or prints(path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", [*FILES, *sorted((ROOT / "tools").glob("*.py"))],
+                         ids=lambda path: str(path.relative_to(ROOT)))
+def test_text_files_are_utf_8_on_every_machine(path):
+    assert without_encoding(path.read_text(encoding="utf-8")) == []
 
 
 def test_nothing_names_a_package_host_or_a_folder_of_the_developers():
@@ -326,6 +358,15 @@ def test_the_checker_sees_what_is_undocumented():
     source = "class A:\n    class Config:\n        x: int\n    def f(self): 0\ndef g(): 0\ndef _h(): 0\nclass _B: 0"
     assert sorted(undocumented(source)) == ["A", "Config", "g", "the module"]
     assert undocumented('"""M."""\nclass A:\n    """C."""\nasync def g():\n    """F."""') == []
+
+
+def test_the_checker_sees_text_without_an_encoding():
+    bad = ("open(p)", "open(p, 'w')", "p.open()", "p.open(mode='a')", "p.read_text()", "p.write_text(x)",
+           "pd.read_csv(p, dtype=str)", "t.to_csv(p)", "subprocess.run(c, text=True)", "NamedTemporaryFile('w')")
+    assert [x for x in bad if without_encoding(x) != [1]] == []
+    good = ("open(p, 'rb')", "p.open('xb')", "open(p, encoding='utf-8')", "p.read_text('utf-8')",
+            "p.write_text(x, 'utf-8')", "t.to_csv(index=False)", "subprocess.run(c)", "cache.open(folder)")
+    assert [x for x in good if without_encoding(x)] == []
 
 
 def test_the_checker_sees_a_print_and_a_host():

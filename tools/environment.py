@@ -103,7 +103,7 @@ def wanted_stamp(root, version_info):
 def is_current(venv_dir, stamp):
     """Whether the environment is complete and of this lock file."""
     try:
-        with open(os.path.join(venv_dir, STAMP_NAME)) as stream:
+        with open(os.path.join(venv_dir, STAMP_NAME), encoding="utf-8") as stream:
             return stream.read().strip() == stamp and os.path.exists(python_of(venv_dir))
     except OSError:
         return False
@@ -112,7 +112,7 @@ def is_current(venv_dir, stamp):
 def write_stamp(venv_dir, stamp):
     """Mark the environment as complete, atomically."""
     path = os.path.join(venv_dir, STAMP_NAME)
-    with open(path + ".new", "w") as stream:
+    with open(path + ".new", "w", encoding="utf-8") as stream:
         stream.write(stamp + "\n")
     os.replace(path + ".new", path)
 
@@ -133,7 +133,7 @@ def python_of(venv_dir):
 def locked_versions(root):
     """The lock file as {normalised name: version}."""
     versions = {}
-    with open(os.path.join(root, "requirements.lock")) as stream:
+    with open(os.path.join(root, "requirements.lock"), encoding="utf-8") as stream:
         for line in stream:
             name, separator, version = line.partition("#")[0].strip().partition("==")
             if separator:
@@ -154,7 +154,7 @@ def exclusive(root):
     """
     import fcntl
 
-    with open(os.path.join(root, ".environment.lock"), "w") as stream:
+    with open(os.path.join(root, ".environment.lock"), "w", encoding="utf-8") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -297,7 +297,7 @@ def build(venv_dir, root, lock_descriptor):
     start = time.time()
     pip = [python_of(venv_dir), "-m", "pip", "install", "--progress-bar", "off", "-c", "requirements.lock"]
     os.makedirs(os.path.join(root, os.path.dirname(LOG)), exist_ok=True)
-    open(os.path.join(root, LOG), "w").close()
+    open(os.path.join(root, LOG), "w", encoding="utf-8").close()
 
     say("[1/4] Virtual environment in %s, Python %d.%d.%d" % ((venv_dir,) + tuple(sys.version_info[:3])))
     remove_venv(venv_dir)

@@ -22,6 +22,6 @@ def made(old: dict) -> dict:
 
 
 if __name__ == "__main__":
-    manifest = made(json.loads(PATH.read_text()))
-    PATH.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    manifest = made(json.loads(PATH.read_text(encoding="utf-8")))
+    PATH.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{PATH}: {len(manifest['corpora'])} corpora")

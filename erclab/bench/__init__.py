@@ -8,6 +8,6 @@
 """
 
 from erclab.bench.cases import CASES, BenchCase, choose
-from erclab.bench.measure import bench, write
+from erclab.bench.measure import bench, check_place, write
 
-__all__ = ["CASES", "BenchCase", "bench", "choose", "write"]
+__all__ = ["CASES", "BenchCase", "bench", "check_place", "choose", "write"]

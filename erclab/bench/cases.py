@@ -57,7 +57,7 @@ class BenchCase:
 @cache
 def lengths(corpus: str) -> tuple[int, ...]:
     """Turns of the training dialogues of "iemocap" (108) or "meld" (1,038), in the order of the corpus."""
-    text = resources.files(__package__).joinpath("dialogue_lengths.json").read_text()
+    text = resources.files(__package__).joinpath("dialogue_lengths.json").read_text(encoding="utf-8")
     return tuple(json.loads(text)[corpus])
 
 

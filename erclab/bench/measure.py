@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -26,7 +27,8 @@ from erclab.bench.worker import WorkerJob
 from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.progress import bar
 from erclab.core.provenance import environment
-from erclab.core.storage import write_atomically
+from erclab.core.storage import make_writable, write_atomically
+from erclab.training.device import choose_device
 from erclab.training.recipes import PRECISIONS
 
 SCHEMA = 1
@@ -72,6 +74,7 @@ def bench(cases: Iterable[BenchCase], *, precisions: Sequence[str] = PRECISIONS,
             raise unknown("precision", name, PRECISIONS)
     if rounds < 1 or (steps is not None and steps < 1) or threads < 0:
         raise UsageError(f"rounds {rounds} and steps {steps} must be positive, threads {threads} not negative")
+    choose_device(device)  # an absent device is one line, not the end of each process
     cases, common = list(cases), {"threads": threads, "device": device}
     routes = (["reference"] if reference else []) + list(precisions)
     settings = [(case, None) for case in cases] + [s for case in cases if growth for s in grow(case)]
@@ -172,6 +175,20 @@ def grow(case: BenchCase) -> list[tuple[BenchCase, tuple[str, float]]]:
     return points
 
 
+def check_place(path: Path) -> None:
+    """Refuse a file that cannot be written: before the measurements, not after.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    try:
+        make_writable(path.parent)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as error:
+        raise _cannot_store(path, error) from error
+
+
 def write(record: dict[str, Any], path: Path) -> None:
     """Store a record as JSON.
 
@@ -181,8 +198,12 @@ def write(record: dict[str, Any], path: Path) -> None:
     try:
         write_atomically(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
-        raise RunError(f"the measurements cannot be stored: {error.strerror or error}", where=path,
-                       remedy="Free some space or choose another file (--out).") from error
+        raise _cannot_store(path, error) from error
+
+
+def _cannot_store(path: Path, error: OSError) -> RunError:
+    return RunError(f"the measurements cannot be stored: {error.strerror or error}", where=path,
+                    remedy="Free some space or choose another file (--out).")
 
 
 class Worker:
@@ -195,7 +216,7 @@ class Worker:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
         self.process = subprocess.Popen(
             [sys.executable, "-m", "erclab.bench.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self.errors, text=True, env={**os.environ, "PYTHONPATH": _import_path(), **extra},
+            stderr=self.errors, text=True, encoding="utf-8", env={**os.environ, "PYTHONPATH": _import_path(), **extra},
             start_new_session=True)  # Ctrl-C reaches this process alone, which then ends its workers
         self.ready = None
 

@@ -187,7 +187,7 @@ def peak() -> int:
     """The peak of this process's memory in bytes. On Linux a child starts with the `ru_maxrss` of its parent, so /proc
     is read where it exists."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
     except (OSError, StopIteration):
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -36,6 +36,8 @@ def _bench(options) -> int:
     from erclab.figures import speed as speed_figures
     from erclab.figures import style
 
+    if options.out:
+        bench.check_place(options.out)
     record = bench.bench(bench.choose(options.models), precisions=options.precision, reference=options.reference,
                          rounds=options.rounds, steps=options.steps, threads=options.threads, device=options.device,
                          growth=options.growth)

@@ -120,6 +120,14 @@ def _ends(text: str) -> tuple[float, float]:
     return low, high
 
 
+def fold_of(text: str) -> int | str:
+    """The value of --folds: a number, or the name of a column."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
 def changes(pairs: list[str], option: str = "--set") -> dict:
     """NAME=VALUE pairs as a dictionary; a name may have dots (bert.layers), a value is a Python literal (0.1, True,
     None, (1, 2)) or else text.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def _list(options, chosen, read, stores) -> int:
         detail = f" ({row['detail']})" if row["detail"] else ""
         print(f"{row['id']:<4}{row['state']:<10}{row['title']:<{width}}  {row['needs']}{detail}")
     count = sum(row["state"] == "built" for row in rows)
-    again = f" --data {options.data}" if options.data else ""
+    again = f" --data {shlex.quote(options.data)}" if options.data else ""
     print(f"\n{count} of {len(rows)} built on {options.corpus}, {options.seeds} seeds, profile {options.profile}. "
           f"Build one (--train trains what it needs): erclab exhibits S2 --corpus {options.corpus}{again} --train")
     for folder in dict.fromkeys(row["folder"] for row in rows if row["folder"]):

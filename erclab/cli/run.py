@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from erclab.cli.common import changes, command, profile_and_corpus, read_options, reading
+from erclab.cli.common import changes, command, fold_of, profile_and_corpus, read_options, reading
+from erclab.core.errors import UsageError
 
 
 def add(commands) -> None:
@@ -54,8 +55,8 @@ def _run(options) -> int:
     tell(corpus)
     question = {"seeds": options.seeds, "protocol": options.protocol, "profile": options.profile,
                 "variant": options.variant, "modalities": modalities, "task": options.task, "words": options.words,
-                "teacher": options.teacher, "folder": options.out, "force": options.force, "device": options.device,
-                **changes(options.changes)}
+                "teacher": options.teacher, "folder": options.out, "force": options.force, "device": options.device}
+    question |= _settings(options.changes, question)
     if options.folds:
         return _cross_validate(options, corpus, question)
     records = runs.run(options.model, corpus, **question)
@@ -89,12 +90,21 @@ def _used(record, corpus, folds: int = 0) -> str:
             + (f"{len(corpus):,} utterances in {folds} folds" if folds else ", ".join(parts)))
 
 
+def _settings(pairs: list[str], question: dict) -> dict:
+    """The settings of --set, after a check that none is an argument of a run, such as seeds."""
+    found = changes(pairs)
+    for name in found:
+        if name in {*question, "model", "corpus", "recipe", "progress", "together", "by", "fold_seed"}:
+            raise UsageError(f"{name} is no setting of a model or recipe", where="--set",
+                             remedy="What a run is asked has options of its own: erclab run --help.")
+    return found
+
+
 def _cross_validate(options, corpus, question) -> int:
     from erclab import runs
     from erclab.analysis import scores
 
-    by = int(options.folds) if options.folds.isdigit() else options.folds
-    pooled = runs.cross_validate(options.model, corpus, by=by, **question)
+    pooled = runs.cross_validate(options.model, corpus, by=fold_of(options.folds), **question)
     if options.json:
         print(json.dumps([{"scores": p.scores(), "runs": [r.data for r in p.records]} for p in pooled]))
         return 0

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from erclab.cli.common import changes, command, read_options, reading
+from erclab.cli.common import changes, command, fold_of, read_options, reading
 
 
 def add(commands) -> None:
@@ -117,8 +117,7 @@ def _corpora(options):
         if options.complete:
             found.append(corpora.complete(found[0], modalities))
         if options.folds:
-            by = int(options.folds) if options.folds.isdigit() else options.folds
-            found += [part for corpus in found for part in folds(corpus, by)]
+            found += [part for corpus in found for part in folds(corpus, fold_of(options.folds))]
         return found
 
     return lambda record: read(record.spec["corpus"], record.info.text_as, tuple(record.spec["modalities"]))

@@ -43,7 +43,7 @@ def _study(options) -> int:
     except ImportError as error:
         raise NotebookError(f"{error.name} is not installed",
                             remedy='Install it with: pip install "erclab[notebooks]".') from None
-    from erclab import corpora, sweep
+    from erclab import corpora, runs, sweep
     from erclab.analysis import scores
     from erclab.core import paths
     from erclab.corpora.notices import tell
@@ -58,6 +58,8 @@ def _study(options) -> int:
     if read_options(options):  # notebooks take a corpus and a folder: the corpus is imported once, as it was read
         name, data = "imported", str(_imported(options, data).resolve())
     extra = changes(options.changes)
+    if "seeds" in extra:
+        runs.plan("constant", corpus, seeds=extra["seeds"])
     tables = []
 
     def results(done):

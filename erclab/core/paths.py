@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from erclab.core.errors import UsageError
+
 
 def project_root() -> Path:
     """The checkout around the working directory, or the working directory itself when there is none.
@@ -19,9 +21,22 @@ def project_root() -> Path:
     return here
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with the home folder in the place of `~`.
+
+    Raises:
+        UsageError: the home folder is not known.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError("the home folder is not known", where=path,
+                         remedy="Write the whole path instead of ~.") from None
+
+
 def _place(variable: str, default: str) -> Path:
     value = os.environ.get(variable)
-    return Path(value).expanduser().resolve() if value else project_root() / default
+    return expanded(value).resolve() if value else project_root() / default
 
 
 def runs_dir() -> Path:

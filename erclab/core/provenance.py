@@ -21,7 +21,7 @@ def environment(device: torch.device) -> dict[str, Any]:
 def _processor() -> str:
     """The processor's name, from Linux if possible: Python's `platform` often has only the architecture."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()

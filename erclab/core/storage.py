@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import secrets
@@ -33,6 +34,17 @@ def write_atomically(path: Path, data: bytes | Callable[[BinaryIO], object]) -> 
     except BaseException:  # an interrupt from the keyboard included: no temporary file stays
         temporary.unlink(missing_ok=True)
         raise
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder, and check that files can be written into it: before an hour of work, not after.
+
+    Raises:
+        OSError: the folder cannot be made or written; the caller turns it into an `ErclabError`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def remove_leftovers(path: Path) -> None:

@@ -37,7 +37,8 @@ def folds(corpus: Corpus, by: int | str = 10, seed: int = 0) -> list[Corpus]:
     else:
         count, dialogues = by, len(corpus.starts) - 1
         if count > dialogues:
-            raise UsageError(f"{dialogues} dialogues cannot be dealt to {count} folds")
+            raise UsageError(f"{dialogues} dialogues cannot be dealt to {count} folds",
+                             remedy=f"Ask for {dialogues} folds at most.")
         first = np.empty(dialogues, dtype=np.int64)
         first[np.random.default_rng(seed).permutation(dialogues)] = np.arange(dialogues) % max(count, 1)
         fold = first[owner]

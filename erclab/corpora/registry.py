@@ -261,7 +261,7 @@ def read(name: str, data: str | Path | None = None, *, labelled: bool | None = N
     """
     if name not in CORPORA:
         raise unknown("corpus", name, CORPORA)
-    info = CORPORA[name]
+    info, data = CORPORA[name], None if data == "" else data
     _check_options(name, options)
     if not info.needs_data:
         if data is not None:

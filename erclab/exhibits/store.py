@@ -49,7 +49,7 @@ class Store:
             ErclabError: there is none.
         """
         try:
-            return pd.read_csv(self.folder / f"{name}.csv", index_col=0, keep_default_na=False)
+            return pd.read_csv(self.folder / f"{name}.csv", index_col=0, keep_default_na=False, encoding="utf-8")
         except (OSError, ValueError) as error:
             raise ErclabError(f"{name} is not stored as a table ({error})", where=self.folder,
                               remedy=f"Build it: erclab exhibits {name} --train.") from None
@@ -57,7 +57,7 @@ class Store:
     def runs(self, name: str) -> list[str] | None:
         """The ids of the runs that a stored exhibit was made from; None if none is stored."""
         try:
-            found = json.loads(self._note(name).read_text())["runs"]
+            found = json.loads(self._note(name).read_text(encoding="utf-8"))["runs"]
         except (OSError, ValueError, KeyError, TypeError):  # absent or damaged: the exhibit must be built again
             return None
         return found if any((self.folder / f"{name}.{kind}").exists() for kind in ("csv", "png")) else None

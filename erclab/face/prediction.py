@@ -127,7 +127,8 @@ def _table(conversations: Conversations, vectors: Mapping[str, object]) -> pd.Da
 
 
 def _file(path: Path) -> pd.DataFrame:
-    readers = {".csv": lambda p: pd.read_csv(p, dtype=str, keep_default_na=False), ".parquet": pd.read_parquet}
+    readers = {".csv": lambda p: pd.read_csv(p, dtype=str, keep_default_na=False, encoding="utf-8"),
+               ".parquet": pd.read_parquet}
     if path.suffix.lower() not in readers:
         raise UsageError(f"'{path.suffix}' is no kind of file that is read", where=str(path),
                          remedy="Give a csv or parquet file, or a DataFrame.")

@@ -42,7 +42,7 @@ def papers() -> tuple[str, ...]:
 def _read(model: str) -> dict:
     if model not in papers():
         raise unknown("published results of", model, papers())
-    return json.loads(resources.files(__name__).joinpath(f"{model}.json").read_text())
+    return json.loads(resources.files(__name__).joinpath(f"{model}.json").read_text(encoding="utf-8"))
 
 
 def scores(model: str, corpus: str | None = None) -> pd.DataFrame:

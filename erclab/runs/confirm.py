@@ -24,7 +24,7 @@ from joblib import Parallel, delayed
 
 import erclab
 from erclab.core import paths
-from erclab.core.errors import ErclabError, RunError
+from erclab.core.errors import ErclabError, RunError, UsageError
 from erclab.core.settings import from_dict
 from erclab.core.storage import write_atomically
 from erclab.core.targets import Task
@@ -101,7 +101,10 @@ def confirm(folder: Path, corpora: Callable[[Record], Iterable[Corpus]], *, mode
 
     Raises:
         RunError: a folder cannot be read or written.
+        UsageError: fewer than one job, or a negative tolerance.
     """
+    if jobs < 1 or not tolerance >= 0:
+        raise UsageError(f"jobs {jobs} must be positive, tolerance {tolerance} not negative")
     scratch = scratch or paths.runs_dir().parent / "confirm"
     places = [folder, *(references if references is not None else [paths.results_dir()])]
     groups, left = _groups(_older(folder, model, corpus))

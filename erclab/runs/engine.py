@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +19,7 @@ from erclab import models
 from erclab.core import metrics, paths
 from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.provenance import environment
-from erclab.core.storage import remove_leftovers, write_atomically
+from erclab.core.storage import make_writable, remove_leftovers, write_atomically
 from erclab.core.targets import Task
 from erclab.corpora import SPLITS, Corpus
 from erclab.features.encoders import source
@@ -101,6 +100,7 @@ def execute_seeds(specs: Sequence[RunSpec], corpus: Corpus, *, folder: Path | st
         RunError: as for `execute`.
     """
     _check_alike(specs)
+    where = choose_device(device)  # refused also where the run exists
     folder = Path(folder or paths.runs_dir())
     place = {spec.id: folder / f"{spec.id}.json" for spec in specs}
     if force or not all(path.exists() for path in place.values()):
@@ -111,7 +111,7 @@ def execute_seeds(specs: Sequence[RunSpec], corpus: Corpus, *, folder: Path | st
             locks = {i: stack.enter_context(FileLock(folder / f".{i}.lock")) for i in sorted(place)}
             missing = [spec for spec in specs if force or not place[spec.id].exists()]
             if missing:
-                _make(missing, corpus, folder, progress, choose_device(device), fresh=force)
+                _make(missing, corpus, folder, progress, where, fresh=force)
             for lock in locks.values():
                 Path(lock.lock_file).unlink(missing_ok=True)  # a process that still waits for the lock finds the record
     return [load(path) for path in place.values()]
@@ -220,9 +220,7 @@ def _protocol(choice: loop.Choice, corpus: Corpus, task: Task) -> dict[str, Any]
 
 def _ensure_writable(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(13, "Permission denied")
+        make_writable(folder)
     except OSError as error:
         raise RunError(f"runs cannot be stored here: {error.strerror}", where=folder,
                        remedy="Choose another folder (--out, ERCLAB_RUNS).") from None

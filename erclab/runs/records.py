@@ -232,7 +232,7 @@ def load(path: Path) -> Record:
         RunError: the file is not a record of this schema.
     """
     try:
-        data = json.loads(path.read_text())
+        data = json.loads(path.read_text(encoding="utf-8"))
         schema = data["schema"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"not a run record ({error})", where=path,

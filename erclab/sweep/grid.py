@@ -13,6 +13,7 @@ import yaml
 
 from erclab import models
 from erclab.core.errors import ErclabError, UsageError, unknown
+from erclab.core.paths import expanded
 from erclab.core.settings import from_dict
 from erclab.corpora import CORPORA, MODALITIES
 from erclab.corpora.registry import OPTIONS
@@ -208,7 +209,7 @@ def _source(value: Any, base: Path) -> Source:
         given["options"] = json.dumps(options, sort_keys=True)
     found = from_dict(Source, {**given, "data": str(given.get("data") or "")})
     # An absolute path, because workers have other working directories.
-    return from_dict(Source, {**vars(found), "data": str((base / Path(found.data).expanduser()).resolve())
+    return from_dict(Source, {**vars(found), "data": str((base / expanded(found.data)).resolve())
                               if found.data else ""})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -24,11 +25,19 @@ def choose_device(name: str | None = None) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
+    except RuntimeError:
+        raise _unusable(name, "PyTorch knows no device of that name") from None
+    if device.type == "meta":
+        raise _unusable(name, "it holds no numbers")
+    try:
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"the device '{name}' cannot be used here: {str(error).splitlines()[0]}",
-                         remedy="Use auto, cpu, cuda or mps.") from None
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise _unusable(name, textwrap.shorten(str(error).partition(". ")[0], 120, placeholder=" ...")) from None
     return device
+
+
+def _unusable(name: str, why: str) -> UsageError:
+    return UsageError(f"the device '{name}' cannot be used here: {why}", remedy="Use auto, cpu, cuda or mps.")
 
 
 SMALL, SHORT = 3_000_000, 4_000  # parameters, and steps of a batch
