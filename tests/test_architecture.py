@@ -215,8 +215,8 @@ def without_encoding(source):
         if name == "open":
             after = node.args[0 if method else 1:]
             mode = words.get("mode", after[0] if after else ast.Constant("r"))
-            bad = isinstance(mode, ast.Constant) and "b" not in str(mode.value) or not method and not isinstance(
-                mode, ast.Constant)  # a method's first argument may be a path: `cache.open(folder)`
+            # The first argument of a method may be a path instead of a mode: `cache.open(folder)`.
+            bad = "b" not in str(mode.value) if isinstance(mode, ast.Constant) else not method
         elif name in ("read_text", "write_text"):
             bad = len(node.args) <= (name == "write_text")
         elif name == "to_csv":

@@ -45,10 +45,14 @@ def test_notebooks_are_found_by_number(folder):
 
 
 def test_parameters_reach_the_cells_and_an_unknown_one_is_refused(folder, tmp_path):
-    path = write(folder / "01_x.ipynb", "print(a + 1)")
-    done = study.execute(path, tmp_path / "out.ipynb", {"a": 41})
+    """Also where folders have braces, one of them with the name of a parameter."""
+    inside = folder / "of {b}"
+    inside.mkdir()
+    path, out = write(inside / "01_x.ipynb", "print(a + 1)"), tmp_path / "{a} {" / "out.ipynb"
+    assert study.notebook_parameters(path) == {"a": "1"}
+    done = study.execute(path, out, {"a": 41})
     assert done.error == "" and done.title == "A title"
-    cells = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
+    cells = nbformat.read(out, as_version=4).cells
     assert cells[-1].outputs[0].text == "42\n"
     with pytest.raises(NotebookError, match=r"unknown parameter 'b'. It has: a."):
         study.execute(path, tmp_path / "out.ipynb", {"b": 1})

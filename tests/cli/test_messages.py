@@ -111,8 +111,6 @@ MISTAKES = [
     (("study", "xx"), "no notebook 'xx'"),
     (("study", "01", *TINY, "--jobs", "0"), "0 notebooks at a time"),
     (("study", "01", *TINY, "--set", "corpuss=x"), "unknown parameter 'corpuss'"),
-    (("study", "12", *TINY, "--set", "seeds=two"), "seeds"),
-    (("study", "12", *TINY, "--set", "seeds=1.5"), "seeds"),
     (("study", "01", *TINY, "--out", "FILE"), "FILE"),
     (("study", "01", "--corpus", "meld", "--data", "FILE"), "FILE"),
 ]
