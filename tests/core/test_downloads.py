@@ -137,6 +137,14 @@ def test_object_arrays_are_refused_without_numpys_advice(tmp_path):
         assert "unsafe" not in str(caught.value) and "allow_pickle" not in str(caught.value)
 
 
+def test_a_folder_that_holds_an_archive_or_a_second_copy_says_so(tmp_path):
+    (tmp_path / "data (1).pkl").touch()
+    (tmp_path / "data.pkl.gz").touch()
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(CorpusError, match=r"It holds data \(1\)\.pkl, data\.pkl\.gz: unpack or rename it"):
+        arrays.find(tmp_path, ["data.pkl"])
+
+
 def test_plain_files_are_no_accidents():
     for data, kind in ((b"Utterance,Speaker\nNot Found,Ada\n", "csv"), (b"BZh9,b\n1,2\n", "csv"), (b"[1]", "json"),
                        (pickle.dumps({}, 0), "pickle"), (pickle.dumps("a\nb", 0), "pickle"), (b"<3 you\n", "text"),

@@ -81,7 +81,7 @@ class Machine:
         if value == TORCH_SAVED:
             raise Refused("it is a file of torch.save, not plain data", RESAVE)
         if not -(2**63) <= value < 2**64:
-            raise Refused("it has a whole number of more than 64 bits")
+            raise Refused("it has a whole number of more than 64 bits", FETCH)
         self.stack.append(value)
 
     _long = _long1 = _long4 = _int

@@ -15,6 +15,7 @@ from erclab.core.errors import CorpusError
 from erclab.corpora import missing
 from erclab.corpora.vocabulary import SPLITS, UNLABELLED
 
+_ARCHIVES = (".zip", ".gz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".tgz", ".zst")
 LARGEST = 8 << 30  # bytes of one array; a small file can declare more than any machine holds
 
 
@@ -32,7 +33,11 @@ def find(path: Path, names: Sequence[str]) -> Path:
                           remedy=f"Give the path of {' or '.join(names)}, or the folder that holds it.")
     there = [name for name in names if (path / name).is_file()]
     if not there:
-        raise CorpusError("the folder lacks the file", where=str(path), remedy=f"It must hold {' or '.join(names)}.")
+        near = [p.name for p in sorted(path.iterdir()) if p.is_file() and (
+            p.suffix.lower() in _ARCHIVES or re.sub(r" ?\([0-9]+\)", "", p.name).lower() in [n.lower() for n in names])]
+        hint = f" It holds {', '.join(near[:4])}: unpack or rename it." if near else ""
+        raise CorpusError("the folder lacks the file", where=str(path),
+                          remedy=f"It must hold {' or '.join(names)}.{hint}")
     if len(there) > 1:
         raise CorpusError(f"the folder holds {' and '.join(there)}", where=str(path),
                           remedy="Give the path of the one that you mean.")

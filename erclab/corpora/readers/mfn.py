@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.core.errors import CorpusError
+from erclab.core.targets import Task
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
 from erclab.corpora.readers.arrays import LARGEST, h5, real, single
@@ -75,6 +76,34 @@ def youtube(folder: Path) -> Corpus:
                               remedy="Each row must be 1 for its class and 0 for the two others.")
     classes = np.concatenate([x.argmax(1) for x in labels.values()]).astype(np.int64)
     return Corpus("youtube", table.assign(label=classes), LABELS, frames=frames, source=str(folder))
+
+
+def pom(folder: Path) -> Corpus:
+    """Read POM, persuasive opinion multimedia (Park et al. 2014): one sample per review video, each a dialogue.
+
+    The own task `traits` has 17 numbers, what viewers think of the speaker (`TRAITS`; 16 without the sentiment), on
+    the scale of the files. The repository has no words for POM: without `text_train_emb.h5` and the others there is
+    no text.
+
+    Raises:
+        CorpusError: one line with the file, what is wrong and what to do.
+    """
+    folder, frames, labels, table = _read(folder, "(n, K)")
+    count = labels["train"].shape[1]
+    names = TRAITS if count == len(TRAITS) else tuple(t for t in TRAITS if t != "sentiment")
+    for split, rows in labels.items():
+        place = str(folder / f"y_{split}.h5")
+        if rows.shape[1] != len(names):
+            raise CorpusError(f"the shape is {rows.shape}", where=place,
+                              remedy=f"It must be (n, {len(TRAITS)}), or (n, {len(TRAITS) - 1}) without the sentiment.")
+        bad = np.argwhere(np.isinf(rows))
+        if len(bad):
+            i, k = bad[0]
+            raise CorpusError(f"sample {i}, {names[k]} is {rows[i, k]}", where=place, remedy="Fetch the file again.")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which a corpus refuses
+        values = np.concatenate(list(labels.values())).astype(np.float32)
+    return Corpus("pom", table, (), frames=frames, annotations={"traits": values}, source=str(folder),
+                  own_tasks=(Task("traits", "numbers", names),))
 
 
 def _read(folder: Path, layout: str) -> tuple[Path, dict[str, Frames], dict[str, np.ndarray], pd.DataFrame]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.core.errors import CorpusError
+from erclab.core.targets import Task
 from erclab.corpora import pickles
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
@@ -31,6 +32,7 @@ from erclab.corpora.vocabulary import MODALITIES, SPLITS
 FILES = {name: (f"{stem}_data.pkl", f"{stem}_data_noalign.pkl")
          for name, stem in (("mosi", "mosi"), ("mosei", "mosei_senti"), ("iemocap", "iemocap"))}
 RATES = {"mosi": (12.5, 15.0), "mosei": (20.0, 15.0), "iemocap": (12.5, 15.0)}  # audio, visual; unaligned; the paper
+SIX = ("happy", "sad", "anger", "surprise", "disgust", "fear")  # CMU-MOSEI's emotions
 _KEYS = {"text": "text", "audio": "audio", "visual": "vision"}
 
 
@@ -45,7 +47,9 @@ def read(path: Path, dataset: str | None = None) -> Corpus:
 
     MOSI and MOSEI have sentiment, no emotion labels. Their videos are the dialogues, the clips the turns, ordered
     by clip number or by start. IEMOCAP's file has no ids, so each sample is a dialogue of one turn, "train-12";
-    its labels (n, 4, 2) are pairs (absent, present) of neutral, happy, sad, angry.
+    its labels (n, 4, 2) are pairs (absent, present) of neutral, happy, sad, angry. Where the labels of MOSEI are
+    (n, 1, 7), the six after the sentiment are strengths from 0 to 3 of happy, sad, anger, surprise, disgust and fear
+    (the order of github.com/A2Zadeh/CMU-MultimodalSDK, issue 191): the own task `emotions`, 1 where it is above 0.
 
     Args:
         path: the file, or a folder with exactly one of them (of `dataset`, where that is given).
@@ -82,18 +86,20 @@ def read(path: Path, dataset: str | None = None) -> Corpus:
             for m in MODALITIES:
                 packed[m].append(Frames.unpad(padded.pop(m), "left", rate=rates.get(m, 0.0)))
     table, annotations, order = _annotate(data, rows, where, dataset)
+    own = (Task("emotions", "binary", SIX),) if "emotions" in annotations else ()
     frames = {m: Frames.join(packed.pop(m)).take(order) for m in MODALITIES}
     _, replaced = without_infinite(frames["audio"].values)
     notes = [f"{replaced} infinite or NaN values of audio set to 0"] if replaced else []
     return Corpus(f"{dataset}-mult" if dataset else "mult", table, (), frames=frames, annotations=annotations,
-                  source="; ".join([where, *notes]), notices=tuple(notes))
+                  source="; ".join([where, *notes]), notices=tuple(notes), own_tasks=own)
 
 
 def _annotate(data, rows, where: str, dataset: str) -> tuple[pd.DataFrame, dict[str, np.ndarray], np.ndarray]:
     """The table, the annotations and the order of the samples in both."""
     four = dataset == "iemocap" or (not dataset and getattr(data["train"]["labels"], "shape", ())[1:] == (4, 2))
-    labels = [real(data[s]["labels"], "(n, 4, 2)" if four else "(n, 1, 1)", f"{where}, {s}, labels", n)
-              for s, n in rows]
+    seven = not four and all(np.shape(data[s]["labels"])[1:] == (1, 7) for s, _ in rows)
+    layout = "(n, 4, 2)" if four else "(n, 1, 7)" if seven else "(n, 1, 1)"
+    labels = [real(data[s]["labels"], layout, f"{where}, {s}, labels", n) for s, n in rows]
     if four:
         pairs = np.concatenate(labels)
         for s, x in zip(SPLITS, labels, strict=True):
@@ -104,12 +110,16 @@ def _annotate(data, rows, where: str, dataset: str) -> tuple[pd.DataFrame, dict[
                                   remedy="Each pair must be (1, 0) for absent or (0, 1) for present.")
         table = pd.concat([single(s, n) for s, n in rows], ignore_index=True)
         return table, {"emotion4": pairs[..., 1].astype(np.float32)}, np.arange(len(table))
-    sentiment = np.concatenate(labels).reshape(-1, 1).astype(np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which a corpus refuses
+        values = np.concatenate(labels)[:, 0].astype(np.float32)
+    annotations = {"sentiment": values[:, :1]}
+    if seven:
+        annotations["emotions"] = np.where(np.isnan(values[:, 1:]), np.nan, values[:, 1:] > 0).astype(np.float32)
     if not all("id" in data[s] for s in SPLITS):
         table = pd.concat([single(s, n) for s, n in rows], ignore_index=True)
-        return table, {"sentiment": sentiment}, np.arange(len(table))
+        return table, annotations, np.arange(len(table))
     table, order = clips(_ids(data, rows, where), where)
-    return table, {"sentiment": sentiment[order]}, order
+    return table, {task: x[order] for task, x in annotations.items()}, order
 
 
 def _ids(data, rows, where: str) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from erclab.core.downloads import refuse
 from erclab.core.errors import CorpusError, unknown
 from erclab.corpora import missing
 from erclab.corpora.corpus import Corpus
@@ -156,6 +157,7 @@ def _csv(path: Path, notices: list[str]) -> tuple[pd.DataFrame, list[int]]:
 
 
 def _parquet(path: Path) -> tuple[pd.DataFrame, None]:
+    refuse(path, "parquet")
     try:
         raw = pd.read_parquet(path)
     except ImportError:

@@ -71,6 +71,21 @@ def test_classes(classes):
     assert corpus.table["label"].tolist() == [0, 1, 2, 0, 0, 1, 0, 1, 2]
 
 
+@pytest.mark.parametrize("count", [17, 16])
+def test_traits(folder, count):
+    values = {split: np.arange(n * count).reshape(n, count) / 10 for split, n in COUNTS.items()}
+    for split, x in values.items():
+        write(folder / f"y_{split}.h5", x)
+    corpus = mfn.pom(folder)
+    assert corpus.tasks == ("traits",) and corpus.labels == () and corpus.name == "pom"
+    names = corpus.task("traits").names
+    assert len(names) == count and ("sentiment" in names) == (count == 17) and names[-1] == "humorous"
+    assert np.allclose(corpus.targets("valid", "traits"), values["valid"])
+    write(folder / "y_test.h5", np.ones((3, 5)))
+    with pytest.raises(CorpusError, match=r"y_test\.h5: the shape is \(3, 5\)"):
+        mfn.pom(folder)
+
+
 def truncate(folder):
     data = (folder / "audio_test.h5").read_bytes()
     (folder / "audio_test.h5").write_bytes(data[: len(data) // 2])

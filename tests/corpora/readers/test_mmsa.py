@@ -92,6 +92,40 @@ def test_a_corpus_with_text_frames_is_not_encoded(tmp_path, monkeypatch):
     assert load("mosei-mmsa", write(tmp_path / "unaligned_50.pkl", made())).vectors == {}
 
 
+def sims():
+    """The same file as CH-SIMS has it: its scale, a label per modality, clips of a video in two splits."""
+    data = made()
+    for split, part in data.items():
+        part["regression_labels"] = np.round(part["regression_labels"] / 3, 1)
+        for k, m in enumerate("TAV"):
+            part[f"regression_labels_{m}"] = np.full(COUNTS[split], k / 2 - 0.5, dtype=np.float32)
+    data["test"]["id"] = ["trainv0$_$1", "video_0002$_$0001"]
+    return data
+
+
+def test_sims_has_its_own_scale_and_the_sentiment_of_each_modality(tmp_path):
+    write(tmp_path / "unaligned_39.pkl", sims())
+    corpus = load("sims-mmsa", tmp_path)
+    assert corpus.name == "sims-mmsa" and corpus.tasks == ("sentiment", "unimodal")
+    assert corpus.task("sentiment").scale == (-1, 1) and not corpus.task("sentiment").built_in
+    assert corpus.targets("valid", "sentiment").ravel().tolist() == [1, -1]
+    assert corpus.task("unimodal").names == ("text", "audio", "visual")
+    assert corpus.targets("test", "unimodal").tolist() == [[-0.5, 0, 0.5]] * 2
+    assert corpus.table["dialogue"].unique().tolist() == ["train-trainv0", "trainv1", "validv0", "test-trainv0",
+                                                          "video_0002"]
+    assert corpus.notices[0].startswith("1 videos have clips in more than one split")
+
+
+def test_sims_outside_its_scale_and_mosi_on_the_scale_of_sims(tmp_path):
+    path = write(tmp_path / "unaligned_39.pkl", made())
+    with pytest.raises(CorpusError, match=r"sentiment lies in \[-1, 1\]"):
+        mmsa.read(path, "sims")
+    data = sims()
+    data["test"]["id"] = ["a$_$1", "b$_$1"]
+    assert "--corpus sims-mmsa" in mmsa.read(write(path, data), "mosi").notices[0]
+    assert mmsa.read(write(path, made()), "mosi").notices == ()
+
+
 BAD = {
     "id without a clip": (lambda d: d["test"].update(id=["video", "b$_$1"]), ", test, id:",
                           "sample 0 is called 'video'", "video$_$clip"),

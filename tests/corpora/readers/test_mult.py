@@ -66,6 +66,20 @@ def test_videos_are_dialogues_and_clips_are_in_order(tmp_path):
     assert corpus.vectors == {} and corpus.has("visual").all()
 
 
+def test_six_emotions_beside_the_sentiment(tmp_path):
+    data, _ = made()
+    for part in data.values():
+        n = len(part["labels"])
+        strengths = np.zeros((n, 1, 6), np.float32)
+        strengths[0, 0] = [0, 2 / 3, 3, 0, 0.33, 0]
+        part["labels"] = np.concatenate([part["labels"], strengths], 2)
+    corpus = mult.read(write(tmp_path / "mosei_senti_data.pkl", data))
+    assert corpus.tasks == ("sentiment", "emotions") and corpus.task("emotions").kind == "binary"
+    assert corpus.task("emotions").names == ("happy", "sad", "anger", "surprise", "disgust", "fear")
+    assert corpus.targets("valid", "emotions").tolist() == [[0] * 6, [0, 1, 1, 0, 1, 0]]  # the later clip is first
+    assert corpus.targets("valid", "sentiment").ravel().tolist() == [3, -3]
+
+
 def test_ids_without_a_clip_are_ordered_by_time(tmp_path):
     data, _ = made(ids="videos")
     table = mult.read(write(tmp_path / "mosei_senti_data.pkl", data)).table
