@@ -22,12 +22,13 @@ def suspicious(corpus: Corpus) -> list[str]:
     """Notices about values that fit their layout and look like a mistake."""
     found = missing.alike(corpus.labels)
     sentiment = corpus.annotations.get("sentiment")
-    scaled = any(task.name == "sentiment" for task in corpus.own_tasks)
+    scaled = any(task.name == "sentiment" for task in corpus.own_tasks)  # on another scale than [-3, 3]
     if sentiment is not None and not scaled and not np.isnan(sentiment).all():
         low, high = float(np.nanmin(sentiment)), float(np.nanmax(sentiment))
         if -1 <= low < high <= 1:
             found.append(f"sentiment lies in [{low:g}, {high:g}], the scale is [-3, 3]: three of the seven classes of "
-                         "acc7 can occur. If the corpus has the scale [-1, 1], say so (--scale=-1,1), or multiply by 3")
+                         "acc7 can occur. If the scale is [-1, 1], say so (a table: --scale=-1,1; CH-SIMS: --corpus "
+                         "sims-mmsa), or multiply by 3")
     return found
 
 

@@ -122,8 +122,8 @@ def test_sims_outside_its_scale_and_mosi_on_the_scale_of_sims(tmp_path):
         mmsa.read(path, "sims")
     data = sims()
     data["test"]["id"] = ["a$_$1", "b$_$1"]
-    assert "--corpus sims-mmsa" in mmsa.read(write(path, data), "mosi").notices[0]
-    assert mmsa.read(write(path, made()), "mosi").notices == ()
+    assert "CH-SIMS: --corpus sims-mmsa" in load("mosi-mmsa", write(path, data)).notices[0]
+    assert load("sims-mmsa", path).notices == () == load("mosi-mmsa", write(path, made())).notices
 
 
 BAD = {
