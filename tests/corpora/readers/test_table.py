@@ -189,6 +189,14 @@ def with_value(value):
     return archive(X=x)
 
 
+def of_another_version(folder):
+    """An archive whose index asks for a version of zip that does not exist."""
+    archive(X=numbered())(folder)
+    data = bytearray((folder / "audio.npz").read_bytes())
+    data[data.index(b"PK\1\2") + 6] = 200
+    (folder / "audio.npz").write_bytes(data)
+
+
 SENTIMENT = b"split,dialogue,turn,sentiment\ntrain,a,0,%s\n"
 IDS = np.array([f"u{i}" for i in range(5)])
 BAD = {
@@ -219,6 +227,7 @@ BAD = {
                            "sentiment 'inf' is not a number", "leave the field empty"),
     "array: noise": (content("audio.npz", bytes(range(99))), "audio.npz:", "not a readable npz", "numpy.savez"),
     "array: objects": (archive(X=np.array([{}, 1, 2, 3, 4])), "audio.npz:", "Object arrays", "numpy.savez"),
+    "array: zip of another version": (of_another_version, "audio.npz:", "not a readable npz", "numpy.savez"),
     "array: no X": (archive(Y=np.ones((5, 2))), "audio.npz:", "neither X nor values", "numpy.savez"),
     "array: no starts": (archive(values=np.ones((5, 2))), "audio.npz:", "neither X nor values", "numpy.savez"),
     "array: texts": (archive(X=np.array([["a"]] * 5)), "audio.npz, array 'X':", "of type <U1", "real numbers"),
