@@ -18,7 +18,8 @@ from erclab.core.errors import CorpusError, ErclabError
 AGAIN = "Fetch the file again."
 HEAD = 4096  # bytes that are enough to see what a file is
 KINDS = {"pickle": "a pickle", "npz": "an npz archive", "npy": "an npy file", "csv": "a csv file",
-         "json": "a json file", "h5": "an h5 file", "text": "a text file", "parquet": "a parquet file"}
+         "json": "a json file", "h5": "an h5 file", "text": "a text file", "parquet": "a parquet file",
+         "torch": "a file of torch.save", "mat": "a MATLAB file"}
 _PACKED = ((b"\x1f\x8b", "gzip", "gunzip"), (b"\xfd7zXZ\0", "xz", "unxz"), (b"7z\xbc\xaf'\x1c", "7z", "7z x"),
            (b"Rar!\x1a\x07", "rar", "unrar x"), (b"\x28\xb5\x2f\xfd", "zstd", "unzstd"))
 _H5 = b"\x89HDF\r\n\x1a\n"
@@ -27,7 +28,7 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Excel up to 2003
 _FORMATS = ((_H5, "an HDF5 file, as .h5, .csd and .mat (v7.3) are", "h5"),
             (b"\x93NUMPY", "one numpy array (.npy)", "npy"), (b"PAR1", "a parquet file", "parquet"),
             (b"%PDF-", "a PDF document", ""), (b"SQLite format 3\0", "a SQLite database", ""),
-            (b"MATLAB 5.0 MAT-file", "a MATLAB file (.mat)", ""),
+            (b"MATLAB 5.0 MAT-file", "a MATLAB file (.mat)", "mat"),
             (_OLE, "an Excel workbook", ""))
 _POINTERS = ((b"version https://git-lfs.github.com/spec/", "Git LFS", "git lfs pull"),
              (b"/annex/objects/", "git-annex", "git annex get"))
@@ -76,8 +77,9 @@ def _packed(head: bytes, expected: str) -> tuple[str, str] | None:
             return (f"this is an Excel workbook or a document, not {KINDS[expected]}",
                     "Save the table as csv in UTF-8 (Excel: CSV UTF-8).")
         if first.endswith((b"/data.pkl", b"/version", b"/byteorder", b".format_version", b"/.data/serialization_id")):
-            return (f"this is a zip archive of torch.save, not {KINDS[expected]}",
-                    "If you trust it, load it with the program that wrote it and save plain numpy arrays.")
+            return None if expected == "torch" else (
+                f"this is a zip archive of torch.save, not {KINDS[expected]}",
+                "If you trust it, load it with the program that wrote it and save plain numpy arrays.")
         if first.endswith(b".npy"):
             return (f"this is a zip archive of numpy.savez (an npz archive), not {KINDS[expected]}",
                     f"Give {KINDS[expected]}, or the npz where one is read.")
@@ -90,13 +92,14 @@ def _packed(head: bytes, expected: str) -> tuple[str, str] | None:
 
 def _other(head: bytes, expected: str) -> tuple[str, str] | None:
     for start, name, kind in _FORMATS:
-        if head.startswith(start) and kind != expected:
+        if head.startswith(start) and kind not in (expected, *(("h5",) if expected == "mat" else ())):
             return (f"this is {name}, not {KINDS[expected]}",
                     "Save the table as csv in UTF-8." if start == _OLE else
                     f"Give {KINDS[expected]}, or use a reader for this kind of file.")
     if head.startswith((b"\x89HDF\n\x1a\n", b"\x89HDF\r\r\n")):
         return "the line ends of this binary file were changed in transfer", "Fetch it again in binary mode."
-    if expected != "pickle" and head[0] == 0x80 and head[1:2] <= b"\5":  # no text in UTF-8 begins like this
+    # No text in UTF-8 begins like this.
+    if expected not in ("pickle", "torch") and head[0] == 0x80 and head[1:2] <= b"\5":
         return f"this is a pickle, not {KINDS[expected]}", f"Give {KINDS[expected]}."
     return None
 

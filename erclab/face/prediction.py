@@ -13,6 +13,7 @@ import torch
 
 from erclab import runs
 from erclab.analysis.inside import check_corpus
+from erclab.core.downloads import refuse
 from erclab.core.errors import CorpusError, UsageError
 from erclab.core.tasks import predictions
 from erclab.corpora import UNLABELLED, Corpus, Frames
@@ -132,6 +133,7 @@ def _file(path: Path) -> pd.DataFrame:
     if path.suffix.lower() not in readers:
         raise UsageError(f"'{path.suffix}' is no kind of file that is read", where=str(path),
                          remedy="Give a csv or parquet file, or a DataFrame.")
+    refuse(path, path.suffix.lower()[1:], error=UsageError)
     try:
         return readers[path.suffix.lower()](path)
     except Exception as error:  # the parsers of pandas and pyarrow raise many kinds

@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from erclab.core.downloads import HEAD, accident, damaged
 from erclab.core.errors import FeatureError
 from erclab.features import visual
 
 H5 = (".csd", ".h5", ".hdf5")
 SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".mat", ".csv", *H5)
 USUAL = ("features", "feature", "feat", "feats", "X", "x", "values", "data", "arr_0", "embeddings", "embedding")
+_KINDS = {".npy": "npy", ".npz": "npz", ".pt": "torch", ".pth": "torch", ".mat": "mat", ".csv": "csv",
+          **dict.fromkeys(H5, "h5")}  # keys of `erclab.core.downloads.KINDS`
 AGAIN = "Save it again with numpy.save."
 
 Arrays = Mapping[str, Callable[[], np.ndarray]]  # the name of an array in a file -> how to read it
@@ -150,6 +153,10 @@ def _loaded(path: Path, load: Callable[[], Any]) -> Any:
             raise FeatureError("this is an h5 file", where=path, remedy="Call it .h5 (.csd: CMU SDK).") from None
         if "pickle" not in str(error):
             raise
+        with path.open("rb") as file:
+            found = accident(file.read(HEAD), _KINDS.get(path.suffix.lower(), "npy"))
+        if found and not start.startswith(b"\x80"):
+            raise FeatureError(found[0], where=path, remedy=found[1]) from None
         what = "Python objects (perhaps a list of arrays)" if start.startswith((b"\x93NUMPY", b"PK")) else "no array"
         raise FeatureError(f"it holds {what}", where=path, remedy="Such files are not opened, because they may run "
                            "code. Save each utterance by itself, numpy.save(f'{id}.npy', array), or the list by "
@@ -161,10 +168,14 @@ def _pt(path: Path) -> Arrays:
 
     try:
         value = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle's own kinds, RuntimeError, zip errors
-        first = str(error).strip().partition("\n")[0][:80] or type(error).__name__
-        raise FeatureError(f"it holds more than tensors, or is broken ({first})", where=path, remedy="Files that could "
-                           "run code are not opened. Save the tensor alone: torch.save(tensor, FILE).") from None
+    except Exception:  # pickle's own kinds, RuntimeError, zip errors
+        with path.open("rb") as file:
+            found = accident(file.read(HEAD), "torch")
+        if found:
+            raise FeatureError(found[0], where=path, remedy=found[1]) from None
+        # The error of torch advises to load it unsafely.
+        raise FeatureError("it holds more than tensors, or is broken", where=path, remedy="Files that could run code "
+                           "are not opened. Save the tensor alone: torch.save(tensor, FILE).") from None
 
     def flat(value: Any, name: str) -> dict[str, np.ndarray]:
         if isinstance(value, torch.Tensor):
@@ -228,5 +239,5 @@ def _h5(path: Path) -> Arrays:
 
 
 def _broken(path: Path, error: Exception) -> FeatureError:
-    reason = str(error).strip().partition("\n")[0][:100] or type(error).__name__
+    reason = damaged(path, _KINDS.get(path.suffix.lower(), "npy"), error)
     return FeatureError(f"the file is broken or not of its kind ({reason})", where=path, remedy="Make it again.")

@@ -152,6 +152,13 @@ def test_plain_files_are_no_accidents():
         assert downloads.accident(data, kind) is None
 
 
+def test_kinds_that_features_come_in():
+    torch, h5 = zipped("a/data.pkl"), b"\x89HDF\r\n\x1a\n" + bytes(9)
+    assert downloads.accident(torch, "torch") is None is downloads.accident(pickle.dumps([]), "torch")
+    assert downloads.accident(h5, "mat") is None is downloads.accident(b"MATLAB 5.0 MAT-file, x", "mat")
+    assert "torch.save" in downloads.accident(torch, "mat")[0] and "HDF5" in downloads.accident(h5, "torch")[0]
+
+
 def test_refuse_says_what_it_is_with_the_error_of_the_caller(tmp_path):
     path = tmp_path / "audio.npy"
     downloads.refuse(path, "npy")  # absent: the caller knows better what is missing

@@ -1,5 +1,6 @@
 """Arrays as extractors save them, and what is refused without being opened."""
 
+import gzip
 import pickle
 
 import h5py
@@ -100,6 +101,19 @@ def test_what_is_refused(tmp_path, name, save, said):
         arrays.sequence(tmp_path / name)
     one_line(caught, name, said)
     assert "allow_pickle" not in str(caught.value) and "weights_only" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.pt", "a.mat", "a.csd"])
+@pytest.mark.parametrize(("data", "said"), [
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "this is a pointer of Git LFS"),
+    (b"<!DOCTYPE html><title>Sign in</title>", "this is a web page ('Sign in')"),
+    (gzip.compress(bytes(99)), "this is a gzip archive"),
+])
+def test_downloads_that_went_wrong_are_named(tmp_path, name, data, said):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(FeatureError) as caught:
+        arrays.sequence(tmp_path / name)
+    one_line(caught, name, said)
 
 
 def test_an_archive_that_is_broken_inside(tmp_path):
