@@ -170,7 +170,7 @@ def _done(options, out: Path, packed) -> int:
         print(f"missing: {len(packed.missing)} of {len(packed)} utterances lack the modality (zeros)")
         _listed([f"{name}: {why}" for name, why in packed.missing.items()])
     if packed.extra:
-        print(f"not used: {len(packed.extra)} files belong to no utterance")
+        print(f"not used: {len(packed.extra)} files or arrays belong to no utterance")
         _listed(list(packed.extra))
     for line in packed.notices:
         print(f"note: {line}")

@@ -89,8 +89,10 @@ def encoder_identity(encoder: str | Path) -> str:
         files = sorted(p for p in Path(encoder).expanduser().iterdir()
                        if p.suffix in (".safetensors", ".json", ".txt", ".model"))
         if not any(p.suffix == ".safetensors" for p in files):
-            raise FeatureError("no weights (*.safetensors) are in this folder", where=encoder,
-                               remedy="Save the model with save_pretrained(folder), the tokenizer too.")
+            inside = sorted(p.parent for p in Path(encoder).expanduser().glob("*/*.safetensors"))
+            raise FeatureError("no weights (*.safetensors) are in this folder", where=encoder, remedy=(
+                f"Give {inside[-1]}, which has weights." if inside else
+                "Save the model with save_pretrained(folder), the tokenizer too."))
         parts = "".join(f"{p.name} {file_digest(p)}\n" for p in files)
         return f"local@{hashlib.sha256(parts.encode()).hexdigest()}"
     with _loading(encoder):

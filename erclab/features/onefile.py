@@ -34,7 +34,7 @@ def read(path: Path, rows: dict[str, Rows] | None, transpose: bool = False, key:
         whole = arrays.chosen(there, key, path) if key else there[single[0]]
         there = {"X": whole, **{name: there[name] for name in ("ids",) if name in there}}
     if {"values", "starts"} <= {*there} or "X" in there:
-        return _from_packed(path, there, rows)
+        return _from_packed(path, there, rows, transpose)
     rows = {"": Rows(path, {"id": names})} if rows is None else rows
     used: set[str] = set()
 
@@ -63,12 +63,13 @@ def read(path: Path, rows: dict[str, Rows] | None, transpose: bool = False, key:
     return found, [n for n in names if n not in used], rows
 
 
-def _from_packed(path: Path, there: arrays.Arrays, rows: dict[str, Rows] | None
+def _from_packed(path: Path, there: arrays.Arrays, rows: dict[str, Rows] | None, transpose: bool
                  ) -> tuple[dict[str, list[Found]], list[str], dict[str, Rows]]:
     """As `read`, of a file that is packed already: by its ids, or row i for row i."""
     x = there["X" if "X" in there else "values"]()
     if x.ndim not in (2, 3):
         raise FeatureError(f"the shape is {x.shape}", where=path, remedy="It must be (N, D) or (N, L, D).")
+    x = x.T if transpose and x.ndim == 2 else x.swapaxes(1, 2) if transpose else x
     starts = np.arange(len(x) + 1) if "X" in there else there["starts"]()
     if starts.ndim != 1 or starts.dtype.kind not in "iu" or len(starts) < 2 or (np.diff(starts.astype(int)) < 0).any() \
             or (starts[0], starts[-1]) != (0, len(x)):
@@ -82,8 +83,9 @@ def _from_packed(path: Path, there: arrays.Arrays, rows: dict[str, Rows] | None
         rows = {"": Rows(path, {"turn" if names is None else "id": names or [str(i) for i in range(len(sequences))]})}
     one = rows.get("")
     if one is None or (names is None and len(one) != len(sequences)):
+        turned = " Is it transposed? --transpose (transpose=True)" if x.shape[-1] == len(one or ()) else ""
         raise FeatureError(f"it has {len(sequences)} rows, the table {sum(map(len, rows.values()))}", where=path,
-                           remedy="Give the table that it belongs to, or a file with ids.")
+                           remedy=f"Give the table that it belongs to, or a file with ids.{turned}")
     at = dict(zip(names or (), range(len(sequences)), strict=False))
     place = [next((at[n] for n in one.names(i) if n in at), None) if names else i for i in range(len(one))]
     if not any(p is not None for p in place):

@@ -63,7 +63,7 @@ def test_audio(call, corpus, wavs):
     status, out, err = call("audio", wavs, "--table", corpus)
     assert (status, err) == (0, "") and "vectors of 101 numbers" in out
     assert "missing: 1 of 3" in out and "u2: it is too short: 0.050 s" in out
-    assert "not used: 1 files" in out and "u4.wav" in out
+    assert "not used: 1 files or arrays" in out and "u4.wav" in out
     assert table.read(corpus).has("audio").tolist() == [True, False, True]
     assert call("audio", wavs, "--table", corpus, "--frames", "--longest", "5")[0] == 0
     assert table.read(corpus).frames["audio"].lengths.tolist() == [5, 0, 5]

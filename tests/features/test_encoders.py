@@ -107,6 +107,14 @@ def test_folder_without_a_usable_model(tiny, tmp_path, damage, problem):
     one_line(caught, str(tiny), problem)
 
 
+def test_weights_in_a_folder_inside(tiny):
+    (tiny / "checkpoint-10").mkdir()
+    (tiny / "model.safetensors").rename(tiny / "checkpoint-10" / "model.safetensors")
+    with pytest.raises(FeatureError) as caught:
+        text.encoder_identity(tiny)
+    one_line(caught, "no weights", f"Give {tiny / 'checkpoint-10'}")
+
+
 def test_unusable_device(tiny, tmp_path):
     for device in ("nonsense", "cuda:99"):
         with pytest.raises(FeatureError) as caught:

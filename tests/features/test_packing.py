@@ -160,6 +160,11 @@ def test_one_array_with_a_row_per_utterance(corpus, tmp_path, name, save):
     save(tmp_path / name, x)
     key = "low" if "low" in arrays.contents(tmp_path / name) else ""
     assert np.array_equal(pack(tmp_path / name, corpus, key=key).vectors[""], x)
+    if not key:
+        save(tmp_path / name, x.T)
+        assert np.array_equal(pack(tmp_path / name, corpus, transpose=True).vectors[""], x)
+        with pytest.raises(FeatureError, match=r"it has 2 rows, the table 4.* Is it transposed"):
+            pack(tmp_path / name, corpus)
     save(tmp_path / name, x[:3] if "ids" not in arrays.contents(tmp_path / name) else x[:, 0])
     with pytest.raises(FeatureError) as caught:
         pack(tmp_path / name, corpus, key=key)
