@@ -170,9 +170,9 @@ def _pt(path: Path) -> Arrays:
         value = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # pickle's own kinds, RuntimeError, zip errors
         with path.open("rb") as file:
-            found = accident(file.read(HEAD), "torch")
-        if found:
-            raise FeatureError(found[0], where=path, remedy=found[1]) from None
+            other = accident(file.read(HEAD), "torch")
+        if other:
+            raise FeatureError(other[0], where=path, remedy=other[1]) from None
         # The error of torch advises to load it unsafely.
         raise FeatureError("it holds more than tensors, or is broken", where=path, remedy="Files that could run code "
                            "are not opened. Save the tensor alone: torch.save(tensor, FILE).") from None

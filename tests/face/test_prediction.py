@@ -135,7 +135,7 @@ def test_what_the_run_cannot_read_is_one_line(sdt, test_part, tmp_path, tiny):
     (tmp_path / "mine.txt").write_text("x")
     refused(sdt, tmp_path / "mine.txt", "'.txt' is no kind of file")
     (tmp_path / "page.csv").write_text("<!DOCTYPE html><title>Sign in</title>")
-    refused(sdt, tmp_path / "page.csv", "this is a web page ('Sign in'), not a csv file")
+    refused(sdt, tmp_path / "page.csv", r"this is a web page \('Sign in'\), not a csv file")
     (tmp_path / "mine.csv").write_bytes(b"\xff\xfe\x00")
     refused(sdt, tmp_path / "mine.csv", "the file cannot be read")
 
