@@ -22,6 +22,7 @@ from erclab.corpora.readers.csvfiles import records
 from erclab.corpora.vocabulary import MODALITIES, SPLITS
 
 LABELS = ("joyful", "mad", "neutral", "peaceful", "powerful", "sad", "scared")
+NOBODY = "unknown"  # the speaker of a line that names none
 FILE = "emorynlp_{}_final.csv"
 _NEEDED = ("Utterance", "Speaker", "Emotion", "Scene_ID", "Utterance_ID", "Season", "Episode")
 _NUMBERS = ("Scene_ID", "Utterance_ID", "Season", "Episode")
@@ -81,23 +82,22 @@ def _part(path: Path, part: str, notices: list[str]) -> pd.DataFrame:
         scene, turn, season, episode = (int(fields[c]) for c in _NUMBERS)
         dialogue = f"{part}-s{season:02}e{episode:02}c{scene:02}"
         rows.append({"split": meld.PARTS[part], "dialogue": dialogue, "turn": turn,
-                     "speaker": _speaker(fields["Speaker"], where), "text": fields["Utterance"],
+                     "speaker": _speaker(fields["Speaker"]), "text": fields["Utterance"],
                      "label": meld.emotion(fields["Emotion"], LABELS, where), "season": season, "episode": episode,
                      "scene": scene, "line": line, "clip": f"sea{season}_ep{episode}_sc{scene}_utt{turn}"})
     if not rows:
         raise CorpusError("there is a header but no utterance", where=str(path), remedy="Fetch the file again.")
     table = pd.DataFrame(rows)
     notices += meld.bare(table, path)
+    if nobody := int((table["speaker"] == NOBODY).sum()):
+        notices.append(f"{path.name}: {nobody:,} of {len(table):,} utterances name no speaker: they are of '{NOBODY}'")
     return table
 
 
-def _speaker(cell: str, where: str) -> str:
-    """The names in a cell such as ['Ada', 'Bo']; a cell that is no list is the name."""
+def _speaker(cell: str) -> str:
+    """The names in a cell such as ['Ada', 'Bo']; a cell that is no list is the name, one without a name `NOBODY`."""
     try:
         names = ast.literal_eval(cell) if cell.startswith("[") else [cell]
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         names = [cell]
-    name = ", ".join(str(n).strip() for n in names).strip()
-    if not name:
-        raise CorpusError("the Speaker is empty", where=where, remedy="Fill it in or remove the row.")
-    return name
+    return ", ".join(str(n).strip() for n in names).strip() or NOBODY

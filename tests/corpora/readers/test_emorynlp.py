@@ -46,10 +46,17 @@ def test_a_number_that_occurs_twice_and_a_scene_in_two_parts(tmp_path):
                               "in the order of the file", "1 scenes have utterances in more than one split")
 
 
+@pytest.mark.parametrize("cell", ["[]", "['']", ""])
+def test_a_line_without_a_speaker(tmp_path, cell):
+    rows = {**ROWS, "test": [["Bye.", cell, "Sad", 1, 3, 3, 1]]}
+    corpus = emorynlp.read(write(tmp_path, rows))
+    assert corpus.table["speaker"].tolist()[-1] == "unknown"
+    assert corpus.notices == ("emorynlp_test_final.csv: 1 of 1 utterances name no speaker: they are of 'unknown'",)
+
+
 @pytest.mark.parametrize(("at", "value", "problem"), [
     (2, "Happy", r"emorynlp_dev_final\.csv, line 2: unknown emotion 'happy'.*--corpus table"),
-    (4, "1.0", "line 2: the Utterance_ID '1.0' is not a whole number"), (1, "['']", "line 2: the Speaker is empty"),
-])
+    (4, "1.0", "line 2: the Utterance_ID '1.0' is not a whole number"), ])
 def test_bad_rows(tmp_path, at, value, problem):
     rows = {**ROWS, "dev": [list(ROWS["dev"][0])]}
     rows["dev"][0][at] = value
