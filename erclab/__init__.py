@@ -30,7 +30,7 @@ _FACE = {
     "list_models": "face.models", "check_model": "face.models", "left_out": "face.models", "sizes": "face.models",
     "run": "face.training", "compare": "face.training",
     "Run": "face.runs", "Runs": "face.runs", "Comparison": "face.comparison",
-    "predict": "face.prediction",
+    "predict": "face.prediction", "load_model": "face.prediction", "export": "runs.export",
     "exhibit": "face.exhibits", "list_exhibits": "face.exhibits", "save": "face.exhibits",
     "Recipe": "training.recipes", "Model": "models.interface", "Output": "models.interface",
     "DialogueBatch": "core.batches", "SequenceBatch": "core.batches", "ErclabError": "core.errors",

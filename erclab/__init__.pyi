@@ -24,6 +24,7 @@ from erclab.face.models import check_model as check_model
 from erclab.face.models import left_out as left_out
 from erclab.face.models import list_models as list_models
 from erclab.face.models import sizes as sizes
+from erclab.face.prediction import load_model as load_model
 from erclab.face.prediction import predict as predict
 from erclab.face.runs import Run as Run
 from erclab.face.runs import Runs as Runs
@@ -31,6 +32,7 @@ from erclab.face.training import compare as compare
 from erclab.face.training import run as run
 from erclab.models.interface import Model as Model
 from erclab.models.interface import Output as Output
+from erclab.runs.export import export as export
 from erclab.training.recipes import Recipe as Recipe
 
 __version__: str

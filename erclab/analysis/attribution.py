@@ -24,10 +24,14 @@ from erclab.runs import Record
 STEPS = 16  # of the integral; `integrated_gradients` returns the error of its sum
 
 
-def integrated_gradients(model: Model, batch: SequenceBatch, *, steps: int = STEPS) -> tuple[dict[str, Tensor], Tensor]:
+def integrated_gradients(model: Model, batch: SequenceBatch, *, steps: int = STEPS, target: Tensor | None = None
+                         ) -> tuple[dict[str, Tensor], Tensor]:
     """How much each step adds to the highest logit (of a regression, to its output).
 
     Sundararajan, Taly, Yan 2017, "Axiomatic Attribution for Deep Networks", with captum.
+
+    Args:
+        target: (B,) the outputs that are explained, if they are not the highest.
 
     Returns:
         modality -> (B, L_m), summed over features, 0 at padding; and (B,) the convergence delta: by how much all of
@@ -43,8 +47,8 @@ def integrated_gradients(model: Model, batch: SequenceBatch, *, steps: int = STE
                              masks=dict(zip(names, there, strict=True)))).logits
 
     found, delta = IntegratedGradients(forward).attribute(
-        features, target=_first(model, batch), additional_forward_args=masks, n_steps=steps,
-        internal_batch_size=8 * len(batch.rows), return_convergence_delta=True)
+        features, target=_first(model, batch) if target is None else target, additional_forward_args=masks,
+        n_steps=steps, internal_batch_size=8 * len(batch.rows), return_convergence_delta=True)
     return {m: x.sum(-1).masked_fill(~mask, 0) for m, x, mask in zip(names, found, masks, strict=True)}, delta
 
 

@@ -80,11 +80,41 @@ def _sequences(model: Model, batch: SequenceBatch, method: str) -> dict[str, Ten
 
 
 def _dialogue(model: Model, batch: DialogueBatch, method: str) -> dict[str, Tensor]:
-    """Of one dialogue of T turns: T copies of it, copy t explains turn t."""
-    names, turns = list(dict(model.config.dims)), batch.shape[1]
-    features = tuple(batch.features[m].expand(turns, -1, -1) for m in names)
+    """Of one dialogue of T turns."""
     with torch.no_grad():
         target = model(batch).logits[0].argmax(-1)
+    if method == "shapley":
+        names, features, forward, turn = _copies(model, batch)
+        players = tuple(torch.full((1, 1, 1), i) for i in range(len(names)))
+        with torch.no_grad():
+            values = ShapleyValues(forward).attribute(features, target=target, feature_mask=players,
+                                                      additional_forward_args=(turn,))
+        return {m: x.flatten(1)[:, 0] for m, x in zip(names, values, strict=True)}
+    found, delta = by_turn(model, batch, target)
+    return ({m: x.sum(1) for m, x in found.items()}
+            | {f"{m} context": x.sum(1) - x.diagonal() for m, x in found.items()} | {"delta": delta})
+
+
+def by_turn(model: Model, batch: DialogueBatch, target: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """Integrated gradients of each turn of one dialogue.
+
+    Args:
+        target: (T,) the output of each turn that is explained.
+
+    Returns:
+        modality -> (T that are explained, T that add), and (T,) the convergence delta.
+    """
+    names, features, forward, turn = _copies(model, batch)
+    values, delta = IntegratedGradients(forward).attribute(
+        features, target=target, additional_forward_args=(turn,), n_steps=STEPS,
+        internal_batch_size=max(len(turn), 64), return_convergence_delta=True)
+    return {m: x.sum(-1) for m, x in zip(names, values, strict=True)}, delta
+
+
+def _copies(model: Model, batch: DialogueBatch):
+    """Modalities, T copies of one dialogue's features, the logits of copy t at turn t, and the turns."""
+    names, turns = list(dict(model.config.dims)), batch.shape[1]
+    features = tuple(batch.features[m].expand(turns, -1, -1) for m in names)
 
     def forward(*given: Tensor) -> Tensor:
         *xs, turn = given
@@ -95,16 +125,4 @@ def _dialogue(model: Model, batch: DialogueBatch, method: str) -> dict[str, Tens
             labels=batch.labels.expand(copies, *batch.labels.shape[1:]), places=None)).logits
         return logits[torch.arange(copies), turn]
 
-    turn = torch.arange(turns)
-    if method == "shapley":
-        players = tuple(torch.full((1, 1, 1), i) for i in range(len(names)))
-        with torch.no_grad():
-            values = ShapleyValues(forward).attribute(features, target=target, feature_mask=players,
-                                                      additional_forward_args=(turn,))
-        return {m: x.flatten(1)[:, 0] for m, x in zip(names, values, strict=True)}
-    values, delta = IntegratedGradients(forward).attribute(
-        features, target=target, additional_forward_args=(turn,), n_steps=STEPS, internal_batch_size=max(turns, 64),
-        return_convergence_delta=True)
-    by_turn = {m: x.sum(-1) for m, x in zip(names, values, strict=True)}  # (T that are explained, T that add)
-    return ({m: x.sum(1) for m, x in by_turn.items()}
-            | {f"{m} context": x.sum(1) - x.diagonal() for m, x in by_turn.items()} | {"delta": delta})
+    return names, features, forward, torch.arange(turns)

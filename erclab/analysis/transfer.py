@@ -4,7 +4,7 @@ Labels are compared by their meaning (`SYNONYMS`). If several labels of a corpus
 summed. A label that the other corpus does not have cannot be an answer; utterances with it are not scored, but stay in
 the conversation. The guest (trained elsewhere) and the model of the tested corpus are scored by the same rule.
 
-The input is shifted and scaled by the guest's own training split, as in its training.
+The input is shifted and scaled by the guest's own training split, as in its training (`Record.fitted`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from erclab import runs
 from erclab.analysis import statistics
 from erclab.analysis.inside import check_corpus
 from erclab.core import metrics
@@ -149,9 +150,9 @@ def _predictions(record: Record, home: Corpus, abroad: Corpus, split: str) -> np
         if abroad.dims.get(m) != home.dims[m]:
             raise UsageError(f"{m} is {home.dims[m]} wide in {home.name} and {abroad.dims.get(m, 0)} in {abroad.name}",
                              remedy="Train on what both have (erclab.analysis.transfer.modalities).")
-    fit = Standardiser.fit(home, spec["modalities"]) if spec["recipe"]["standardise"] else None
+    kept = record.fitted or runs.fitted_on(spec, home)
     known = spec["settings"].get("speakers", abroad.speaker_count)
-    return loop.predictions(record.model(), Strangers(abroad, split, spec["modalities"], fit, known))
+    return loop.predictions(record.model(), Strangers(abroad, split, spec["modalities"], kept.standardiser, known))
 
 
 class Strangers(DialogueView):

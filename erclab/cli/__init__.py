@@ -13,11 +13,12 @@ import os
 import sys
 
 import erclab
-from erclab.cli import bench, corpora, exhibits, features, models, run, runs, study, sweep
+from erclab.cli import bench, corpora, exhibits, export, features, models, predict, run, runs, study, sweep
 from erclab.cli.common import EPILOG, joined
 from erclab.core.errors import ErclabError
 
-GROUPS = (study, run, sweep, exhibits, runs, models, corpora, features, bench)  # in the order of --help
+# In the order of --help.
+GROUPS = (study, run, predict, export, sweep, exhibits, runs, models, corpora, features, bench)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 from erclab.core.errors import UsageError
@@ -126,6 +128,22 @@ def fold_of(text: str) -> int | str:
         return int(text)
     except ValueError:
         return text
+
+
+def named(run: str, folder: str | None):
+    """The run that a user names; a warning that older code made it is one line on stderr.
+
+    Raises:
+        UsageError, RunError: see `erclab.runs.lookup.find`.
+    """
+    from erclab import runs
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = runs.find(run, folder)
+    for warning in told:
+        print(f"erclab: warning: {warning.message}", file=sys.stderr)
+    return found
 
 
 def changes(pairs: list[str], option: str = "--set") -> dict:

@@ -1,4 +1,4 @@
-"""`erclab runs`: list the records of a folder, and confirm records of older code."""
+"""`erclab runs`: list the records of a folder, show the confusion of one, and confirm records of older code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from erclab.cli.common import changes, command, fold_of, read_options, reading
+from erclab.cli.common import changes, command, fold_of, named, read_options, reading
 
 
 def add(commands) -> None:
@@ -27,6 +27,14 @@ def add(commands) -> None:
     runs.add_argument("--out", type=Path, metavar="DIR", help="where runs are kept (default: build/runs)")
     runs.add_argument("--json", action="store_true", help="as JSON, with all columns")
     actions = runs.add_subparsers(metavar="ACTION", help="without one: list them")
+    confusion = command(actions, "confusion", _confusion, "print the confusion matrix of a run's test split, and "
+                        "precision, recall and F1 of each label")
+    confusion.add_argument("run", metavar="RUN", help="an id, the beginning of an id, or a path")
+    confusion.add_argument("--protocol", help="sound or published, as in erclab run (default: sound)")
+    confusion.add_argument("--csv", type=Path, metavar="FILE", help="write one row per label: precision, recall, F1, "
+                           "support, and how often each label was predicted")
+    confusion.add_argument("--runs", metavar="DIR", help="where runs are kept (default: build/runs)")
+    confusion.add_argument("--json", action="store_true", help="as JSON")
     confirm = command(actions, "confirm", _confirm, "rename the records of older code whose numbers today's code "
                       "reproduces: one seed of each configuration is trained again and compared")
     confirm.add_argument("folder", nargs="?", type=Path, metavar="FOLDER",
@@ -70,6 +78,32 @@ def _runs(options) -> int:
     older = int((table["code"] == "older").sum())
     marked = f", {older} of them made by older code (erclab runs confirm --help)" if older else ""
     print(f"{len(table)} runs in {options.out or paths.runs_dir()}{marked}")
+    return 0
+
+
+def _confusion(options) -> int:
+    import pandas as pd
+
+    from erclab.core.errors import ErclabError
+    from erclab.core.storage import write_atomically
+
+    record = named(options.run, options.runs)
+    per_class, counts = record.per_class(options.protocol), record.confusion(options.protocol)
+    matrix = pd.DataFrame(counts, index=record.labels, columns=[f"predicted {name}" for name in record.labels])
+    both = per_class.join(matrix)
+    if options.csv:
+        try:
+            write_atomically(options.csv, both.to_csv(lineterminator="\n").encode("utf-8", "replace"))
+        except OSError as error:
+            raise ErclabError(f"the table cannot be stored: {error.strerror or error}", where=options.csv,
+                              remedy="Name another file (--csv), or free some space.") from None
+    if options.json:
+        print(both.reset_index().to_json(orient="records", force_ascii=False))
+        return 0
+    print(per_class.to_string(float_format=lambda x: f"{x:.3f}", na_rep="–"))
+    print(f"\nCounts on the test split, row = truth\n{matrix.to_string()}")
+    if options.csv:
+        print(options.csv)
     return 0
 
 

@@ -28,7 +28,8 @@ CHUNK = 1 << 16  # frames that are made float64 at once
 
 @dataclass(frozen=True)
 class Standardiser:
-    """Per modality, the mean and deviation of the training split (D_m,), as float32: of its vectors or its frames."""
+    """Per modality, the mean and deviation of the training split (D_m,): of its vectors or its frames, as float32; or
+    of what a fitted baseline reads, as float64."""
 
     mean: Mapping[str, np.ndarray]
     deviation: Mapping[str, np.ndarray]
@@ -47,6 +48,17 @@ class Standardiser:
             mean[m] = centre.astype(np.float32)
             deviation[m] = np.where(spread > 1e-6, spread, 1.0).astype(np.float32)
         return cls(mean, deviation)
+
+    @classmethod
+    def side_by_side(cls, corpus: Corpus, modalities: Sequence[str], *, pooled: bool = False) -> Standardiser:
+        """The same for `flat`, as float64: of vectors, or with `pooled` of mean and deviation of the frames."""
+        parts = _parts(corpus, modalities, pooled)
+        # All columns at once: numpy adds a single column in another order.
+        mean, spread = _moments(np.hstack(list(parts.values())), corpus.rows("train"))
+        spread = np.where(spread > 1e-6, spread, 1.0)
+        ends = np.cumsum([x.shape[1] for x in parts.values()])[:-1]
+        return cls(dict(zip(parts, np.split(mean, ends), strict=True)),
+                   dict(zip(parts, np.split(spread, ends), strict=True)))
 
     def __call__(self, modality: str, x: np.ndarray) -> np.ndarray:
         return (x - self.mean[modality]) / self.deviation[modality]
@@ -215,19 +227,18 @@ class SequenceView(View):
 
 
 def flat(corpus: Corpus, modalities: Sequence[str], task: str | Task = "emotion", *, pooled: bool = False,
-         standardise: bool = True) -> dict[str, Flat]:
+         standardiser: Standardiser | None = None) -> dict[str, Flat]:
     """Each split without its conversations: modalities side by side, (N, sum of D_m), labels, past labels, and texts.
 
     Args:
         modalities: none gives features of width 0, for a model that reads the texts alone.
         pooled: take mean and deviation of each utterance's frames instead of its vectors.
-        standardise: by the mean and deviation of the training split.
+        standardiser: one of `Standardiser.side_by_side`; None leaves the features as they are.
     """
-    parts = [pool(corpus.frames[m]) if pooled else corpus.vectors[m] for m in modalities]
-    x = np.hstack([np.zeros((len(corpus), 0), np.float32), *parts]).astype(np.float32)
-    if standardise:
-        mean, spread = _moments(x, corpus.rows("train"))
-        x = ((x - mean) / np.where(spread > 1e-6, spread, 1.0)).astype(np.float32)
+    parts = _parts(corpus, modalities, pooled)
+    x = np.hstack([np.zeros((len(corpus), 0), np.float32),
+                   *(part if standardiser is None else standardiser(m, part) for m, part in parts.items())])
+    x = x.astype(np.float32)
     task = corpus.task(task) if isinstance(task, str) else task
     every = {s: corpus.targets(s, task.name) for s in SPLITS}
     first = next(iter(every.values()))
@@ -241,6 +252,20 @@ def flat(corpus: Corpus, modalities: Sequence[str], task: str | Task = "emotion"
     heard[corpus.starts[:-1]] = ""
     return {s: Flat(x[rows], labels[rows], before[rows], texts[rows], heard[rows], task)
             for s in SPLITS for rows in [corpus.rows(s)]}
+
+
+def _parts(corpus: Corpus, modalities: Sequence[str], pooled: bool) -> dict[str, np.ndarray]:
+    """Modality -> (N, D_m) float32, its vectors or its pooled frames.
+
+    Raises:
+        CorpusError: the corpus lacks a modality.
+    """
+    there = corpus.frames if pooled else corpus.vectors
+    absent = [m for m in modalities if m not in there]
+    if absent:
+        raise CorpusError(f"no {'sequences' if pooled else 'features'} for {', '.join(absent)}", where=corpus.name,
+                          remedy=f"It has {', '.join(there) or 'none'}; choose among these.")
+    return {m: (pool(corpus.frames[m]) if pooled else corpus.vectors[m]).astype(np.float32) for m in modalities}
 
 
 def previous(labels: np.ndarray, starts: np.ndarray) -> np.ndarray:

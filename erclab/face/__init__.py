@@ -5,7 +5,7 @@
     training     run, compare
     runs         what `run` returns: Run, Runs
     comparison   what `compare` returns: Comparison
-    prediction   predict
+    prediction   predict, load_model; conversations reads a table, page writes one as html
     exhibits     exhibit, list_exhibits, save
 
 Each function is a thin layer over a room of the package. No room imports the face.

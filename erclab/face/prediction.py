@@ -2,213 +2,358 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 import torch
 
 from erclab import runs
+from erclab.analysis import why
 from erclab.analysis.inside import check_corpus
-from erclab.core.downloads import refuse
-from erclab.core.errors import CorpusError, UsageError
+from erclab.core.errors import CorpusError, ErclabError, UsageError
+from erclab.core.storage import write_atomically
 from erclab.core.tasks import predictions
 from erclab.corpora import UNLABELLED, Corpus, Frames
-from erclab.corpora.views import DialogueView, SequenceView, Standardiser
+from erclab.corpora.notices import tell, unknown_words
+from erclab.corpora.views import DialogueView, SequenceView, View, flat
+from erclab.face import page
+from erclab.face.conversations import Conversations, Table, Vectors, arrays, read, seated
 from erclab.features import text as text_features
 from erclab.runs import Record
+from erclab.runs.export import tokenizer_of
+from erclab.runs.fitted import Fitted
 
-Conversations: TypeAlias = str | Path | pd.DataFrame
-NEEDED = ("speaker", "text")
+SHOWN = ("dialogue", "turn", "speaker", "text")
+KINDS = (".csv", ".parquet", ".html")
 
 
-@torch.inference_mode()
-def predict(run: Record, conversations: Conversations, *,
-            vectors: Mapping[str, np.ndarray | Sequence[np.ndarray]] | None = None, corpus: Corpus | None = None,
-            text_encoder: str | Path | None = None, device: str = "cpu") -> pd.DataFrame:
-    """Label the utterances of conversations with a trained run.
+class Predicted(pd.DataFrame):
+    """The table of `predict`: a DataFrame that also says what was left out, and becomes a page.
+
+    `attrs` has `title`, `columns` (the names of what is predicted), `likely` (whether they are probabilities), `answer`
+    (the column of the label, or "") and `notices`, lines about what was not used or read otherwise.
+    """
+
+    @property
+    def notices(self) -> list[str]:
+        """Lines about what was there and not used."""
+        return list(self.attrs.get("notices", ()))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the table as csv or parquet, or the conversation as a page (html) with a colour for each emotion.
+
+        Raises:
+            UsageError: another kind of file.
+            ErclabError: the file cannot be written.
+        """
+        path = Path(path).expanduser()
+        try:
+            write_atomically(path, self._bytes(checked(path).suffix.lower()))
+        except ImportError:
+            raise UsageError("writing parquet needs pyarrow", where=path,
+                             remedy="Install it (pip install pyarrow), or write csv.") from None
+        except OSError as error:
+            raise ErclabError(f"the predictions cannot be stored: {error.strerror or error}", where=path,
+                              remedy="Name another file, or free some space.") from None
+        return path
+
+    def _bytes(self, kind: str) -> bytes:
+        if kind == ".html":
+            return page.render(self, **{name: self.attrs[name] for name in page.ASKED}).encode("utf-8", "replace")
+        plain = pd.DataFrame(self)
+        return plain.to_parquet(index=False) if kind == ".parquet" else plain.to_csv(
+            index=False, lineterminator="\n").encode("utf-8", "replace")
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>note: {html.escape(line)}</p>" for line in self.notices)
+        return (super()._repr_html_() or "") + notes
+
+
+def checked(path: Path) -> Path:
+    """The path of a file for predictions, before an hour of work.
+
+    Raises:
+        UsageError: another kind of file than those that are written.
+    """
+    if path.suffix.lower() not in KINDS:
+        raise UsageError(f"'{path.suffix}' is no kind of file that is written", where=str(path),
+                         remedy=f"Name a file that ends with {', '.join(KINDS)}.")
+    return path
+
+
+def load_model(run: str | Path, *, folder: str | Path | None = None, model: type | None = None) -> Record:
+    """A run by its name: `.model()` is the trained network, `erc.predict` takes the run. No corpus is needed.
 
     Args:
-        run: a run of `erc.run`.
+        run: a folder that `erclab export` wrote; or the id of a run, the beginning of an id, or the path of a record.
+        folder: where runs are kept; `build/runs` of the checkout by default.
+        model: the class of the run, for an exported run of a class of one's own, whose source is never run from a file.
+
+    Raises:
+        UsageError: there is no such run, or several.
+        RunError: the run cannot be read, or its class is needed.
+    """
+    return runs.find(run, folder, model=model)
+
+
+def predict(run: Record | str | Path, conversations: Conversations, *, vectors: Vectors | None = None,
+            explain: bool = False, columns: Mapping[str, str] | None = None, out: Sequence[str | Path] = (),
+            corpus: Corpus | None = None, text_encoder: str | Path | None = None, device: str = "cpu") -> Predicted:
+    """Label the utterances of conversations with a trained run. The corpus of its training is not needed.
+
+    Args:
+        run: a run of `erc.run`; or what `erc.load_model` takes: an exported folder, an id, the beginning of an id.
         conversations: a csv or parquet file or a DataFrame, one row per utterance in the order of the conversation,
-            with the columns `speaker` and `text`; `dialogue` where there are several conversations.
+            with the columns `speaker` and `text`; `dialogue` where there are several conversations. `turn` (whole
+            numbers) and `id` are used where they are there. An empty text is missing.
         vectors: modality -> (N, D) array, row i belongs to utterance i, made as the vectors of the run's corpus were. A
-            row of zeros lacks the modality. For a model of sequences: N arrays (L_i, D). The text may be left out where
-            erclab made the text vectors of the corpus itself: they are then computed from the column `text`.
-        corpus: the corpus that the run was trained on, for a record that was loaded without it; the features are
-            standardised by its training split.
-        text_encoder: the folder of the encoder that made the corpus's text vectors, if it is a folder.
+            row of zeros lacks the modality. For a model of sequences: N arrays (L_i, D). Or the path of an npz or npy
+            file. Files beside a table are read without it: `audio.npz`, or `NAME.audio.npz` of NAME.csv. The text may
+            be left out where erclab made the text vectors of training itself: they are then computed.
+        explain: add what mattered for each utterance, see `erclab.analysis.why`.
+        columns: our name -> the table's name, for columns that are called otherwise: {"text": "Utterance"}.
+        out: files to write: csv, parquet, html (see `Predicted.save`).
+        corpus: the corpus that the run was trained on; only for a run of an older version of erclab, with which the
+            standardiser was not kept.
+        text_encoder: the folder of the encoder that made the text vectors of training, if it is a folder.
         device: where to compute.
 
     Returns:
         One row per utterance: `dialogue`, `turn`, `speaker`, `text`, then `label` and the probability of each label.
         Of a regression: the predicted numbers under their names. Of `emotion4`: the probability of each emotion.
+        `.save("x.html")` writes the conversation as a page, `.notices` says what was not used.
+
+        Speakers that the model does not know take the places of those that it knows, in the order in which they appear;
+        surplus speakers share the last place. A notice says so.
 
     Raises:
         UsageError: the run cannot read the conversations; the message says what is missing and how to give it.
-        RunError: the run was fitted, or its weights are gone.
+        RunError: the run's weights are gone.
         FeatureError: the text cannot be encoded.
     """
+    if isinstance(run, str | Path):
+        run = load_model(run)
     if not isinstance(run, Record):
         raise UsageError(f"predict needs one run, not {type(run).__name__}",
                          remedy="Give one of those that erc.run returns, such as runs[0].")
+    for path in out:
+        checked(Path(path))
+    asked = _Asked(run, _kept(run, corpus), device, text_encoder)
+    model = asked.network()
+    table = read(conversations, columns, needs_text="text" not in (vectors or {}))
+    new, steps = asked.corpus(table, dict(vectors or {}))
+    tell(new)
+    found, explained = asked.answers(model, new, steps, explain)
+    parts = [table.rows[list(SHOWN)].reset_index(drop=True), _named(run, found), explained]
+    made = Predicted(pd.concat(parts, axis=1))
+    answer = made.columns[len(SHOWN)] if run.target.kind == "classes" else ""
+    source = f"{table.path.name}: " if table.path else ""
+    made.attrs = {"title": f"{source}{run.title} trained on {run.spec['corpus']}", "answer": str(answer),
+                  "columns": _columns(run), "likely": run.target.kind != "numbers",
+                  "notices": list(new.notices)}
+    for path in out:
+        made.save(path)
+    return made
+
+
+def _kept(run: Record, corpus: Corpus | None) -> Fitted:
+    """What was fitted on the corpus of training: as kept with the run, or else from the corpus."""
+    if corpus is not None:
+        check_corpus(run, corpus)
+    kept = run.fitted
+    if kept is not None:
+        return kept
     corpus = getattr(run, "corpus", None) if corpus is None else corpus
     if corpus is None:
-        raise UsageError("the corpus that the run was trained on is not at hand", where=run.id,
-                         remedy=f'Give it: corpus=erc.load("{run.spec["corpus"]}").')
+        raise UsageError("an older version of erclab made the run, so the corpus of its training is needed",
+                         where=run.id, remedy=f'Give it: corpus=erc.load("{run.spec["corpus"]}"), on the command line '
+                         f"--corpus {run.spec['corpus']} (and --data); or train again with force=True (--force).")
     check_corpus(run, corpus)
-    model = run.model(device)
-    example = runs.views(run.spec, corpus, splits=["test"])["test"]
-    sequences = isinstance(example, SequenceView)
-    given = dict(vectors or {})
-    table = _table(conversations, given)
-    new = _corpus(run, corpus, table)
-    read = [m for m in run.spec["modalities"] if not (m == "text" and run.spec["words"])]
-    for m in given:
-        if m not in read:
-            raise UsageError(f"vectors of {m} are given, and the run reads {', '.join(read) or 'words alone'}",
-                             where=run.id, remedy=f"Leave {m} out.")
-    if "text" in read and "text" not in given:
-        given["text"] = _encoded(run, corpus, table, text_encoder, sequences, device)
-    absent = [m for m in read if m not in given]
-    if absent:
-        reads, lacks = ", ".join(run.spec["modalities"]), ", ".join(absent)
-        raise UsageError(f"the run reads {reads}, and no vectors of {lacks} are given", where=run.id,
-                         remedy=f"Give vectors={{'{absent[0]}': array}}, one row per utterance; a row of zeros means "
-                         "that the utterance lacks the modality.")
-    new = _with(new, given, corpus, sequences)
-    _fits(run, new)
-    fit = Standardiser.fit(corpus, read, frames=sequences) if run.spec["recipe"]["standardise"] else None
-    if sequences:
-        view = SequenceView(new, "test", run.spec["modalities"], device, fit, run.target)
-    else:
-        words = text_features.token_ids(list(table["text"]), run.spec["words"]) if run.spec["words"] else None
-        view = DialogueView(new, "test", run.spec["modalities"], device, fit, run.target, words)
-    found = np.empty((len(new), run.predictions("test").shape[1]), np.float32)
-    for batch in view.batches(32):
-        there = batch.rows >= 0
-        found[batch.rows[there].cpu()] = predictions(run.target, model(batch).logits[there]).cpu()
-    return pd.concat([new.table[["dialogue", "turn", "speaker", "text"]], _named(run, found)], axis=1)
+    return runs.fitted_on(run.spec, corpus)
+
+
+class _Asked:
+    """A run that is asked about conversations."""
+
+    def __init__(self, run: Record, kept: Fitted, device: str, text_encoder: str | Path | None):
+        self.run, self.kept, self.device, self.text_encoder = run, kept, device, text_encoder
+        self.modalities, self.words = run.spec["modalities"], run.spec["words"]
+        self.read = [m for m in self.modalities if not (m == "text" and self.words)]
+        self.of_words = bool(self.words) or run.info.view == "text"
+        if run.info.view == "text" or run.info.name == "constant":
+            self.read = []
+        self.widths = run.data["corpus"]["frame_dims" if kept.sequences else "dims"]
+
+    def network(self):
+        """The model, trained or fitted."""
+        if self.run.info.kind == "trained":
+            return self.run.model(self.device)
+        if self.run.info.name == "persistence":
+            raise UsageError("persistence repeats the true label of the turn before, which new conversations lack",
+                             where=self.run.id, remedy="Take another run.")
+        return self.run.baseline()
+
+    def corpus(self, table: Table, vectors: Vectors) -> tuple[Corpus, list[list[str]] | None]:
+        """The conversations as a corpus of one split, with notices; and the words of the text's steps."""
+        for m in vectors:
+            if m not in self.read:
+                reads = ", ".join(self.read) or ("words alone" if self.of_words else "nothing")
+                raise UsageError(f"vectors of {m} are given, and the run reads {reads}",
+                                 where=self.run.id, remedy=f"Leave {m} out.")
+        given, notices = arrays(table, vectors, self.read)
+        steps = None
+        if "text" in self.read and "text" not in given:
+            given["text"], steps = self._encoded(list(table.rows["text"]))
+            notices += [*self._empty(table), *unknown_words(list(table.rows["text"]), self._encoder())]
+        elif self.of_words:
+            notices += self._empty(table)
+        absent = [m for m in self.read if m not in given]
+        if absent:
+            reads, lacks = ", ".join(self.modalities), ", ".join(absent)
+            raise UsageError(f"the run reads {reads}, and no vectors of {lacks} are given", where=self.run.id,
+                             remedy=f"Give vectors={{'{absent[0]}': array}} (--vectors {absent[0]}=FILE.npz), one row "
+                             "per utterance; a row of zeros means that the utterance lacks the modality.")
+        new, moved = self._table(table)
+        return self._with(new, given).noting(*table.notices, *notices, *moved), steps
+
+    def answers(self, model, new: Corpus, steps: list[list[str]] | None, explain: bool
+                ) -> tuple[np.ndarray, pd.DataFrame | None]:
+        """(N, C) predictions, and what mattered for each."""
+        if self.run.info.kind == "fitted":
+            return self._fitted(model, new, explain)
+        view = self._view(new)
+        found = np.empty((len(new), self.run.spec["settings"]["outputs"]), np.float32)
+        with torch.inference_mode():
+            for batch in view.batches(32):
+                there = batch.rows >= 0
+                found[batch.rows[there].cpu()] = predictions(self.run.target, model(batch).logits[there]).cpu()
+        if not explain:
+            return found, None
+        return found, why.trained(model, view, self.run.target.kind, texts=list(new.table["text"]), steps=steps,
+                                  turns=list(new.table["turn"]), ids=self._ids if self.words else None)
+
+    def _view(self, new: Corpus) -> View:
+        fit = self.kept.standardiser
+        if self.kept.sequences:
+            return SequenceView(new, "test", self.modalities, self.device, fit, self.run.target)
+        words = self._ids(list(new.table["text"])) if self.words else None
+        return DialogueView(new, "test", self.modalities, self.device, fit, self.run.target, words)
+
+    def _ids(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The words as token ids, by the tokenizer of training."""
+        return text_features.token_ids(texts, self.words, tokenizer=tokenizer_of(self.run))
+
+    def _fitted(self, model, new: Corpus, explain: bool) -> tuple[np.ndarray, pd.DataFrame | None]:
+        part = flat(new, self.read, self.run.target, pooled=self.kept.sequences,
+                    standardiser=self.kept.standardiser)["test"]
+        found = model.predict(part).astype(np.float32)
+        if not explain:
+            return found, None
+        if self.of_words:
+            return found, why.of_words(model, part, self.run.target.kind)
+        if not self.read:
+            raise UsageError(f"{self.run.title} reads nothing that could be explained", where=self.run.id,
+                             remedy="Leave explain (--explain) out.")
+        widths = {m: self.widths[m] * (1 + self.kept.sequences) for m in self.read}  # pooled: mean and deviation
+        return found, why.linear(model, found, part.features, widths)
+
+    def _table(self, table: Table) -> tuple[Corpus, list[str]]:
+        """The conversations without features, their speakers as the model tells them apart. Labels are placeholders:
+        a view refuses a split that has none."""
+        settings, target, names = self.run.spec["settings"], self.run.target, self.run.data["corpus"]["labels"]
+        rows, moved = table.rows, []
+        roles: tuple[str, ...] = ()
+        if "speakers" in settings:
+            roles = self.kept.roles
+            rows, moved = seated(rows, roles, settings["speakers"])
+        rows = rows.assign(split="test", label=0 if names else UNLABELLED)
+        own = () if target.built_in else (replace(target, centre=(), width=()),)
+        columns = 1 if target.kind == "classes" else len(target.names)
+        lowest = np.full((len(rows), columns), target.scale[0] if target.scale else 0, np.float32)
+        values = {} if self.run.task == "emotion" else {self.run.task: lowest}
+        try:
+            new = Corpus("conversations", rows, tuple(names), roles=roles,
+                         source=str(table.path or "the conversations"), annotations=values, own_tasks=own)
+        except CorpusError as error:
+            raise UsageError(error.problem, where=error.where, remedy=error.remedy) from None
+        most = settings.get("max_turns")
+        if most is not None and new.longest > most:
+            raise UsageError(f"the conversations have {new.longest} turns in a dialogue, the model takes {most}",
+                             where=self.run.id, remedy="Split the conversations, or train on a corpus of as many.")
+        return new, moved
+
+    def _encoded(self, texts: list[str]) -> tuple[np.ndarray | Frames, list[list[str]] | None]:
+        """The text by the encoder of training: vectors (N, D), zeros for an empty text; or frames and their words."""
+        identity = self.run.data["corpus"]["encoders"].get("text frames" if self.kept.sequences else "text", "")
+        corpus = self.run.spec["corpus"]
+        if not identity:
+            raise UsageError(f"the run reads text vectors, and what made those of {corpus} is not known",
+                             where=self.run.id, remedy="Give vectors={'text': array} (--vectors text=FILE.npz), made "
+                             "in the same way.")
+        encoder = self._encoder()
+        if encoder == "local":
+            raise UsageError("the text vectors of the corpus were made by an encoder in a folder", where=self.run.id,
+                             remedy="Give text_encoder=FOLDER (--text-encoder FOLDER), or vectors={'text': array} "
+                             "(--vectors text=FILE.npz).")
+        if text_features.encoder_identity(encoder) != identity:
+            raise UsageError(f"the encoder {encoder} is not the one that made the text vectors of {corpus}",
+                             where=self.run.id, remedy=f"Give the folder of {identity[:40]}, or vectors={{'text': "
+                             "array}} (--vectors text=FILE.npz).")
+        if not self.kept.sequences:
+            vectors = text_features.encode(texts, encoder, device=self.device, progress=False)
+            return np.where([[bool(t)] for t in texts], vectors, np.float32(0)), None
+        values, starts, words = text_features.tokens(texts, encoder, device=self.device, progress=False)
+        return Frames(values, starts), [words[a:b] for a, b in pairwise(starts)]
+
+    def _encoder(self) -> str | Path:
+        """The encoder of the text: the folder that was given, or the name of the one of training."""
+        identity = self.run.data["corpus"]["encoders"].get("text frames" if self.kept.sequences else "text", "")
+        return identity.partition("@")[0] if self.text_encoder is None else self.text_encoder
+
+    @staticmethod
+    def _empty(table: Table) -> list[str]:
+        count = int((table.rows["text"] == "").sum())
+        return [f"{count} utterance{'s have' if count > 1 else ' has'} no text, which counts as missing"] * bool(count)
+
+    def _with(self, new: Corpus, given: Mapping[str, np.ndarray | Frames | Sequence[np.ndarray]]) -> Corpus:
+        """The conversations with their vectors or frames, after a check of their shapes."""
+        count, sequences, made = len(new), self.kept.sequences, {}
+        for m, x in given.items():
+            width = self.widths[m]
+            try:
+                parts = [np.asarray(part, np.float32) for part in
+                         ([x[i] for i in range(len(x))] if isinstance(x, Frames) else x)]
+            except (TypeError, ValueError):
+                raise UsageError(f"the vectors of {m} are not arrays of numbers", where="vectors") from None
+            shapes = {(part.ndim, part.shape[-1] if part.ndim else 0) for part in parts}
+            if len(parts) != count or shapes != {(2 if sequences else 1, width)}:
+                want = f"{count} arrays of shape (L, {width})" if sequences else f"an array of shape ({count}, {width})"
+                raise UsageError(f"the vectors of {m} have the shape {np.shape(x) or '()'}"
+                                 if isinstance(x, np.ndarray) and not sequences else
+                                 f"the vectors of {m} are {len(parts)} arrays of {sorted(shapes)} (axes, width)",
+                                 where="vectors", remedy=f"Give {want}, one row per utterance.")
+            made[m] = Frames.pack(parts) if sequences else np.stack(parts)
+        try:
+            return replace(new, **{"frames" if sequences else "vectors": made})
+        except CorpusError as error:
+            raise UsageError(error.problem, where=error.where, remedy=error.remedy) from None
+
+
+def _columns(run: Record) -> list[str]:
+    """The columns of a prediction; a label with the name of another column is told from it."""
+    return [f"label {name}" if name in (*SHOWN, "predicted") else name for name in run.target.names]
 
 
 def _named(run: Record, found: np.ndarray) -> pd.DataFrame:
     """The columns of a prediction by name; see `predict`."""
-    if run.target.kind == "classes":
-        table = pd.DataFrame(np.exp(found), columns=run.labels)
-        table.insert(0, "predicted" if "label" in run.labels else "label", np.array(run.labels)[found.argmax(1)])
+    names, kind = _columns(run), run.target.kind
+    if kind == "classes":
+        table = pd.DataFrame(np.exp(found), columns=names)
+        table.insert(0, "predicted" if "label" in names else "label", np.array(run.target.names)[found.argmax(1)])
         return table
-    return pd.DataFrame(np.exp(found[:, 1::2]) if run.target.kind == "binary" else found,
-                        columns=list(run.target.names))
-
-
-def _table(conversations: Conversations, vectors: Mapping[str, object]) -> pd.DataFrame:
-    """One row per utterance, the columns as text; the column `text` may be absent where its vectors are given."""
-    where = "the table"
-    if isinstance(conversations, pd.DataFrame):
-        raw = conversations.reset_index(drop=True)
-    elif isinstance(conversations, str | Path):
-        where = str(conversations)
-        raw = _file(Path(conversations))
-    else:
-        raise UsageError(f"conversations are a {type(conversations).__name__}",
-                         remedy="Give a DataFrame, or the path of a csv or parquet file.")
-    if not len(raw):
-        raise UsageError("there is no utterance", where=where, remedy="Write one row per utterance.")
-    needed = [c for c in NEEDED if c not in raw and not (c == "text" and "text" in vectors)]
-    if needed:
-        raise UsageError(f"the column{'s' * (len(needed) > 1)} {', '.join(needed)} {'are' if needed[1:] else 'is'} "
-                         f"missing", where=where, remedy=f"It has {', '.join(map(str, raw.columns))[:120]}.")
-    table = pd.DataFrame({c: raw[c].map(lambda x: "" if pd.isna(x) else str(x)) if c in raw else ""
-                          for c in NEEDED}, index=raw.index)
-    table["dialogue"] = raw["dialogue"].map(str) if "dialogue" in raw else "1"
-    return table
-
-
-def _file(path: Path) -> pd.DataFrame:
-    readers = {".csv": lambda p: pd.read_csv(p, dtype=str, keep_default_na=False, encoding="utf-8"),
-               ".parquet": pd.read_parquet}
-    if path.suffix.lower() not in readers:
-        raise UsageError(f"'{path.suffix}' is no kind of file that is read", where=str(path),
-                         remedy="Give a csv or parquet file, or a DataFrame.")
-    refuse(path, path.suffix.lower()[1:], error=UsageError)
-    try:
-        return readers[path.suffix.lower()](path)
-    except Exception as error:  # the parsers of pandas and pyarrow raise many kinds
-        reason = " ".join(str(error).split())[:120]
-        raise UsageError(f"the file cannot be read ({reason})", where=str(path),
-                         remedy="Save it again: UTF-8, a header, one row per utterance.") from None
-
-
-def _corpus(run: Record, corpus: Corpus, table: pd.DataFrame) -> Corpus:
-    """The conversations as a corpus of one split, without features. Its labels are placeholders: a view refuses a split
-    that has none."""
-    turn = table.groupby("dialogue", sort=False).cumcount().astype("int64")
-    table = table.assign(split="test", turn=turn, label=0 if corpus.labels else UNLABELLED)
-    lowest = {t.name: t.scale[0] for t in corpus.own_tasks if t.scale}
-    annotations = {t: np.full((len(table), x.shape[1]), lowest.get(t, 0), np.float32)
-                   for t, x in corpus.annotations.items()}
-    try:
-        return Corpus(f"conversations for {corpus.name}", table, corpus.labels, roles=corpus.roles,
-                      source="the conversations", annotations=annotations, own_tasks=corpus.own_tasks)
-    except CorpusError as error:
-        raise UsageError(error.problem, where=error.where, remedy=error.remedy) from None
-
-
-def _encoded(run: Record, corpus: Corpus, table: pd.DataFrame, encoder: str | Path | None, sequences: bool, device: str
-             ) -> np.ndarray | list[np.ndarray]:
-    """The text by the encoder of the corpus: (N, D), or (L_i, D) for each utterance."""
-    identity = corpus.encoders.get("text frames" if sequences else "text", "")
-    if not identity:
-        raise UsageError(f"the run reads text vectors, and what made those of {corpus.name} is not known",
-                         where=run.id, remedy="Give vectors={'text': array}, made in the same way.")
-    name = identity.partition("@")[0]
-    if encoder is None and name == "local":
-        raise UsageError("the text vectors of the corpus were made by an encoder in a folder", where=run.id,
-                         remedy="Give text_encoder=FOLDER, or vectors={'text': array}.")
-    encoder = name if encoder is None else encoder
-    if text_features.encoder_identity(encoder) != identity:
-        raise UsageError(f"the encoder {encoder} is not the one that made the text vectors of {corpus.name}",
-                         where=run.id, remedy=f"Give the folder of {identity[:40]}, or vectors={{'text': array}}.")
-    words = list(table["text"])
-    if not sequences:
-        return text_features.encode(words, encoder, device=device, progress=False)
-    values, starts, _ = text_features.tokens(words, encoder, device=device, progress=False)
-    frames = Frames(values, starts)
-    return [frames[i] for i in range(len(frames))]
-
-
-def _with(new: Corpus, given: Mapping[str, np.ndarray | Sequence[np.ndarray]], corpus: Corpus, sequences: bool
-          ) -> Corpus:
-    """The conversations with their vectors or frames, after a check of their shapes."""
-    count, made = len(new), {}
-    for m, x in given.items():
-        width = (corpus.frame_dims if sequences else corpus.dims)[m]
-        try:
-            parts = [np.asarray(part, np.float32) for part in x]
-        except (TypeError, ValueError):
-            raise UsageError(f"the vectors of {m} are not arrays of numbers", where="vectors") from None
-        shapes = {(part.ndim, part.shape[-1] if part.ndim else 0) for part in parts}
-        if len(parts) != count or shapes != {(2 if sequences else 1, width)}:
-            want = f"{count} arrays of shape (L, {width})" if sequences else f"an array of shape ({count}, {width})"
-            raise UsageError(f"the vectors of {m} have the shape {np.shape(x) or '()'}" if not sequences else
-                             f"the vectors of {m} are {len(parts)} arrays of {sorted(shapes)} (axes, width)",
-                             where="vectors", remedy=f"Give {want}, one row per utterance.")
-        made[m] = Frames.pack(parts) if sequences else np.stack(parts)
-    try:
-        return replace(new, **{"frames" if sequences else "vectors": made})
-    except CorpusError as error:
-        raise UsageError(error.problem, where=error.where, remedy=error.remedy) from None
-
-
-def _fits(run: Record, new: Corpus) -> None:
-    """Refuse conversations of more speakers or turns than the model was built for."""
-    settings = run.spec["settings"]
-    for what, most, have in (("speakers", settings.get("speakers"), new.speaker_count),
-                             ("turns in a dialogue", settings.get("max_turns"), new.longest)):
-        if most is not None and have > most:
-            raise UsageError(f"the conversations have {have} {what}, the model tells {most} apart"
-                             if what == "speakers" else f"the conversations have {have} {what}, the model takes {most}",
-                             where=run.id, remedy="Split the conversations, or train on a corpus that has as many.")
+    return pd.DataFrame(np.exp(found[:, 1::2]) if kind == "binary" else found, columns=names)

@@ -129,10 +129,14 @@ def tokens(texts: Sequence[str], encoder: str | Path = "minilm", *, unit: str = 
     return Tokens(found["values"], found["starts"], json.loads(found["words"].tobytes()))
 
 
-def token_ids(texts: Sequence[str], encoder: str | Path = "minilm") -> tuple[np.ndarray, np.ndarray]:
+def token_ids(texts: Sequence[str], encoder: str | Path = "minilm", *, tokenizer: Path | None = None
+              ) -> tuple[np.ndarray, np.ndarray]:
     """The words of each text as ids of an encoder's tokenizer, without special tokens, for a model that reads words.
 
     No text is truncated: the model truncates the text together with its context.
+
+    Args:
+        tokenizer: a folder with the tokenizer alone, instead of the encoder.
 
     Returns:
         (values (sum of L,) int64, starts (N + 1,) int64); text i is `values[starts[i]:starts[i + 1]]`.
@@ -142,11 +146,11 @@ def token_ids(texts: Sequence[str], encoder: str | Path = "minilm") -> tuple[np.
         UsageError: a single string for the texts.
     """
     texts, encoder = _checked(texts, 1), str(encoder)
-    identity = encoder_identity(encoder)
+    identity = "" if tokenizer else encoder_identity(encoder)
     _key(identity, texts)  # raises an error for a value that is no text
-    tokenizer = load_tokenizer(encoder, identity)
+    loaded = load_tokenizer(tokenizer or encoder, identity)
     # verbose=False: a text that is longer than the encoder's positions is no error here.
-    ids = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
+    ids = loaded(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
     starts = np.concatenate([[0], np.cumsum([len(x) for x in ids])]).astype(np.int64)
     return np.fromiter((i for x in ids for i in x), np.int64, count=int(starts[-1])), starts
 

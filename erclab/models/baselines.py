@@ -1,11 +1,13 @@
 """The baselines beside every result: they read one utterance at a time, nothing, or only past labels.
 
 They are fitted, not trained by gradient: `fit(train, valid)` returns a selection curve, `predict(part)` gives
-(N, C) predictions as `erclab.core.tasks.predictions` does. Both read `Flat` utterances.
+(N, C) predictions as `erclab.core.tasks.predictions` does. Both read `Flat` utterances. `state()` gives the fitted
+numbers as arrays by name, and `load_state` takes them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -71,6 +73,14 @@ class Constant:
         """(N, C)."""
         return np.tile(self.prediction, (len(part.labels), 1))
 
+    def state(self) -> dict[str, np.ndarray]:
+        """`prediction`: (C,)."""
+        return {"prediction": self.prediction}
+
+    def load_state(self, numbers: Mapping[str, np.ndarray]) -> None:
+        """Take what `state` gave."""
+        self.prediction = numbers["prediction"]
+
 
 class Persistence:
     """Predicts the **true** label of the annotated turn before, in the same dialogue; for the first turn as `Constant`.
@@ -101,6 +111,14 @@ class Persistence:
             else:
                 out = np.where(np.isnan(last), out, last)
         return out
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Those of the constant."""
+        return self.constant.state()
+
+    def load_state(self, numbers: Mapping[str, np.ndarray]) -> None:
+        """Take what `state` gave."""
+        self.constant.load_state(numbers)
 
 
 class LinearProbe:
@@ -160,6 +178,58 @@ class LinearProbe:
     def predict(self, part: Flat) -> np.ndarray:
         """(N, C); a label that training never saw has -inf."""
         return self._predict(self.models, part.features)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Of each of the regressions, `I.weight` (D, C) or (D,), `I.bias` and, of a logistic one, `I.classes`; or
+        `I.certain`, the one label that training has. A number without annotation has nothing."""
+        found = {}
+        for i, m in enumerate(self.models):
+            if isinstance(m, float):
+                found[f"{i}.certain"] = np.array([m])
+            elif m is not None:
+                # The transpose of a logistic regression's coefficients has the order in memory by which they multiply.
+                found |= {f"{i}.weight": m.coef_.T, f"{i}.bias": np.atleast_1d(m.intercept_)}
+                found |= {f"{i}.classes": m.classes_} if isinstance(m, LogisticRegression) else {}
+        return found
+
+    def load_state(self, numbers: Mapping[str, np.ndarray]) -> None:
+        """Take what `state` gave."""
+        count = 1 if self.config.task == "emotion" else self.config.outputs // (1 + (self.config.task == "emotion4"))
+        self.models = [self._loaded({name.partition(".")[2]: x for name, x in numbers.items()
+                                     if name.partition(".")[0] == str(i)}) for i in range(count)]
+
+    def weights(self, predictions: np.ndarray) -> np.ndarray:
+        """(N, D): by how much one unit of each feature changes the logit of the predicted label, or of a regression its
+        first number.
+
+        Args:
+            predictions: (N, C), those of `predict`.
+
+        Raises:
+            UsageError: the task is emotion4, which has four answers.
+        """
+        first = self.models[0]
+        if self.config.task == "emotion4":
+            raise UsageError("a linear probe of emotion4 has four answers and is not explained")
+        if self.config.task != "emotion":
+            return np.tile(first.coef_, (len(predictions), 1))
+        rows = first.coef_ if len(first.coef_) > 1 else np.vstack([-first.coef_, first.coef_])
+        return rows[np.searchsorted(first.classes_, predictions.argmax(1))]
+
+    @staticmethod
+    def _loaded(numbers: Mapping[str, np.ndarray]) -> Any:
+        if not numbers:
+            return None
+        if "certain" in numbers:
+            return float(numbers["certain"][0])
+        model = LogisticRegression() if "classes" in numbers else Ridge()
+        model.coef_, model.intercept_ = numbers["weight"].T, numbers["bias"]
+        model.n_features_in_ = len(model.coef_.T)
+        if "classes" in numbers:
+            model.classes_ = numbers["classes"]
+        else:
+            model.intercept_ = numbers["bias"][0]
+        return model
 
     def _fitted(self, train: Flat, penalty: float) -> list:
         task, x, y = self.config.task, train.features, train.labels

@@ -6,6 +6,8 @@ model is often as good as networks on sentence vectors, so it belongs beside the
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -59,14 +61,10 @@ class TfidfProbe(LinearProbe):
         Raises:
             UsageError: the training split has no words, or a single label.
         """
-        self.vectorisers = [
-            TfidfVectorizer(analyzer="word", ngram_range=self.config.words, token_pattern=r"(?u)\b\w+\b",
-                            sublinear_tf=True),
-            TfidfVectorizer(analyzer="char_wb", ngram_range=self.config.characters, sublinear_tf=True)]
         if not any(_texts(train.texts)):
             raise UsageError("a baseline of words needs texts in the training split", remedy="Take the linear probe.")
         kept = []
-        for vectoriser in self.vectorisers:
+        for vectoriser in self._vectorisers():
             try:
                 kept.append(vectoriser.fit(_texts(train.texts)))
             except ValueError:  # no word at all, such as punctuation alone
@@ -77,6 +75,28 @@ class TfidfProbe(LinearProbe):
     def predict(self, part: Flat) -> np.ndarray:
         """(N, C); a label that training never saw has -inf."""
         return super().predict(self._read(part))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Of the regressions as `LinearProbe`; `KIND.terms` (JSON as bytes) and `KIND.idf`, of words and characters."""
+        found = super().state()
+        for v in self.vectorisers:
+            terms = json.dumps(list(v.get_feature_names_out()), ensure_ascii=False).encode("utf-8", "surrogatepass")
+            found |= {f"{v.analyzer}.terms": np.frombuffer(terms, np.uint8), f"{v.analyzer}.idf": v.idf_}
+        return found
+
+    def load_state(self, numbers: Mapping[str, np.ndarray]) -> None:
+        """Take what `state` gave."""
+        super().load_state(numbers)
+        self.vectorisers = [v for v in self._vectorisers() if f"{v.analyzer}.idf" in numbers]
+        for v in self.vectorisers:
+            v.vocabulary = json.loads(numbers[f"{v.analyzer}.terms"].tobytes().decode("utf-8", "surrogatepass"))
+            v.idf_ = numbers[f"{v.analyzer}.idf"]
+
+    def _vectorisers(self) -> list[TfidfVectorizer]:
+        return [
+            TfidfVectorizer(analyzer="word", ngram_range=self.config.words, token_pattern=r"(?u)\b\w+\b",
+                            sublinear_tf=True),
+            TfidfVectorizer(analyzer="char_wb", ngram_range=self.config.characters, sublinear_tf=True)]
 
     def _read(self, part: Flat) -> Flat:
         """The same utterances with tf-idf as their features, a sparse matrix."""

@@ -31,12 +31,11 @@ from erclab.core.targets import Task
 from erclab.corpora import Corpus
 from erclab.runs.code import code_digest
 from erclab.runs.engine import execute
-from erclab.runs.records import SCHEMA, Record, info_of, load
+from erclab.runs.records import BESIDE, SCHEMA, Record, info_of, load
 from erclab.runs.spec import RunSpec
 from erclab.training.recipes import Recipe
 
 TEXTS = (".json", ".csv", ".md", ".txt", ".yaml", ".yml")  # files in which a run's id is replaced
-BESIDE = ("weights", "predictions")  # files beside a record
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""The data of a run: the splits of a corpus as the run's model reads them."""
+"""The data of a run: the splits of a corpus as the run's model reads them.
+
+Features are standardised by what was fitted on the corpus of training. For that corpus it is fitted again, which gives
+the same numbers; for another corpus it is read from the record (`erclab.runs.fitted`).
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,16 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from erclab import models
 from erclab.core.batches import Flat
+from erclab.core.errors import UsageError
 from erclab.core.targets import Task
 from erclab.corpora import SPLITS, Corpus
 from erclab.corpora.views import DialogueView, SequenceView, Standardiser, View, flat
 from erclab.features.text import token_ids
+from erclab.runs.fitted import Fitted
 
 
 def reads_sequences(info: models.ModelInfo, corpus: Corpus, modalities: Sequence[str] | None) -> bool:
@@ -25,20 +33,20 @@ def reads_sequences(info: models.ModelInfo, corpus: Corpus, modalities: Sequence
     return not corpus.modalities or (not wanted <= {*corpus.dims} and wanted <= {*corpus.frame_dims})
 
 
-def views(spec: Any, corpus: Corpus, device="cpu", splits: Sequence[str] = SPLITS) -> dict[str, View]:
+def views(run: Any, corpus: Corpus, device="cpu", splits: Sequence[str] = SPLITS) -> dict[str, View]:
     """Splits of a corpus as the model of a run reads them.
 
     Args:
-        spec: a `RunSpec`, or the `spec` of a record.
+        run: a `Record`, a `RunSpec`, or the `spec` of a record. For another corpus than that of training: a `Record`,
+            with which the standardiser is kept.
 
     Raises:
         CorpusError: a split is empty, or the corpus lacks a modality.
         FeatureError: the tokenizer of a run that reads words is not available.
+        UsageError: the corpus is not that of training, and the run has no standardiser or does not fit the corpus.
     """
-    spec = _fields(spec)
-    sequences = reads_sequences(models.info(spec["model"]), corpus, spec["modalities"])
-    vectors = [m for m in spec["modalities"] if not (m == "text" and spec["words"])]
-    fit = Standardiser.fit(corpus, vectors, frames=sequences) if spec["recipe"]["standardise"] else None
+    spec = _fields(run)
+    sequences, fit = _read(run, spec, corpus)
     if sequences:
         return {s: SequenceView(corpus, s, spec["modalities"], device, fit, target(spec)) for s in splits}
     words = token_ids(list(corpus.table["text"]), spec["words"]) if spec["words"] else None
@@ -55,21 +63,66 @@ def target(spec: Any) -> str | Task:
     return Task.from_dict(spec["target"]) if spec.get("target") else spec["task"]
 
 
-def flat_splits(spec: Any, corpus: Corpus) -> dict[str, Flat]:
+def flat_splits(run: Any, corpus: Corpus) -> dict[str, Flat]:
     """Splits of a corpus as flat arrays, for a baseline that is fitted; the modalities stand side by side. Without
     features for a baseline of words.
 
     Args:
-        spec: a `RunSpec`, or the `spec` of a record.
+        run: as for `views`.
 
     Raises:
         CorpusError: a split is empty, or the corpus lacks a modality.
+        UsageError: as for `views`.
     """
-    spec = _fields(spec)
+    spec = _fields(run)
+    pooled, fit = _read(run, spec, corpus)
+    return flat(corpus, _features(models.info(spec["model"]), spec), target(spec), pooled=pooled, standardiser=fit)
+
+
+def _features(info: models.ModelInfo, spec: Mapping[str, Any]) -> Sequence[str]:
+    """The modalities whose arrays a baseline reads."""
+    return () if info.view == "text" else spec["modalities"]
+
+
+def _read(run: Any, spec: Mapping[str, Any], corpus: Corpus) -> tuple[bool, Standardiser | None]:
+    """Whether the run reads sequences, and its standardiser; of another corpus, after a check that it fits."""
+    if spec["fingerprint"] == corpus.fingerprint:
+        return _fit(spec, corpus)
+    kept = getattr(run, "fitted", None)
+    if not isinstance(kept, Fitted):
+        raise UsageError(f"{corpus.name} is not the corpus that the run was trained on",
+                         remedy="Give the record itself (runs.views(record, corpus)), with which the standardiser is "
+                         "kept, or the corpus of training.")
+    kept.check(run, corpus)
+    return kept.sequences, kept.standardiser
+
+
+def fitted_on(run: Any, corpus: Corpus, numbers: Mapping[str, np.ndarray] | None = None) -> Fitted:
+    """What is kept with a run that was trained on this corpus.
+
+    Args:
+        run: as for `views`.
+        numbers: those of a fitted baseline (`state`).
+    """
+    spec = _fields(run)
+    sequences, fit = _fit(spec, corpus)
+    return Fitted(sequences, corpus.roles, fit, dict(numbers or {}))
+
+
+def _fit(spec: Mapping[str, Any], corpus: Corpus) -> tuple[bool, Standardiser | None]:
+    """Whether a run reads the sequences of its corpus of training, and the standardiser of what it reads."""
     info = models.info(spec["model"])
-    return flat(corpus, () if info.view == "text" else spec["modalities"], target(spec),
-                pooled=reads_sequences(info, corpus, spec["modalities"]), standardise=spec["recipe"]["standardise"])
+    sequences = reads_sequences(info, corpus, spec["modalities"])
+    if not spec["recipe"]["standardise"]:
+        return sequences, None
+    if info.view == "text":
+        return sequences, None
+    if info.kind == "fitted":
+        return sequences, Standardiser.side_by_side(corpus, spec["modalities"], pooled=sequences)
+    vectors = [m for m in spec["modalities"] if not (m == "text" and spec["words"])]
+    return sequences, Standardiser.fit(corpus, vectors, frames=sequences)
 
 
-def _fields(spec: Any) -> Mapping[str, Any]:
-    return spec if isinstance(spec, Mapping) else dataclasses.asdict(spec)
+def _fields(run: Any) -> Mapping[str, Any]:
+    run = getattr(run, "spec", run)
+    return run if isinstance(run, Mapping) else dataclasses.asdict(run)

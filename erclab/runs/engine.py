@@ -25,8 +25,9 @@ from erclab.corpora import SPLITS, Corpus
 from erclab.features.encoders import source
 from erclab.models.interface import Model
 from erclab.runs.code import check_unchanged
-from erclab.runs.data import flat_splits, views
-from erclab.runs.records import SCHEMA, Record, load
+from erclab.runs.data import fitted_on, flat_splits, views
+from erclab.runs.fitted import Fitted
+from erclab.runs.records import BESIDE, SCHEMA, Record, load
 from erclab.runs.spec import RunSpec, plan
 from erclab.training import loop
 from erclab.training.checkpoint import Checkpoint
@@ -134,20 +135,24 @@ def _make(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: bool
         for checkpoint in checkpoints:
             checkpoint.discard()
     if models.info(specs[0].model).kind == "fitted":
-        outcomes, parameters = [_fit(spec, corpus) for spec in specs], {"all": 0, "trainable": 0}
+        fits, parameters = [_fit(spec, corpus) for spec in specs], {"all": 0, "trainable": 0}
+        outcomes, numbers = [outcome for outcome, _ in fits], fits[0][1]
     else:
         outcomes, parameters = _train(specs, corpus, folder, progress, device, checkpoints)
+        numbers = {}
+    kept = fitted_on(specs[0], corpus, numbers)
     for spec, outcome, checkpoint in zip(specs, outcomes, checkpoints, strict=True):
         path = folder / f"{spec.id}.json"
-        _store(spec, corpus, outcome, path, {
+        _store(spec, corpus, outcome, kept, path, {
             "parameters": parameters, "environment": environment(device),
             "wall_time_s": round(checkpoint.seconds, 3), "seeds_in_one_pass": len(specs)})
         checkpoint.discard()
-        for file in (path, *(path.with_suffix(f".{what}.safetensors") for what in ("weights", "predictions"))):
+        for file in (path, *(path.with_suffix(f".{what}.safetensors") for what in BESIDE)):
             remove_leftovers(file)
 
 
-def _store(spec: RunSpec, corpus: Corpus, outcome: loop.Outcome, path: Path, facts: dict[str, Any]) -> None:
+def _store(spec: RunSpec, corpus: Corpus, outcome: loop.Outcome, kept: Fitted, path: Path, facts: dict[str, Any]
+           ) -> None:
     """Write a run's files, the record last."""
     data = {
         "schema": SCHEMA,
@@ -168,6 +173,7 @@ def _store(spec: RunSpec, corpus: Corpus, outcome: loop.Outcome, path: Path, fac
         write_atomically(path.with_suffix(".predictions.safetensors"), safetensors.numpy.save(predictions))
         if outcome.weights:
             write_atomically(path.with_suffix(".weights.safetensors"), safetensors.torch.save(outcome.weights))
+        kept.save(path.with_suffix(".fitted.safetensors"))
         write_atomically(path, json.dumps(data, indent=1, allow_nan=False).encode())
     except OSError as error:
         raise RunError(f"the run cannot be stored: {error.strerror or error}", where=path,
@@ -200,13 +206,13 @@ def _built(spec: RunSpec) -> Model:
     return model
 
 
-def _fit(spec: RunSpec, corpus: Corpus) -> loop.Outcome:
-    """Fit a baseline. The fit is deterministic and uses the validation split alone for its choices."""
+def _fit(spec: RunSpec, corpus: Corpus) -> tuple[loop.Outcome, dict[str, np.ndarray]]:
+    """Fit a baseline, and its numbers. The fit is deterministic and uses the validation split alone for its choices."""
     part = flat_splits(spec, corpus)
     model = models.build(spec.model, spec.settings)
     curve = model.fit(part["train"], part["valid"])
     choice = loop.Choice(0, {s: model.predict(part[s]) for s in ("valid", "test")})
-    return loop.Outcome(curve, {"sound": choice}, {})
+    return loop.Outcome(curve, {"sound": choice}, {}), model.state()
 
 
 def _protocol(choice: loop.Choice, corpus: Corpus, task: Task) -> dict[str, Any]:

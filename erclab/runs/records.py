@@ -6,6 +6,7 @@ import html
 import importlib
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ from erclab.core import metrics
 from erclab.core.errors import ErclabError, RunError, UsageError, unknown
 from erclab.core.targets import BUILT_IN, Task
 from erclab.runs.code import older
+from erclab.runs.fitted import Fitted
 from erclab.training.loop import PROTOCOLS
 
 SCHEMA = 2
+BESIDE = ("weights", "predictions", "fitted")  # the files <id>.WHAT.safetensors beside a record
 READABLE = (1, SCHEMA)  # 1: the protocol was a part of the run; a record has the scores of that protocol alone
 
 
@@ -34,11 +37,13 @@ class Record:
     Attributes:
         protocol: whose epoch is reported where none is named; a record has both. A fitted baseline has no epochs and
             one result, whatever the protocol.
+        given: the row of the model, for a run whose class must not be imported (`erclab.runs.export`).
     """
 
     data: dict[str, Any]
     path: Path
     protocol: str = "sound"
+    given: models.ModelInfo | None = None
 
     def __repr__(self) -> str:
         """A card of at most ten lines: model, corpus, scores by both protocols, size, id."""
@@ -90,7 +95,7 @@ class Record:
         Raises:
             RunError: the model is a class that is neither known in this session nor importable.
         """
-        return info_of(self.data, self.path)
+        return self.given or info_of(self.data, self.path)
 
     @property
     def older(self) -> bool:
@@ -154,7 +159,7 @@ class Record:
         return self.data["protocols"][self._known(protocol)]["epoch"]
 
     def confusion(self, protocol: str | None = None) -> np.ndarray:
-        """(C, C) counts on the test split.
+        """(C, C) counts on the test split: row = truth, column = prediction.
 
         Raises:
             UsageError: the run's task has no classes.
@@ -163,6 +168,14 @@ class Record:
         if "confusion" not in found:
             raise UsageError(f"{self.spec['task']} has no confusion matrix", where=self.id)
         return np.array(found["confusion"])
+
+    def per_class(self, protocol: str | None = None) -> pd.DataFrame:
+        """Precision, recall, F1 (shares) and support of each label on the test split, one row per label.
+
+        Raises:
+            UsageError: the run's task has no classes.
+        """
+        return metrics.per_class(self.confusion(protocol), self.labels).rename_axis("label")
 
     def predictions(self, split: str = "test", protocol: str | None = None) -> np.ndarray:
         """(N, C) predictions of the split in the corpus's row order, as `erclab.core.tasks.predictions` has them.
@@ -180,6 +193,31 @@ class Record:
         if protocol in PROTOCOLS and self.epoch("sound" if "sound" in known else next(iter(known))) == 0:
             return "sound"  # a fit
         raise unknown(f"protocol of run {self.id}", protocol, known)
+
+    @property
+    def fitted(self) -> Fitted | None:
+        """What was fitted on the corpus of training; None for a run of an older version, which does not have the file.
+
+        Raises:
+            RunError: the file beside the record is damaged.
+        """
+        return Fitted.load(self.path.with_suffix(".fitted.safetensors"))
+
+    def baseline(self) -> Any:
+        """The fitted baseline, with `predict(Flat)`.
+
+        Raises:
+            RunError: the run was trained, or what was fitted was not kept.
+        """
+        if self.info.kind != "fitted":
+            raise RunError(f"{self.title} is trained, not fitted", where=self.id, remedy="Take record.model().")
+        kept = self.fitted
+        if kept is None:
+            raise RunError("an older version of erclab made the run and did not keep what was fitted", where=self.id,
+                           remedy="Run it again with --force (in a notebook: force=True).")
+        model = models.build(self.info.name, self.spec["settings"])
+        model.load_state(kept.numbers)
+        return model
 
     def model(self, device="cpu") -> torch.nn.Module:
         """The trained model with the weights of the valid-selected (sound) epoch, in evaluation mode.
@@ -225,8 +263,12 @@ def info_of(data: dict[str, Any], where: Path) -> models.ModelInfo:
         raise RunError(f"the model of this run, {home or name}, is not at hand", where=where, remedy=remedy) from None
 
 
-def load(path: Path) -> Record:
+def load(path: Path, *, given: Callable[[dict[str, Any]], models.ModelInfo] | None = None) -> Record:
     """Read a record, with a warning if older code made it (`Record.older`).
+
+    Args:
+        given: gives the row of the model from the record's data; by default the record finds its class itself, which
+            may import it.
 
     Raises:
         RunError: the file is not a record of this schema.
@@ -234,13 +276,15 @@ def load(path: Path) -> Record:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         schema = data["schema"]
+        if schema in READABLE and not isinstance(data["spec"]["model"], str):
+            raise ValueError("its model is no name")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"not a run record ({error})", where=path,
                        remedy="Delete it; the run is then trained again.") from None
     if schema not in READABLE:
         raise RunError(f"a record of schema {schema}, this erclab reads {SCHEMA}", where=path,
                        remedy="Use the erclab that wrote it, or delete it.")
-    record = Record(data, path, data["spec"].get("protocol", "sound"))
+    record = Record(data, path, data["spec"].get("protocol", "sound"), given(data) if given else None)
     if record.older:
         warnings.warn(f"{path.name} was made by older code: today's {record.title} may give other numbers",
                       stacklevel=2)

@@ -10,9 +10,9 @@ import pytest
 
 import erclab as erc
 
-NAMES = {"load", "list_corpora", "oracle", "run", "compare", "Run", "Runs", "Comparison", "list_models", "check_model",
-         "left_out", "predict", "exhibit", "list_exhibits", "save", "Recipe", "Model", "Output", "DialogueBatch",
-         "SequenceBatch", "ErclabError", "sizes", "__version__"}
+NAMES = {"load", "load_model", "export", "list_corpora", "oracle", "run", "compare", "Run", "Runs", "Comparison",
+         "list_models", "check_model", "left_out", "predict", "exhibit", "list_exhibits", "save", "Recipe", "Model",
+         "Output", "DialogueBatch", "SequenceBatch", "ErclabError", "sizes", "__version__"}
 
 
 def fresh(code):

@@ -1,6 +1,7 @@
 """`erc.predict`: the predictions of the run itself, read from a table; and what it refuses."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,8 @@ import pytest
 
 import erclab as erc
 from erclab import runs as engine
-from erclab.core.errors import RunError, UsageError
+from erclab.core.errors import UsageError
+from erclab.face import conversations
 from erclab.features import text
 
 QUICK = {"epochs": 1, "hidden": 16, "heads": 2}
@@ -131,37 +133,72 @@ def test_what_the_run_cannot_read_is_one_line(sdt, test_part, tmp_path, tiny):
     refused(sdt, table.assign(speaker=""), "speaker is empty", vectors=vectors)
     refused(sdt, table.assign(dialogue=["x", "y"] * 16 + ["x"]), "not adjacent", vectors=vectors)
     refused(sdt, 3, "conversations are a int")
-    refused(sdt, tmp_path / "gone.csv", "gone.csv: the file cannot be read")
+    refused(sdt, tmp_path / "gone.csv", "gone.csv: there is no such file")
     (tmp_path / "mine.txt").write_text("x")
     refused(sdt, tmp_path / "mine.txt", "'.txt' is no kind of file")
     (tmp_path / "page.csv").write_text("<!DOCTYPE html><title>Sign in</title>")
     refused(sdt, tmp_path / "page.csv", r"this is a web page \('Sign in'\), not a csv file")
     (tmp_path / "mine.csv").write_bytes(b"\xff\xfe\x00")
-    refused(sdt, tmp_path / "mine.csv", "the file cannot be read")
+    refused(sdt, tmp_path / "mine.csv", "mine.csv, line 1: byte 0 .0xff. is not UTF-8")
 
 
-def test_more_speakers_than_the_model_knows_are_refused(sdt, test_part):
+def test_surplus_speakers_share_the_last_place_and_a_notice_says_so(sdt, test_part):
     table, vectors = test_part
     assert sdt.spec["settings"]["speakers"] == 2
-    many = table.assign(speaker=[f"{i}" for i in range(33)])
-    refused(sdt, many, "speakers, the model tells 2 apart", vectors=vectors)
+    n = int((table["dialogue"] == table["dialogue"].iloc[0]).sum())
+    part = {m: x[:n] for m, x in vectors.items()}
+    many = erc.predict(sdt, table[:n].assign(speaker=[f"S{i}" for i in range(n)]), vectors=part)
+    two = erc.predict(sdt, table[:n].assign(speaker=["S0"] + ["S1"] * (n - 1)), vectors=part)
+    assert list(many["speaker"][:3]) == ["S0", "S1", "S2"] and not two.notices
+    np.testing.assert_array_equal(many.iloc[:, 5:], two.iloc[:, 5:])
+    assert many.notices[0].startswith("the model tells 2 speakers in a dialogue apart, so it reads S2 as S1, S3 as S1")
 
 
-def test_a_record_without_its_corpus_needs_it(sdt, test_part, tiny):
+def test_unknown_speakers_take_the_free_roles_dialogue_by_dialogue():
+    rows = pd.DataFrame({"dialogue": list("aaabb"), "speaker": ["Ann", "F", "Bob", "M", "Cy"]})
+    found, notices = conversations.seated(rows, ("F", "M"), 2)
+    assert list(found["speaker"]) == ["M", "F", "M", "M", "F"]
+    assert notices == ["the model tells the speakers F, M apart, so it reads Ann as M, Bob as M, Cy as F"]
+    assert conversations.seated(rows, (), None) == (rows, []) and conversations.seated(rows, (), 3) == (rows, [])
+
+
+def test_a_record_of_an_older_version_needs_the_corpus_of_its_training(sdt, test_part, tiny, tmp_path):
     table, vectors = test_part
-    record = engine.load(sdt.path)
-    refused(record, table, r'corpus=erc.load\("simulated-tiny"\)', vectors=vectors)
+    for end in ("json", "weights.safetensors"):
+        shutil.copy(sdt.path.with_suffix(f".{end}"), tmp_path)
+    record = engine.load(tmp_path / sdt.path.name)
+    refused(record, table, r'corpus=erc.load\("simulated-tiny"\), on the command line --corpus', vectors=vectors)
     refused(record, table, "trained on another corpus", vectors=vectors, corpus=tiny.select(tiny.rows("test")))
     pd.testing.assert_frame_equal(erc.predict(record, table, vectors=vectors, corpus=tiny),
                                   erc.predict(sdt, table, vectors=vectors))
 
 
-def test_a_fitted_baseline_keeps_no_weights(tiny, folder, test_part):
-    with pytest.raises(RunError, match="keeps no weights"):
-        erc.predict(erc.run("linear", tiny, folder=folder)[0], test_part[0], vectors=test_part[1])
+@pytest.mark.parametrize("model", ["linear", "constant", "linear-pooled"])
+def test_a_fitted_baseline_predicts_without_its_corpus(model, tiny, folder, test_part):
+    run = erc.run(model, tiny, folder=folder)[0]
+    rows = tiny.rows("test")
+    frames = {m: [f[i] for i in rows] for m, f in tiny.frames.items()}
+    vectors = {"linear": test_part[1], "constant": None, "linear-pooled": frames}[model]
+    found = erc.predict(engine.load(run.path), test_part[0], vectors=vectors, explain=model == "linear")
+    np.testing.assert_array_equal(found[list(tiny.labels)], np.exp(run.predictions("test")))
+    if model == "linear":  # what the modalities add is the logit without the bias
+        kept = run.fitted
+        first = kept.numbers["0.bias"][[tiny.labels.index(x) for x in found["label"]]]
+        logits = found[[f"why: {m}" for m in tiny.modalities]].sum(axis=1) + first
+        assert np.corrcoef(logits, np.log(found[list(tiny.labels)].max(axis=1)))[0, 1] > 0.3
+    else:
+        assert model != "constant" or kept_alone(run)
 
 
-@pytest.mark.parametrize("wrong", [None, "sdt", []])
+def kept_alone(run):
+    return list(run.fitted.numbers) == ["prediction"]
+
+
+def test_persistence_reads_labels_that_a_new_conversation_lacks(tiny, folder, test_part):
+    refused(erc.run("persistence", tiny, folder=folder)[0], test_part[0], "which new conversations lack")
+
+
+@pytest.mark.parametrize("wrong", [None, 3, []])
 def test_what_is_no_run_is_one_line(wrong, test_part):
     with pytest.raises(UsageError, match=r"predict needs one run, not \w+\. Give one of those that erc\.run returns"):
         erc.predict(wrong, test_part[0])

@@ -95,7 +95,7 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
             raise unknown("modality", key, MODALITIES)
     path = find(Path(folder), (file,) if file else FILES)
     notices: list[str] = []
-    raw, lines = _parquet(path) if path.suffix == ".parquet" else _csv(path, notices)
+    raw, lines = raw_table(path, notices)
     at = Where(path, lines)
     if prepare:
         raw = prepare(raw)
@@ -149,6 +149,20 @@ def require(raw: pd.DataFrame, columns: Sequence[str], where: Path) -> None:
                                  f"(--columns {absent[0]}=NAME).{_NO_SPLIT if absent == ['split'] else ''}")
 
 
+def raw_table(path: Path, notices: list[str]) -> tuple[pd.DataFrame, list[int] | None]:
+    """The cells of a csv or parquet file as text, and the line of each row of a csv file.
+
+    Raises:
+        CorpusError: the file cannot be read or has no row.
+    """
+    return _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path, notices)
+
+
+def cells(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with its cells as the text that a csv file would have."""
+    return table.reset_index(drop=True).rename(columns=str).map(_text).astype("str")
+
+
 def _csv(path: Path, notices: list[str]) -> tuple[pd.DataFrame, list[int]]:
     found = list(csvfiles.records(path, again="Write one row per utterance under a header.", notices=notices))
     if not found:
@@ -168,7 +182,7 @@ def _parquet(path: Path) -> tuple[pd.DataFrame, None]:
                           where=str(path), remedy="Save the table again, or as utterances.csv.") from None
     if raw.empty:
         raise CorpusError("there is no utterance", where=str(path), remedy="Write one row per utterance.")
-    return raw.reset_index(drop=True).rename(columns=str).map(_text).astype("str"), None
+    return cells(raw), None
 
 
 def _text(value: object) -> str:
