@@ -43,6 +43,17 @@ def shown(groups: Mapping[str, Sequence[Record | Pooled]]) -> list[str]:
     return [m for m in next(iter(groups.values()))[0].headline if m in both]
 
 
+def by_column(records: Sequence[Record | Pooled]) -> pd.DataFrame:
+    """The scores of each column of a task of several numbers or binary labels, such as the emotions of CMU-MOSEI:
+    index column, mean ± deviation over runs as text. Empty for other tasks."""
+    task, found = records[0].target, records[0].scores()
+    if task.kind == "classes" or len(task.names) < 2:
+        return pd.DataFrame()
+    rows = {name: {metrics.TITLES[m]: statistics.summarise(statistics.values(records, f"{name}.{m}")).text(
+        metrics.is_share(m)) for m in metrics.HEADLINES[task.like] if f"{name}.{m}" in found} for name in task.names}
+    return pd.DataFrame({name: cells for name, cells in rows.items() if cells}).T
+
+
 def curve(records: Sequence[Record], column: str) -> pd.DataFrame:
     """A column of the records' training curves, such as `train.total`: index epochs, one column per run."""
     return pd.concat([r.curve.set_index("epoch")[column] for r in records], axis=1)

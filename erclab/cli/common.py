@@ -41,8 +41,8 @@ def reading(command: argparse.ArgumentParser, *, context: bool = True) -> None:
                        help="a task of one's own, for --task NAME; KIND is numbers (default), binary (0 or 1), present "
                             "(1 where the number is above 0) or classes; may be repeated")
     group.add_argument("--scale", action="append", default=[], metavar="[TASK=]LOW,HIGH", dest="scales",
-                       help="lowest and highest value of the sentiment (default: -3,3) and of one's own numbers; with "
-                            "TASK= of one task; may be repeated")
+                       help="lowest and highest value of the sentiment (default: -3,3), or without one of one's own "
+                            "numbers; with TASK= of that task, and then it may be repeated")
     group.add_argument("--clamp", action="store_true", help="set numbers outside the scale to its nearer end")
     group.add_argument("--fill", metavar="HOW", help="NaN and infinite values of features: refuse (default), median "
                        "(of the training split) or zero")
@@ -111,6 +111,10 @@ def _pairs(texts: Sequence[str], option: str) -> list[tuple[str, str]]:
                                                       "--target": "--target traits=open,kind",
                                                       "--scale": "--scale traits=1,7"}.get(
                                                           option, "--arrays audio=features.npz:X") + ".")
+    names = [name.strip() for name, _, _ in pairs]
+    if option != "--arrays" and len(set(names)) < len(names):
+        raise UsageError(f"'{next(n for n in names if names.count(n) > 1)}' is given twice", where=option,
+                         remedy="Give each name once.")
     return [(name.strip(), value.strip()) for name, _, value in pairs]
 
 

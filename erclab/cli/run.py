@@ -42,7 +42,6 @@ def add(commands) -> None:
 
 def _run(options) -> int:
     from erclab import corpora, models, runs
-    from erclab.analysis import scores
     from erclab.corpora.notices import tell
 
     info = models.info(options.model)  # before a corpus is read and encoded for nothing
@@ -64,11 +63,21 @@ def _run(options) -> int:
         print(json.dumps([r.data for r in records]))
         return 0
     print(_used(records[0], corpus))
-    print(scores.headlines({records[0].title: records}).to_string())
+    _print_scores(records[0].title, records)
     for r in records:
         print(f"seed {r.spec['seed']}: epoch {r.epoch()} by the {r.protocol} protocol, "
               f"{r.data['wall_time_s']:.0f} s, {r.path}")
     return 0
+
+
+def _print_scores(title: str, records) -> None:
+    """The headline scores; of an own task of several columns also those of each column."""
+    from erclab.analysis import scores
+
+    print(scores.headlines({title: records}).to_string())
+    columns = scores.by_column(records)
+    if not records[0].target.built_in and len(columns):
+        print(columns.to_string())
 
 
 def _used(record, corpus, folds: int = 0) -> str:
@@ -102,14 +111,13 @@ def _settings(pairs: list[str], question: dict) -> dict:
 
 def _cross_validate(options, corpus, question) -> int:
     from erclab import runs
-    from erclab.analysis import scores
 
     pooled = runs.cross_validate(options.model, corpus, by=fold_of(options.folds), **question)
     if options.json:
         print(json.dumps([{"scores": p.scores(), "runs": [r.data for r in p.records]} for p in pooled]))
         return 0
     print(_used(pooled[0].records[0], corpus, folds=len(pooled[0].records)))
-    print(scores.headlines({pooled[0].records[0].title: pooled}).to_string())
+    _print_scores(pooled[0].records[0].title, pooled)
     seconds = sum(r.data["wall_time_s"] for p in pooled for r in p.records)
     print(f"{len(pooled[0].records)} folds, {len(pooled[0].truth)} utterances, each predicted by a model that had not "
           f"seen its dialogue; {seconds:.0f} s, {pooled[0].records[0].path.parent}")

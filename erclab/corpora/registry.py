@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from erclab.core.errors import UsageError, unknown
+from erclab.core.targets import BUILT_IN
 from erclab.corpora import cache, missing, simulated
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
@@ -33,6 +34,7 @@ from erclab.corpora.readers import (
     table,
     table_examples,
 )
+from erclab.corpora.readers.table_tasks import scales
 from erclab.corpora.vocabulary import MODALITIES
 
 FORMS = ("vectors", "tokens")  # of text
@@ -218,7 +220,8 @@ def reader_options(name: str) -> tuple[str, ...]:
 
 
 def _check_options(name: str, options: Mapping[str, Any]) -> None:
-    taken = reader_options(name)
+    # The scale of the sentiment can be given of every corpus that is read from files, see `_scaled`.
+    taken = (*reader_options(name), *(("scale",) if CORPORA[name].needs_data else ()))
     for option in options:
         if option not in OPTIONS:
             raise unknown("option of a corpus", option, OPTIONS)
@@ -277,7 +280,19 @@ def read(name: str, data: str | Path | None = None, *, labelled: bool | None = N
     if data is None:
         raise UsageError(f"the corpus '{name}' needs a folder", remedy=f"Give --data DIR (in a notebook: data) with "
                          f"{', '.join(info.files)}; to obtain them: {info.obtain}.")
+    if "scale" in options and "scale" not in reader_options(name):
+        options = dict(options)
+        scale = options.pop("scale")
+        return _checked(_scaled(info.read(Path(data), **options), scale), labelled)
     return _checked(info.read(Path(data), **options), labelled)
+
+
+def _scaled(corpus: Corpus, scale: Any) -> Corpus:
+    """The corpus with another scale of its sentiment than [-3, 3], such as CH-SIMS's [-1, 1] in MMSA's files."""
+    if "sentiment" not in corpus.annotations:
+        raise UsageError(f"{corpus.name} has no sentiment", where="--scale", remedy="Leave the scale out.")
+    ends = scales(scale, ["sentiment"])["sentiment"]
+    return replace(corpus, own_tasks=(replace(BUILT_IN["sentiment"], scale=ends),))
 
 
 def _checked(corpus: Corpus, labelled: bool | None) -> Corpus:

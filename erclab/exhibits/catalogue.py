@@ -224,7 +224,7 @@ def compare_on_sequences(corpus: Corpus, names: Sequence[str], task: str | None 
             found |= questions_about([name], task=task)
             continue
         fuses = "text" not in seen and "target" in getattr(info.cls.Config, "__dataclass_fields__", {})
-        if task in info.tasks:
+        if corpus.task(task).like in info.tasks:
             found |= questions_about([name], modalities=seen, task=task, **({"target": seen[0]} if fuses else {}))
     return found
 

@@ -38,7 +38,7 @@ def rivals(corpus: Corpus, task: str | None = None) -> dict[str, Question]:
     """SDT and what it must beat: linear probes on the same vectors, baselines of words, the constant predictor."""
     task = task or corpus.tasks[0]
     fitted = [n for n in ("linear", "linear-balanced", *word_baselines(corpus), "constant")
-              if task in models.info(n).tasks]
+              if corpus.task(task).like in models.info(n).tasks]
     return questions_about(("sdt", *fitted), task=task)
 
 

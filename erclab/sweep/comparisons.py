@@ -42,7 +42,7 @@ def probes(corpus: Corpus, view: str = "dialogue", *, profile: str = "smoke", ta
     task = task or corpus.tasks[0]
     table = {}
     for name in (*PROBES[view][:-1], *runs.word_baselines(corpus), PROBES[view][-1]):
-        if task in models.info(name).tasks:
+        if corpus.task(task).like in models.info(name).tasks:
             records = runs.run(name, corpus, profile=profile, task=task)
             table[records[0].title] = records
     return table

@@ -17,10 +17,14 @@ from erclab.core.metrics import (
     confusion,
     dimensional_scores,
     emotion4_scores,
+    neutral,
     per_class,
+    score_names,
     scores,
+    select,
     sentiment_scores,
 )
+from erclab.core.targets import Task, of
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 GIVEN = json.loads((GOLDEN / "metrics.json").read_text())
@@ -159,3 +163,59 @@ def test_nothing_annotated_is_an_error(task):
     columns, outputs = (4, 8) if task == "emotion4" else (1, 1)
     with pytest.raises(ErclabError, match="cannot be compared"):
         scores(task, np.full((3, columns), np.nan), np.zeros((3, outputs)))
+
+
+def test_micro_and_macro_f1_without_neutral_are_scikit_learns():
+    from sklearn.metrics import f1_score
+
+    rng = np.random.default_rng(0)
+    truth, logits = rng.integers(0, 4, 60), rng.normal(size=(60, 4))
+    task = Task("emotion", "classes", ("sad", "No_Emotion", "glad", "angry"))
+    found, guess = scores(task, truth, logits), logits.argmax(1)
+    for name, average in (("micro_f1_no_neutral", "micro"), ("macro_f1_no_neutral", "macro")):
+        assert found[name] == pytest.approx(f1_score(truth, guess, labels=[0, 2, 3], average=average))
+    assert {k: v for k, v in found.items() if not k.endswith("neutral")} == scores("emotion", truth, logits)
+    assert neutral(("sad", "glad")) is None and neutral(("sad", "Neutral")) == 1
+
+
+def test_sims_classes_have_edges_in_the_lower_class_and_any_scale_is_mapped():
+    truth = np.float32([-1, -0.8, -0.1, 0, 0.1, 0.4, 0.7, 1.0])
+    prediction = np.float32([-0.75, -0.6, -0.2, 0.05, -0.05, 0.1, 0.9, 2.0])
+    found = sentiment_scores(truth, prediction, (-1, 1))
+    # Classes by hand: truth 0 0 1 2 2 3 3 4, prediction 0 1 1 2 2 2 4 4.
+    assert found["acc5_sims"] == pytest.approx(5 / 8)
+    assert found["acc3_sims"] == pytest.approx(7 / 8)  # -, -, -, 0, 0, +, +, + against -, -, -, 0, 0, 0, +, +
+    assert found["acc2_sims"] == pytest.approx(6 / 8)  # 0 is not above 0: 0.05 and -0.05 are wrong
+    assert {"acc7", "acc5", "mult_a2"}.isdisjoint(found)
+    moved = sentiment_scores(50 + 50 * truth, 50 + 50 * prediction, (0, 100))
+    assert moved.pop("mae") == pytest.approx(50 * found.pop("mae")) and moved == pytest.approx(found)
+
+
+def test_binary_scores_are_of_the_utterances_that_have_the_column():
+    truth = np.array([[1, np.nan], [0, 1], [1, 0], [np.nan, np.nan]])
+    logits = np.array([[0, 1, 1, 0], [0, 1, 0, 1], [0, 1, 1, 0], [0, 1, 1, 0]])
+    found = scores(Task("mine", "binary", ("sad", "glad")), truth, logits)
+    assert found["sad.accuracy"] == pytest.approx(2 / 3) and found["glad.accuracy"] == 1
+    # CMU-MOSEI's weighted accuracy, by its formula (TP N / P + TN) / 2N with P = 2, N = 1, TP = 2, TN = 0.
+    assert found["sad.balanced_accuracy"] == pytest.approx((2 * 1 / 2 + 0) / 2)
+    assert found["accuracy"] == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_own_numbers_are_scored_by_their_names():
+    values = np.arange(12.0).reshape(2, 6) ** 2
+    found = scores(Task("mine", "numbers", tuple("abcdef")), values, values + 1)
+    assert found["f.mae"] == 1 and found["e.correlation"] == pytest.approx(1) and found["mae"] == 1
+    assert scores("dimensional", values, values)["5.mae"] == 0  # a fit that has only the task's name
+
+
+def test_an_epoch_is_chosen_by_any_score_of_the_task():
+    assert select("emotion") == ("weighted_f1", 1) and select("emotion", "macro_f1") == ("macro_f1", 1)
+    own = Task("mine", "numbers", ("a", "b"))
+    assert select(own, "b.mae") == ("b.mae", -1) and select(own) == ("correlation", 1)
+    with pytest.raises(ErclabError, match=r"unknown score of mine to choose an epoch by 'c\.mae'"):
+        select(own, "c.mae")
+    for task in (own, "emotion4", "sentiment", Task("sentiment", "numbers", ("sentiment",), (-1.0, 1.0)),
+                 Task("emotion", "classes", ("a", "neutral"))):
+        labels = np.array([0, 1]) if of(task).kind == "classes" else np.eye(2, len(of(task).names))
+        C = {"classes": 2, "binary": 2 * len(of(task).names)}.get(of(task).kind, len(of(task).names))
+        assert set(score_names(task)) == set(scores(task, labels, np.eye(2, C)))

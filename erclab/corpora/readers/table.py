@@ -20,7 +20,7 @@ from erclab.corpora.readers import csvfiles
 from erclab.corpora.readers.arrays import find
 from erclab.corpora.readers.beside import unread
 from erclab.corpora.readers.table_arrays import TAKEN, Source, load_arrays, made_by, sources
-from erclab.corpora.readers.table_tasks import Found, Scale, Targets
+from erclab.corpora.readers.table_tasks import Found, Scale, Targets, asked
 from erclab.corpora.readers.where import Where
 from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES, SPLITS, UNLABELLED
 from erclab.features.packing import notice_of_longest
@@ -76,8 +76,8 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
         prepare: gets the table, all columns text, and returns it with columns added or changed, rows as they were.
         targets: own tasks, "NAME" or "NAME:KIND" -> columns of the table, such as {"traits": ["open", "kind"],
             "emotions:present": ["happy", "sad"]}. `erclab.corpora.readers.table_tasks` has the kinds.
-        scale: (lowest, highest) of the sentiment and of own numbers, or task -> (lowest, highest). By default the
-            sentiment lies in [-3, 3], and own numbers have no bounds.
+        scale: (lowest, highest) of the sentiment, or without one of the own numbers; or task -> (lowest, highest). By
+            default the sentiment lies in [-3, 3], and own numbers have no bounds.
         clamp: set numbers outside the scale to its nearer end; a notice says how many.
         folded: for cross-validation: a table without a column `split` is read as with None for `split`.
 
@@ -87,6 +87,7 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
     """
     if fill not in FILLS:
         raise unknown("fill", fill, FILLS)
+    asked(targets, scale)  # a mistake in these is told before the files are read
     for key in columns or {}:
         if key not in COLUMNS:
             raise unknown("column", key, COLUMNS)

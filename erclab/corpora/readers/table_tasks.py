@@ -34,7 +34,7 @@ class Found:
         get: our name -> the column, for the names of built-in tasks.
         raw: the table, all columns text.
         targets: own tasks, see the module.
-        scale: (lowest, highest) of the sentiment and of own numbers, or task -> (lowest, highest).
+        scale: (lowest, highest) of the sentiment, or without one of the own numbers; or task -> (lowest, highest).
         clamp: numbers outside the scale are set to its nearer end; a notice says how many.
         alone: there is no column of labels, so a table whose emotion4 is incomplete has nothing to predict.
 
@@ -49,9 +49,10 @@ class Found:
         self.annotations: dict[str, np.ndarray] = {}
         self.own_tasks: tuple[Task, ...] = ()
         self.notices: list[str] = []
-        wanted = [_parsed(key, columns) for key, columns in (targets or {}).items()]
-        scales = _scales(scale, ["sentiment", *(name for name, form, _ in wanted if form == "numbers")])
+        wanted, ends = asked(targets, scale)
         taken = {c for _, _, columns in wanted for c in columns}
+        if "sentiment" in get and get["sentiment"].name not in taken and not isinstance(scale, Mapping):
+            ends = {name: pair for name, pair in ends.items() if name == "sentiment"}
         for task, columns in ANNOTATIONS.items():
             there = [c for c in columns if c in get and get[c].name not in taken]
             if task == "emotion4" and 0 < len(there) < 4:
@@ -65,9 +66,9 @@ class Found:
                                              f"read` names, such as label or sentiment; or make an own task: {own}.")
                 self.notices.append(f"{incomplete}, so it is not read as a task; {own} makes it one")
             elif there:
-                self._built_in(task, {c: get[c] for c in there}, scales.get(task))
+                self._built_in(task, {c: get[c] for c in there}, ends.get(task))
         for name, form, columns in wanted:
-            self._own(name, form, columns, scales.get(name))
+            self._own(name, form, columns, ends.get(name))
 
     def _built_in(self, task: str, there: Mapping[str, pd.Series], scale: tuple[float, float] | None) -> None:
         known = BUILT_IN[task]
@@ -86,7 +87,7 @@ class Found:
                               where=str(self.at.path), remedy=f"It has {', '.join(self.raw.columns)[:160]}.")
         if form == "classes":
             index, classes, said = missing.labels(self.raw[columns[0]].astype("str"), (), self.at)
-            self.notices += [f"{name}: {line}" for line in said]
+            self.notices += [f"{name}: {line.partition(' (is it a class')[0]}" for line in said]
             if len(classes) < 2:
                 raise CorpusError(f"the task {name} has {len(classes)} class(es)", where=str(self.at.path),
                                   remedy=f"The column {columns[0]} needs two different names or more.")
@@ -127,6 +128,19 @@ class Found:
         return values
 
 
+def asked(targets: Targets | None, scale: Scale | None
+          ) -> tuple[list[tuple[str, str, tuple[str, ...]]], dict[str, tuple[float, float]]]:
+    """(name, form and columns of each own task; task -> scale), after a check of their form.
+
+    Raises:
+        UsageError: see `Found`.
+    """
+    wanted = [_parsed(key, columns) for key, columns in (targets or {}).items()]
+    if len({name for name, _, _ in wanted}) < len(wanted):
+        raise UsageError("two own tasks have the same name", remedy="Give each a name of its own.")
+    return wanted, scales(scale, ["sentiment", *(name for name, form, _ in wanted if form == "numbers")])
+
+
 def _parsed(key: str, columns: str | Sequence[str]) -> tuple[str, str, tuple[str, ...]]:
     """Name, form and columns of an own task."""
     name, _, form = str(key).partition(":")
@@ -144,8 +158,12 @@ def _parsed(key: str, columns: str | Sequence[str]) -> tuple[str, str, tuple[str
     return name, form, found
 
 
-def _scales(scale: Scale | None, tasks: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Task -> (lowest, highest)."""
+def scales(scale: Scale | None, tasks: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Task -> (lowest, highest), for a scale of all these tasks or of some of them.
+
+    Raises:
+        UsageError: a task that is not among these, or no two numbers of which the first is lower.
+    """
     if scale is None:
         return {}
     given = scale if isinstance(scale, Mapping) else dict.fromkeys(tasks, scale)
