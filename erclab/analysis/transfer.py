@@ -163,9 +163,10 @@ class Strangers(DialogueView):
         self.known = known
 
     def batch(self, dialogues) -> DialogueBatch:
-        """These dialogues, padded to the longest of them."""
+        """These dialogues, padded to the longest of them. Their labels are those of another corpus and left out."""
         made = super().batch(dialogues)
-        return replace(made, speakers=torch.clamp(made.speakers, max=self.known - 1))
+        return replace(made, speakers=torch.clamp(made.speakers, max=self.known - 1),
+                       labels=torch.full_like(made.labels, UNLABELLED))
 
 
 def translated(corpus: Corpus, words: Mapping[str, str]) -> Corpus:

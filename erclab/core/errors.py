@@ -50,6 +50,11 @@ def unknown(kind: str, name: object, known: abc.Iterable[object]) -> UsageError:
     import difflib
 
     names = [str(k) for k in known]
-    near = difflib.get_close_matches(str(name), names, n=1)
+    near = difflib.get_close_matches(str(name), names, n=1) or [n for n in names if str(name) == _initials(n)]
     guess = f"Did you mean '{near[0]}'? " if near else ""
     return UsageError(f"unknown {kind} '{name}'", remedy=f"{guess}There is: {', '.join(names)}.")
+
+
+def _initials(name: str) -> str:
+    """The first letters of the parts of a name: "learning_rate" is "lr"."""
+    return "".join(part[:1] for part in name.split("_")) if "_" in name else ""

@@ -39,6 +39,11 @@ class Frames:
         """(N,) frames per utterance."""
         return np.diff(self.starts)
 
+    @property
+    def longest(self) -> int:
+        """The steps of the longest sequence, or as many as the source fills every sequence to."""
+        return max(int(self.lengths.max(initial=1)), self.length, 1)
+
     def take(self, rows: np.ndarray) -> Frames:
         """The same for these utterances, in this order."""
         parts = [self[i] for i in rows]

@@ -64,6 +64,25 @@ class Standardiser:
         return (x - self.mean[modality]) / self.deviation[modality]
 
 
+def annotated_targets(corpus: Corpus, split: str, task: Task) -> np.ndarray:
+    """The labels of a split: (n,) int64, or (n, K) float32; at least one is there.
+
+    Raises:
+        CorpusError: the split has no utterance, or none with an annotation for the task.
+        UsageError: the corpus has no such task.
+    """
+    where = corpus.source or corpus.name
+    if not len(corpus.rows(split)):
+        raise CorpusError(f"the {split} split has no dialogue", where=where,
+                          remedy="Each of train, valid and test needs at least one; cross-validation makes them from "
+                          "all dialogues (--folds N; in Python erclab.runs.cross_validate).")
+    found = corpus.targets(split, task.name).astype(np.int64 if task.kind == "classes" else np.float32)
+    if not tasks.annotated(torch.from_numpy(found)).any():
+        raise CorpusError(f"no utterance of the {split} split has an annotation for {task.name}",
+                          where=where, remedy="Choose another task or corpus.")
+    return found
+
+
 class View:
     """One split of a corpus, its labels on the device.
 
@@ -86,18 +105,10 @@ class View:
         raise NotImplementedError
 
     def __init__(self, corpus: Corpus, split: str, device, task: str | Task):
-        rows = corpus.rows(split)
-        if len(rows) == 0:
-            raise CorpusError(f"the {split} split has no dialogue", where=corpus.source or corpus.name,
-                              remedy="Each of train, valid and test needs at least one.")
         self.task = corpus.task(task) if isinstance(task, str) else task
-        self.truth = corpus.targets(split, self.task.name)
-        self.truth = self.truth.astype(np.int64 if self.task.kind == "classes" else np.float32)
-        self.rows = torch.from_numpy(rows).to(device)
+        self.truth = annotated_targets(corpus, split, self.task)
+        self.rows = torch.from_numpy(corpus.rows(split)).to(device)
         self.labels = torch.from_numpy(self.task.learnt(self.truth)).to(device)
-        if not tasks.annotated(self.labels).any():
-            raise CorpusError(f"no utterance of the {split} split has an annotation for {self.task.name}",
-                              where=corpus.source or corpus.name, remedy="Choose another task or corpus.")
 
     def batches(self, batch_size: int, rng: np.random.Generator | None = None, *, alike: bool = True) -> Iterator:
         """All batches once.
@@ -234,18 +245,21 @@ def flat(corpus: Corpus, modalities: Sequence[str], task: str | Task = "emotion"
         modalities: none gives features of width 0, for a model that reads the texts alone.
         pooled: take mean and deviation of each utterance's frames instead of its vectors.
         standardiser: one of `Standardiser.side_by_side`; None leaves the features as they are.
+
+    Raises:
+        CorpusError: a split has no utterance, or none with an annotation for the task.
+        UsageError: the corpus has no such task.
     """
+    task = corpus.task(task) if isinstance(task, str) else task
+    every = {s: annotated_targets(corpus, s, task) for s in SPLITS}
     parts = _parts(corpus, modalities, pooled)
     x = np.hstack([np.zeros((len(corpus), 0), np.float32),
                    *(part if standardiser is None else standardiser(m, part) for m, part in parts.items())])
     x = x.astype(np.float32)
-    task = corpus.task(task) if isinstance(task, str) else task
-    every = {s: corpus.targets(s, task.name) for s in SPLITS}
     first = next(iter(every.values()))
     labels = np.empty((len(corpus), *first.shape[1:]), dtype=first.dtype)
     for s, values in every.items():
         labels[corpus.rows(s)] = values
-    labels = labels.astype(np.int64 if task.kind == "classes" else np.float32)
     before = previous(labels, corpus.starts)
     texts = corpus.table["text"].to_numpy(dtype=object)
     heard = np.concatenate([[""], texts[:-1]]).astype(object)

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from erclab.core import metrics, tasks
 from erclab.core.batches import Flat
 from erclab.core.errors import UsageError
+from erclab.models.requirements import check_flat
 
 
 def rates(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -56,7 +57,12 @@ class Constant:
         self.config = config
 
     def fit(self, train: Flat, valid: Flat | None = None) -> list[dict]:
-        """Count the labels of training. Returns an empty selection curve."""
+        """Count the labels of training. Returns an empty selection curve.
+
+        Raises:
+            UsageError: `check_flat`.
+        """
+        check_flat("Constant", self.config, train, labels=train.labels, fit=True)
         labels, task = train.annotated().labels, self.config.task
         if task == "emotion":
             self.prediction = rates(labels, self.config.outputs)
@@ -71,6 +77,7 @@ class Constant:
 
     def predict(self, part: Flat) -> np.ndarray:
         """(N, C)."""
+        check_flat("Constant", self.config, part)
         return np.tile(self.prediction, (len(part.labels), 1))
 
     def state(self) -> dict[str, np.ndarray]:
@@ -99,7 +106,12 @@ class Persistence:
         return self.constant.fit(train, valid)
 
     def predict(self, part: Flat) -> np.ndarray:
-        """(N, C); a label that is known gets probability 1."""
+        """(N, C); a label that is known gets probability 1.
+
+        Raises:
+            UsageError: `check_flat`.
+        """
+        check_flat("Persistence", self.config, part, labels=part.previous)
         out, last = self.constant.predict(part), part.previous
         with np.errstate(divide="ignore"):
             if self.config.task == "emotion":
@@ -161,8 +173,11 @@ class LinearProbe:
         """Fit once per penalty and keep the best. Returns the selection curve, one row per penalty.
 
         Raises:
-            UsageError: training has a single label.
+            UsageError: training has a single label; `check_flat`.
         """
+        self.width = train.features.shape[-1]
+        for part in (train, valid):
+            check_flat("LinearProbe", self.config, part, width=self.width, labels=part.labels, fit=True)
         train, valid = train.annotated(), valid.annotated()
         task = train.task or self.config.task
         select, sign = metrics.select(task, self.config.choose)
@@ -176,7 +191,12 @@ class LinearProbe:
         return curve
 
     def predict(self, part: Flat) -> np.ndarray:
-        """(N, C); a label that training never saw has -inf."""
+        """(N, C); a label that training never saw has -inf.
+
+        Raises:
+            UsageError: `check_flat`.
+        """
+        check_flat("LinearProbe", self.config, part, width=self.width)
         return self._predict(self.models, part.features)
 
     def state(self) -> dict[str, np.ndarray]:

@@ -70,6 +70,16 @@ class BCLSTM(Model):
                 raise UsageError("bc-LSTM reads a dialogue from its end, too, so it cannot be causal",
                                  remedy="Set bidirectional=False, which makes it sc-LSTM.")
 
+        @property
+        def speaker_limit(self) -> None:
+            """None: the model has no input for the speaker."""
+            return None
+
+        @property
+        def depends_on_batch(self) -> bool:
+            """Whether a result depends on the longest dialogue of the batch."""
+            return self.read_padding
+
     # The authors' text vectors (100 from a CNN on IEMOCAP, 600 from GloVe and a CNN on MELD).
     published = {
         "iemocap": {"dims": (("text", 100),), "outputs": 6, "speakers": 2},
@@ -93,12 +103,7 @@ class BCLSTM(Model):
                                   nn.Linear(config.head_hidden, config.outputs))
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
-        """Classify every utterance. See the class for what comes back.
-
-        Raises:
-            UsageError: a modality is missing from the batch.
-        """
-        self.require(batch)
+        """Classify every utterance. See the class for what comes back."""
         mask, weights = batch.mask, {}
         u = torch.cat([batch.features[m] for m, _ in self.config.dims], dim=-1)
         u = u.masked_fill(~mask.unsqueeze(-1), 0)

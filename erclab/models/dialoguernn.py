@@ -112,12 +112,7 @@ class DialogueRNN(Model):
         self.output_dropout, self.dropout = Dropout(config.output_dropout), Dropout(config.dropout)
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
-        """Classify every utterance. See the class for what comes back.
-
-        Raises:
-            UsageError: a modality is missing from the batch.
-        """
-        self.require(batch)
+        """Classify every utterance. See the class for what comes back."""
         c, packing = self.config, pack(batch.mask, len(self.directions))
         u = torch.cat([batch.features[m] for m, _ in c.dims], dim=-1)
         masks = self.state_dropout(packing, c.states, u.dtype)

@@ -92,12 +92,7 @@ class EFLSTM(FusionLSTM):
         self.classify = self.head(1)
 
     def forward(self, batch: SequenceBatch, *, attention: bool = False) -> Output:
-        """Classify every utterance.
-
-        Raises:
-            UsageError: a modality is missing from the batch.
-        """
-        self.require(batch)
+        """Classify every utterance."""
         modalities = self.config.modalities
         lengths = torch.stack([batch.masks[m].sum(1) for m in modalities])  # (M, B)
         steps = lengths[0]
@@ -127,12 +122,7 @@ class LFLSTM(FusionLSTM):
         self.classify = self.head(len(config.dims))
 
     def forward(self, batch: SequenceBatch, *, attention: bool = False) -> Output:
-        """Classify every utterance.
-
-        Raises:
-            UsageError: a modality is missing from the batch.
-        """
-        self.require(batch)
+        """Classify every utterance."""
         last = [self.encoder[m](self.input_dropout(batch.features[m]), batch.masks[m])[1]
                 for m in self.config.modalities]
         return Output(self.classify(torch.cat(last, dim=-1)), {} if attention else None)

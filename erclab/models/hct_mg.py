@@ -147,12 +147,7 @@ class HCTMG(Model):
                                   nn.Linear(width, config.outputs))
 
     def forward(self, batch: SequenceBatch, *, attention: bool = False) -> Output:
-        """Classify every utterance. See the class for what comes back.
-
-        Raises:
-            UsageError: a modality is missing from the batch.
-        """
-        self.require(batch)
+        """Classify every utterance. See the class for what comes back."""
         modalities, weights, aux = self.config.modalities, {} if attention else None, {}
 
         # Feature projection. A GRU reads forwards, so that padding, which comes last, never reaches a step.

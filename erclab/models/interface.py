@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
+from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
 from erclab.core import settings, tasks
 from erclab.core.batches import DialogueBatch, SequenceBatch
 from erclab.core.errors import UsageError
+from erclab.models.requirements import check_batch
+from erclab.ops.values import traced
 
 TINY_DIMS = (("text", 6), ("audio", 4), ("visual", 2))
 
@@ -53,6 +57,8 @@ class ModelConfig:
         task: a key of `erclab.core.tasks.TASKS`.
         speakers: optional; the number of speakers of a corpus, set by `erclab.runs.plan` where the field exists.
         max_turns: optional; the longest dialogue, raised by `erclab.runs.plan` for a corpus with longer dialogues.
+        lengths: optional; (modality, L_m) to which a model that reads padding fills its sequences, set by
+            `erclab.runs.plan` to the longest of the corpus.
         renamed: optional, a `ClassVar`; earlier name of a field -> today's dotted name (`erclab.core.settings`).
     """
 
@@ -64,6 +70,17 @@ class ModelConfig:
     def modalities(self) -> tuple[str, ...]:
         """The names in `dims`."""
         return tuple(m for m, _ in self.dims)
+
+    @property
+    def speaker_limit(self) -> int | None:
+        """The number of speakers that the model has parameters for; None if the number of speakers does not matter."""
+        return getattr(self, "speakers", None)
+
+    @property
+    def depends_on_batch(self) -> bool:
+        """Whether a result depends on the other items of its batch, as in some authors' code. A record then names the
+        batches of its evaluation."""
+        return False
 
 
 class Model(nn.Module):
@@ -153,17 +170,53 @@ class Model(nn.Module):
         """The pretrained parameters, for which a recipe may have another learning rate."""
         return ()
 
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        """`forward`, after `require`."""
+        batch = given[0] if given else options.get("batch")
+        if isinstance(batch, DialogueBatch | SequenceBatch) and not traced():
+            self.require(batch)
+        return super().__call__(*given, **options)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Modality -> width D_m of the features that the model reads."""
+        return dict(self.config.dims)
+
     def require(self, batch: DialogueBatch | SequenceBatch) -> None:
-        """Refuse a batch that lacks a modality of the model.
+        """Refuse a batch for which the model was not built. Called before every `forward`.
+
+        It compares modalities, shapes, widths and types; labels with the task and its outputs; speakers, the longest
+        dialogue and the longest sequence with the Config where it has such limits. Speakers and labels are read on a
+        CPU only, because a GPU would make the host wait (there `erclab.runs.views` compares the corpus with the run).
 
         Raises:
-            UsageError: names the absent modalities.
+            UsageError: names what the model was built for and what the batch has.
         """
-        here = dict(self.config.dims)
-        absent = [m for m in here if m not in batch.features]
-        if absent:
-            raise UsageError(f"this {type(self).__name__} was built for {', '.join(here)}; the batch lacks "
-                             f"{', '.join(absent)}", remedy="Build it for the modalities there are.")
+        config = getattr(self, "config", None)
+        if all(hasattr(config, name) for name in ("dims", "outputs", "task")):
+            first = next(self.parameters(), None)
+            check_batch(type(self).__name__, config, self.widths, view_of(type(self)),
+                        None if first is None else first.dtype, batch)
+
+
+_views: WeakKeyDictionary[type, str] = WeakKeyDictionary()
+
+
+def view_of(cls: type[Any]) -> str:
+    """What a class reads: its attribute `view`, or else "sequence" or "dialogue" by the annotation of the batch in its
+    `forward`; "" with neither."""
+    if cls not in _views:
+        _views[cls] = _view_of(cls)
+    return _views[cls]
+
+
+def _view_of(cls: type[Any]) -> str:
+    for base in cls.__mro__:  # the default of `Model` is no choice of the class
+        if base is not Model and "view" in vars(base):
+            return vars(base)["view"]
+    parameters = list(inspect.signature(cls.forward).parameters.values())[1:2]
+    named = str(parameters[0].annotation) if parameters else ""
+    return "sequence" if "SequenceBatch" in named else "dialogue" if "DialogueBatch" in named else ""
 
 
 def check_sizes(model: str, config: Any, *positive: str) -> None:

@@ -121,12 +121,7 @@ class LMFMulT(Model):
         self.out = nn.Linear(width, config.outputs)
 
     def forward(self, batch: SequenceBatch, *, attention: bool = False) -> Output:
-        """Classify every utterance. See the class for what comes back.
-
-        Raises:
-            UsageError: a modality is missing from the batch.
-        """
-        self.require(batch)
+        """Classify every utterance. See the class for what comes back."""
         x, masks = self.project(batch, self.text_dropout)  # (B, L_m, d)
 
         # Each step of the fused sequence fuses the frames that the modalities have at the same share of their time.

@@ -24,7 +24,7 @@ from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError, unknown
 from erclab.models.interface import Model, ModelConfig, Output, check_sizes
 from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
-from erclab.models.layers.front import Front, at_frames, padding_first
+from erclab.models.layers.front import Front, at_frames, check_lengths, padding_first
 from erclab.models.layers.unaligned import UNALIGNED
 from erclab.ops.batchnorm import MaskedBatchNorm
 from erclab.ops.dropout import Dropout
@@ -69,6 +69,9 @@ class LMRCBT(Model):
             attend_padding: the authors' code has no masks. Its sequences begin with padding, which is convolved,
                 normalised, read and attended to like frames. A batch is brought into that form
                 (`layers.front.padding_first`).
+            lengths: (modality, L_m), with `attend_padding` alone: sequences are filled to so many steps, as the authors
+                fill to one length per corpus. `erclab.runs.plan` sets it to the longest of the corpus. () fills to the
+                longest of the batch.
             batch_recurrence: the authors' BiLSTM runs over the utterances of the batch, separately at each step of
                 time, because its axes are swapped: a result depends on the other utterances and their order.
             dead_affine: each cross-modal block has an unused linear map to one number, as in the authors' code.
@@ -96,6 +99,7 @@ class LMRCBT(Model):
         attend_padding: bool = False
         batch_recurrence: bool = False
         dead_affine: bool = False
+        lengths: tuple[tuple[str, int], ...] = ()
 
         def __post_init__(self) -> None:
             check_sizes("LMR-CBT", self, "hidden", "heads", "layers", "kernel_text", "kernel_audio", "kernel_visual")
@@ -113,6 +117,13 @@ class LMRCBT(Model):
                 raise UsageError(f"LMR-CBT's hidden {self.hidden} must be even, half for each direction of the BiLSTM")
             if self.batch_recurrence and self.text_front != "bilstm":
                 raise UsageError("batch_recurrence is about LMR-CBT's BiLSTM, which text_front='conv1d' replaces")
+            check_lengths("LMR-CBT", self)
+
+        @property
+        def depends_on_batch(self) -> bool:
+            """Whether a result depends on the other utterances of the batch."""
+            reads = "text" in self.modalities and self.batch_recurrence
+            return reads or (self.attend_padding and not self.lengths)
 
         @property
         def sources(self) -> tuple[str, ...]:
@@ -164,15 +175,10 @@ class LMRCBT(Model):
         self.out = nn.Linear(M * d, config.outputs)
 
     def forward(self, batch: SequenceBatch, *, attention: bool = False) -> Output:
-        """Classify every utterance. See the class for what comes back.
-
-        Raises:
-            UsageError: a modality is missing from the batch.
-        """
-        self.require(batch)
+        """Classify every utterance. See the class for what comes back."""
         config, target, given = self.config, self.config.target, batch
         if config.attend_padding:
-            batch = padding_first(batch)
+            batch = padding_first(batch, dict(config.lengths))
 
         # Feature preprocessing (Eqs. 1, 2): every modality to width d.
         x, masks = self.front(batch, self.text_dropout)  # (B, L_m, d), (B, L_m)
@@ -196,7 +202,7 @@ class LMRCBT(Model):
         if not attention:
             return Output(logits)
         weights = {f"{m}_from_{m}": weights[m] for m in config.modalities}
-        return Output(logits, at_frames(weights, given) if config.attend_padding else weights)
+        return Output(logits, at_frames(weights, given, dict(config.lengths)) if config.attend_padding else weights)
 
 
 class ConvolutionalFront(nn.Module):

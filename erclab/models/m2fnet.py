@@ -93,6 +93,11 @@ class M2FNet(Model):
                 raise UsageError(f"M2FNet's hidden {self.hidden} must be a multiple of its {self.heads} heads")
             check_choices("M2FNet", self, CHOICES)
 
+        @property
+        def speaker_limit(self) -> int | None:
+            """The number of speakers, where the GRU receives the speaker."""
+            return None if "none" in (self.context, self.speaker) else self.speakers
+
     # Our choice: the paper names BERT (base: 768 features) and no extractor of audio or face. The others are the widths
     # that MELD's features commonly have (openSMILE 300, DenseNet 342, nine speakers counted per dialogue), as for SDT.
     # There is no code, so `official` is `paper`.
@@ -119,12 +124,7 @@ class M2FNet(Model):
         self.classifier = nn.Linear(width, config.outputs)
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
-        """Classify every utterance. See the class for what comes back.
-
-        Raises:
-            UsageError: a modality is missing from the batch.
-        """
-        self.require(batch)
+        """Classify every utterance. See the class for what comes back."""
         aux = {}
         tokens = torch.stack([self.project[m](batch.features[m]) for m, _ in self.config.dims], dim=2)  # (B, T, M, H)
         if self.config.fusion == "transformer":

@@ -22,7 +22,7 @@ from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
 from erclab.models.interface import Model, ModelConfig, Output, check_sizes
 from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
-from erclab.models.layers.front import Convolution, Front, at_frames, padding_first
+from erclab.models.layers.front import Convolution, Front, at_frames, check_lengths, padding_first
 from erclab.models.layers.unaligned import UNALIGNED
 from erclab.ops.dropout import Dropout
 
@@ -55,8 +55,10 @@ class MulT(Model):
             future_mask: a step does not see later steps (`crossmodal.not_future`). The authors' code does this unless
                 a flag is given; the paper does not mention it.
             attend_padding: the authors' code has no masks. Its sequences begin with padding; attention sees these
-                zeros, and the last step is read. A batch is brought into that form (`layers.front.padding_first`) at
-                the length of its longest sequence; the authors cut and fill to one length per corpus.
+                zeros, and the last step is read. A batch is brought into that form (`layers.front.padding_first`).
+            lengths: (modality, L_m), with `attend_padding` alone: sequences are filled to so many steps, as the authors
+                fill to one length per corpus, so that a result does not depend on the batch. `erclab.runs.plan` sets it
+                to the longest of the corpus. () fills to the longest of the batch.
         """
 
         dims: tuple[tuple[str, int], ...]
@@ -78,6 +80,7 @@ class MulT(Model):
         output_dropout: float = 0.1
         future_mask: bool = False
         attend_padding: bool = False
+        lengths: tuple[tuple[str, int], ...] = ()
 
         def __post_init__(self) -> None:
             kernels = ("kernel_text", "kernel_audio", "kernel_visual")
@@ -86,6 +89,12 @@ class MulT(Model):
                 raise UsageError(f"MulT's hidden {self.hidden} must be a multiple of its {self.heads} heads")
             if even := [name for name in kernels if getattr(self, name) % 2 == 0]:
                 raise UsageError(f"MulT's {', '.join(even)} must be odd, so that a sequence keeps its length")
+            check_lengths("MulT", self)
+
+        @property
+        def depends_on_batch(self) -> bool:
+            """Whether a result depends on the longest sequence of the batch."""
+            return self.attend_padding and not self.lengths
 
     view = "sequence"
     published = UNALIGNED
@@ -130,15 +139,10 @@ class MulT(Model):
         self.out = nn.Linear(width, config.outputs)
 
     def forward(self, batch: SequenceBatch, *, attention: bool = False) -> Output:
-        """Classify every utterance. See the class for what comes back.
-
-        Raises:
-            UsageError: a modality is missing from the batch.
-        """
-        self.require(batch)
+        """Classify every utterance. See the class for what comes back."""
         given, modalities = batch, self.config.modalities
         if self.config.attend_padding:
-            batch = padding_first(batch)
+            batch = padding_first(batch, dict(self.config.lengths))
         x, masks = self.project(batch, self.text_dropout)  # (B, L_m, d)
 
         # Every modality attends to every other (Eqs. 3 to 5); then to itself, over both streams side by side.
@@ -157,7 +161,7 @@ class MulT(Model):
         logits = self.out(hidden + self.proj2(self.output_dropout(torch.relu(self.proj1(hidden)))))
 
         if attention and self.config.attend_padding:
-            weights = at_frames(weights, given)
+            weights = at_frames(weights, given, dict(self.config.lengths))
         return Output(logits, weights if attention else None, {"last_hidden": hidden})
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import inspect
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +15,7 @@ from typing import Any
 from erclab.core import settings
 from erclab.core.errors import UsageError, unknown
 from erclab.core.tasks import TASKS
-from erclab.models.interface import Model
+from erclab.models.interface import Model, view_of
 
 # The family is the model's main mechanism. "crossmodal": the steps of one modality attend to the steps of another.
 # "transformer": turns of a dialogue, or modalities of a turn, attend to each other. "recurrent": neither of the two.
@@ -126,6 +125,8 @@ def info(model: str | type) -> ModelInfo:
     """
     if isinstance(model, type):
         return info_of(model)
+    if not isinstance(model, str):
+        raise unknown("model", model, [*MODELS, *GIVEN])
     if model in GIVEN:
         return GIVEN[model]
     if model not in MODELS:
@@ -152,9 +153,7 @@ def info_of(cls: type[Any]) -> ModelInfo:
         raise UsageError(f"the class {cls.__name__} gets the name '{name}', which a model of erclab has",
                          remedy="Rename the class.")
     _check_class(cls)
-    # The default of `Model` is no choice of the class.
-    chosen = [vars(base)["view"] for base in cls.__mro__ if base is not Model and "view" in vars(base)]
-    view = chosen[0] if chosen else _view_of(cls)
+    view = view_of(cls) or "dialogue"
     if view not in ("dialogue", "sequence"):
         raise unknown(f"view of {cls.__name__}", view, ("dialogue", "sequence"))
     GIVEN[name] = ModelInfo(name, getattr(cls, "title", None) or cls.__name__, where, "a class of one's own", view=view,
@@ -171,11 +170,6 @@ def _check_class(cls: type[Any]) -> None:
     absent = [name for name in NEEDED if name not in {f.name for f in dataclasses.fields(config)}]
     if absent:
         raise UsageError(f"{cls.__name__}.Config lacks the fields {', '.join(absent)}", remedy=remedy)
-
-
-def _view_of(cls: type[Any]) -> str:
-    parameters = list(inspect.signature(cls.forward).parameters.values())[1:2]
-    return "sequence" if parameters and "SequenceBatch" in str(parameters[0].annotation) else "dialogue"
 
 
 @lru_cache(maxsize=64)

@@ -15,10 +15,12 @@ import numpy as np
 from erclab import models
 from erclab.core.batches import Flat
 from erclab.core.errors import UsageError
+from erclab.core.settings import from_dict
 from erclab.core.targets import Task
 from erclab.corpora import SPLITS, Corpus
 from erclab.corpora.views import DialogueView, SequenceView, Standardiser, View, flat
 from erclab.features.text import token_ids
+from erclab.models.requirements import speaker_limit
 from erclab.runs.fitted import Fitted
 
 
@@ -46,7 +48,7 @@ def views(run: Any, corpus: Corpus, device="cpu", splits: Sequence[str] = SPLITS
         UsageError: the corpus is not that of training, and the run has no standardiser or does not fit the corpus.
     """
     spec = _fields(run)
-    sequences, fit = _read(run, spec, corpus)
+    sequences, fit = _read(run, spec, corpus, splits)
     if sequences:
         return {s: SequenceView(corpus, s, spec["modalities"], device, fit, target(spec)) for s in splits}
     words = token_ids(list(corpus.table["text"]), spec["words"]) if spec["words"] else None
@@ -71,11 +73,11 @@ def flat_splits(run: Any, corpus: Corpus) -> dict[str, Flat]:
         run: as for `views`.
 
     Raises:
-        CorpusError: a split is empty, or the corpus lacks a modality.
+        CorpusError: a split is empty or without annotation, or the corpus lacks a modality.
         UsageError: as for `views`.
     """
     spec = _fields(run)
-    pooled, fit = _read(run, spec, corpus)
+    pooled, fit = _read(run, spec, corpus, SPLITS)
     return flat(corpus, _features(models.info(spec["model"]), spec), target(spec), pooled=pooled, standardiser=fit)
 
 
@@ -84,7 +86,8 @@ def _features(info: models.ModelInfo, spec: Mapping[str, Any]) -> Sequence[str]:
     return () if info.view == "text" else spec["modalities"]
 
 
-def _read(run: Any, spec: Mapping[str, Any], corpus: Corpus) -> tuple[bool, Standardiser | None]:
+def _read(run: Any, spec: Mapping[str, Any], corpus: Corpus, splits: Sequence[str]
+          ) -> tuple[bool, Standardiser | None]:
     """Whether the run reads sequences, and its standardiser; of another corpus, after a check that it fits."""
     if spec["fingerprint"] == corpus.fingerprint:
         return _fit(spec, corpus)
@@ -94,7 +97,25 @@ def _read(run: Any, spec: Mapping[str, Any], corpus: Corpus) -> tuple[bool, Stan
                          remedy="Give the record itself (runs.views(record, corpus)), with which the standardiser is "
                          "kept, or the corpus of training.")
     kept.check(run, corpus)
+    _check_limits(from_dict(models.info(spec["model"]).cls.Config, spec["settings"]), corpus, splits)
     return kept.sequences, kept.standardiser
+
+
+def _check_limits(config: Any, corpus: Corpus, splits: Sequence[str]) -> None:
+    """Refuse another corpus that has, in these splits, more speakers, longer dialogues or longer sequences than a model
+    was built for. Once for each view, because on a GPU the model reads no numbers of a batch
+    (`erclab.models.requirements`)."""
+    rows = np.flatnonzero(np.isin(corpus.table["split"].to_numpy(), splits))
+    turns = np.diff(corpus.starts)[np.isin(corpus.dialogue_splits, splits)]
+    for what, most, have in (
+            ("speakers in a dialogue", speaker_limit(config), corpus.speaker_index[rows].max(initial=-1) + 1),
+            ("turns in a dialogue", getattr(config, "max_turns", None), turns.max(initial=0)),
+            *((f"steps in a sequence of {m}", n, corpus.frames[m].lengths[rows].max(initial=0))
+              for m, n in getattr(config, "lengths", ()) if m in corpus.frames)):
+        if most is not None and have > most:
+            raise UsageError(f"there are {have} {what}, the model of the run was built for {most}",
+                             where=corpus.source or corpus.name,
+                             remedy="Cut the conversations, or train on a corpus that has as many.")
 
 
 def fitted_on(run: Any, corpus: Corpus, numbers: Mapping[str, np.ndarray] | None = None) -> Fitted:

@@ -19,11 +19,13 @@ from erclab import models
 from erclab.core import metrics, paths
 from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.provenance import environment
+from erclab.core.settings import from_dict
 from erclab.core.storage import make_writable, remove_leftovers, write_atomically
 from erclab.core.targets import Task
 from erclab.corpora import SPLITS, Corpus
 from erclab.features.encoders import source
 from erclab.models.interface import Model
+from erclab.runs.arguments import check_types
 from erclab.runs.code import check_unchanged
 from erclab.runs.data import fitted_on, flat_splits, views
 from erclab.runs.fitted import Fitted
@@ -58,8 +60,9 @@ def run(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, pr
     Raises:
         UsageError, RunError, CorpusError: see `plan` and `execute`.
     """
-    if protocol not in loop.PROTOCOLS:
+    if not isinstance(protocol, str) or protocol not in loop.PROTOCOLS:
         raise unknown("protocol", protocol, loop.PROTOCOLS)
+    check_types(folder=folder)
     specs = plan(model, corpus, seeds=seeds, profile=profile, variant=variant, modalities=modalities, task=task,
                  words=words, teacher=teacher, recipe=recipe, **changes)
     how = {"folder": folder, "force": force, "progress": progress, "device": device}
@@ -144,11 +147,18 @@ def _make(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: bool
     for spec, outcome, checkpoint in zip(specs, outcomes, checkpoints, strict=True):
         path = folder / f"{spec.id}.json"
         _store(spec, corpus, outcome, kept, path, {
-            "parameters": parameters, "environment": environment(device),
+            "parameters": parameters, "environment": environment(device), **_evaluation(spec),
             "wall_time_s": round(checkpoint.seconds, 3), "seeds_in_one_pass": len(specs)})
         checkpoint.discard()
         for file in (path, *(path.with_suffix(f".{what}.safetensors") for what in BESIDE)):
             remove_leftovers(file)
+
+
+def _evaluation(spec: RunSpec) -> dict[str, Any]:
+    """The batches of the evaluation, for the record of a model whose results depend on them."""
+    config = from_dict(models.info(spec.model).cls.Config, spec.settings)
+    return {"evaluation": {"batch_size": loop.EVALUATION_BATCH, "order": "longest first"}} if getattr(
+        config, "depends_on_batch", False) else {}
 
 
 def _store(spec: RunSpec, corpus: Corpus, outcome: loop.Outcome, kept: Fitted, path: Path, facts: dict[str, Any]

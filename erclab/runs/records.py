@@ -68,6 +68,8 @@ class Record:
             at = f"epoch {found['epoch']}: " if found["epoch"] else ""
             facts[names[protocol]] = at + ", ".join(scores)
         facts |= {"parameters": f"{self.data['parameters']['all']:,}", "id": self.id}
+        if batches := self.data.get("evaluation"):
+            facts["evaluated in"] = f"batches of {batches['batch_size']}, {batches['order']}; a result depends on them"
         return facts | ({"made by": "older code; a run today may give other numbers"} if self.older else {})
 
     @property

@@ -18,6 +18,7 @@ from erclab.core.settings import check, from_dict
 from erclab.core.targets import Task
 from erclab.corpora import Corpus
 from erclab.features.encoders import encoder_identity, source
+from erclab.runs import arguments
 from erclab.runs.code import code_digest
 from erclab.runs.data import reads_sequences
 from erclab.runs.records import Record
@@ -102,13 +103,15 @@ def plan(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, p
         UsageError: an argument names what does not exist, or does not fit the model or the corpus; or the source of
             the class is not at hand.
     """
+    arguments.check_types(corpus=corpus, profile=profile, variant=variant, modalities=modalities, task=task,
+                          words=words, teacher=teacher, recipe=recipe)
+    numbers = arguments.seeds(seeds)
     info = models.info(model)
     entry = recipes.recipe_for(info.name, corpus.name, profile, words=words is not None)
     variant = variant or entry.variant
     if variant not in recipes.VARIANTS:
         raise unknown("variant", variant, recipes.VARIANTS)
     target = _task(info, corpus, task)
-    numbers = _numbers(seeds)
     settings, fields = recipes.split_changes(changes, info.cls.Config)
     if isinstance(recipe, recipes.Recipe):
         entry = dataclasses.replace(entry, recipe=recipe)
@@ -137,18 +140,21 @@ def _task(info: models.ModelInfo, corpus: Corpus, task: str | None) -> Task:
     return corpus.task(task or common[0])
 
 
-def _numbers(seeds: int | Iterable[int]) -> list[int]:
-    """The seeds as numbers."""
-    numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    if not numbers or min(numbers) < 0:
-        raise UsageError(f"seeds = {seeds} gives no run", remedy="Ask for one or more; they are numbered from 0.")
-    return numbers
-
-
 def _config(info: models.ModelInfo, corpus: Corpus, target: Task, dims: Mapping[str, int], variant: str,
             given: Mapping[str, Any]) -> Any:
-    """The model's complete Config: sizes of the corpus, the variant's settings, and the given settings over both."""
-    settings = {"outputs": tasks.outputs(target.like, len(target.names)), "task": target.like, **given}
+    """The model's complete Config: sizes of the corpus, the variant's settings, and the given settings over both.
+
+    Raises:
+        UsageError: a setting that contradicts the corpus.
+    """
+    outputs = tasks.outputs(target.like, len(target.names))
+    config = _made(info, corpus, {"outputs": outputs, "task": target.like, **given}, dims, variant)
+    arguments.check_sizes(config, corpus, dims=dims, outputs=outputs, task=target.like)
+    return config
+
+
+def _made(info: models.ModelInfo, corpus: Corpus, settings: dict[str, Any], dims: Mapping[str, int], variant: str
+          ) -> Any:
     if info.kind == "fitted":
         return from_dict(info.cls.Config, settings)
     settings = {"dims": tuple(dims.items()), **settings}
@@ -161,7 +167,10 @@ def _config(info: models.ModelInfo, corpus: Corpus, target: Task, dims: Mapping[
     make = getattr(info.cls, variant, None) or getattr(info.cls, "paper", None)
     if make is None:  # a class of a user without variants
         return from_dict(info.cls.Config, settings)
-    return make(recipes.family(corpus.name), **check(info.cls.Config, settings))
+    config = make(recipes.family(corpus.name), **check(info.cls.Config, settings))
+    if getattr(config, "attend_padding", False) and getattr(config, "lengths", None) == ():  # the authors fill to one length per corpus
+        config = dataclasses.replace(config, lengths=tuple((m, corpus.frames[m].longest) for m in dims))
+    return config
 
 
 def _specs(first: RunSpec, info: models.ModelInfo, numbers: Sequence[int]) -> list[RunSpec]:

@@ -25,7 +25,7 @@ def choose_device(name: str | None = None) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise _unusable(name, "PyTorch knows no device of that name") from None
     if device.type == "meta":
         raise _unusable(name, "it holds no numbers")

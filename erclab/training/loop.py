@@ -15,6 +15,7 @@ from erclab.training.checkpoint import Checkpoint
 from erclab.training.recipes import Recipe
 from erclab.training.together import Together
 from erclab.training.trainer import (
+    EVALUATION_BATCH,
     PROTOCOLS,
     Choice,
     Outcome,
@@ -25,8 +26,8 @@ from erclab.training.trainer import (
     train_epoch,
 )
 
-__all__ = ["PROTOCOLS", "Choice", "Outcome", "Trainer", "inverse_shares", "predictions", "score", "train",
-           "train_epoch", "train_seeds"]
+__all__ = ["EVALUATION_BATCH", "PROTOCOLS", "Choice", "Outcome", "Trainer", "inverse_shares", "predictions", "score",
+           "train", "train_epoch", "train_seeds"]
 
 
 def train(model: Model, views: Mapping[str, View], recipe: Recipe, *, seed: int, progress: bool = True,

@@ -29,6 +29,7 @@ from erclab.training.optimisers import Schedule, in_backward, optimiser_for
 from erclab.training.recipes import Recipe
 from erclab.training.step import step_losses, update
 
+EVALUATION_BATCH = 64  # items, the longest first; it matters to a model whose result depends on the batch
 PROTOCOLS = {"sound": "valid", "published": "test"}  # name -> the split that chooses its epoch
 
 
@@ -207,7 +208,7 @@ def frozen_teacher(model: Model, teacher: Model | None) -> Model | None:
 
 
 @torch.inference_mode()
-def predictions(model: Model, view: View, batch_size: int = 64) -> np.ndarray:
+def predictions(model: Model, view: View, batch_size: int = EVALUATION_BATCH) -> np.ndarray:
     """(N, C) float32 predictions of a split in row order (`erclab.core.tasks.predictions`), in evaluation mode."""
     model.eval()
     out = torch.empty(len(view.rows), model.config.outputs, device=view.rows.device)

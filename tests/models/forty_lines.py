@@ -28,7 +28,6 @@ class Short(Model):
                                   nn.Linear(config.hidden, config.outputs))
 
     def forward(self, batch, *, attention=False):
-        self.require(batch)
         x = torch.cat([batch.features[m] for m in self.config.modalities], dim=-1)
         x = x.masked_fill(~batch.mask[..., None], 0)
         mean = x.sum(1, keepdim=True) / batch.mask.sum(1)[:, None, None]

@@ -16,7 +16,7 @@ No utterance depends on a later one. Eq. 5 is printed with r_(t); the visual pro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -173,6 +173,11 @@ class DialogueTRM(Model):
             """The network that reads a modality's features in context; "bert" for none."""
             return self.summary if self.dependent(modality) else "transformer"
 
+        @property
+        def speaker_limit(self) -> int | None:
+            """The number of speakers, which matters to a summary by DialogueRNN only."""
+            return self.speakers if "dialoguernn" in map(self.reader, self.modalities) else None
+
     # Widths and outputs of the paper's sections "Datasets" and "Implementation Details": audio 100 and visual 512 for
     # all corpora (although the project that computed them has 300 for MELD), no visual on MELD. Text comes as words,
     # so its width is unused. The paper gives no number of speakers: two, and nine for MELD as in other papers. There is
@@ -239,12 +244,7 @@ class DialogueTRM(Model):
         return [] if self.config.bert.pretrained is None else list(self.branch.bert.parameters())
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
-        """Predict every utterance. The docstring of the class lists `aux` and `attention`.
-
-        Raises:
-            UsageError: the batch lacks a modality or the words, or a word is not in the vocabulary.
-        """
-        self.require(batch)
+        """Predict every utterance. The docstring of the class lists `aux` and `attention`."""
         config, r, aux, weights = self.config, {}, {}, {}
         # MulT counts positions from the start of its window, so this window must not depend on the padding.
         reach = config.context_turns if config.fusion == "mult" else min(config.context_turns, batch.shape[1] - 1)
@@ -289,4 +289,9 @@ class DialogueTRM(Model):
         if words and (largest := int(batch.pack(batch.tokens).max())) >= vocabulary:
             raise UsageError(f"the batch has word {largest}, this BERT's vocabulary ends at {vocabulary - 1}",
                              remedy="Tokenize with the BERT's own tokenizer.")
-        super().require(replace(batch, features={**batch.features, **dict.fromkeys(words)}))
+        super().require(batch)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Modality -> width of the features that the model reads; words have no features."""
+        return {m: d for m, d in self.config.dims if m not in self.config.modalities_of_words}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erclab.core.batches import SequenceBatch
+from erclab.core.errors import UsageError
 from erclab.ops.masks import rotate
 
 
@@ -49,23 +54,51 @@ class Convolution(nn.Conv1d):
         return super().forward(frames.transpose(1, 2)).transpose(1, 2), mask
 
 
-def padding_first(batch: SequenceBatch) -> SequenceBatch:
+def check_lengths(model: str, config: Any) -> None:
+    """Refuse `lengths` that do not give each modality of a model that attends to padding its number of steps.
+
+    Raises:
+        UsageError: names the field.
+    """
+    if not config.lengths:
+        return
+    if not config.attend_padding:
+        raise UsageError(f"{model}'s lengths are about attend_padding, which is off", remedy="Leave lengths out.")
+    if sorted(m for m, _ in config.lengths) != sorted(config.modalities) or min(n for _, n in config.lengths) < 1:
+        raise UsageError(f"{model}'s lengths {config.lengths} must give each of {', '.join(config.modalities)} one "
+                         "positive number of steps")
+
+
+def padding_first(batch: SequenceBatch, lengths: Mapping[str, int] = MappingProxyType({})) -> SequenceBatch:
     """The batch as the authors of MulT have it: padding comes first, is 0, and counts as frames (all masks are True).
-    Undo it for attention weights with `at_frames`."""
-    features = {m: rotate(x.masked_fill(~batch.masks[m].unsqueeze(-1), 0), batch.masks[m].sum(1))
-                for m, x in batch.features.items()}
-    return replace(batch, features=features, masks={m: torch.ones_like(mask) for m, mask in batch.masks.items()})
+    Undo it for attention weights with `at_frames`.
+
+    Args:
+        lengths: modality -> the number of steps to which its sequences are filled; by default as many as the batch has.
+    """
+    features, masks = {}, {}
+    for m, x in batch.features.items():
+        more = lengths.get(m, x.shape[1]) - x.shape[1]  # below 0: only padding is cut (`Model.require`)
+        x = F.pad(x.masked_fill(~batch.masks[m].unsqueeze(-1), 0), (0, 0, 0, more))
+        features[m] = rotate(x, batch.masks[m].sum(1))
+        masks[m] = torch.ones_like(F.pad(batch.masks[m], (0, more)))
+    return replace(batch, features=features, masks=masks)
 
 
-def at_frames(weights: dict[str, Tensor], batch: SequenceBatch) -> dict[str, Tensor]:
+def at_frames(weights: dict[str, Tensor], batch: SequenceBatch, lengths: Mapping[str, int] = MappingProxyType({})
+              ) -> dict[str, Tensor]:
     """Attention weights over a batch that was brought to `padding_first`, moved to where the frames stand in `batch`.
+    Weights of padding that `batch` does not have are left out.
 
     Args:
         weights: `<m>_from_<n>` -> (B, ..., L_m, L_n).
+        lengths: as for `padding_first`.
     """
-    padding, moved = {m: (~mask).sum(1) for m, mask in batch.masks.items()}, {}
+    more = {m: lengths.get(m, mask.shape[1]) - mask.shape[1] for m, mask in batch.masks.items()}
+    padding, moved = {m: (~mask).sum(1) + more[m] for m, mask in batch.masks.items()}, {}
     for pair, w in weights.items():
         for axis, m in zip((-2, -1), pair.split("_from_"), strict=True):
-            w = rotate(w.movedim(axis, 1), padding[m]).movedim(1, axis)
+            w = rotate(w.movedim(axis, 1), padding[m]).movedim(1, -1)
+            w = F.pad(w, (0, -min(more[m], w.shape[-1] - 1))).movedim(-1, axis)
         moved[pair] = w
     return moved

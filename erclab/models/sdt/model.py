@@ -155,12 +155,7 @@ class SDT(Model):
         return self.get_submodule(self._multimodal)
 
     def forward(self, batch: DialogueBatch, *, attention: bool = False) -> Output:
-        """Classify every utterance. See the class for the result.
-
-        Raises:
-            UsageError: a dialogue is longer than `max_turns`, or a modality is missing from the batch.
-        """
-        self._check(batch)
+        """Classify every utterance. See the class for the result."""
         c, turns = self.config, Turns(batch)  # from here on, the N utterances without padding
 
         # H_m = Conv1D(X_m) + position + speaker                                                               (N, H)
@@ -214,12 +209,6 @@ class SDT(Model):
                              remedy="Train with a teacher, or give loss(..., teacher=logits).")
         students = [output.aux[f"student.{m}"] for m in self.config.modalities]
         return distillation.losses(self.config, output.logits, students, batch.targets, class_weight, teacher)
-
-    def _check(self, batch: DialogueBatch) -> None:
-        self.require(batch)
-        if batch.mask.shape[1] > self.config.max_turns:
-            raise UsageError(f"a dialogue of {batch.mask.shape[1]} turns is longer than SDT's position table",
-                             remedy=f"Raise max_turns (now {self.config.max_turns}).")
 
 
 CHOICES = {

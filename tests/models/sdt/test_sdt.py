@@ -247,7 +247,7 @@ def test_speakers_and_order_of_turns_matter(batch):
     base = model(batch).logits
     assert (model(replace(batch, speakers=(1 - batch.speakers) * batch.mask)).logits - base).abs().max() > 0.01
     mirrored = replace(batch, features={m: x[:1].flip(1) for m, x in batch.features.items()}, mask=batch.mask[:1],
-                       speakers=batch.speakers[:1].flip(1))
+                       speakers=batch.speakers[:1].flip(1), labels=batch.labels[:1].flip(1), rows=batch.rows[:1])
     assert (model(mirrored).logits.flip(1) - base[:1]).abs().max() > 0.01
 
 
