@@ -175,9 +175,8 @@ class LinearProbe:
         Raises:
             UsageError: training has a single label; `check_flat`.
         """
-        self.width = train.features.shape[-1]
         for part in (train, valid):
-            check_flat("LinearProbe", self.config, part, width=self.width, labels=part.labels, fit=True)
+            check_flat("LinearProbe", self.config, part, width=train.features.shape[-1], labels=part.labels, fit=True)
         train, valid = train.annotated(), valid.annotated()
         task = train.task or self.config.task
         select, sign = metrics.select(task, self.config.choose)
@@ -196,7 +195,8 @@ class LinearProbe:
         Raises:
             UsageError: `check_flat`.
         """
-        check_flat("LinearProbe", self.config, part, width=self.width)
+        width = next((m.n_features_in_ for m in self.models if isinstance(m, LogisticRegression | Ridge)), None)
+        check_flat("LinearProbe", self.config, part, width=width)
         return self._predict(self.models, part.features)
 
     def state(self) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from erclab.core.batches import Flat
 from erclab.core.errors import UsageError
 from erclab.models.baselines import LinearProbe
+from erclab.models.requirements import check_flat
 
 
 class TfidfProbe(LinearProbe):
@@ -59,8 +60,10 @@ class TfidfProbe(LinearProbe):
         """Fit the vocabulary, then once per penalty. Returns the selection curve, one row per penalty.
 
         Raises:
-            UsageError: the training split has no words, or a single label.
+            UsageError: the training split has no words, or a single label; `check_flat`.
         """
+        for part in (train, valid):
+            check_flat("TfidfProbe", self.config, part, labels=part.labels, fit=True)
         if not any(_texts(train.texts)):
             raise UsageError("a baseline of words needs texts in the training split", remedy="Take the linear probe.")
         kept = []

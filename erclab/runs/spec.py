@@ -168,7 +168,8 @@ def _made(info: models.ModelInfo, corpus: Corpus, settings: dict[str, Any], dims
     if make is None:  # a class of a user without variants
         return from_dict(info.cls.Config, settings)
     config = make(recipes.family(corpus.name), **check(info.cls.Config, settings))
-    if getattr(config, "attend_padding", False) and getattr(config, "lengths", None) == ():  # the authors fill to one length per corpus
+    if getattr(config, "attend_padding", False) and getattr(config, "lengths", None) == ():
+        # As the authors, who fill to one length per corpus.
         config = dataclasses.replace(config, lengths=tuple((m, corpus.frames[m].longest) for m in dims))
     return config
 
@@ -211,7 +212,8 @@ def _dims(info: models.ModelInfo, corpus: Corpus, modalities: Sequence[str] | No
     what, other = tuple(forms)[::-1] if sequences else tuple(forms)
     there = forms[what]
     if info.view == "text":
-        there, what = {"text": 1} if corpus.has_words else {}, "words in its training split"
+        read = corpus.has_words or not len(corpus.rows("train"))  # an empty split is refused in other words
+        there, what = {"text": 1} if read else {}, "words in its training split"
     elif words:
         there = {"text": 1} | {m: d for m, d in there.items() if m != "text"}
     if not there:
