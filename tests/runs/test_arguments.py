@@ -48,7 +48,7 @@ def test_other_seeds_are_one_line(tiny, given, message):
     ({"words": 5}, "words = 5 is not text or a path"), ({"teacher": 5}, "neither a run nor its id"),
     ({"recipe": "fast"}, "neither a Recipe nor a dictionary"), ({"folder": 5}, "folder = 5 is not text or a path"),
     ({"device": 5}, "the device '5' cannot be used here"), ({"device": ["cpu"]}, "cannot be used here"),
-    ({"device": "meta"}, "no such kind of device"), ({"lr": 0.1}, "unknown setting 'lr'. Did you mean 'learning_rate'"),
+    ({"device": "meta"}, "it holds no numbers"), ({"lr": 0.1}, "unknown setting 'lr'. Did you mean 'learning_rate'"),
     ({"wd": 0.1}, "Did you mean 'weight_decay'")])
 def test_an_argument_of_another_type_is_one_line(tiny, tmp_path, question, message):
     asked = {"model": "sdt", "corpus": tiny, "folder": tmp_path, "progress": False, **question}
