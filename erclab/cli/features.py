@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 from erclab.cli.common import command
 from erclab.core.errors import UsageError
@@ -116,7 +117,7 @@ def _visual(options) -> int:
     from erclab.features import make
 
     out = _out(options, "visual", options.table)
-    units = {"action_units": [c.strip() for c in options.aus.split(",")]} if options.aus else {}
+    units: dict[str, Any] = {"action_units": [c.strip() for c in options.aus.split(",")]} if options.aus else {}
     return _done(options, out, make.visual(
         options.source, options.table, confidence=options.confidence, **units, **_arrays(options), **_limits(options)))
 

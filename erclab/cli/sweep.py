@@ -17,7 +17,7 @@ def add(commands) -> None:
     """Add the command to the parser."""
     sweep = command(commands, "sweep", _sweep, "train the runs of a grid, several at a time; load those that exist",
                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    sweep.description += _about()
+    sweep.description = f"{sweep.description}{_about()}"
     sweep.add_argument("file", type=Path, metavar="FILE.yaml", help="the grid")
     sweep.add_argument("--jobs", type=int, metavar="N", help="runs at a time, one CPU thread each; 1 uses all threads "
                        "for one (default: one per core; on a GPU 1; on Ray as many as fit)")
@@ -37,8 +37,8 @@ def add(commands) -> None:
 
 def _about() -> str:
     """The grid's format, out of the package that reads it; importing that would make every command slow to start."""
-    text = ast.get_docstring(ast.parse(files("erclab").joinpath("sweep", "__init__.py").read_text(encoding="utf-8")))
-    return "\n\n" + text.partition("\n\n")[2]
+    source = files("erclab").joinpath("sweep", "__init__.py").read_text(encoding="utf-8")
+    return "\n\n" + (ast.get_docstring(ast.parse(source)) or "").partition("\n\n")[2]
 
 
 def _sweep(options) -> int:
@@ -98,7 +98,7 @@ def _dry_run(options) -> int:
         return 0
     for row in found:
         print(f"{'there' if row['exists'] else 'new':<6} {row['id']}  {row['title']}")
-    print(f"{len(found)} runs, {sum(row['exists'] for row in found)} of them there already, in {folder}")
+    print(f"{len(found)} runs, {sum(bool(row['exists']) for row in found)} of them there already, in {folder}")
     return 0
 
 

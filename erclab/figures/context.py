@@ -45,8 +45,8 @@ def preference(scores: Mapping[str, tuple[Sequence[float], Sequence[float]]], ga
     right.set(**ticks, title=title, ylabel=f"gained from context{unit}", xlim=(-0.5, len(scores) - 0.5))
     right.axhline(0, color="black", lw=1)
     for axis in (left, right):
-        made.legend(*axis.get_legend_handles_labels(), ncols=3,
-                    loc=f"outside lower {'left' if axis is left else 'right'}")
+        handles, labels = axis.get_legend_handles_labels()
+        made.legend(handles, labels, ncols=3, loc="outside lower left" if axis is left else "outside lower right")
     if any("*" in name for name in scores):
         left.set_xlabel("text*: the text is in context")
     return made

@@ -79,7 +79,7 @@ def gate_paths(paths: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
         for m, weights in path.items():
             axis.plot(weights.ravel(), color=style.MODALITY[m], ls=style.LINES[m], lw=2, label=m)
         last = {m: weights[-1, -1] for m, weights in path.items()}
-        axis.set(title=f"{title}:\n{max(last, key=last.get)} {100 * max(last.values()):.0f} %",
+        axis.set(title=f"{title}:\n{max(last, key=last.__getitem__)} {100 * max(last.values()):.0f} %",
                  xlabel="training batch", ylim=(0, 1))
     axes[0, 0].set_ylabel("weight of the modality")
     axes[0, 0].legend()
@@ -134,7 +134,7 @@ def chord(flows: pd.DataFrame, colours: Mapping[str, str], *, title: str, axis=N
     scale, start, ends = 2 * np.pi - gap * len(share), np.pi / 2, {}
     for i, name in enumerate(flows.index):
         first = start
-        order = sorted(range(len(share)), key=lambda j, i=i: (i - j) % len(share))  # neighbours do not cross
+        order = [(i - j) % len(share) for j in range(len(share))]  # neighbours do not cross
         for j in order:
             ends[i, j] = (start, start - scale * share[i, j])
             start = ends[i, j][1]
@@ -159,10 +159,10 @@ def chord(flows: pd.DataFrame, colours: Mapping[str, str], *, title: str, axis=N
 def _ribbon(one: tuple[float, float], other: tuple[float, float]) -> Path:
     """From one arc of the unit circle to another through the centre; from an arc to itself, half way to the centre."""
     if one == other:
-        arc, middle = np.linspace(*one, 24), sum(one) / 2
-        points = [(np.cos(t), np.sin(t)) for t in arc]
+        middle = sum(one) / 2
+        there = [(np.cos(t), np.sin(t)) for t in np.linspace(*one, 24)]
         back = (0.3 * np.cos(middle), 0.3 * np.sin(middle))
-        return Path([*points, back, points[0]], [Path.MOVETO, *[Path.LINETO] * 23, Path.CURVE3, Path.CURVE3])
+        return Path([*there, back, there[0]], [Path.MOVETO, *[Path.LINETO] * 23, Path.CURVE3, Path.CURVE3])
     points, codes = [], []
     for (a, b), move in ((one, Path.MOVETO), (other, Path.CURVE3)):
         arc = [(np.cos(t), np.sin(t)) for t in np.linspace(a, b, 24)]

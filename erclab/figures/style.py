@@ -15,6 +15,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -35,7 +36,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 HATCHES = ("", "//", "..", "xx", "--")
 LINES = dict(zip(MODALITY, ("-", "--", "-."), strict=True))  # the line style of each modality
 
-STYLE = {
+STYLE: dict[Any, Any] = {  # Matplotlib's stubs list every name of a setting as a type of its own
     "figure.figsize": (9, 4.5), "figure.dpi": 100, "savefig.dpi": 120, "figure.constrained_layout.use": True,
     "font.size": 13, "axes.titlesize": 14, "axes.titlelocation": "left", "axes.titleweight": "bold",
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.grid.axis": "y",

@@ -13,6 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from erclab.figures import style
 from erclab.figures.heat import heat_map
 
+Cell = tuple[int, int, str, float, float, bool]  # x, width, word, share, darkness, framed
+
 
 @style.style()
 def sentences(rows: Sequence[tuple[str, Sequence[str], Sequence[float], int]], *, title: str, columns: int = 104
@@ -25,10 +27,11 @@ def sentences(rows: Sequence[tuple[str, Sequence[str], Sequence[float], int]], *
         rows: (label, words, weights, place of a word to frame or -1); a row without words is a heading.
         columns: characters to a line; a longer sentence continues in the next line.
     """
-    placed, y = [], 0.0  # (label or "", [(x, width, word, share, darkness, framed)], y)
+    placed: list[tuple[str, list[Cell], float, bool]] = []  # label or "", cells, y, whether it is a heading
+    y = 0.0
     for label, sentence, weights, framed in rows:
         placed.append((label, [], y, not len(sentence)))
-        y, x, cells = y + 1.0, 0, []
+        y, x, cells = y + 1.0, 0, list[Cell]()
         shares = np.asarray(weights, dtype=float) / max(float(np.sum(weights)), 1e-12) if len(sentence) else ()
         for i, (word, share) in enumerate(zip(sentence, shares, strict=True)):
             width = max(len(word), 3) + 1
@@ -70,11 +73,10 @@ def attention_map(attention: np.ndarray, sentence: Sequence[str], *, title: str,
     heat_map(axis, attention, sentence, (), cmap="cividis", cbar=True,
              cbar_kws={"label": "attention, times that to\nall frames alike"})
     if planted:
-        start, end, word = planted
-        start = max(start, 0)
+        start, end, word = max(planted[0], 0.0), *planted[1:]
         axis.add_patch(Rectangle((start * (rate or 1), word), (end - start) * (rate or 1), 1, fill=False, lw=3,
                                  edgecolor=style.RED, clip_on=False))
-    times = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, attention.shape[1] / (rate or 1))
+    times = np.asarray(MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, attention.shape[1] / (rate or 1)))
     times = times[times * (rate or 1) <= attention.shape[1] + 1e-9]
     axis.set_xticks(times * (rate or 1), [f"{t:g}" for t in times])
     axis.set(title=title, xlabel="seconds of the face" if rate else "steps of the face")

@@ -87,7 +87,7 @@ def _outside(cls: type) -> tuple[dict[str, str], dict[str, str]]:
     def follow(name: str) -> bool:
         return _ours(name) if name.split(".")[0] == "erclab" else _counts(name, own)
 
-    texts, modules = {}, {module}
+    texts, modules = dict[str, str](), {module}
     if module == "__main__" or file_of(module) is None:
         texts, modules = pieces(cls, follow)
     modules |= {base.__module__ for base in cls.__mro__ if follow(base.__module__)}

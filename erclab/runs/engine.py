@@ -65,7 +65,7 @@ def run(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, pr
     check_types(folder=folder)
     specs = plan(model, corpus, seeds=seeds, profile=profile, variant=variant, modalities=modalities, task=task,
                  words=words, teacher=teacher, recipe=recipe, **changes)
-    how = {"folder": folder, "force": force, "progress": progress, "device": device}
+    how: dict[str, Any] = {"folder": folder, "force": force, "progress": progress, "device": device}
     several = len(specs) > 1 and models.info(model).stacks
     if several and (pays_together(choose_device(device)) if together is None else together):
         records = execute_seeds(specs, corpus, **how)

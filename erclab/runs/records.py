@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 import safetensors.numpy
 import safetensors.torch
-import torch
 
 from erclab import models
 from erclab.core import metrics
 from erclab.core.errors import ErclabError, RunError, UsageError, unknown
 from erclab.core.targets import BUILT_IN, Task
+from erclab.models.interface import Model
 from erclab.runs.code import older
 from erclab.runs.fitted import Fitted
 from erclab.training.loop import PROTOCOLS
@@ -221,7 +221,7 @@ class Record:
         model.load_state(kept.numbers)
         return model
 
-    def model(self, device="cpu") -> torch.nn.Module:
+    def model(self, device="cpu") -> Model:
         """The trained model with the weights of the valid-selected (sound) epoch, in evaluation mode.
 
         Raises:

@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from typing import Any, cast
 
 import joblib
 from tqdm import tqdm
@@ -39,8 +40,11 @@ class Here:
     def answers(self, tasks: Sequence[Task]) -> Iterator[Answer]:
         """Train the tasks in order."""
         for task in tasks:
-            corpus = self.corpora[task.job.part]
-            yield work(replace(task, single_thread=False), lambda again, c=corpus: c, progress=self.progress)
+            corpus = partial(self._corpus, task.job.part)
+            yield work(replace(task, single_thread=False), corpus, progress=self.progress)
+
+    def _corpus(self, part: Part, again: bool) -> Corpus:
+        return self.corpora[part]
 
     def close(self) -> None:
         """Nothing to close."""
@@ -159,7 +163,7 @@ class Ray:
         Raises:
             RunError: the connection to the cluster is lost.
         """
-        ray, waiting, running = self.ray, list(reversed(tasks)), {}
+        ray, waiting, running = self.ray, list(reversed(tasks)), dict[Any, str]()
         # The sweep retries, not Ray. "SPREAD": otherwise two tasks may share a node while another node is idle.
         remote = ray.remote(num_cpus=1, num_gpus=self.gpus, max_retries=0, scheduling_strategy="SPREAD")(_on_ray)
         try:
@@ -204,9 +208,11 @@ class Ray:
 def _on_ray(task: Task) -> Answer:
     import ray
 
+    def stored() -> Corpus:
+        return cast(Corpus, ray.get(task.corpus[0]))
+
     node = ray.get_runtime_context().get_node_id()
-    return work(task, lambda again: kept(task.job.part, lambda: ray.get(task.corpus[0]), again),
-                place=f"{node[:8]}:{os.getpid()}")
+    return work(task, lambda again: kept(task.job.part, stored, again), place=f"{node[:8]}:{os.getpid()}")
 
 
 def _connect(ray, address: str | None) -> None:

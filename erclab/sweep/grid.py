@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from erclab.corpora.registry import OPTIONS
 from erclab.training import loop, recipes
 
 # The names in these lists are checked at once, so that a typing error appears before corpora are read.
-NAMES = {"models": ("model", models.MODELS), "protocols": ("protocol", loop.PROTOCOLS),
-         "variants": ("variant", recipes.VARIANTS)}
+NAMES: dict[str, tuple[str, Collection[str]]] = {
+    "models": ("model", models.MODELS), "protocols": ("protocol", loop.PROTOCOLS),
+    "variants": ("variant", recipes.VARIANTS)}
 # Arguments of `erclab.runs.plan` that are no settings; a grid has its own keys for them.
 OWN_KEYS = {"model", "corpus", "seeds", "protocol", "variant", "modalities", "task", "profile", "words"}
 

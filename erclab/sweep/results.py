@@ -51,7 +51,7 @@ class Result:
         cells = [(cell, job.id) for job in self.jobs for cell in job.cells]
         named = [f.name for f in fields(Cell) if f.name not in ("model", "seed")
                  and len({getattr(cell, f.name) for cell, _ in cells}) > 1]
-        records, found = {r.id: r for r in self.records}, {}
+        records, found = {r.id: r for r in self.records}, dict[str, list[Record]]()
         for cell, run in cells:
             words = [models.info(cell.model).title, *(_words(cell, name) for name in named)]
             if run in records:

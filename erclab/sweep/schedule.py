@@ -75,7 +75,7 @@ def run(question: str | Path | Mapping[str, Any] | Grid | Iterable[Grid], *, fol
 
     planned = plan(_grids(question), load)
     folder = Path(folder or paths.runs_dir()).absolute()
-    records, failures = {}, {}
+    records, failures = dict[str, Record](), dict[str, Failure]()
     missing = []
     for job in planned:
         path = folder / f"{job.id}.json"
@@ -90,6 +90,7 @@ def run(question: str | Path | Mapping[str, Any] | Grid | Iterable[Grid], *, fol
     if missing:
         with _folder(folder, elsewhere=backend == "ray") as token:
             tasks = [Task(job, folder, token, force, device) for job in missing]
+            where: Ray | Here | Loky
             if backend == "ray":
                 where = Ray(corpora, jobs, address, gpus_per_run)
             else:
@@ -98,7 +99,10 @@ def run(question: str | Path | Mapping[str, Any] | Grid | Iterable[Grid], *, fol
             with closing(where):
                 for task, answer, attempts in _tried(where, tasks, retries, progress):
                     outcome = _outcome(task, answer, attempts)
-                    (failures if isinstance(outcome, Failure) else records)[task.job.id] = outcome
+                    if isinstance(outcome, Failure):
+                        failures[task.job.id] = outcome
+                    else:
+                        records[task.job.id] = outcome
                     workers[task.job.id] = answer.worker
                     if said:
                         said(task.job, outcome, len(workers), len(tasks))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from erclab import runs
 from erclab.core.errors import ErclabError, RunError
@@ -40,7 +41,7 @@ class Task:
     device: str | None = None
     single_thread: bool = True
     marks: str = ""
-    corpus: object = None
+    corpus: Any = None
 
 
 @dataclass(frozen=True)
