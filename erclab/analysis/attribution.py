@@ -123,7 +123,7 @@ def batches(record: Record, corpus: Corpus, split: str = "test", most: int | Non
     yield from (found[i] for i in np.linspace(0, len(found) - 1, count).round().astype(int))
 
 
-def shown(corpus: Corpus, modality: str, rows: np.ndarray) -> np.ndarray:
+def shows_emotion(corpus: Corpus, modality: str, rows: np.ndarray) -> np.ndarray:
     """(B,) bool: whether the modality of these utterances of a simulated corpus shows an emotion."""
     table = corpus.table.iloc[rows]
     return (table["text_kind"] == "plain" if modality == "text" else table[f"{modality}_shown"] != "masked").to_numpy()
@@ -133,7 +133,7 @@ def truth(corpus: Corpus, modality: str, batch: SequenceBatch) -> Tensor:
     """(B, L_m) bool: the steps that show the emotion, none where the modality shows nothing."""
     rows = batch.rows.numpy()
     there = planted_steps(corpus, modality, rows, batch.masks[modality].shape[1])
-    return torch.from_numpy(there & shown(corpus, modality, rows)[:, None])
+    return torch.from_numpy(there & shows_emotion(corpus, modality, rows)[:, None])
 
 
 def _first(model: Model, batch: SequenceBatch) -> Tensor:

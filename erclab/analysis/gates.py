@@ -99,7 +99,7 @@ def gates_against_truth(records: Sequence[Record], corpus: Corpus) -> pd.DataFra
     if "text_kind" not in corpus.table:
         raise UsageError(f"{corpus.name} does not know what is silent", remedy="Use a simulated corpus.")
     weights = mean_gate_weights(records, corpus)
-    speaks = {m: attribution.shown(corpus, m, weights.index.to_numpy()) for m in weights}
+    speaks = {m: attribution.shows_emotion(corpus, m, weights.index.to_numpy()) for m in weights}
     return pd.DataFrame({m: {"speaking": weights.loc[speaks[m], m].mean(), "silent": weights.loc[~speaks[m], m].mean()}
                          for m in weights}).T
 

@@ -18,7 +18,7 @@ from erclab.analysis.attribution import (
     integrated_gradients,
     modality_shapley,
     planted_hits,
-    shown,
+    shows_emotion,
     truth,
 )
 from erclab.core.batches import SequenceBatch
@@ -78,7 +78,7 @@ def one_utterance(record: Record, corpus: Corpus, batch: SequenceBatch) -> tuple
     """
     rows, model = batch.rows.numpy(), record.model()
     names = list(batch.features)
-    speaks = np.all([shown(corpus, m, rows) for m in names], axis=0)
+    speaks = np.all([shows_emotion(corpus, m, rows) for m in names], axis=0)
     if not speaks.any():
         raise UsageError("in no utterance of the batch all modalities speak", remedy="Take a larger batch.")
     i = int(speaks.argmax())
@@ -133,13 +133,13 @@ def _shapley(record: Record, corpus: Corpus, model: Model, most: int) -> dict[st
     for batch in batches(record, corpus, most=most):
         for m, x in modality_shapley(model, batch).items():
             values.setdefault(m, []).append(x.numpy())
-            speaks.setdefault(m, []).append(shown(corpus, m, batch.rows.numpy()))
+            speaks.setdefault(m, []).append(shows_emotion(corpus, m, batch.rows.numpy()))
     return {f"Shapley value, {m}": _area(np.concatenate(speaks[m]), np.concatenate(values[m])) for m in values}
 
 
 def _gates(record: Record, corpus: Corpus, model: Model) -> dict[str, float]:
     weights = inside.gate_weights(record, corpus, model=model)
-    return {f"gate, {m}": _area(shown(corpus, m, weights.index.to_numpy()), weights[m].to_numpy())
+    return {f"gate, {m}": _area(shows_emotion(corpus, m, weights.index.to_numpy()), weights[m].to_numpy())
             for m in weights}
 
 

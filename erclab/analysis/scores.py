@@ -28,7 +28,7 @@ def headlines(groups: Mapping[str, Sequence[Record | Pooled]], split: str = "tes
     tasks = {r.task for records in groups.values() for r in records}
     if len(tasks) != 1:
         raise UsageError(f"one table cannot show scores of {' and '.join(sorted(tasks))}")
-    headline = shown(groups)
+    headline = common_headline(groups)
     return pd.DataFrame({
         name: {metrics.TITLES[m]: statistics.summarise(statistics.values(records, m, split)).text(metrics.is_share(m))
                for m in headline} | {"runs": len(records)}
@@ -36,7 +36,7 @@ def headlines(groups: Mapping[str, Sequence[Record | Pooled]], split: str = "tes
     }).T
 
 
-def shown(groups: Mapping[str, Sequence[Record | Pooled]]) -> list[str]:
+def common_headline(groups: Mapping[str, Sequence[Record | Pooled]]) -> list[str]:
     """The headline scores of groups of one task, as far as all of them have them (`Record.headline`)."""
     first, *others = (set(records[0].headline) for records in groups.values())
     both = first.intersection(*others)

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from erclab.core.errors import RunError, UsageError
 from erclab.corpora import Corpus
 from erclab.sweep.jobs import Part
-from erclab.sweep.worker import Answer, Task, kept, work
+from erclab.sweep.worker import Answer, Assignment, kept, work
 
 LOST = "its worker was killed, as it happens when memory runs out"
 CONNECT_S = 5.0  # Ray itself tries to connect to a wrong address for more than a minute
@@ -37,7 +37,7 @@ class Here:
     def __init__(self, corpora: Mapping[Part, Corpus], progress: bool = True):
         self.corpora, self.progress = corpora, progress
 
-    def answers(self, tasks: Sequence[Task]) -> Iterator[Answer]:
+    def answers(self, tasks: Sequence[Assignment]) -> Iterator[Answer]:
         """Train the tasks in order."""
         for task in tasks:
             corpus = partial(self._corpus, task.job.part)
@@ -62,7 +62,7 @@ class Loky:
         self.jobs = jobs
         self.alone: set[str] = set()
 
-    def answers(self, tasks: Sequence[Task]) -> Iterator[Answer]:
+    def answers(self, tasks: Sequence[Assignment]) -> Iterator[Answer]:
         """Train the tasks, several at a time.
 
         Raises:
@@ -92,7 +92,7 @@ class Loky:
     def close(self) -> None:
         """Nothing to close: idle processes stay for a while, for the next sweep of this notebook."""
 
-    def _pool(self, tasks: Sequence[Task], ahead: int) -> Iterator[Answer]:
+    def _pool(self, tasks: Sequence[Assignment], ahead: int) -> Iterator[Answer]:
         with joblib.parallel_config("loky", inner_max_num_threads=1):
             # joblib runs a single job in this process; with two jobs it starts processes.
             pool = joblib.Parallel(max(self.jobs, 2), return_as="generator_unordered", batch_size=1,
@@ -101,7 +101,7 @@ class Loky:
                 yield from answers
 
 
-def _in_process(task: Task, driver: int) -> Answer:
+def _in_process(task: Assignment, driver: int) -> Answer:
     # The terminal sends Ctrl-C to all processes; the first process ends the others, which print nothing.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with(driver)
@@ -157,7 +157,7 @@ class Ray:
             raise UsageError(f"no node of this Ray cluster has {gpus:g} GPU", where="--gpus-per-run",
                              remedy="Leave it out to train on CPUs, or start nodes with ray start --num-gpus N.")
 
-    def answers(self, tasks: Sequence[Task]) -> Iterator[Answer]:
+    def answers(self, tasks: Sequence[Assignment]) -> Iterator[Answer]:
         """Train the tasks, several at a time.
 
         Raises:
@@ -187,7 +187,7 @@ class Ray:
         if self.started:
             self.ray.shutdown()
 
-    def _with_corpus(self, task: Task) -> Task:
+    def _with_corpus(self, task: Assignment) -> Assignment:
         part = task.job.part
         if part not in self.stored:
             # In a list; otherwise Ray fetches it for every task, even if the process has it already.
@@ -205,7 +205,7 @@ class Ray:
             return Answer(name, error=f"Ray: {lines[-1] if lines else type(error).__name__}", trace=str(error))
 
 
-def _on_ray(task: Task) -> Answer:
+def _on_ray(task: Assignment) -> Answer:
     import ray
 
     def stored() -> Corpus:

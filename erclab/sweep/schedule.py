@@ -24,7 +24,7 @@ from erclab.sweep.backends import Here, Loky, Ray
 from erclab.sweep.grid import Grid
 from erclab.sweep.jobs import Job, Part, plan
 from erclab.sweep.results import Failure, Result
-from erclab.sweep.worker import Answer, Task
+from erclab.sweep.worker import Answer, Assignment
 from erclab.training.device import choose_device
 
 BACKENDS = ("loky", "ray")
@@ -89,7 +89,7 @@ def run(question: str | Path | Mapping[str, Any] | Grid | Iterable[Grid], *, fol
     workers: dict[str, str] = {}
     if missing:
         with _folder(folder, elsewhere=backend == "ray") as token:
-            tasks = [Task(job, folder, token, force, device) for job in missing]
+            tasks = [Assignment(job, folder, token, force, device) for job in missing]
             where: Ray | Here | Loky
             if backend == "ray":
                 where = Ray(corpora, jobs, address, gpus_per_run)
@@ -140,7 +140,7 @@ def _jobs(device: str | None) -> int:
     return joblib.cpu_count() if choose_device(device).type == "cpu" else 1
 
 
-def _tried(where, tasks: list[Task], retries: int, progress: bool) -> Iterator[tuple[Task, Answer, int]]:
+def _tried(where, tasks: list[Assignment], retries: int, progress: bool) -> Iterator[tuple[Assignment, Answer, int]]:
     """(task, its last answer, number of attempts) of every task, in the order in which they end after all retries."""
     left = {t.job.id: t for t in tasks}
     with bar(total=len(tasks), desc="sweep", unit="run", progress=progress, smoothing=0) as shown:
@@ -158,7 +158,7 @@ def _tried(where, tasks: list[Task], retries: int, progress: bool) -> Iterator[t
                 return
 
 
-def _outcome(task: Task, answer: Answer, attempts: int) -> Record | Failure:
+def _outcome(task: Assignment, answer: Answer, attempts: int) -> Record | Failure:
     """The record, read from the folder after the files of a remote worker are written there; or the failure."""
     if answer.error:
         return Failure(task.job, answer.error, answer.trace, attempts)

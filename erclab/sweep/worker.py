@@ -21,7 +21,7 @@ from erclab.training.device import threads
 
 
 @dataclass(frozen=True)
-class Task:
+class Assignment:
     """A job with its folder and options.
 
     Attributes:
@@ -63,7 +63,7 @@ class Answer:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def work(task: Task, corpus: Callable[[bool], Corpus], progress: bool = False, place: str = "") -> Answer:
+def work(task: Assignment, corpus: Callable[[bool], Corpus], progress: bool = False, place: str = "") -> Answer:
     """Do a job. Every exception becomes an answer, except an interrupt.
 
     Args:
@@ -95,7 +95,7 @@ def work(task: Task, corpus: Callable[[bool], Corpus], progress: bool = False, p
 
 
 @contextmanager
-def _folder(task: Task):
+def _folder(task: Assignment):
     """The driver's folder if this worker shares it; otherwise a temporary folder for the duration of the run."""
     if not task.token or (task.folder / task.token).exists():
         yield task.folder

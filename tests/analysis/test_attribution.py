@@ -92,4 +92,4 @@ def test_trained_runs_are_explained_and_the_control_is_another_model(tiny, tmp_p
     truth = attribution.truth(tiny, "audio", found[0])
     silent = tiny.table["audio_shown"].to_numpy()[found[0].rows.numpy()] == "masked"
     assert not truth[torch.from_numpy(silent)].any() and truth[torch.from_numpy(~silent)].any(1).all()
-    np.testing.assert_array_equal(attribution.shown(tiny, "audio", found[0].rows.numpy()), ~silent)
+    np.testing.assert_array_equal(attribution.shows_emotion(tiny, "audio", found[0].rows.numpy()), ~silent)

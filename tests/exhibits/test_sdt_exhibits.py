@@ -77,7 +77,7 @@ def test_the_headline_has_both_protocols_and_what_must_be_beaten(built, answered
 
 @pytest.mark.parametrize(("name", "row"), [("meld-sdt", ["67.55", "66.6"]), ("iemocap", ["73.95", "74.08"])])
 def test_the_papers_scores_stand_beside_ours_on_its_corpora_alone(tiny, answered, built, name, row):
-    table = sdt.headline(bare(tiny, name), answered["S1"])
+    table = sdt.headline_table(bare(tiny, name), answered["S1"])
     assert table.loc["SDT, published, S1", ["accuracy", "weighted F1"]].tolist() == row
     assert table.loc["SDT, published, S1", ["macro F1", "runs"]].tolist() == ["", ""]
     assert not built["S1"].index.str.contains("published").any()

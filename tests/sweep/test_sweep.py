@@ -18,7 +18,7 @@ from erclab import cli, runs, sweep
 from erclab.core.errors import RunError, UsageError
 from erclab.sweep import backends
 from erclab.sweep.backends import Loky
-from erclab.sweep.worker import Task, work
+from erclab.sweep.worker import Assignment, work
 
 QUICK = {"models": "sdt", "corpora": "simulated-tiny", "settings": {"epochs": 2, "hidden": 8, "heads": 2}}
 THREE = {**QUICK, "seeds": 3}
@@ -100,7 +100,7 @@ def test_a_failure_that_passes_is_none(tmp_path, monkeypatch):
 
 
 def tasks(folder, **values):
-    return [Task(job, Path(folder)) for job in sweep.plan(sweep.grids({**QUICK, **values}))]
+    return [Assignment(job, Path(folder)) for job in sweep.plan(sweep.grids({**QUICK, **values}))]
 
 
 def deadly(always, once, memory):
@@ -162,7 +162,7 @@ def test_a_worker_that_shares_no_disk_sends_the_files(undisturbed, tmp_path):
     folder, result = undisturbed
     job = result.jobs[0]
     (tmp_path / "driver").mkdir()
-    elsewhere = Task(job, tmp_path / "driver", token="not-here")
+    elsewhere = Assignment(job, tmp_path / "driver", token="not-here")
     answer = work(elsewhere, lambda again: job.part.load())
     assert answer.error == "" and list((tmp_path / "driver").iterdir()) == []
     assert answer.files == {name: (folder / name).read_bytes() for name in answer.files if ".json" not in name} | {
@@ -175,7 +175,7 @@ def test_a_worker_that_shares_no_disk_sends_the_files(undisturbed, tmp_path):
     others = {j.id for j in result.jobs[1:]}
     assert {d.partition(".")[0] for d in differences(folder, tmp_path / "driver")} == others
     (tmp_path / "driver" / "token").touch()
-    shared = work(Task(job, tmp_path / "driver", token="token"), lambda again: job.part.load())
+    shared = work(Assignment(job, tmp_path / "driver", token="token"), lambda again: job.part.load())
     assert shared.files == {} and shared.error == ""
 
 
