@@ -53,7 +53,7 @@ class Predicted(pd.DataFrame):
         """
         path = Path(path).expanduser()
         try:
-            write_atomically(path, self._bytes(checked(path).suffix.lower()))
+            write_atomically(path, self._bytes(checked_path(path).suffix.lower()))
         except ImportError:
             raise UsageError("writing parquet needs pyarrow", where=path,
                              remedy="Install it (pip install pyarrow), or write csv.") from None
@@ -74,7 +74,7 @@ class Predicted(pd.DataFrame):
         return (super()._repr_html_() or "") + notes
 
 
-def checked(path: Path) -> Path:
+def checked_path(path: Path) -> Path:
     """The path of a file for predictions, before an hour of work.
 
     Raises:
@@ -142,7 +142,7 @@ def predict(run: Record | str | Path, conversations: Conversations, *, vectors: 
         raise UsageError(f"predict needs one run, not {type(run).__name__}",
                          remedy="Give one of those that erc.run returns, such as runs[0].")
     for path in out:
-        checked(Path(path))
+        checked_path(Path(path))
     asked = _Asked(run, _kept(run, corpus), device, text_encoder)
     model = asked.network()
     table = read(conversations, columns, needs_text="text" not in (vectors or {}))
