@@ -311,9 +311,10 @@ class _Asked:
         return Frames(values, starts), [words[a:b] for a, b in pairwise(starts)]
 
     def _encoder(self) -> str | Path:
-        """The encoder of the text: the folder that was given, or the name of the one of training."""
+        """The encoder of the text: the folder that was given, or the one of training, by its name and commit."""
         identity = self.run.data["corpus"]["encoders"].get("text frames" if self.kept.sequences else "text", "")
-        return identity.partition("@")[0] if self.text_encoder is None else self.text_encoder
+        name = identity.partition("@")[0]
+        return self.text_encoder if self.text_encoder is not None else name if name in ("minilm", "local") else identity
 
     @staticmethod
     def _empty(table: Table) -> list[str]:

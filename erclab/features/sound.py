@@ -13,6 +13,7 @@ import numpy as np
 from scipy.io import wavfile
 from scipy.signal import resample_poly
 
+from erclab.core import downloads
 from erclab.core.errors import FeatureError
 
 SHORTEST = 0.1  # seconds; below 0.07 openSMILE gives NaN, because its windows are 20 to 60 ms long
@@ -22,6 +23,8 @@ USUAL_RATE = 16000  # Hz, of what a video's sound is converted to
 SILENT = 1.5 / 32768  # a sound whose loudest sample is below has no more than the last bit of 16
 VIDEOS = (".mp4", ".m4a", ".mov", ".avi", ".mkv", ".webm", ".aac", ".wma", ".opus")
 SOUNDS = (".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au")  # soundfile reads these as well
+STARTS = (("mp4", 4, b"ftyp"), ("mp3", 0, b"ID3"), ("ogg", 0, b"OggS"), ("flac", 0, b"fLaC"),
+          ("mkv", 0, b"\x1aE\xdf\xa3"))
 SUFFIXES = (".wav", *SOUNDS, *VIDEOS)
 
 
@@ -93,7 +96,7 @@ def decode(path: str | Path, data: bytes, sampling_rate: int | None) -> tuple[np
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks without sound
             rate, samples = wavfile.read(io.BytesIO(data))
     except Exception as error:  # scipy may raise any exception for a file that is no wav file
-        raise fail(f"this is not a wav file that can be read ({reason(error)})") from None
+        raise fail(f"this is not a wav file that can be read ({_what(data) or reason(error)})") from None
     if not len(samples):
         raise fail("the wav file holds no samples")
     if rate < LOWEST_RATE:
@@ -120,6 +123,15 @@ def decode(path: str | Path, data: bytes, sampling_rate: int | None) -> tuple[np
 def reason(error: Exception) -> str:
     """The first line of another library's error."""
     return str(error).strip().partition("\n")[0][:120] or type(error).__name__
+
+
+def _what(data: bytes) -> str:
+    """What a file is whose name says wav, "" if it is not known."""
+    kind = next((kind for kind, at, start in STARTS if data[at:at + len(start)] == start), "")
+    if kind:
+        return f"it is {kind} inside: call it .{kind}"
+    accident = downloads.accident(data[:downloads.HEAD], "text")
+    return accident[0].removesuffix(", not a text file") if accident else ""
 
 
 def _by_ffmpeg(path: str | Path, rate: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 import erclab as erc
 from erclab import runs as engine
 from erclab.core.errors import UsageError
-from erclab.face import conversations
+from erclab.face import conversations, prediction
 from erclab.features import text
 
 QUICK = {"epochs": 1, "hidden": 16, "heads": 2}
@@ -202,3 +203,13 @@ def test_persistence_reads_labels_that_a_new_conversation_lacks(tiny, folder, te
 def test_what_is_no_run_is_one_line(wrong, test_part):
     with pytest.raises(UsageError, match=r"predict needs one run, not \w+\. Give one of those that erc\.run returns"):
         erc.predict(wrong, test_part[0])
+
+
+@pytest.mark.parametrize(("identity", "given", "encoder"), [
+    ("minilm@53aa", None, "minilm"), ("local@12", None, "local"), ("local@12", "folder", "folder"),
+    ("some/encoder@c0ffee", None, "some/encoder@c0ffee")])
+def test_the_encoder_of_training_is_found_at_its_commit(identity, given, encoder):
+    asked = object.__new__(prediction._Asked)
+    asked.run = SimpleNamespace(data={"corpus": {"encoders": {"text": identity}}})
+    asked.kept, asked.text_encoder = SimpleNamespace(sequences=False), given
+    assert asked._encoder() == encoder

@@ -77,3 +77,14 @@ def test_soundfile_where_it_is_installed(no_ffmpeg, tmp_path, monkeypatch):
     with pytest.raises(FeatureError) as caught:
         sound.decode(tmp_path / "a.flac", b"content", None)
     one_line(caught, "a.flac", "cannot be read")
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    (b"\0\0\0\x20ftypisom", "it is mp4 inside: call it .mp4"), (b"ID3\4\0", "call it .mp3"),
+    (b"version https://git-lfs.github.com/spec/v1\noid x", "pointer of Git LFS"),
+    (b"<!DOCTYPE html><html>", "this is a web page)")], ids=["mp4", "mp3", "pointer", "page"])
+def test_what_is_called_wav_and_is_none(tmp_path, content, said):
+    (tmp_path / "a.wav").write_bytes(content + b"\0" * 200)
+    with pytest.raises(FeatureError) as caught:
+        audio.read_wav(tmp_path / "a.wav")
+    one_line(caught, "not a wav file", said)
