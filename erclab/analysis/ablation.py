@@ -30,7 +30,7 @@ def effects(groups: Mapping[str, Sequence[Record]], *, metric: str | None = None
     base, rows = statistics.values(groups[reference], metric), {}
     for name, records in groups.items():
         values = statistics.values(records, metric)
-        row = {metrics.TITLES[metric]: statistics.summarise(values).text(metrics.is_share(metric)), "runs": len(values)}
+        row = {metrics.title(metric): statistics.summarise(values).text(metrics.is_share(metric)), "runs": len(values)}
         if name != reference:
             found = statistics.difference(values, base, pairs=True)
             row |= {key: round(scale * found[key], digits) for key in ("difference", "low", "high")}

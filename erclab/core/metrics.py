@@ -93,6 +93,12 @@ def _other_scale(task: Task) -> bool:
     return task.name == "sentiment" and not task.built_in
 
 
+def title(metric: str) -> str:
+    """The name of a score in figures and tables; of one column `happy, weighted F1`."""
+    column, _, name = metric.rpartition(".")
+    return f"{column}, {TITLES.get(name, name)}" if column else TITLES.get(name, name)
+
+
 def is_share(metric: str) -> bool:
     """Whether a score is shown in percent; `happy.accuracy` is, `valence.mae` is not (`PLAIN`)."""
     return metric.rpartition(".")[2] not in PLAIN

@@ -35,7 +35,7 @@ def bars(groups: Groups, metric: str | None = None, *, title: str, reference: Ma
                           style.PURPLE if records[0].data["parameters"]["all"] else style.GREY)
                for name, records in groups.items()}
     return score_figures.seed_bars({name: statistics.values(records, metric) for name, records in groups.items()},
-                                   title=title, xlabel=f"{metrics.TITLES[metric]} on the test split {unit}",
+                                   title=title, xlabel=f"{metrics.title(metric)} on the test split {unit}",
                                    colours=colours, reference=reference)
 
 
@@ -44,7 +44,7 @@ def learning_curves(groups: Groups, *, title: str = "") -> Figure:
     metric = next(iter(groups.values()))[0].chosen_by
     loss, score = ({name: numbers.curve(records, column) for name, records in groups.items()}
                    for column in ("train.total", f"valid.{metric}"))
-    return score_figures.learning_curves(loss, score, ylabel=metrics.TITLES.get(metric, metric), title=title)
+    return score_figures.learning_curves(loss, score, ylabel=metrics.title(metric), title=title)
 
 
 def learning_of_sdt(records: Sequence[Record]) -> Figure:
@@ -53,7 +53,7 @@ def learning_of_sdt(records: Sequence[Record]) -> Figure:
     chosen = records[0].chosen_by
     return score_figures.learning_curves({name: numbers.curve(records, column) for name, column in parts.items()},
                                   {"validation": numbers.curve(records, f"valid.{chosen}")},
-                                  ylabel=metrics.TITLES.get(chosen, chosen),
+                                  ylabel=metrics.title(chosen),
                                   title=f"The epoch is chosen here ({len(records)} seeds)",
                                   loss_title="The three-part loss, training split", loss_label="nats per utterance")
 
@@ -96,7 +96,7 @@ def differences(groups: Groups, *, title: str, metric: str | None = None) -> Fig
     found, noise = ablation.differences(groups, metric)
     unit = " (points)" if metrics.is_share(metric) else ""
     return ablation_figures.differences(found, noise, title=title, reference=next(iter(groups)),
-                                        xlabel=f"difference in {metrics.TITLES[metric]}{unit}")
+                                        xlabel=f"difference in {metrics.title(metric)}{unit}")
 
 
 def focus(records: Sequence[Record], corpus: Corpus) -> Figure:

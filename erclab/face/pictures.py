@@ -85,7 +85,7 @@ def _title(groups: Groups, metric: str, corpus: Corpus) -> str:
     """The best group and its score."""
     scored = means(groups, metric, "test")
     best = scored.idxmin() if metric == "mae" else scored.idxmax()
-    return f"{best}: {metrics.TITLES.get(metric, metric)} {_text(groups[best], metric)} on {corpus.name}"
+    return f"{best}: {metrics.title(metric)} {_text(groups[best], metric)} on {corpus.name}"
 
 
 def _text(records: Sequence[Record], metric: str) -> str:

@@ -35,7 +35,7 @@ def size_against_score(panels: dict[str, pd.DataFrame], *, ylabel: str = "score 
         metric = table["metric"].iloc[0] if "metric" in table else None
         _logarithmic(axis)
         axis.set(title=panel, xlabel="parameters (millions)",
-                 ylabel=f"{metrics.TITLES.get(metric, metric)} (%)" if metric else ylabel)
+                 ylabel=f"{metrics.title(metric)} (%)" if metric else ylabel)
         axis.legend(fontsize=10, loc="best")
         axis.grid(alpha=0.3)
     if title:

@@ -136,7 +136,7 @@ def card(record: Record, source: str = "") -> str:
     widths = data["corpus"]["frame_dims" if kept and kept.sequences else "dims"]
     inputs = ", ".join(m if m == "text" and spec["words"] else f"{m} ({widths[m]} wide)" for m in spec["modalities"])
     encoders = ", ".join(f"{m} by {name}" for m, name in data["corpus"]["encoders"].items())
-    scores = ", ".join(f"{metrics.TITLES.get(name, name)} {value:.4f}" for name, value in record.scores().items()
+    scores = ", ".join(f"{metrics.title(name)} {value:.4f}" for name, value in record.scores().items()
                        if value is not None and "." not in name)
     made = data["environment"]
     lines = [f"# {record.title} on {spec['corpus']}, {'+'.join(spec['modalities'])}, seed {spec['seed']}", "",
