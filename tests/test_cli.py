@@ -173,7 +173,9 @@ def own(tmp_path):
     rows = "".join(f"{s},{s}-{t // 4},{t},{'AB'[t % 2]},Words {t},{('', 'x', 'y')[t % 3]}\n"
                    for s in ("train", "valid", "test") for t in range(12))
     (folder / "utterances.csv").write_text("split,dialogue,turn,speaker,text,label\n" + rows, "utf-8")
-    np.savez(folder / "audio.npz", X=np.random.default_rng(0).normal(size=(36, 3)).astype(np.float32))
+    audio = np.random.default_rng(0).normal(size=(36, 3)).astype(np.float32)
+    audio[5:7] = 0
+    np.savez(folder / "audio.npz", X=audio)
     np.savez(folder / "visual.npz", X=np.ones((36, 2, 3)))
     return folder
 
@@ -198,11 +200,12 @@ def test_a_run_says_what_it_read_and_notes_go_to_stderr(call, own):
     status, out, err = call("run", "linear", "--corpus", "table", "--data", str(own), "--modalities", "audio")
     assert status == 0 and err.startswith("note: not read, though beside the corpus: audio.pt") and err.count("\n") == 1
     count = "12 utterances (8 with emotion)"
-    assert out.splitlines()[0] == (f"Read: audio (not text, visual, there as sequences); train {count}, valid {count}, "
-                                   f"test {count}")
+    assert out.splitlines()[0] == ("Read: audio (missing in 2) (not text, visual, there as sequences); "
+                                   f"train {count}, valid {count}, test {count}")
     status, out, _ = call("run", "linear", "--corpus", "table", "--data", str(own), "--folds", "3")
     assert status == 0
-    assert out.startswith("Read: text, audio (not visual, there as sequences); 36 utterances in 3 folds\n")
+    assert out.startswith("Read: text (missing in 2), audio (missing in 2) (not visual, there as sequences); "
+                          "36 utterances in 3 folds\n")
     status, out, err = call("run", "sdt", "--corpus", "table", "--data", str(own), "--modalities", "visual")
     assert status == 2 and "visual of table is there as sequences; SDT reads utterance vectors" in err.splitlines()[-1]
 

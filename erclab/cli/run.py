@@ -94,8 +94,10 @@ def _used(record, corpus, folds: int = 0) -> str:
     read = record.spec["modalities"]
     rest = [m if m in corpus.dims else f"{m}, there as sequences" for m in (*corpus.dims, *corpus.frame_dims)
             if m not in read]
+    lacking = {m: int((~corpus.has(m)).sum()) for m in read if m in {*corpus.dims, *corpus.frame_dims}}
+    named = [f"{m} (missing in {lacking[m]:,})" if lacking.get(m) else m for m in read]
     parts = [f"{s} {count(s)}" for s in SPLITS if len(corpus.rows(s))]
-    return (f"Read: {', '.join(read)}" + (f" (not {', '.join(dict.fromkeys(rest))})" if rest else "") + "; "
+    return (f"Read: {', '.join(named)}" + (f" (not {', '.join(dict.fromkeys(rest))})" if rest else "") + "; "
             + (f"{len(corpus):,} utterances in {folds} folds" if folds else ", ".join(parts)))
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 from erclab.core.errors import CorpusError, unknown
 from erclab.corpora.vocabulary import UNLABELLED
 
-EMPTY = frozenset({"", "-", "n/a", "#n/a", "na", "<na>", "nan", "nat", "none", "null"})
+EMPTY = frozenset({"", "-", "--", "n/a", "n.a.", "#n/a", "na", "<na>", "nan", "nat", "none", "null"})
 UNAGREED = frozenset({"xxx"})  # IEMOCAP: the annotators did not agree
 UNKNOWN = frozenset({"unknown", "unk", "?"})  # means no label where all other labels are numbers
 WRITTEN = frozenset({"nan", "NaN", "<NA>", "NaT"})  # what programs write for no text; "None" and "NA" are words

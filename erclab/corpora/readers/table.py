@@ -107,6 +107,9 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
     tasks = Found({c: raw[used[c]].astype("str") for c in _VALUES if c in used}, raw, at, targets, scale, clamp,
                   alone="label" not in used)
     notices += tasks.notices
+    if not labels and not tasks.annotations:
+        raise CorpusError(f"the column {used['label']} has no label in any row", where=at(),
+                          remedy="Fill it in, or name another column (--columns label=NAME; in Python columns).")
     ids = raw[used["id"]].tolist() if "id" in used else None
 
     vectors: dict[str, np.ndarray] = {}

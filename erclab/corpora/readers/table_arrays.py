@@ -190,7 +190,8 @@ def match(names: np.ndarray, count: int, ids: list[str], where: str, table: str,
         raise CorpusError("an id occurs twice", where=where, remedy="Give every row its own id.")
     absent = [i for i in ids if i not in at]
     if absent:
-        raise CorpusError(f"there is no {absent[0][:80]!r}, nor {len(absent) - 1} others of the table", where=where,
+        others = f", nor {len(absent) - 1:,} others of the table" if len(absent) > 1 else ", which the table has"
+        raise CorpusError(f"there is no {absent[0][:80]!r}{others}", where=where,
                           remedy="Every utterance needs a row; where a modality is missing, one of zeros.")
     if more := len(at) - len(ids):
         notices.append(f"{where}: {more:,} of {count:,} rows belong to no utterance of {table} and are not read")

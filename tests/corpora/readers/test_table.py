@@ -217,6 +217,9 @@ BAD = {
     "two splits": (edit("train,b,0", "test,b,0"), "utterances.csv, line 4:", "dialogue b is in two splits", "split"),
     "no dialogue": (edit("train,a,", "train,,"), "utterances.csv, line 5:", "the dialogue is empty", "Give every"),
     "no speaker": (edit("Cy", " "), "utterances.csv, line 5:", "the speaker is empty", "Give every"),
+    "labels that are none": (lambda f: (f / "utterances.csv").write_text(
+        "split,dialogue,turn,label\ntrain,a,0,\ntrain,a,1,nan\n"), "utterances.csv:", "the column label has no label",
+        "--columns label=NAME"),
     "one label": (lambda f: (f / "utterances.csv").write_text("split,dialogue,turn,label\ntrain,a,0,glad\n"),
                   "utterances.csv:", "not two or more different names", "Name every emotion"),
     "sentiment of words": (content("utterances.csv", SENTIMENT % b"good"), "utterances.csv, line 2:",
@@ -376,7 +379,7 @@ def test_one_array_per_utterance_under_its_id(folder):
     with pytest.raises(CorpusError, match=r"shapes are \(2, 1\) and \(2, 2\)\. All utterances need the same features"):
         table.read(folder)
     np.savez(folder / "audio.npz", **{f"u{i}": np.ones(2) for i in range(4)})
-    with pytest.raises(CorpusError, match=r"there is no 'u4', nor 0 others.*one of zeros"):
+    with pytest.raises(CorpusError, match=r"there is no 'u4', which the table has.*one of zeros"):
         table.read(folder)
 
 
