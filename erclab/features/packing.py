@@ -240,8 +240,8 @@ def assemble(rows: Mapping[str, Rows], found: Mapping[str, Sequence[Found]], *, 
         over = [n for n, length in named if length > longest]
         if over:
             notices.append(f"{len(over)} utterances had more than {longest} frames and were shortened ({shorten})")
+            made_by += f", at most {longest} frames ({shorten})"
         kept = {part: [_shorter(x, longest, shorten) for x in xs] for part, xs in kept.items()}
-        made_by += f", at most {longest} frames ({shorten})"
     elif frames:
         notices += notice_of_longest([length for _, length in named], [n for n, _ in named])
     ids = {part: r.ids for part, r in rows.items() if r.ids is not None}

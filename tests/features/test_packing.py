@@ -117,6 +117,7 @@ def test_long_utterances_are_shortened(saved, corpus):
     assert np.diff(cut.starts).tolist() == [1, 2, 2, 2] and np.array_equal(cut.values[-2:], X["u4"][:2])
     assert cut.made_by == "packed made, at most 2 frames (cut)"
     assert cut.notices == ["2 utterances had more than 2 frames and were shortened (cut)"]
+    assert pack(saved, corpus, frames=True, longest=4).made_by == "packed made"
     pooled = pack(saved, corpus, frames=True, longest=2, shorten="pool")
     np.testing.assert_allclose(pooled.values[-2:], [X["u4"][:2].mean(0), X["u4"][2:].mean(0)])
 
