@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.core.downloads import refuse
-from erclab.core.errors import CorpusError, unknown
+from erclab.core.errors import CorpusError, UsageError, unknown
 from erclab.corpora import missing
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
@@ -88,6 +88,12 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
     if fill not in FILLS:
         raise unknown("fill", fill, FILLS)
     asked(targets, scale)  # a mistake in these is told before the files are read
+    for what, given in (("columns", columns), ("arrays", arrays)):
+        if given is not None and not isinstance(given, Mapping):
+            raise UsageError(f"{what} are a {type(given).__name__}", remedy=f"In Python a dictionary, such as {what}="
+                             + ('{"dialogue": "Dialog_ID"}.' if what == "columns" else '{"audio": "features.npz:X"}.'))
+    columns = {ours: theirs if theirs is None else str(theirs) for ours, theirs in (columns or {}).items()}
+    labels = labels.split(",") if isinstance(labels, str) else [str(name) for name in labels or ()]
     for key in columns or {}:
         if key not in COLUMNS:
             raise unknown("column", key, COLUMNS)

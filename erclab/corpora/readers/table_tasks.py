@@ -24,6 +24,7 @@ from erclab.corpora.vocabulary import ANNOTATIONS, UNLABELLED
 
 Targets: TypeAlias = Mapping[str, str | Sequence[str]]  # "NAME" or "NAME:KIND" -> columns of the table
 Scale: TypeAlias = Sequence[float] | Mapping[str, Sequence[float]]
+_TARGETS = 'In Python targets={"traits": ["open", "kind"]}; --target traits=open,kind.'
 FORMS = ("numbers", "binary", "present", "classes")
 
 
@@ -67,6 +68,12 @@ class Found:
                 self.notices.append(f"{incomplete}, so it is not read as a task; {own} makes it one")
             elif there:
                 self._built_in(task, {c: get[c] for c in there}, ends.get(task))
+        numbers = {"sentiment"} & {*self.annotations} | {name for name, form, _ in wanted if form == "numbers"}
+        absent = sorted({*ends} - numbers)
+        if absent and (isinstance(scale, Mapping) or not numbers):
+            raise UsageError(f"a scale is given for {', '.join(absent)}, which the table does not have",
+                             where=str(at.path), remedy="Leave the scale out, or name the column (--columns "
+                             "sentiment=NAME, in Python columns).")
         for name, form, columns in wanted:
             self._own(name, form, columns, ends.get(name))
 
@@ -135,6 +142,8 @@ def asked(targets: Targets | None, scale: Scale | None
     Raises:
         UsageError: see `Found`.
     """
+    if targets is not None and not isinstance(targets, Mapping):
+        raise UsageError(f"targets are a {type(targets).__name__}", remedy=_TARGETS)
     wanted = [_parsed(key, columns) for key, columns in (targets or {}).items()]
     if len({name for name, _, _ in wanted}) < len(wanted):
         raise UsageError("two own tasks have the same name", remedy="Give each a name of its own.")
@@ -150,6 +159,8 @@ def _parsed(key: str, columns: str | Sequence[str]) -> tuple[str, str, tuple[str
     if not name.isidentifier() or name in BUILT_IN:
         raise UsageError(f"an own task cannot be called '{name}'",
                          remedy=f"Take a word without spaces that is none of {', '.join(BUILT_IN)}.")
+    if not isinstance(columns, str | Sequence):
+        raise UsageError(f"the columns of the task {name} are a {type(columns).__name__}", remedy=_TARGETS)
     found = tuple(columns.split(",")) if isinstance(columns, str) else tuple(map(str, columns))
     if not all(found) or len(set(found)) != len(found) or (form == "classes" and len(found) != 1):
         raise UsageError(f"the task {name} has the columns '{','.join(found)}'",

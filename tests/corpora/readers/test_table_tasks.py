@@ -93,6 +93,11 @@ def test_zeros_can_replace_what_is_no_number(folder):
     ({"scale": {"traits": (1, 7)}}, UsageError, "unknown task with a scale 'traits'"),
     ({"scale": "wide"}, UsageError, "is not a lowest and a highest number"),
     ({"scale": (1, -1)}, UsageError, "goes from 1 to -1"),
+    ({"scale": (-1, 1)}, UsageError, "a scale is given for sentiment, which the table does not have"),
+    ({"scale": {"x": (0, 50), "sentiment": (-1, 1)}, "targets": {"x": "open"}}, UsageError, "given for sentiment"),
+    ({"targets": "x=open"}, UsageError, "targets are a str"),
+    ({"targets": {"x": 3}}, UsageError, "the columns of the task x are a int"),
+    ({"arrays": "audio.npz"}, UsageError, "arrays are a str"),
 ])
 def test_mistakes_are_one_line(folder, how, error, said):
     with pytest.raises(error) as caught:
