@@ -24,7 +24,7 @@ def table(groups: Groups, split: str = "test") -> pd.DataFrame:
     return scores.headlines(groups, split)
 
 
-def summaries(records: Sequence[Record]) -> dict[str, str]:
+def headline_cells(records: Sequence[Record]) -> dict[str, str]:
     """Headline score -> mean ± deviation over the records on the test split, as text."""
     return {metrics.TITLES[name]: _text(records, name) for name in records[0].headline}
 

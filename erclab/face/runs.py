@@ -151,8 +151,8 @@ class Runs(Sequence[Run]):
 
     def _table(self) -> pd.DataFrame:
         """Scores of each seed in percent, as text, then mean and deviation."""
-        rows = {f"seed {r.spec['seed']}": pictures.summaries([r]) for r in self}
-        return pd.DataFrame(rows | ({"mean": pictures.summaries(self)} if len(self) > 1 else {})).T
+        rows = {f"seed {r.spec['seed']}": pictures.headline_cells([r]) for r in self}
+        return pd.DataFrame(rows | ({"mean": pictures.headline_cells(self)} if len(self) > 1 else {})).T
 
     def _heading(self) -> str:
         where, first = "+".join(self[0].spec["modalities"]), self[0]

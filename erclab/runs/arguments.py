@@ -74,7 +74,7 @@ def check_types(*, corpus: Any = None, profile: Any = "", variant: Any = None, m
         raise UsageError(f"modalities = {list(modalities)} has a name twice", remedy="Name each once.")
 
 
-def check_sizes(config: Any, corpus: Corpus, *, dims: Mapping[str, int], outputs: int, task: str) -> None:
+def check_fits_corpus(config: Any, corpus: Corpus, *, dims: Mapping[str, int], outputs: int, task: str) -> None:
     """Refuse a Config that contradicts the corpus.
 
     Args:

@@ -149,7 +149,7 @@ def _config(info: models.ModelInfo, corpus: Corpus, target: Task, dims: Mapping[
     """
     outputs = tasks.outputs(target.like, len(target.names))
     config = _made(info, corpus, {"outputs": outputs, "task": target.like, **given}, dims, variant)
-    arguments.check_sizes(config, corpus, dims=dims, outputs=outputs, task=target.like)
+    arguments.check_fits_corpus(config, corpus, dims=dims, outputs=outputs, task=target.like)
     return config
 
 
