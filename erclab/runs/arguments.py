@@ -23,14 +23,14 @@ def seeds(given: Any) -> list[int]:
         UsageError: neither, none, the same twice, or a negative one.
     """
     try:
-        found = [None] if isinstance(given, str | bytes | Mapping) else list(
+        listed: list[Any] = [None] if isinstance(given, str | bytes | Mapping) else list(
             range(min(int(given), MOST_SEEDS + 1)) if _whole(given) else given)
     except TypeError:  # neither a number nor several
-        found = [None]
-    if not all(_whole(seed) for seed in found):
+        listed = [None]
+    if not all(_whole(seed) for seed in listed):
         raise UsageError(f"seeds = {given!r} is neither how many nor which",
                          remedy="For example 5 (the seeds 0 to 4), or [0, 7] (on the command line --seeds 5).")
-    found = [int(seed) for seed in found]
+    found = [int(seed) for seed in listed]
     if not found or min(found) < 0:
         raise UsageError(f"seeds = {given} gives no run", remedy="Ask for one or more; they are numbered from 0.")
     if len(set(found)) < len(found) or len(found) > MOST_SEEDS or max(found) >= 1 << 63:
