@@ -9,7 +9,8 @@ Columns of the tables, in units of the logit of the predicted label (of another 
     why: words        the words of the utterance that add most, with what each adds
 
 A model that reads words has no gradients to them. There, modalities and words are left out one at a time: the value is
-by how much the logit falls (Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks").
+by how much the logit falls (Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks"). So it is
+for the words behind a text vector, where the encoder is at hand.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ from erclab.corpora.views import DialogueView, View
 from erclab.models.interface import Model
 
 Ids = Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]
+Encode = Callable[[Sequence[str]], np.ndarray]
 MOST_WORDS = 3  # that are named for an utterance
 AT_ONCE = 16  # dialogues with one word left out in one forward pass
 
 
 def trained(model: Model, view: View, kind: str, *, texts: Sequence[str], steps: Sequence[Sequence[str]] | None = None,
-            turns: Sequence[int] | None = None, ids: Ids | None = None) -> pd.DataFrame:
+            turns: Sequence[int] | None = None, ids: Ids | None = None, encode: Encode | None = None
+            ) -> pd.DataFrame:
     """One row per utterance of a view, in row order; the columns are described above.
 
     Args:
@@ -48,6 +51,7 @@ def trained(model: Model, view: View, kind: str, *, texts: Sequence[str], steps:
             a text count where there are as many as steps.
         turns: of the utterances, the numbers by which turns are named; by default their rows.
         ids: makes token ids of texts, for a model that reads words.
+        encode: makes the vectors of texts as the model reads them, for a model of text vectors.
     """
     rows: dict[int, dict[str, Any]] = {}
     for batch in view.batches(1 if isinstance(view, DialogueView) else 32):
@@ -57,6 +61,8 @@ def trained(model: Model, view: View, kind: str, *, texts: Sequence[str], steps:
             found = _sequences(model, batch, target, texts, steps)
         elif ids is None:
             found = _dialogue(model, batch, target[0])
+            if encode is not None:
+                _add_words(found, model, batch, target[0], texts, encode)
         else:
             found = _words(model, batch, target[0], texts, ids)
         rows |= dict(zip(batch.rows.flatten().tolist(), found, strict=True))
@@ -92,8 +98,8 @@ def of_words(model: Any, part: Flat, kind: str) -> pd.DataFrame:
         column = int(before[i].argmax()) if kind == "classes" else int(kind == "binary")
         variants = np.array([*_without_one(words), ""], dtype=object)
         heard = None if part.texts_before is None else np.repeat(part.texts_before[i: i + 1], len(variants))
-        after = model.predict(Flat(np.zeros((len(variants), 0), np.float32), part.labels[:1], part.labels[:1],
-                                   texts=variants, texts_before=heard))
+        nothing = np.repeat(part.labels[:1], len(variants), axis=0)
+        after = model.predict(Flat(np.zeros((len(variants), 0), np.float32), nothing, nothing, variants, heard))
         *adds, whole = before[i, column] - after[:, column]
         rows.append({"why: text": float(whole), "why: words": _named(words, [float(x) for x in adds])})
     return pd.DataFrame(rows)
@@ -118,6 +124,29 @@ def _dialogue(model: Model, batch: DialogueBatch, target: Tensor) -> list[dict[s
     return [{**{f"why: {m}": float(x[t].sum()) for m, x in values.items()},
              **{f"why: {m} context": float(x[t].sum() - x[t, t]) for m, x in values.items()},
              **_strongest(whole[t], t, batch.rows[0])} for t in range(len(whole))]
+
+
+def _add_words(found: list[dict[str, Any]], model: Model, batch: DialogueBatch, target: Tensor, texts: Sequence[str],
+               encode: Encode) -> None:
+    """Add the words that matter for each turn of one dialogue, by its text vector without each of them."""
+    words = [texts[row].split() for row in batch.rows[0].tolist()]
+    turn_of = [t for t, those in enumerate(words) for _ in those]
+    if not turn_of:
+        return
+    vectors = torch.from_numpy(encode([text for those in words for text in _without_one(those)])).to(batch.mask.device)
+    adds: list[list[float]] = [[] for _ in words]
+    with torch.no_grad():
+        before = model(batch).logits[0]
+        for first in range(0, len(turn_of), AT_ONCE):
+            turns = turn_of[first : first + AT_ONCE]
+            text = batch.features["text"].expand(len(turns), -1, -1).clone()
+            text[torch.arange(len(turns)), turns] = vectors[first : first + AT_ONCE]
+            copies = repeated(batch, len(turns))
+            after = model(replace(copies, features=copies.features | {"text": text})).logits
+            for i, t in enumerate(turns):
+                adds[t].append(float(before[t, target[t]] - after[i, t, target[t]]))
+    for row, those, values in zip(found, words, adds, strict=True):
+        row["why: words"] = _named(those, values)
 
 
 def _strongest(adds: Tensor, t: int, rows: Tensor) -> dict[str, Any]:

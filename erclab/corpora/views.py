@@ -238,7 +238,7 @@ class SequenceView(View):
 
 
 def flat(corpus: Corpus, modalities: Sequence[str], task: str | Task = "emotion", *, pooled: bool = False,
-         standardiser: Standardiser | None = None) -> dict[str, Flat]:
+         standardiser: Standardiser | None = None, splits: Sequence[str] = SPLITS) -> dict[str, Flat]:
     """Each split without its conversations: modalities side by side, (N, sum of D_m), labels, past labels, and texts.
 
     Args:
@@ -251,13 +251,13 @@ def flat(corpus: Corpus, modalities: Sequence[str], task: str | Task = "emotion"
         UsageError: the corpus has no such task.
     """
     task = corpus.task(task) if isinstance(task, str) else task
-    every = {s: annotated_targets(corpus, s, task) for s in SPLITS}
+    every = {s: annotated_targets(corpus, s, task) for s in splits}
     parts = _parts(corpus, modalities, pooled)
     x = np.hstack([np.zeros((len(corpus), 0), np.float32),
                    *(part if standardiser is None else standardiser(m, part) for m, part in parts.items())])
     x = x.astype(np.float32)
     first = next(iter(every.values()))
-    labels = np.empty((len(corpus), *first.shape[1:]), dtype=first.dtype)
+    labels = np.full((len(corpus), *first.shape[1:]), -1 if first.ndim == 1 else np.nan, dtype=first.dtype)
     for s, values in every.items():
         labels[corpus.rows(s)] = values
     before = previous(labels, corpus.starts)
@@ -265,7 +265,7 @@ def flat(corpus: Corpus, modalities: Sequence[str], task: str | Task = "emotion"
     heard = np.concatenate([[""], texts[:-1]]).astype(object)
     heard[corpus.starts[:-1]] = ""
     return {s: Flat(x[rows], labels[rows], before[rows], texts[rows], heard[rows], task)
-            for s in SPLITS for rows in [corpus.rows(s)]}
+            for s in splits for rows in [corpus.rows(s)]}
 
 
 def _parts(corpus: Corpus, modalities: Sequence[str], pooled: bool) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import pandas as pd
 from erclab.core.errors import CorpusError, UsageError, unknown
 from erclab.corpora import MODALITIES, Frames, missing
 from erclab.corpora.readers.table import cells, raw_table
-from erclab.corpora.readers.table_arrays import Source, load_arrays
+from erclab.corpora.readers.table_arrays import Source, load_arrays, made_by
 
 Conversations: TypeAlias = str | Path | pd.DataFrame
 Vectors: TypeAlias = Mapping[str, np.ndarray | Sequence[np.ndarray] | str | Path]
@@ -102,7 +102,8 @@ def _file(path: Path, notices: list[str]) -> pd.DataFrame:
         raise UsageError(error.problem, where=error.where, remedy=error.remedy) from None
 
 
-def arrays(table: Table, given: Vectors, read: Sequence[str]) -> tuple[dict[str, np.ndarray | Frames], list[str]]:
+def arrays(table: Table, given: Vectors, read: Sequence[str], makers: Mapping[str, str]
+           ) -> tuple[dict[str, np.ndarray | Frames], list[str]]:
     """Modality -> its arrays, in the order of the table, those of files included; and lines about files beside the
     table that are not read.
 
@@ -111,9 +112,10 @@ def arrays(table: Table, given: Vectors, read: Sequence[str]) -> tuple[dict[str,
     Args:
         given: arrays, or files of arrays.
         read: the modalities whose arrays the run reads.
+        makers: modality -> what made the features of training, where it is known.
 
     Raises:
-        UsageError: a file is broken or does not fit the table.
+        UsageError: a file is broken, does not fit the table, or was made by something else than those of training.
     """
     found, notices = dict(given), []
     if table.path is not None:
@@ -124,6 +126,11 @@ def arrays(table: Table, given: Vectors, read: Sequence[str]) -> tuple[dict[str,
                 found[m] = beside[0]
                 beside = beside[1:]
             notices += [f"not read: {p}" for p in beside if p not in map(_path, given.values())]
+    for m, x in found.items():
+        maker = made_by(path) if (path := _path(x)) and path.is_file() else ""
+        if maker and makers.get(m, maker) != maker:
+            raise UsageError(f"the {m} was made by {maker[:60]}, that of training by {makers[m][:60]}", where=path,
+                             remedy="Make the features as those of training were made (erclab features).")
     try:
         return {m: load_arrays(Source(m, p, ""), len(table.rows), table.ids, str(table.path or "the table"), notices)
                 if (p := _path(x)) else x for m, x in found.items()}, notices

@@ -187,6 +187,7 @@ class _Asked:
         self.of_words = bool(self.words) or run.info.view == "text"
         if run.info.view == "text" or run.info.name == "constant":
             self.read = []
+        self.encodes = False  # whether the text vectors of the conversations are made here
         self.widths = run.data["corpus"]["frame_dims" if kept.sequences else "dims"]
 
     def network(self):
@@ -205,9 +206,10 @@ class _Asked:
                 reads = ", ".join(self.read) or ("words alone" if self.of_words else "nothing")
                 raise UsageError(f"vectors of {m} are given, and the run reads {reads}",
                                  where=self.run.id, remedy=f"Leave {m} out.")
-        given, notices = arrays(table, vectors, self.read)
+        given, notices = arrays(table, vectors, self.read, {m: x for m in self.read if (x := self._maker(m))})
         steps = None
         if "text" in self.read and "text" not in given:
+            self.encodes = not self.kept.sequences
             given["text"], steps = self._encoded(list(table.rows["text"]))
             notices += [*self._empty(table), *unknown_words(list(table.rows["text"]), self._encoder())]
         elif self.of_words:
@@ -215,9 +217,11 @@ class _Asked:
         absent = [m for m in self.read if m not in given]
         if absent:
             reads, lacks = ", ".join(self.modalities), ", ".join(absent)
+            maker = self._maker(absent[0])
+            made = f" Those of training were made by {maker[:60]} (erclab features {absent[0]})." if maker else ""
             raise UsageError(f"the run reads {reads}, and no vectors of {lacks} are given", where=self.run.id,
                              remedy=f"Give vectors={{'{absent[0]}': array}} (--vectors {absent[0]}=FILE.npz), one row "
-                             "per utterance; a row of zeros means that the utterance lacks the modality.")
+                             f"per utterance; a row of zeros means that the utterance lacks the modality.{made}")
         new, moved = self._table(table)
         return self._with(new, given).noting(*table.notices, *notices, *moved), steps
 
@@ -235,7 +239,8 @@ class _Asked:
         if not explain:
             return found, None
         return found, why.trained(model, view, self.run.target.kind, texts=list(new.table["text"]), steps=steps,
-                                  turns=list(new.table["turn"]), ids=self._ids if self.words else None)
+                                  turns=list(new.table["turn"]), ids=self._ids if self.words else None,
+                                  encode=self._vectors if self.encodes else None)
 
     def _view(self, new: Corpus) -> View:
         fit = self.kept.standardiser
@@ -250,7 +255,7 @@ class _Asked:
 
     def _fitted(self, model, new: Corpus, explain: bool) -> tuple[np.ndarray, pd.DataFrame | None]:
         part = flat(new, self.read, self.run.target, pooled=self.kept.sequences,
-                    standardiser=self.kept.standardiser)["test"]
+                    standardiser=self.kept.standardiser, splits=["test"])["test"]
         found = model.predict(part).astype(np.float32)
         if not explain:
             return found, None
@@ -289,8 +294,7 @@ class _Asked:
 
     def _encoded(self, texts: list[str]) -> tuple[np.ndarray | Frames, list[list[str]] | None]:
         """The text by the encoder of training: vectors (N, D), zeros for an empty text; or frames and their words."""
-        identity = self.run.data["corpus"]["encoders"].get("text frames" if self.kept.sequences else "text", "")
-        corpus = self.run.spec["corpus"]
+        identity, corpus = self._maker("text"), self.run.spec["corpus"]
         if not identity:
             raise UsageError(f"the run reads text vectors, and what made those of {corpus} is not known",
                              where=self.run.id, remedy="Give vectors={'text': array} (--vectors text=FILE.npz), made "
@@ -305,16 +309,30 @@ class _Asked:
                              where=self.run.id, remedy=f"Give the folder of {identity[:40]}, or vectors={{'text': "
                              "array}} (--vectors text=FILE.npz).")
         if not self.kept.sequences:
-            vectors = text_features.encode(texts, encoder, device=self.device, progress=False)
-            return np.where([[bool(t)] for t in texts], vectors, np.float32(0)), None
+            return self._encode(texts), None
         values, starts, words = text_features.tokens(texts, encoder, device=self.device, progress=False)
         return Frames(values, starts), [words[a:b] for a, b in pairwise(starts)]
 
+    def _encode(self, texts: Sequence[str]) -> np.ndarray:
+        """(N, D) float32, zeros for an empty text."""
+        vectors = text_features.encode(texts, self._encoder(), device=self.device, progress=False)
+        return np.where([[bool(t)] for t in texts], vectors, np.float32(0))
+
+    def _vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """The same as the model reads them."""
+        x = self._encode(texts)
+        fit = self.kept.standardiser
+        return (x if fit is None else fit("text", x)).astype(np.float32)
+
     def _encoder(self) -> str | Path:
-        """The encoder of the text: the folder that was given, or the one of training, by its name and commit."""
-        identity = self.run.data["corpus"]["encoders"].get("text frames" if self.kept.sequences else "text", "")
+        """The encoder of the text: the one that was given, or that of training; of a Hugging Face name its commit."""
+        identity = self._maker("text")
         name = identity.partition("@")[0]
-        return self.text_encoder if self.text_encoder is not None else name if name in ("minilm", "local") else identity
+        return (name if name in ("minilm", "local") else identity) if self.text_encoder is None else self.text_encoder
+
+    def _maker(self, modality: str) -> str:
+        """What made the features of training, "" where it is not known."""
+        return self.run.data["corpus"]["encoders"].get(f"{modality} frames" if self.kept.sequences else modality, "")
 
     @staticmethod
     def _empty(table: Table) -> list[str]:

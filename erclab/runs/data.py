@@ -65,7 +65,7 @@ def target(spec: Any) -> str | Task:
     return Task.from_dict(spec["target"]) if spec.get("target") else spec["task"]
 
 
-def flat_splits(run: Any, corpus: Corpus) -> dict[str, Flat]:
+def flat_splits(run: Any, corpus: Corpus, splits: Sequence[str] = SPLITS) -> dict[str, Flat]:
     """Splits of a corpus as flat arrays, for a baseline that is fitted; the modalities stand side by side. Without
     features for a baseline of words.
 
@@ -78,7 +78,8 @@ def flat_splits(run: Any, corpus: Corpus) -> dict[str, Flat]:
     """
     spec = _fields(run)
     pooled, fit = _read(run, spec, corpus, SPLITS)
-    return flat(corpus, _features(models.info(spec["model"]), spec), target(spec), pooled=pooled, standardiser=fit)
+    return flat(corpus, _features(models.info(spec["model"]), spec), target(spec), pooled=pooled,
+                standardiser=fit, splits=splits)
 
 
 def _features(info: models.ModelInfo, spec: Mapping[str, Any]) -> Sequence[str]:

@@ -4,7 +4,8 @@
                  them, and speakers (1, T) int64   ->   logits (1, T, C)
                  of a model of sequences one utterance: features of each modality (1, L_m, D_m)   ->   logits (1, C)
 
-Models with recurrences (LSTMs, GRUs) have no such program: torch.export writes their steps out, for one length.
+Of erclab's models, SDT has such a program. Recurrences (LSTMs, GRUs) have none, because torch.export writes their steps
+out for one length; nor have models that read lengths from their masks.
 The program standardises the features itself. `torch.export.load("model.pt2").module()(*features, speakers)` runs it.
 """
 
@@ -90,8 +91,8 @@ def save_program(record: Record, folder: Path) -> Path:
     except Exception as error:  # torch.export raises many kinds
         reason = " ".join(str(error).split())[:160]
         raise RunError(f"torch.export cannot export {record.title} for any number of turns ({reason})", where=record.id,
-                       remedy="Leave --torch-export out; the folder itself works. Models with recurrences cannot be "
-                       "exported so.") from None
+                       remedy="Leave --torch-export out: of erclab's models, SDT alone can. The folder itself works."
+                       ) from None
     return path
 
 

@@ -146,3 +146,32 @@ def test_one_turn_and_a_unique_beginning_of_an_id(call, folder, tmp_path):
     shutil.copy(first, first.with_name("tfidf-other.json"))
     status, _, err = call("predict", "tfidf", tmp_path / "one.csv", "--runs", two)
     assert status == 2 and "2 runs begin with 'tfidf'. Name one: tfidf-other, tfidf-simulated" in err
+
+
+def test_the_page_of_a_number_has_no_label(call, tiny, folder, tmp_path):
+    run = runs.run("linear", tiny, task="dimensional", folder=folder)[0]
+    rows = tiny.rows("test")[:2]
+    tiny.table.loc[rows, ["speaker", "text"]].to_csv(tmp_path / "two.csv", index=False)
+    for m in tiny.modalities:
+        np.savez(tmp_path / f"two.{m}.npz", X=tiny.vectors[m][rows])
+    status, said, _ = call("predict", run.id, tmp_path / "two.csv", "--explain", "--json", "--out", tmp_path / "x.html")
+    found = json.loads(said)[0]
+    assert status == 0 and {"valence", "arousal", "why: audio"} <= set(found) and "label" not in found
+    assert "valence" in (tmp_path / "x.html").read_text(encoding="utf-8")
+
+
+def test_features_of_another_maker_are_refused(call, mine, folder, tmp_path):
+    """As `erclab features` writes it: the npz says what made it, and so does the record."""
+    record = next(folder.glob("sdt-*.json"))
+    for path in folder.glob(f"{record.stem}*"):
+        shutil.copy(path, tmp_path)
+    data = json.loads(record.read_text(encoding="utf-8"))
+    data["corpus"]["encoders"] = {"audio": "voice@1"}
+    (tmp_path / record.name).write_text(json.dumps(data), encoding="utf-8")
+    x = dict(np.load(mine.with_name("mine.audio.npz")))
+    arguments = ("predict", tmp_path / record.name, *ask(mine)[2:])
+    for maker, status in (("voice@1", 0), ("voice@2", 2)):
+        np.savez(mine.with_name("mine.audio.npz"), **x, made_by=np.array(maker))
+        found, _, err = call(*arguments)
+        assert found == status, err
+    assert "the audio was made by voice@2, that of training by voice@1" in err

@@ -101,7 +101,7 @@ def test_flat_features_of_another_corpus_are_those_of_home(tiny, part, folder):
     from erclab.runs.data import flat_splits
 
     run = runs.run("linear", tiny, folder=folder)[0]
-    np.testing.assert_array_equal(flat_splits(run, part)["test"].features,
+    np.testing.assert_array_equal(flat_splits(run, part, ["test"])["test"].features,
                                   flat_splits(run.spec, tiny)["test"].features)
 
 
