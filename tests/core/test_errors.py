@@ -55,3 +55,10 @@ def test_unknown_does_not_guess_what_is_far():
 
 def test_unknown_takes_names_that_are_not_text():
     assert str(unknown("seed", 12, [1, 2])) == "unknown seed '12'. Did you mean '2'? There is: 1, 2."
+
+
+def test_unknown_takes_initials_for_the_name():
+    names = ["batch_size", "learning_rate", "lstm"]
+    assert "Did you mean 'learning_rate'?" in str(unknown("setting", "lr", names))
+    assert "Did you mean 'batch_size'?" in str(unknown("setting", "bs", names))
+    assert "Did you mean" not in str(unknown("setting", "l", names))

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from golden import Golden
@@ -14,6 +15,8 @@ from erclab import models
 from erclab.contracts.batches import random_sequences, shake, with_garbage
 from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
+from erclab.corpora import Corpus, Frames
+from erclab.corpora.views import SequenceView
 from erclab.models.mult import MulT
 from erclab.ops import attention
 
@@ -50,11 +53,11 @@ def batch(prefix="in", dtype=torch.float32, copies=1):
                          torch.arange(len(label)))
 
 
-def model(switch="mask_on", dtype=torch.float32):
+def model(switch="mask_on", dtype=torch.float32, **changes):
     dims = tuple((m, GOLDEN.part("in")[m].shape[-1]) for m in MODALITIES)
     rates = {name: 0.0 for name in ("attention_dropout", "relu_dropout", "residual_dropout", "embedding_dropout")}
     made = MulT(MulT.official("other", dims=dims, outputs=1, task="sentiment", hidden=10, layers=2,
-                              future_mask=switch == "mask_on", **rates))
+                              future_mask=switch == "mask_on", **rates, **changes))
     state = {our_name(name): x for name, x in GOLDEN.part("state").items() if our_name(name)}
     made.load_state_dict(state, strict=True)
     return made.to(dtype).eval()
@@ -83,6 +86,30 @@ def test_outputs_are_the_authors(switch, given, where, copies, in_blocks):
     torch.testing.assert_close(output.logits, logits, rtol=0, atol=1e-5)
     hidden = GOLDEN.tensors[f"{switch}.{where}out.last_hidden"].repeat(copies, 1)
     torch.testing.assert_close(output.aux["last_hidden"], hidden, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_outputs_are_the_authors_sample_by_sample_through_the_view(switch):
+    """The authors' sequences begin with padding. Here they are a corpus of frames alone, and each utterance is read by
+    itself: `lengths` fills it to the authors' length."""
+    given = GOLDEN.part("in_leftpad")
+    frames, padding = {}, {}
+    for m in MODALITIES:
+        first = [int((x != 0).any(1).float().argmax()) for x in given[m]]
+        frames[m], padding[m] = Frames.pack([x[n:].numpy() for x, n in zip(given[m], first, strict=True)]), max(first)
+    assert min(padding.values()) > 0
+    table = pd.DataFrame([{"split": "test", "dialogue": f"{i}", "turn": 0, "speaker": "A", "text": "", "label": -1}
+                          for i in range(3)])
+    labels = GOLDEN.part("in")["label"][:, None].numpy().clip(-3, 3)
+    view = SequenceView(Corpus("golden", table, (), frames=frames, annotations={"sentiment": labels}), "test",
+                        MODALITIES, task="sentiment")
+    filled = model(switch, lengths=tuple((m, given[m].shape[1]) for m in MODALITIES))
+    want = GOLDEN.tensors[f"{switch}.leftpad.out.logit"]
+    with torch.no_grad():
+        for i in range(3):
+            torch.testing.assert_close(filled(view.batch([i])).logits, want[[i]], rtol=0, atol=1e-5)
+        torch.testing.assert_close(filled(view.batch([2, 0])).logits, want[[2, 0]], rtol=0, atol=1e-5)
+        assert (model(switch)(view.batch([1])).logits - want[[1]]).abs().max() > 1e-3  # without `lengths`
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
@@ -289,3 +316,14 @@ def test_not_even_nan_in_the_padding_is_read(official):
 def test_refuses_what_makes_no_model(changes):
     with pytest.raises(UsageError, match="MulT"):
         MulT.tiny(**changes)
+
+
+def test_lengths_are_for_each_modality_and_for_attended_padding():
+    sizes = {**MulT.small, "heads": 2, "dims": (("text", 4), ("audio", 3)), "outputs": 2}
+    for change, message in (({"lengths": (("text", 5), ("audio", 5))}, "about attend_padding, which is off"),
+                            ({"attend_padding": True, "lengths": (("text", 5),)}, "each of text, audio"),
+                            ({"attend_padding": True, "lengths": (("text", 5), ("audio", 0))}, "positive"),
+                            ({"attend_padding": True, "lengths": (("text", 5), ("text", 5))}, "each of text, audio")):
+        with pytest.raises(UsageError, match=message):
+            MulT.Config(**sizes, **change)
+    assert MulT.Config(**sizes, attend_padding=True).depends_on_batch and not MulT.Config(**sizes).depends_on_batch
