@@ -20,12 +20,13 @@ def seeds(given: Any) -> list[int]:
     """The seeds as numbers, of how many (0 to N-1) or which.
 
     Raises:
-        UsageError: neither, none, the same twice, or a negative one.
+        UsageError: the argument is neither a number nor a list; or the list is empty, or has a seed twice or a negative
+        one.
     """
     try:
         listed: list[Any] = [None] if isinstance(given, str | bytes | Mapping) else list(
             range(min(int(given), MOST_SEEDS + 1)) if _whole(given) else given)
-    except TypeError:  # neither a number nor several
+    except TypeError:  # not a number and not a list
         listed = [None]
     if not all(_whole(seed) for seed in listed):
         raise UsageError(f"seeds = {given!r} is neither how many nor which",

@@ -31,9 +31,10 @@ _first: WeakKeyDictionary[type, dict[str, str]] = WeakKeyDictionary()
 def code_digest(info: ModelInfo) -> str:
     """A hash of the code that decides what a run of a model computes.
 
-    It covers the model's own source and what that imports, the training loop, optimisers, device, batches, views, tasks
-    and metrics, each as a syntax tree without comments and docstrings. Of a class in a notebook or a script it covers
-    the class and what the class uses of the notebook. Recipes and settings are in the id by their values.
+    The hash covers the source of the model and of the modules that this source imports, the training loop, optimisers,
+    device, batches, views, tasks and metrics, each as a syntax tree without comments and docstrings. Of a class in a
+    notebook or a script, the hash covers the class and the functions and values of the notebook that the class uses.
+    Recipes and settings are in the id by their values.
 
     Raises:
         UsageError: the source of the class is not at hand.
@@ -46,7 +47,7 @@ def code_digest(info: ModelInfo) -> str:
 
 
 def check_unchanged(info: ModelInfo, code: str) -> None:
-    """Refuse to train a class whose source is not that of its run any more.
+    """Refuse to train a class whose source has changed since the run was planned.
 
     Raises:
         RunError: the class was replaced after the run was planned, or its file was edited after the class was
@@ -71,15 +72,16 @@ def _builtin(module: str) -> str:
 
 @cache
 def _common() -> dict[str, str]:
-    """The code that every run executes. Models that training treats in a way of their own are no part of it: such a
-    model is part of its own digest."""
+    """The code that every run executes, without the models that training treats in a special way: the digest of such a
+    model has the model itself."""
     return closure(ROOTS, lambda name: _ours(name) and not name.startswith("erclab.models."))
 
 
 def _outside(cls: type) -> tuple[dict[str, str], dict[str, str]]:
-    """The source of a class that is not part of erclab, as canonical texts: of files, and of this session.
+    """The source of a class that is not part of erclab: canonical texts of files, and canonical texts of this session.
 
-    A function of the session that was defined again is the one that the class calls; a file that was edited is not.
+    A function of the session that was defined again counts as it is now, because the class calls the new one. A file
+    that was edited after its import is read again, but the class still calls the old code (see `check_unchanged`).
     """
     module = cls.__module__
     own = module.split(".")[0]

@@ -84,7 +84,7 @@ def confirm(folder: Path, corpora: Callable[[Record], Iterable[Corpus]], *, mode
             progress: bool = True) -> Iterator[Verdict]:
     """Compare the older records of a folder with today's code, and rename those that are reproduced.
 
-    It can be stopped and started again: runs that were trained are kept in `scratch`.
+    The function can be stopped and called again: runs that were trained are kept in `scratch`.
 
     Args:
         folder: of the records.
@@ -204,7 +204,8 @@ def _left(group: Group, reason: str) -> Verdict:
 
 def _ready(groups: Sequence[Group], folder: Path, older: set[str], renamed: Mapping[str, str]
            ) -> tuple[list[Group], list[Group]]:
-    """Groups whose teachers are records of today's code (or that have no teacher), and the others."""
+    """The groups that can be trained now (without a teacher, or with a teacher that is a record of today's code), and
+    the other groups."""
     def ready(group: Group) -> bool:
         teachers = {spec.teacher for spec in group.specs if spec.teacher}
         return all(t in renamed or (t not in older and (folder / f"{t}.json").exists()) for t in teachers)
@@ -248,9 +249,9 @@ def _train(number: int, group: Group, corpus: Corpus, folder: Path, scratch: Pat
     if (folder / f"{spec.id}.json").exists():
         return number, str(folder / f"{spec.id}.json"), ""
     try:
-        info_of(record.data, record.path)  # in a process of its own, a class must be imported first
+        info_of(record.data, record.path)  # in a new process, the class must be imported first
         torch.set_num_threads(record.data["environment"]["threads"])
-        if spec.teacher:  # its weights are needed, and those of committed records are not kept
+        if spec.teacher:  # the teacher's weights are needed, and committed records have no weights
             teacher = today(load(folder / f"{spec.teacher}.json"))
             if teacher.fingerprint != corpus.fingerprint:
                 raise RunError("its teacher was trained on another corpus")
@@ -280,10 +281,10 @@ def _judge(group: Group, made: Path, folder: Path, places: Sequence[Path], toler
 
 def _rename(group: Group, renamed: Mapping[str, str], trained: Record, folder: Path, places: Sequence[Path],
             tolerance: float) -> None:
-    """Write the records under today's ids, let references follow, then delete the older files: in this order, so that a
-    killed process leaves nothing that a second start does not finish."""
+    """Write the records under today's ids, replace the ids in references, then delete the older files. In this order, a
+    second call finishes what a killed process has left."""
     for record, spec in zip(group.records, group.specs, strict=True):
-        # After several confirmations, the older code is still that which trained the record.
+        # After several confirmations, `older_code` is still the code that trained the record.
         code = record.data.get("confirmed", {}).get("older_code", record.spec["code"])
         _write(record, spec, trained, folder, {"seed": group.specs[group.at].seed, "by": trained.id, "older_code": code,
                                                "tolerance": tolerance, "erclab": erclab.__version__})
@@ -296,8 +297,8 @@ def _rename(group: Group, renamed: Mapping[str, str], trained: Record, folder: P
 def first_difference(before: Record, after: Record, tolerance: float = 0.0) -> str:
     """The first difference between a record and the same run trained again, as text; "" if there is none.
 
-    Compared are what the older record has: the epochs, scores and confusion matrices of its protocols, its curve, and
-    its predictions if their file is there.
+    The comparison covers what the older record has: the epochs, scores and confusion matrices of its protocols, its
+    curve, and its predictions if their file exists.
     """
     for name in ("parameters", "protocols", "curve"):
         if found := _difference(before.data[name], after.data[name], name, tolerance):
@@ -329,7 +330,8 @@ def _short(value: Any) -> str:
 
 
 def _write(record: Record, spec: RunSpec, trained: Record, folder: Path, note: Mapping[str, Any]) -> None:
-    """Write a record under today's id, with the files beside it. A record of today's code that is there stays."""
+    """Write a record under today's id, with the files beside it. An existing record of today's code is not
+    overwritten."""
     path = folder / f"{spec.id}.json"
     if path.exists():
         return

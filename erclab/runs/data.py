@@ -1,7 +1,8 @@
 """The data of a run: the splits of a corpus as the run's model reads them.
 
-Features are standardised by what was fitted on the corpus of training. For that corpus it is fitted again, which gives
-the same numbers; for another corpus it is read from the record (`erclab.runs.fitted`).
+Features are standardised by the mean and deviation of the training corpus. For the training corpus, both are computed
+again and give the same numbers; for another corpus, they are read from the file beside the record
+(`erclab.runs.fitted`).
 """
 
 from __future__ import annotations

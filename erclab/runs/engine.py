@@ -110,8 +110,8 @@ def execute_seeds(specs: Sequence[RunSpec], corpus: Corpus, *, folder: Path | st
     if force or not all(path.exists() for path in place.values()):
         _ensure_writable(folder)  # before an hour of training, not after
         with ExitStack() as stack:
-            # Of two processes with the same run one trains it, the other waits and loads it. All processes take the
-            # locks in the same order.
+            # If two processes have the same run, one trains the run, and the other waits and loads the record. All
+            # processes take the locks in the same order.
             locks = {i: stack.enter_context(FileLock(folder / f".{i}.lock")) for i in sorted(place)}
             missing = [spec for spec in specs if force or not place[spec.id].exists()]
             if missing:

@@ -35,8 +35,8 @@ class Record:
     """A finished run, as read back from its JSON.
 
     Attributes:
-        protocol: whose epoch is reported where none is named; a record has both. A fitted baseline has no epochs and
-            one result, whatever the protocol.
+        protocol: the protocol whose epoch is reported if a caller names no protocol; a record has both. A fitted
+            baseline has no epochs and one result, whatever the protocol.
         given: the row of the model, for a run whose class must not be imported (`erclab.runs.export`).
     """
 
@@ -103,7 +103,7 @@ class Record:
     def older(self) -> bool:
         """Whether other code than today's made the record, so that a run today may give other numbers.
 
-        True as well where today's code is not at hand: the record's model is a class that this session lacks.
+        Also True if the model of the record is a class that this session lacks, so that today's code is unknown.
         """
         try:
             return older(self.info, self.spec["code"])

@@ -175,14 +175,15 @@ def _made(info: models.ModelInfo, corpus: Corpus, settings: dict[str, Any], dims
 
 
 def _specs(first: RunSpec, info: models.ModelInfo, numbers: Sequence[int]) -> list[RunSpec]:
-    """One run per seed. Only its features decide a fit: the fields of gradient training must not name another run."""
+    """One run per seed. A fitted baseline has a single run: seed and fields of gradient training do not change its
+    numbers, so they must not change its id."""
     if info.kind == "fitted":
         return [dataclasses.replace(first, recipe=recipes.Recipe(standardise=first.recipe.standardise))]
     return [dataclasses.replace(first, seed=seed) for seed in numbers]
 
 
 def _words(info: models.ModelInfo, words: str | Path | None) -> dict[str, Any]:
-    """The settings that say whether a model which can read words does so here."""
+    """The settings of a model that can read words: `text_from`, and the settings that a BERT decides."""
     reads = hasattr(info.cls, "with_bert")
     if words is None:
         return {"text_from": "vectors"} if reads else {}
@@ -194,7 +195,7 @@ def _words(info: models.ModelInfo, words: str | Path | None) -> dict[str, Any]:
 
 
 def _teacher(info: models.ModelInfo, settings: Mapping[str, Any], teacher: str | Record | None) -> str:
-    """The teacher's id, after a check that there is one where it is needed and only there."""
+    """The id of the teacher. A teacher that is needed must be given; a teacher that is not needed must not be given."""
     offline = settings.get("distillation") == "offline"
     if offline and not teacher:
         raise UsageError(f"{info.title} with distillation='offline' needs a teacher",

@@ -60,8 +60,8 @@ class Part:
 class Job:
     """One run of a sweep.
 
-    A job has the question and not the spec, so that a worker plans the run again with its own corpus and its own
-    erclab. If these differ from the driver's, the id differs, and the worker reports an error.
+    A job has the question and not the spec: the worker plans the run again with its copy of the corpus and of erclab.
+    If these differ from the driver's copies, the id differs, and the worker reports an error.
 
     Attributes:
         id: the id of the run.

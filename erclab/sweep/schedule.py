@@ -121,7 +121,8 @@ def _grids(question) -> Iterable[Grid]:
 
 @contextmanager
 def _folder(folder: Path, elsewhere: bool) -> Iterator[str]:
-    """Check that the folder can be written. The name of a file by which workers elsewhere recognise a shared folder."""
+    """Check that the folder can be written, and give the name of a file in it. A worker on another machine that finds
+    this file shares the folder."""
     token = f".sweep-{secrets.token_hex(8)}"
     try:
         write_atomically(folder / token, b"")

@@ -80,7 +80,7 @@ def work(task: Assignment, corpus: Callable[[bool], Corpus], progress: bool = Fa
             spec, found = _planned(task.job, corpus)
             with threads(1 if task.single_thread else None):
                 runs.execute(spec, found, folder=folder, force=task.force, progress=progress, device=task.device)
-            # The record comes last, because it is written last: its presence means that the other files exist.
+            # The record comes last, because it is written last: if the record exists, the other files exist.
             made = sorted(folder.glob(f"{spec.id}.*"), key=lambda path: (path.suffix == ".json", path.name))
             files = {} if folder == task.folder else {path.name: path.read_bytes() for path in made}
         return Answer(task.job.id, place, files=files)

@@ -1,1 +1,1 @@
-"""Training: recipes, the one loop, and the choice of a device. It knows models and corpora, nothing above them."""
+"""Training: recipes, the one loop, and the choice of a device. It imports models and corpora, no room above them."""

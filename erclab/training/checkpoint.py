@@ -1,4 +1,4 @@
-"""An interrupted training's place on disk."""
+"""A file with the state of an interrupted training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHARE = 0.1  # of the time that writing may take
 
 
 class Checkpoint:
-    """A file that holds a training after its last epoch, whole at any moment.
+    """A file with the state of a training after its last epoch. The file is complete at any moment.
 
     It is written after each epoch, unless writing would take more than a tenth of the time: a small model is written in
     milliseconds, a large one with its optimiser may take longer than its epoch.
@@ -35,11 +35,11 @@ class Checkpoint:
 
     @property
     def seconds(self) -> float:
-        """How long was trained so far, before and after interruptions."""
+        """The time of training so far, without the time between interruptions."""
         return self._before + self._now() - self._begun
 
     def load(self) -> dict[str, Any] | None:
-        """The state that was kept, on the CPU; None if there is none, or none that can be read."""
+        """The stored state, on the CPU; None if no state is stored, or if the file cannot be read."""
         try:
             # Tensors, numbers and text only: this loader runs no code.
             found = torch.load(self.path, weights_only=True, map_location="cpu")
@@ -53,7 +53,7 @@ class Checkpoint:
             return None
 
     def save(self, state: Callable[[], dict[str, Any]]) -> bool:
-        """Keep a state, unless it is too soon. Returns whether it was written.
+        """Store a state, unless the last one was stored too short a time ago. Returns whether the state was written.
 
         Raises:
             RunError: the file cannot be written.
@@ -71,6 +71,6 @@ class Checkpoint:
         return True
 
     def discard(self) -> None:
-        """Forget it, once it is not needed."""
+        """Delete the file."""
         self.path.unlink(missing_ok=True)
         remove_leftovers(self.path)

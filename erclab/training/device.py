@@ -1,4 +1,4 @@
-"""Where to compute, and what makes computing there repeatable."""
+"""The device of a computation, and what makes results repeatable on that device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from erclab.core.errors import UsageError
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The device by name; without one `ERCLAB_DEVICE`, or else the best there is (cuda, mps, cpu).
+    """The device of a name. Without a name, the device of the variable `ERCLAB_DEVICE`, or else the fastest device of
+    this machine (cuda, mps, cpu).
 
     Raises:
         UsageError: the name is no device of this machine.
@@ -46,16 +47,17 @@ SMALL, SHORT = 3_000_000, 4_000  # parameters, and steps of a batch
 def threads_for(parameters: int, steps: float, device: torch.device) -> AbstractContextManager[None]:
     """One thread while a small model is trained on a CPU with batches of few turns or frames in all.
 
-    Its operations are so small that threads wait for one another. And sums then come out the same however many cores
-    there are. What is larger has the threads that torch would give it: MulT on the frames of MOSI takes three quarters
-    of the time with two idle cores, and up to twice the time if others want them (a sweep's runs have one thread each).
+    The operations of such a model are so small that threads wait for one another. With one thread, sums are also the
+    same on any number of cores. A larger training uses the number of threads that torch chooses: MulT on the frames of
+    MOSI takes three quarters of the time with two idle cores, and up to twice the time if other processes use the cores
+    (a sweep's runs have one thread each).
     """
     return threads(1 if device.type == "cpu" and parameters < SMALL and steps < SHORT else None)
 
 
 @contextmanager
 def threads(number: int | None) -> Iterator[None]:
-    """So many threads of the CPU in the block; None for as many as before."""
+    """Use this number of CPU threads in the block; None leaves the number as it is."""
     before = torch.get_num_threads()
     torch.set_num_threads(number or before)
     try:
@@ -66,11 +68,13 @@ def threads(number: int | None) -> Iterator[None]:
 
 @contextmanager
 def memory_kept() -> Iterator[None]:
-    """In the block, memory that a step has freed is kept for the next one; at the end the system has it back.
+    """In the block, the memory that a step frees is kept for the next step; after the block it is returned to the
+    system.
 
-    By itself, glibc returns it at every step and asks for it again, page by page, which is a third of MulT's time on a
-    CPU. And oneDNN remembers how to multiply matrices of a thousand shapes: packed batches have a new shape each, so
-    that memory fills up with what is never used again, and with holes between it. Elsewhere nothing happens.
+    By default, glibc returns freed memory to the system at every step and requests it again, page by page, which is a
+    third of MulT's time on a CPU. And oneDNN caches code for a thousand shapes of matrix products: each packed batch
+    has a new shape, so the cache fills the memory with entries that are never used again. The block has no effect on
+    other systems.
     """
     for cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):  # read when oneDNN is first used
         os.environ.setdefault(cache, "32")

@@ -1,4 +1,4 @@
-"""When the modality gate of HCT-MG is frozen. The paper freezes it once it has converged; see `HCTMG.Config`."""
+"""The freezing of HCT-MG's modality gate. The paper freezes the gate after its convergence; see `HCTMG.Config`."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ class GateFreezing:
                 "gate_per_batch": dict(per_batch)}
 
     def state_dict(self) -> dict[str, Any]:
-        """What the freezing depends on after an epoch."""
+        """The state of the freezing after an epoch."""
         return {"frozen": self.frozen, "calm": self.calm, "before": self.before}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a state."""
         self._set(state["frozen"], state["calm"], state["before"].to(self.before))
 
     def _set(self, frozen: bool, calm: int, before: Tensor) -> None:

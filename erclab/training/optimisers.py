@@ -36,9 +36,10 @@ def optimiser_for(model: Model, recipe: Recipe) -> torch.optim.Optimizer:
 def in_backward(optimiser: torch.optim.Optimizer, recipe: Recipe) -> Iterator[None]:
     """In the block, the weights of a large model are updated while its backward pass goes on.
 
-    A gradient is used as soon as it is complete, and let go: so the gradients of all weights never exist together, and
-    those that are used are still in the cache. The numbers are the same, as each weight's update needs its own gradient
-    alone. Not with `clip`, which needs all of them first, and not worth it for a model of few parameters.
+    A gradient is used as soon as it is complete, and then freed: the gradients of all weights never exist together, and
+    a gradient that is used is still in the cache. The numbers are the same, because the update of a weight needs the
+    gradient of that weight alone. The block has no effect with `clip`, which needs all gradients first, and none for a
+    model of few parameters, which would gain nothing.
     """
     weights = [p for group in optimiser.param_groups for p in group["params"]]
     if recipe.clip is not None or sum(p.numel() for p in weights) < 4 * AT_ONCE:
@@ -63,7 +64,7 @@ def in_backward(optimiser: torch.optim.Optimizer, recipe: Recipe) -> Iterator[No
 
 
 class Schedule:
-    """The learning rate over time. Tell it of every step and of every epoch."""
+    """The learning rate over time. Call `after_step` after every step, and `after_epoch` after every epoch."""
 
     def __init__(self, optimiser: torch.optim.Optimizer, recipe: Recipe, steps: int):
         self.linear = self.plateau = None
@@ -78,11 +79,11 @@ class Schedule:
                                              patience=recipe.plateau_patience, threshold=0.0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the schedule is."""
+        """The state of the schedule."""
         return {name: part.state_dict() for name, part in self._parts().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a state."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
 
