@@ -34,8 +34,8 @@ def integrated_gradients(model: Model, batch: SequenceBatch, *, steps: int = STE
         target: (B,) the outputs that are explained, if they are not the highest.
 
     Returns:
-        modality -> (B, L_m), summed over features, 0 at padding; and (B,) the convergence delta: by how much all of
-        them together miss the difference between the logit and that of the baseline.
+        modality -> (B, L_m), summed over features, 0 at padding; and (B,) the convergence delta: the sum of all
+        attributions, less the difference between the logit and the logit of the baseline.
     """
     names = list(dict(model.config.dims))
     features = tuple(batch.features[m] for m in names)
@@ -53,8 +53,9 @@ def integrated_gradients(model: Model, batch: SequenceBatch, *, steps: int = STE
 
 
 def modality_shapley(model: Model, batch: SequenceBatch) -> dict[str, Tensor]:
-    """Modality -> (B,), its exact Shapley value: what it adds to the highest logit, averaged over all orders in which
-    modalities can join. They sum to the difference between all and none (the baseline)."""
+    """Modality -> (B,), the exact Shapley value of the modality: what the modality adds to the highest logit, averaged
+    over all orders in which modalities can join. The values sum to the difference between all modalities and none (the
+    baseline)."""
     names = list(dict(model.config.dims))
     features = tuple(batch.features[m] for m in names)
     players = tuple(torch.full((1, 1, 1), i) for i in range(len(names)))

@@ -1,7 +1,8 @@
-"""Single cases behind a score: utterances that one kind of run gets right and another does not, and ambiguous words.
+"""Single cases behind a score: utterances that one kind of run predicts correctly and another kind does not, and
+ambiguous words.
 
-After the case study of Mao et al. (2020): the true emotions of the utterances that the text alone misses and all
-modalities find, and the text's answers to them.
+After the case study of Mao et al. (2020): the true emotions of the utterances that a model of the text alone misses and
+a model of all modalities finds, and the predictions of the model of the text.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def guesses(record: Record, corpus: Corpus, split: str = "test") -> np.ndarray:
 
 
 def ambiguous(corpus: Corpus, split: str = "test") -> np.ndarray:
-    """(N,) bool: the utterances of a split whose words do not tell the emotion.
+    """(N,) bool: the utterances of a split whose words do not show the emotion.
 
     Planted in a simulated corpus; elsewhere by rule: one or two words, such as "Yeah.".
     """

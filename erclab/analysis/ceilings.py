@@ -1,4 +1,5 @@
-"""What can be known at all: the exact oracle's scores on a simulated corpus, by modality and by context (O1)."""
+"""The highest scores that are possible: those of the exact oracle on a simulated corpus, by modality and by context
+(O1)."""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ def limits(corpus: Corpus, metric: str = "weighted F1") -> dict[str, float]:
 
 
 def context_gain(corpus: Corpus, world: World, split: str = "test") -> pd.DataFrame:
-    """Accuracy (percent) of the oracle alone and with what was said before, by modality and kind of words."""
+    """Accuracy (percent) of the oracle, without and with the earlier turns, by modality and kind of words."""
     rows, truth = {}, corpus.targets(split)
     kind = corpus.table["text_kind"].to_numpy()[corpus.rows(split)]
     for modality in corpus.modalities:
@@ -88,7 +89,7 @@ def costs_of_absence(corpus: Corpus, world: World, metric: str = "weighted_f1") 
 
 
 def believed(corpus: Corpus, world: World, split: str = "test") -> pd.DataFrame:
-    """The oracle's answer on utterances whose voice (or face) shows another emotion, the decoy.
+    """The oracle's predictions of utterances whose voice (or face) shows another emotion than the true one, the decoy.
 
     Rows: modality. Columns, in percent: how often the answer is the truth and how often it is the decoy, from that
     modality alone and from all modalities.
@@ -113,7 +114,7 @@ def believed(corpus: Corpus, world: World, split: str = "test") -> pd.DataFrame:
 
 
 def calibration(corpus: Corpus, world: World, bins: int = 10) -> tuple[pd.DataFrame, float]:
-    """How often an event happens to which the oracle gives a probability, and the largest error of a context.
+    """The frequency of an event, beside the probability that the oracle gives it; and the largest error of a context.
 
     Returns:
         Index (context, bin), columns `probability` (mean of the bin) and `happens`; then the calibration error, the

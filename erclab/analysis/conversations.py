@@ -1,4 +1,4 @@
-"""What a corpus looks like before any model: sizes, shares of labels, transitions, and the steps of an utterance."""
+"""Descriptions of a corpus, without any model: sizes, shares of labels, transitions, and the steps of an utterance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's size and cost buy: LMR-CBT's Figure 1 (L6) and the overhead that SDT does not report (S10)."""
+"""Scores against size and cost of a model: LMR-CBT's Figure 1 (L6), and the overhead that SDT does not report (S10)."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def theirs(paper: str = "lmr-cbt", corpus: str = "mosei", metric: str = "f1_non0
 
 
 def precisions(catalogue: pd.DataFrame, corpus: str) -> pd.DataFrame:
-    """What bfloat16 does to the score: runs that differ in their precision alone, seed by seed.
+    """The effect of bfloat16 on the score: runs that differ in their precision alone, seed by seed.
 
     Returns:
         Index: the model's title; columns float32 and bfloat16 (mean shares), difference (bfloat16 less float32, mean),

@@ -18,8 +18,8 @@ def sdt_flows(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFra
     """SDT: row n, column m: the share of the classified vector that came from modality n through the stream of m.
 
     The multimodal gate weighs the stream of m; the unimodal gates weigh each source in that stream. Both are means over
-    features and utterances, so the cells sum to 1. Gates are factors: the size of the values that they multiply is not
-    in them.
+    features and utterances, so the cells sum to 1. A gate is a factor; the size of the value that it multiplies is not
+    part of it.
 
     Raises:
         UsageError: the run saw one modality, has no such gates, or another corpus.
@@ -60,7 +60,7 @@ def pair_flows(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFr
 
 
 def pace(record: Record) -> dict[str, np.ndarray]:
-    """HCT-MG: modality -> the weight that its gate had at every training batch, epoch by epoch (epochs, batches).
+    """HCT-MG: modality -> its weight in the gate at every training batch, epoch by epoch (epochs, batches).
 
     Raises:
         UsageError: the run has no trainable gate.

@@ -1,4 +1,5 @@
-"""Utterances whose modalities contradict each other, by rule: planted where that is known, else by disagreement.
+"""Utterances whose modalities contradict each other, chosen by a rule: planted contradictions in a simulated corpus,
+else the disagreement of models of one modality each.
 
 The authors of HCT-MG chose the four examples of its Table 3 by hand. Here a rule ranks all utterances of a split,
 independently of the compared models.
@@ -32,7 +33,7 @@ def has_shown(corpus: Corpus) -> bool:
 def lies(corpus: Corpus, split: str = "test") -> pd.DataFrame:
     """Per utterance (index: corpus row) whether its `audio` and its `visual` show another emotion than the true one.
 
-    A masked channel shows nothing, and is no lie.
+    A masked channel shows no emotion and does not count.
 
     Raises:
         UsageError: the corpus does not say what voice and face express.
@@ -76,11 +77,12 @@ def incongruent_utterances(corpus: Corpus, alone: Mapping[str, Record] | None = 
                            ) -> pd.DataFrame:
     """The utterances of a split (index: corpus row): `incongruent`, `score` (to rank them by) and `why`, in words.
 
-    Where it was planted: voice or face shows another emotion; the score is how many do, plus the intensity. Else the
-    `SHARE` of utterances whose modalities, each read by a model of its own, disagree most; none if none disagree.
+    In a simulated corpus: voice or face shows another emotion; the score is the number of such modalities plus the
+    intensity. In another corpus: the `SHARE` of utterances on which models of one modality each disagree most; no
+    utterance if none disagree.
 
     Args:
-        alone: modality -> a run of it alone, needed where nothing was planted.
+        alone: modality -> a run of this modality alone, needed for a corpus that is not simulated.
 
     Raises:
         UsageError: nothing was planted, and there are fewer than two such runs.

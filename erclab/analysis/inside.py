@@ -1,4 +1,4 @@
-"""What happens inside a trained model, per utterance, from its forward pass."""
+"""Inner values of a trained model (gates, attention), per utterance, from its forward pass."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def pair_gates(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFr
 
 
 def focus(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFrame:
-    """Of a model of sequences on a simulated corpus: does its attention find the planted steps?
+    """The attention of a model of sequences to the planted steps of a simulated corpus.
 
     Every utterance has a salient word, and its voice and face have a burst; their places are known. Per stream of
     attention (rows, such as "text_from_audio"): `attention`, the share of the attention that goes to the planted

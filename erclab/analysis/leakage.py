@@ -1,4 +1,4 @@
-"""What a test split shares with training and validation data. Papers of the field do not report it."""
+"""The overlap of a test split with training and validation data, which papers of the field do not report."""
 
 from __future__ import annotations
 

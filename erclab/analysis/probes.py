@@ -1,4 +1,4 @@
-"""Quick fits on vectors: what a linear model reads from them, and in which directions they separate the labels."""
+"""Quick fits on vectors: scores of a linear model, and the directions in which the vectors separate the labels."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def falls(records: Sequence[Record], corpus: Corpus, kind: str, metric: str) -> 
 
 
 def costs(whole: Sequence[Record], without: Mapping[str, Sequence[Record]], corpus: Corpus) -> pd.DataFrame:
-    """What it costs to be without each modality, in points of the score; a row per modality.
+    """The loss of score without each modality, in points; a row per modality.
 
     `lost when asked`: the model was trained with the modality, and every utterance of the test split lacks it.
     `retrained without`: the model never had the modality; `low` and `high` of its 95 % interval, paired over seeds.

@@ -1,4 +1,5 @@
-"""How well attention, attributions and gates find what was planted (O2), and the attributions of one utterance."""
+"""How well attention, attributions and gates find the planted steps and modalities (O2); attributions of one
+utterance."""
 
 from __future__ import annotations
 
@@ -101,7 +102,7 @@ def one_utterance(record: Record, corpus: Corpus, batch: SequenceBatch) -> tuple
 
 
 def _steps(record: Record, corpus: Corpus, model: Model, most: int) -> dict[str, pd.DataFrame]:
-    """What explains steps -> `pointing` per utterance."""
+    """Name of an explanation of steps -> `planted_hits` per utterance."""
     parts: dict[str, list[pd.DataFrame]] = {}
     for batch in batches(record, corpus, most=most):
         with torch.no_grad():
@@ -116,7 +117,8 @@ def _steps(record: Record, corpus: Corpus, model: Model, most: int) -> dict[str,
 
 
 def _compared(trained: pd.DataFrame, control: pd.DataFrame | None) -> dict[str, float]:
-    """Without a control if the untrained model has no such stream: HCT-MG's streams depend on the chosen primary."""
+    """The row has no control if the untrained model has no such stream: HCT-MG's streams depend on the chosen
+    primary."""
     scores = {"hit": trained["hit"].mean(), "chance": trained["chance"].mean(), "auroc": trained["auroc"].mean()}
     if control is None:
         return scores

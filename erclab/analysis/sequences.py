@@ -14,7 +14,8 @@ from erclab.corpora import SPLITS, Corpus, simulated
 from erclab.runs import Record, RunSpec
 from erclab.training import recipes
 
-# The scores that papers print of each task, in their order, then two that tell a degenerate predictor from a good one.
+# The scores that papers print of each task, in their order, then two that distinguish a degenerate predictor from a
+# good one.
 PRINTED = {
     "sentiment": ("acc7", "acc2_non0", "mult_a2", "f1_non0", "correlation", "mae"),
     "emotion4": (*(f"{e}.{m}" for e in ("happy", "sad", "angry", "neutral") for m in ("accuracy", "weighted_f1")),
@@ -56,7 +57,7 @@ def beside_paper(groups: Mapping[str, Sequence[Record]], corpus: Corpus, paper: 
 
 
 def missing_setting(corpus: Corpus) -> str:
-    """Why our rows are of one setting only, in words."""
+    """The reason, in words, why our rows have one setting only."""
     if aligned(corpus):
         return f"unaligned: {corpus.name} comes with one step per word in every modality"
     if corpus.name in simulated.NAMES:
@@ -116,7 +117,7 @@ def corpus_facts(corpus: Corpus) -> dict[str, float | str]:
 
 
 def recipe_facts(spec: RunSpec, names: Sequence[str]) -> dict[str, float | str]:
-    """Name -> the value of a setting of the model or a field of its recipe, where either has it."""
+    """Name -> the value of a setting of the model or of a field of its recipe; names of neither are left out."""
     recipe = {name: getattr(spec.recipe, name) for name in names if hasattr(spec.recipe, name)}
     if spec.recipe.schedule != "plateau":
         recipe.pop("plateau_patience", None)

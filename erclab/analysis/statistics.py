@@ -1,7 +1,7 @@
 """Numbers over seeds. A difference that is smaller than the deviation over seeds is not a finding.
 
-`difference` answers "how much better": by `paired`, where both sides were trained with the same seeds, or by `unpaired`
-(Welch), where the sides have nothing in common. `verdict` says the answer in words.
+`difference` compares two sides: by `paired`, if both were trained with the same seeds, or by `unpaired` (Welch), if
+they have nothing in common. `verdict` gives the result in words.
 """
 
 from __future__ import annotations

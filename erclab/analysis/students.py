@@ -1,4 +1,4 @@
-"""Scores of SDT's students, one per modality, beside the fused prediction that is the model's own answer."""
+"""Scores of SDT's students, one per modality, beside the fused prediction."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class StudentHead(nn.Module):
         self.model, self.modality, self.config = model, modality, model.config
 
     def forward(self, batch: DialogueBatch) -> Output:
-        """The student's logits (B, T, C) where the fused ones would be."""
+        """An `Output` whose logits (B, T, C) are the student's and not the fused ones."""
         return Output(self.model(batch).aux[f"student.{self.modality}"])
 
 
@@ -55,7 +55,7 @@ def students_learn(settings: Mapping) -> bool:
 
 
 def teaching_gains(groups: Mapping[str, Sequence[Record]], corpus: Corpus, reference: str) -> pd.DataFrame:
-    """What each kind of teaching gives the students beyond the setting `reference`, in points, paired over seeds.
+    """The gain of the students by each kind of teaching over the setting `reference`, in points, paired over seeds.
 
     Rows: setting and modality; columns difference, low and high of its 95 % interval, and verdict. A setting in which
     students learn nothing is left out.

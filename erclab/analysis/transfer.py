@@ -1,8 +1,8 @@
 """From one corpus to another: a model is trained on one corpus and tested on the other, on the labels of both.
 
 Labels are compared by their meaning (`SYNONYMS`). If several labels of a corpus mean the same, their probabilities are
-summed. A label that the other corpus does not have cannot be an answer; utterances with it are not scored, but stay in
-the conversation. The guest (trained elsewhere) and the model of the tested corpus are scored by the same rule.
+summed. A label that the other corpus does not have is never predicted; utterances with such a label are not scored, but
+stay in the conversation. The guest (trained elsewhere) and the model of the tested corpus are scored by the same rule.
 
 The input is shifted and scaled by the guest's own training split, as in its training (`Record.fitted`).
 """
@@ -28,10 +28,11 @@ from erclab.corpora.views import DialogueView, Standardiser
 from erclab.runs import Record
 from erclab.training import loop
 
-# The meaning of a label that another corpus calls otherwise. "excited" joins "happy" in IEMOCAP's usual four classes.
+# The meaning of a label that has another name in another corpus. "excited" joins "happy" in IEMOCAP's usual four
+# classes.
 SYNONYMS = {"happy": "joy", "happiness": "joy", "excited": "joy", "sad": "sadness", "angry": "anger"}
 
-# How a label of one scheme of a simulated corpus is called in the other scheme; "": it has no name there.
+# The name of a label of one scheme of a simulated corpus in the other scheme; "" for a label without a name there.
 TRANSLATION = {
     "iemocap": {"happy": "joy", "excited": "joy", "sad": "sadness", "neutral": "neutral", "angry": "anger",
                 "frustrated": ""},

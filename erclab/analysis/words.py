@@ -1,8 +1,8 @@
-"""What models of sequences do with the words of an utterance, from the forward pass that makes the prediction.
+"""The use of an utterance's words by models of sequences, from the forward pass that makes the prediction.
 
 Three measures: `maps`, the frames to which a word attends; `added`, how much attention adds to a word;
 `reading_weights`, the weight of a word in the classified vector. The rows of crossmodal attention sum to 1 for every
-word, so the weights alone do not tell which word was enhanced; the norm of the added vector does (Kobayashi et al.
+word, so the weights alone do not show which word was enhanced; the norm of the added vector does (Kobayashi et al.
 2020, "Attention is not only a weight", EMNLP).
 """
 
@@ -119,7 +119,7 @@ def step_names(corpus: Corpus, row: int) -> list[str]:
 
 
 def pointing_game(weights: Mapping[int, np.ndarray], corpus: Corpus, reach: int = 0) -> dict[str, float]:
-    """Is the heaviest word of an utterance the planted one?
+    """How often the word of an utterance with the most weight is the planted one.
 
     Args:
         reach: a word so many steps beside the planted one is a hit as well: a convolution carries the meaning of a
@@ -146,8 +146,8 @@ def pointing_game(weights: Mapping[int, np.ndarray], corpus: Corpus, reach: int 
 
 
 def evenness(attention: np.ndarray) -> float:
-    """How even (L_target, L_source) attention is: its entropy over the largest possible, mean over targets; 1: it
-    attends to all steps alike, and has chosen nothing."""
+    """How even (L_target, L_source) attention is: its entropy over the largest possible, mean over targets; 1 for equal
+    attention to all steps."""
     p = np.asarray(attention, dtype=np.float64)
     if p.shape[1] < 2:
         return 1.0
