@@ -2,7 +2,7 @@
 
 import pytest
 
-from erclab import corpora, sweep
+from erclab import corpora, runs, sweep
 from erclab.analysis import statistics
 
 
@@ -10,6 +10,7 @@ from erclab.analysis import statistics
 def test_sdt_on_real_text_beats_both_linear_probes(real_data, tmp_path, monkeypatch):
     """Text alone, MiniLM vectors, three seeds, the epoch chosen on validation, all 2,610 test utterances."""
     monkeypatch.setenv("ERCLAB_RUNS", str(tmp_path))
+    monkeypatch.setattr(runs, "word_baselines", lambda corpus: ())  # they take a minute and are not what is tested
     corpus = corpora.load("meld", real_data / "meld")
     table = sweep.comparison(corpus, "sdt", seeds=3, progress=False)
     f1 = {name: statistics.values(records) for name, records in table.items()}
