@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 
@@ -21,9 +22,14 @@ def folds(corpus: Corpus, by: int | str = 10, seed: int = 0) -> list[Corpus]:
         seed: of the distribution.
 
     Raises:
-        UsageError: fewer than three folds, more folds than dialogues, no such column, or a dialogue whose utterances
-            differ in it.
+        UsageError: arguments of other types, fewer than three folds, more folds than dialogues, no such column, or a
+            dialogue whose utterances differ in it.
     """
+    if any(isinstance(x, bool) or not isinstance(x, Integral | kind) for x, kind in ((by, str), (seed, Integral))):
+        raise UsageError(f"by = {by!r} and seed = {seed!r} are not a number of folds (or a column) and a whole number",
+                         remedy='For example by=10, or by="session".')
+    if seed < 0:
+        raise UsageError(f"the seed of the folds is {seed}", remedy="Take 0 or more.")
     owner = np.repeat(np.arange(len(corpus.starts) - 1), np.diff(corpus.starts))
     if isinstance(by, str):
         if by not in corpus.table.columns:

@@ -13,6 +13,8 @@ from erclab.corpora import Corpus
 from erclab.face.comparison import Comparison
 from erclab.face.runs import Runs
 from erclab.runs import Record
+from erclab.runs.arguments import check_types
+from erclab.runs.arguments import seeds as numbers
 from erclab.training.recipes import Recipe
 
 
@@ -78,7 +80,8 @@ def compare(models: Sequence[str | type] | Mapping[str, str | type | Sequence[Re
     """
     if isinstance(models, str | type) or not models:
         raise UsageError("compare needs a list of models", remedy='For example ["sdt", "bc-lstm", "linear"].')
-    seeds = seeds if isinstance(seeds, int) else list(seeds)
+    check_types(corpus=corpus)
+    seeds = numbers(seeds)  # an iterator serves all models
     common = {"seeds": seeds, "profile": profile, "modalities": modalities, "task": task, "protocol": protocol,
               "folder": folder, "force": force, "progress": progress, "device": device}
     groups: dict[str, Runs] = {}

@@ -12,6 +12,7 @@ from erclab.core.errors import UsageError
 from erclab.core.targets import Task
 from erclab.corpora import Corpus
 from erclab.corpora.folds import folds
+from erclab.runs.arguments import check_types
 from erclab.runs.engine import run
 from erclab.runs.records import Record
 
@@ -73,6 +74,7 @@ def cross_validate(model: str | type, corpus: Corpus, *, by: int | str = 10, fol
     Raises:
         UsageError, RunError, CorpusError: see `folds` and `run`.
     """
+    check_types(corpus=corpus)
     parts = folds(corpus, by, fold_seed)
     runs = [run(model, part, seeds=seeds, **options) for part in parts]  # (folds, seeds)
     return [_pool(parts, records) for records in zip(*runs, strict=True)]

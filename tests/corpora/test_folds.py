@@ -68,3 +68,11 @@ def test_complete_keeps_what_has_every_modality(tiny):
     text[:] = 0
     with pytest.raises(UsageError, match="at once"):
         corpora.complete(corpora.Corpus("empty", tiny.table, tiny.labels, {**tiny.vectors, "text": text}))
+
+
+@pytest.mark.parametrize("options", [{"by": 2.5}, {"by": None}, {"by": True}, {"by": [3]}, {"seed": "0"}, {"seed": -1},
+                                     {"seed": 1.0}])
+def test_arguments_of_another_type_are_one_line(options):
+    with pytest.raises(UsageError, match=r"For example by=10|Take 0 or more") as caught:
+        folds(corpora.load("simulated-tiny"), **options)
+    assert "\n" not in str(caught.value)

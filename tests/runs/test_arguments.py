@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import erclab as erc
 from erclab import runs
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
@@ -97,3 +98,12 @@ def test_types_that_are_documented_are_taken(tiny, tmp_path):
     again, = runs.plan("sdt", tiny, modalities=["text"], recipe=spec.recipe, teacher=None)
     assert dataclasses.replace(again, settings=spec.settings) == spec
     assert runs.run("constant", tiny, folder=str(tmp_path / "a"), progress=False)[0].path.parent == Path(tmp_path / "a")
+
+
+def test_cross_validation_and_comparisons_check_the_same(tiny):
+    for ask in (lambda: runs.cross_validate("constant", "simulated"), lambda: erc.compare(["constant"], "simulated")):
+        with pytest.raises(UsageError, match="is not a corpus"):
+            ask()
+    for wrong in (1.5, "two", None):
+        with pytest.raises(UsageError, match=f"seeds = {wrong!r} is neither how many nor which"):
+            erc.compare(["constant", "persistence"], tiny, seeds=wrong)

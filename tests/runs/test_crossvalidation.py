@@ -18,7 +18,7 @@ def test_pools_the_predictions_of_all_folds(tiny, tmp_path):
     right = sum(r.scores()["accuracy"] * len(part.rows("test"))
                 for part, r in zip(folds(tiny, 4), pooled.records, strict=True))
     assert pooled.scores()["accuracy"] == pytest.approx(right / len(tiny))
-    assert pooled.scores() == metrics.scores("emotion", pooled.truth, pooled.predictions)
+    assert pooled.scores() == metrics.scores(pooled.target, pooled.truth, pooled.predictions)
 
 
 def test_one_pool_per_seed(tiny, tmp_path):
