@@ -18,6 +18,7 @@ from erclab.training.recipes import (
     m2fnet,
     mult,
     sdt,
+    tfidf,
 )
 from erclab.training.recipes.recipe import PRECISIONS, PROFILES, VARIANTS, Entry, Recipe, split_changes
 
@@ -31,8 +32,8 @@ RECIPES = {(model, *key): entry for model, rows in {
     "linear": baselines.ROWS,
     "linear-balanced": baselines.ROWS,
     "linear-pooled": baselines.ROWS,
-    "tfidf": baselines.ROWS,
-    "tfidf-context": baselines.ROWS,
+    "tfidf": tfidf.ROWS,
+    "tfidf-context": tfidf.ROWS,
     "ef-lstm": fusion_lstm.EF_LSTM,
     "lf-lstm": fusion_lstm.LF_LSTM,
     "mult": mult.ROWS,
