@@ -87,9 +87,11 @@ def _check_dialogues(model: str, config: Any, batch: DialogueBatch) -> None:
                          f"{batch.speakers.dtype} for {tuple(batch.mask.shape)} turns",
                          remedy="Give the index of the speaker of each turn, as torch.int64.")
     longest = getattr(config, "max_turns", None)
-    if longest is not None and batch.mask.shape[1] > longest:
+    steps = batch.mask.shape[1]
+    # Seeds that learn together have one more turn, which is padding (`erclab.core.batches.stack`).
+    if longest is not None and (steps > longest + 1 or extremes(batch.mask[:, longest:]) not in (None, (0, 0))):
         raise UsageError(f"this {model} was built for dialogues of at most {longest} turns; the batch has one "
-                         f"of {batch.mask.shape[1]} turns", remedy="Raise max_turns, or split the dialogue.")
+                         f"of {steps} turns", remedy="Raise max_turns, or split the dialogue.")
 
 
 def _check_lengths(model: str, config: Any, batch: SequenceBatch) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from forty_lines import Short
-from random_batches import random_dialogues, random_sequences
+from random_batches import random_dialogues, random_sequences, widen
 from torch import nn
 
 from erclab import models
@@ -260,3 +260,12 @@ def test_fitted_models_refuse_arrays_for_which_they_were_not_built(name):
     if name == "persistence":
         with pytest.raises(UsageError, match=r"3 outputs; .*up to 3"):
             fitted.predict(flat(classes=4))
+
+
+def test_a_turn_of_padding_behind_the_longest_dialogue_is_allowed_and_no_other():
+    made, batch = SDT(SDT.tiny(max_turns=5)), given("sdt")
+    one, two = widen(batch, 1), widen(batch, 2)
+    assert made(one).logits.shape[1] == 6
+    for wrong in (two, replace(one, mask=torch.ones_like(one.mask))):
+        with pytest.raises(UsageError, match=r"at most 5 turns; the batch has one of \d turns"):
+            made(wrong)

@@ -98,6 +98,16 @@ def test_only_missing_seeds_are_trained(tiny, tmp_path):
     assert [r.spec["seed"] for r in records] == [0, 1, 2]
 
 
+def test_seeds_learn_together_where_the_longest_dialogue_fills_the_position_table(tiny):
+    """Stacked batches have one turn more; it is padding."""
+    options = {"seeds": 2, "max_turns": tiny.longest, "epochs": 1, "dropout": 0.0, "batch_size": 5}
+    alone, together = trainers("sdt", tiny, **options), trainers("sdt", tiny, **options)
+    for trainer in alone:
+        loop.train_seeds([trainer], progress=False)
+    loop.train_seeds(together, progress=False)
+    assert_close([t.outcome() for t in alone], [t.outcome() for t in together], 1e-5)
+
+
 def test_a_model_that_does_not_stack_falls_back(tiny, tmp_path):
     records = runs.run("bc-lstm", tiny, seeds=2, together=True, epochs=1, hidden=4, folder=tmp_path, progress=False)
     assert [r.data["seeds_in_one_pass"] for r in records] == [1, 1]

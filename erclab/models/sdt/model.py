@@ -159,7 +159,8 @@ class SDT(Model):
         c, turns = self.config, Turns(batch)  # from here on, the N utterances without padding
 
         # H_m = Conv1D(X_m) + position + speaker                                                               (N, H)
-        place = self.position[turns.index] + self.speaker(turns.speakers)
+        # An utterance that fills up the batch of one of several seeds stands behind the table; it counts nowhere.
+        place = self.position[turns.index.clamp(max=c.max_turns - 1)] + self.speaker(turns.speakers)
         H = {m: self.project[m](turns.features(m)) + place for m in c.modalities}
 
         # H_m<-n = Transformer(Q = H_m, K = V = H_n): intra-modal (n = m) and inter-modal                      (N, H)
