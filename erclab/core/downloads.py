@@ -99,6 +99,8 @@ def _other(head: bytes, expected: str) -> tuple[str, str] | None:
     if head.startswith((b"\x89HDF\n\x1a\n", b"\x89HDF\r\r\n")):
         return "the line ends of this binary file were changed in transfer", "Fetch it again in binary mode."
     # No text in UTF-8 begins like this.
+    if expected in ("npz", "npy", "h5") and head.isascii() and not head.translate(None, bytes(range(9, 127))):
+        return f"this is a text file, not {KINDS[expected]}", f"Give {KINDS[expected]}."
     if expected not in ("pickle", "torch") and head[0] == 0x80 and head[1:2] <= b"\5":
         return f"this is a pickle, not {KINDS[expected]}", f"Give {KINDS[expected]}."
     return None

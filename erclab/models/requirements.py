@@ -124,8 +124,8 @@ def _check_numbers(model: str, config: Any, batch: DialogueBatch | SequenceBatch
         who = _outside(batch.speakers, 0, limit, mask)
         if who is not None:
             raise UsageError(f"this {model} was built for {limit} speakers, 0 to {limit - 1}; the batch has speaker "
-                             f"{who}", remedy=f"Build it for more (speakers={max(who, 0) + 1}), or let speakers share "
-                             "a number.")
+                             f"{who}", remedy="Number the speakers from 0." if who < 0 else
+                             f"Build it for more (speakers={who + 1}), or let speakers share a number.")
     if config.task == "emotion":
         label = _outside(batch.labels, None, config.outputs, mask)
         if label is not None:

@@ -167,3 +167,10 @@ def test_refuse_says_what_it_is_with_the_error_of_the_caller(tmp_path):
         downloads.refuse(path, "npy", remedy="Or compute it.", error=FeatureError)
     with pytest.raises(CorpusError, match="this is a folder, not an npy file"):
         downloads.refuse(tmp_path, "npy")
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy", "h5"])
+def test_a_text_file_is_no_array(kind, tmp_path):
+    (tmp_path / "audio").write_bytes(b'{"X": [1, 2]}\n')
+    with pytest.raises(CorpusError, match=r"this is a text file, not an? \w+"):
+        downloads.refuse(tmp_path / "audio", kind)

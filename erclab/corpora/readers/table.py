@@ -150,13 +150,17 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
                   encoders=encoders, own_tasks=tasks.own_tasks)
 
 
-def require(raw: pd.DataFrame, columns: Sequence[str], where: Path) -> None:
-    """Refuse a table that lacks columns."""
-    absent = sorted({c for c in columns if c not in raw.columns})
+def require(raw: pd.DataFrame, columns: Sequence[str], where: Path, ours: Mapping[str, str] | None = None) -> None:
+    """Refuse a table that lacks columns.
+
+    Args:
+        ours: our name -> the table's name of it, where a user gave it.
+    """
+    absent, names = sorted({c for c in columns if c not in raw.columns}), {t: o for o, t in (ours or {}).items()}
     if absent:
         raise CorpusError(f"the table lacks the columns {', '.join(absent)}", where=str(where),
                           remedy=f"It has {', '.join(raw.columns)[:160]}; say with `columns` what is called otherwise "
-                                 f"(--columns {absent[0]}=NAME).{_NO_SPLIT if absent == ['split'] else ''}")
+                                 f"(--columns {names.get(absent[0], absent[0])}=NAME).{_NO_SPLIT if absent == ['split'] else ''}")
 
 
 def raw_table(path: Path, notices: list[str]) -> tuple[pd.DataFrame, list[int] | None]:
@@ -211,7 +215,7 @@ def _choose(raw: pd.DataFrame, columns: Mapping[str, str | None], path: Path, ow
     named = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
     used = {c: c for c in COLUMNS if c in raw.columns and c not in columns and c not in named.values()} | named
     unsplit = ["split"] if columns.get("split", "") is None else []
-    require(raw, [*used.values(), *(c for c in _NEEDED if c not in [*used, *unsplit])], path)
+    require(raw, [*used.values(), *(c for c in _NEEDED if c not in [*used, *unsplit])], path, named)
     if not own and not any(c in used for c in ("label", *_VALUES)):
         raise CorpusError("the table has no labels", where=str(path),
                           remedy=f"It needs one of the columns label, {', '.join(_VALUES)}; or name own ones (--target "

@@ -435,3 +435,9 @@ def test_a_table_without_splits_is_for_folds(folder):
         table.read(folder)
     corpus = table.read(folder, columns={"split": None})
     assert set(corpus.table["split"]) == {"train"} and corpus.table["part"].tolist()[0] == "test"
+
+
+def test_the_remedy_names_our_column_not_the_absent_one(tmp_path):
+    (tmp_path / "utterances.csv").write_text("split,dialogue,turn,label\ntrain,a,0,x\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"lacks the columns Talk\. .*--columns dialogue=NAME"):
+        table.read(tmp_path, columns={"dialogue": "Talk"})
