@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from erclab.corpora.notices import tell
 
 
 def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", text_as: str = "vectors",
-         device: str = "cpu", labelled: bool | None = None, **options: Any) -> Corpus:
+         device: str = "cpu", labelled: bool | None = None, columns: Mapping[str, str | None] | None = None,
+         labels: Sequence[str] | None = None, targets: Mapping[str, str | Sequence[str]] | None = None,
+         scale: Sequence[float] | Mapping[str, Sequence[float]] | None = None, clamp: bool = False,
+         fill: str | None = None, arrays: Mapping[str, Any] | None = None, folded: bool = False) -> Corpus:
     """Load a corpus by its name. Its `repr` is a card of at most ten lines; its notices also go to stderr.
 
     Args:
@@ -28,17 +31,27 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         device: the device of the encoder.
         labelled: leave out utterances without an emotion label, as some feature files of the field do. By default they
             stay as context (but for iemocap-text-audio, whose published numbers are without them).
-        options: how an own table is read (`erclab.corpora.readers.table.read`), such as
-            columns={"dialogue": "Dialog_ID"}, labels=["sad", "glad"], fill="median", scale=(-1, 1), clamp=True,
-            targets={"traits": ["open", "kind"], "emotions:binary": ["happy", "sad"]}, folded=True.
+        columns: of an own table ("table"), as the arguments below: our name -> its name, such as
+            {"dialogue": "Dialog_ID"}; None for a column that is not to be read.
+        labels: the emotions in their order.
+        targets: own tasks: "NAME" (numbers), "NAME:binary", "NAME:present" (1 above 0) or "NAME:classes" -> columns,
+            such as {"traits": ["open", "kind"], "feels:binary": ["happy", "sad"]}; for `erc.run(task="traits")`.
+        scale: (lowest, highest) of the sentiment (also of other corpora than a table) or of own numbers; or task ->
+            (lowest, highest).
+        clamp: set numbers outside the scale to its nearer end.
+        fill: "refuse" (the default), "median" or "zero": what to do with NaN and infinite values of vectors.
+        arrays: modality -> "file.npz:key".
+        folded: for `erclab.runs.cross_validate`: the table needs no column `split`.
 
     Raises:
         UsageError: an unknown name, a folder where none is needed, or no folder where one is needed.
         CorpusError: the data are missing or malformed.
         FeatureError: the text cannot be encoded.
     """
+    options = {"columns": columns, "labels": labels, "targets": targets, "scale": scale, "clamp": clamp or None,
+               "fill": fill, "arrays": arrays, "folded": folded or None}
     return tell(corpora.load(name, data or None, text_encoder=text_encoder, text_as=text_as, device=device,
-                             labelled=labelled, **options))
+                             labelled=labelled, **{key: x for key, x in options.items() if x is not None}))
 
 
 def list_corpora() -> pd.DataFrame:

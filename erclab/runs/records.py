@@ -121,7 +121,8 @@ class Record:
         if self.spec.get("target"):
             return Task.from_dict(self.spec["target"])
         built = BUILT_IN[self.task]
-        return replace(built, names=tuple(self.data["corpus"]["labels"])) if built.kind == "classes" else built
+        return replace(built, names=tuple(self.data.get("corpus", {}).get("labels", ()))
+                       ) if built.kind == "classes" else built
 
     @property
     def headline(self) -> tuple[str, ...]:
