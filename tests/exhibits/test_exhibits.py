@@ -125,7 +125,8 @@ def test_confusions_show_the_mean_counts_of_each_group_and_its_score(groups):
 
 def test_error_shares_are_of_the_mistakes_alone(tmp_path):
     def made(confusion):
-        return runs.Record({"spec": {"protocol": "sound"}, "corpus": {"labels": ["calm", "glad", "cross"]},
+        return runs.Record({"spec": {"protocol": "sound", "task": "emotion"},
+                            "corpus": {"labels": ["calm", "glad", "cross"]},
                             "protocols": {"sound": {"confusion": confusion}}}, tmp_path / "made.json")
 
     mixed, other, perfect = made([[50, 2, 1], [3, 9, 0], [0, 2, 7]]), made([[9, 0, 4], [0, 9, 0], [1, 3, 9]]), made(

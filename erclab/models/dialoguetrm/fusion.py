@@ -98,7 +98,8 @@ class ContextRNN(nn.Module):
     def forward(self, f: Tensor, windows: Windows, attention: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """(N, H) -> r (N, H), and with `attention` DialogueRNN's attention maps (B, 1, T, T)."""
         batch = windows.batch
-        output = self.rnn(replace(batch, features={"features": batch.unpack(f)}), attention=attention)
+        nothing = torch.full_like(batch.speakers, -1)  # its H outputs predict no label
+        output = self.rnn(replace(batch, features={"features": batch.unpack(f)}, labels=nothing), attention=attention)
         return batch.pack(output.logits), output.attention or {}
 
 

@@ -162,6 +162,12 @@ def test_one_for_all_modalities_or_one_each(switch, parts, batch):
     assert not torch.allclose(own(batch).logits, shared(batch).logits)
 
 
+def test_dialoguernn_inside_takes_a_batch_of_any_task(batch):
+    model = made(context=EVERY, summary="dialoguernn", task="dimensional", outputs=4)
+    labelled = replace(batch, labels=torch.zeros(*batch.mask.shape, 4, dtype=torch.float64))
+    assert model(labelled).logits.shape == labelled.labels.shape
+
+
 def test_order_of_modalities_is_fixed(batch):
     model, other = made(), made(("visual", "audio", "text"))
     other.load_state_dict(model.state_dict())
