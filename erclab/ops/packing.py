@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from erclab.ops.dropout import Dropout, keep, next_key
+from erclab.ops.private import inside_torch_func
 
 
 class Packing(NamedTuple):
@@ -66,7 +67,9 @@ def pack(mask: Tensor, directions: int = 1) -> Packing:
     lengths, order = mask.sum(1).sort(descending=True, stable=True)
     exists = torch.arange(mask.shape[1], device=mask.device)[:, None] < lengths  # (T, B)
     step, rank = exists.nonzero(as_tuple=True)
-    sizes = [n for n in exists.sum(1).tolist() if n]
+    counts = exists.sum(1)
+    # Inside torch.func a tensor of PyTorch 2.6 has no memory that can be read as a list, only numbers.
+    sizes = [n for n in (map(int, counts) if inside_torch_func() else counts.tolist()) if n]
     turn = torch.stack([step, lengths[rank] - 1 - step][:directions])
     return Packing(sizes, rank, order[rank], step, turn, mask)
 
