@@ -49,6 +49,9 @@ def read(conversations: Conversations, columns: Mapping[str, str] | None = None,
     Raises:
         UsageError: what the table lacks, in one line.
     """
+    if not isinstance(columns, Mapping | None):
+        raise UsageError(f"columns are a {type(columns).__name__}", remedy='Give {"text": "Utterance"}: our name, then '
+                         "that of the table.")
     for name in columns or {}:
         if name not in COLUMNS:
             raise unknown("column", name, COLUMNS)
@@ -71,6 +74,9 @@ def read(conversations: Conversations, columns: Mapping[str, str] | None = None,
         raise UsageError(f"the column{'s' * (',' in names)} {names} {'are' if ',' in names else 'is'} missing",
                          where=where, remedy=f"It has {', '.join(map(str, raw.columns))[:120]}. Say which column is "
                          'which: --columns text=Utterance (in Python: columns={"text": "Utterance"}).')
+    twice = [theirs for theirs in used.values() if list(raw.columns).count(theirs) > 1]
+    if twice:
+        raise UsageError(f"the column {twice[0]} occurs twice", where=where, remedy="Remove or rename one of the two.")
     get = {ours: raw[theirs] for ours, theirs in used.items()}
     text = get.get("text", pd.Series([""] * len(raw)))
     rows = pd.DataFrame({"speaker": get["speaker"], "text": text.mask(text.isin(missing.WRITTEN), "")})

@@ -27,6 +27,7 @@ from erclab.features import text as text_features
 from erclab.runs import Record
 from erclab.runs.export import tokenizer_of
 from erclab.runs.fitted import Fitted
+from erclab.training.device import choose_device
 
 SHOWN = ("dialogue", "turn", "speaker", "text")
 KINDS = (".csv", ".parquet", ".html")
@@ -102,8 +103,9 @@ def load_model(run: str | Path, *, folder: str | Path | None = None, model: type
 
 
 def predict(run: Record | str | Path, conversations: Conversations, *, vectors: Vectors | None = None,
-            explain: bool = False, columns: Mapping[str, str] | None = None, out: Sequence[str | Path] = (),
-            corpus: Corpus | None = None, text_encoder: str | Path | None = None, device: str = "cpu") -> Predicted:
+            explain: bool = False, columns: Mapping[str, str] | None = None,
+            out: str | Path | Sequence[str | Path] = (), corpus: Corpus | None = None,
+            text_encoder: str | Path | None = None, device: str = "cpu") -> Predicted:
     """Label the utterances of conversations with a trained run. The corpus of its training is not needed.
 
     Args:
@@ -117,11 +119,11 @@ def predict(run: Record | str | Path, conversations: Conversations, *, vectors: 
             be left out where erclab made the text vectors of training itself: they are then computed.
         explain: add what mattered for each utterance, see `erclab.analysis.why`.
         columns: our name -> the table's name, for columns that are called otherwise: {"text": "Utterance"}.
-        out: files to write: csv, parquet, html (see `Predicted.save`).
+        out: a file or files to write: csv, parquet, html (see `Predicted.save`).
         corpus: the corpus that the run was trained on; only for a run of an older version of erclab, with which the
             standardiser was not kept.
         text_encoder: the folder of the encoder that made the text vectors of training, if it is a folder.
-        device: where to compute.
+        device: where to compute: "cpu", "cuda", "auto" ...
 
     Returns:
         One row per utterance: `dialogue`, `turn`, `speaker`, `text`, then `label` and the probability of each label.
@@ -141,9 +143,12 @@ def predict(run: Record | str | Path, conversations: Conversations, *, vectors: 
     if not isinstance(run, Record):
         raise UsageError(f"predict needs one run, not {type(run).__name__}",
                          remedy="Give one of those that erc.run returns, such as runs[0].")
+    if not isinstance(vectors, Mapping | None):
+        raise UsageError(f"vectors are a {type(vectors).__name__}", remedy="Give {'audio': array}: modality -> array.")
+    out = [out] if isinstance(out, str | Path) else out
     for path in out:
         checked_path(Path(path))
-    asked = _Asked(run, _kept(run, corpus), device, text_encoder)
+    asked = _Asked(run, _kept(run, corpus), str(choose_device(device)), text_encoder)
     model = asked.network()
     table = read(conversations, columns, needs_text="text" not in (vectors or {}))
     new, steps = asked.corpus(table, dict(vectors or {}))
@@ -344,6 +349,7 @@ class _Asked:
         count, sequences, made = len(new), self.kept.sequences, {}
         for m, x in given.items():
             width = self.widths[m]
+            x = x.to_numpy() if isinstance(x, pd.DataFrame) else x
             try:
                 parts = [np.asarray(part, np.float32) for part in
                          ([x[i] for i in range(len(x))] if isinstance(x, Frames) else x)]

@@ -33,9 +33,13 @@ def export(record: Record, folder: str | Path) -> Path:
     """Write a run as a folder that `erclab.load_model` opens. Files of the same names are replaced.
 
     Raises:
+        UsageError: this is no run.
         RunError: the run lacks its weights or what was fitted, or the folder cannot be written.
         FeatureError: the tokenizer of a run that reads words is not available.
     """
+    if not isinstance(record, Record):
+        raise UsageError(f"export needs one run, not {type(record).__name__}", remedy="Give one of those that erc.run "
+                         "returns, such as runs[0], or erc.load_model(ID).")
     folder = Path(folder).expanduser()
     kept = record.fitted
     if kept is None:

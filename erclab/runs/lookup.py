@@ -23,6 +23,8 @@ def find(run: str | Path, folder: str | Path | None = None, *, model: type | Non
         UsageError: there is no such run, or several.
         RunError: the record cannot be read; or its class is not at hand.
     """
+    if not isinstance(run, str | Path) or not str(run).strip():
+        raise UsageError(f"{run!r} names no run", remedy="Give an id of `erclab runs`, its beginning, or a path.")
     path = Path(run).expanduser()
     if path.is_dir():
         return open_export(path, model)

@@ -236,10 +236,9 @@ class Record:
             model = models.build(self.info.name, self.spec["settings"])
             model.load_state_dict(weights)
         except (RuntimeError, UsageError) as error:
-            if not self.older:
-                raise
-            raise RunError(f"made by older code, and the weights do not fit today's {self.title} "
-                           f"({str(error).splitlines()[0]})", where=self.path,
+            whose = f"made by older code, and the weights do not fit today's {self.title}" if self.older else (
+                f"the weights do not fit the settings of the {self.title} in the record")
+            raise RunError(f"{whose} ({str(error).splitlines()[0]})", where=self.path,
                            remedy="Train the run again.") from None
         return model.to(device).eval()
 
@@ -279,8 +278,8 @@ def load(path: Path, *, given: Callable[[dict[str, Any]], models.ModelInfo] | No
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         schema = data["schema"]
-        if schema in READABLE and not isinstance(data["spec"]["model"], str):
-            raise ValueError("its model is no name")
+        if schema in READABLE and not (isinstance(data["spec"]["model"], str) and isinstance(data["corpus"], dict)):
+            raise ValueError("its model is no name, or its corpus no description")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"not a run record ({error})", where=path,
                        remedy="Delete it; the run is then trained again.") from None

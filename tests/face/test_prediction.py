@@ -213,3 +213,17 @@ def test_the_encoder_of_training_is_found_at_its_commit(identity, given, encoder
     asked.run = SimpleNamespace(data={"corpus": {"encoders": {"text": identity}}})
     asked.kept, asked.text_encoder = SimpleNamespace(sequences=False), given
     assert asked._encoder() == encoder
+
+
+def test_arguments_of_other_kinds_are_one_line(sdt, test_part):
+    table, vectors = test_part
+    refused(sdt, pd.concat([table, table[["text"]]], axis=1), "the column text occurs twice", vectors=vectors)
+    refused(sdt, table, "vectors are a list", vectors=[1])
+    refused(sdt, table, "columns are a list", columns=["text"])
+    refused(sdt, table, "'.png' is no kind of file that is written", vectors=vectors, out="x.png")
+    refused(sdt, table, "cannot be used here", vectors=vectors, device="toaster")
+    refused("", table, "'' names no run")
+    with pytest.raises(UsageError, match="export needs one run"):
+        erc.export(None, "x")
+    frames = {m: pd.DataFrame(x) for m, x in vectors.items()}
+    pd.testing.assert_frame_equal(erc.predict(sdt, table, vectors=frames), erc.predict(sdt, table, vectors=vectors))
