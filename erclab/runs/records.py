@@ -147,7 +147,8 @@ class Record:
     @property
     def labels(self) -> list[str]:
         """The names of the classes by index: the corpus's emotions, or those of an own task of classes."""
-        return list(self.target.names) if self.target.kind == "classes" else self.data["corpus"]["labels"]
+        own = self.spec.get("target")
+        return list(own["names"]) if own and own["kind"] == "classes" else self.data["corpus"]["labels"]
 
     def scores(self, split: str = "test", protocol: str | None = None) -> dict[str, float]:
         """The headline scores by a protocol.

@@ -11,6 +11,7 @@ from sequence_corpora import without_text_in_training
 from erclab import cli, corpora, models, published, runs, sweep
 from erclab.analysis import ablation
 from erclab.core.errors import ErclabError, RunError, UsageError
+from erclab.core.targets import BUILT_IN
 from erclab.exhibits import catalogue, dialoguetrm, drawn, hct_mg, lacks, lmr_cbt, m2fnet, ours
 from erclab.exhibits.catalogue import Exhibit
 from erclab.exhibits.store import Store
@@ -208,7 +209,7 @@ def test_the_command_lists_trains_and_builds(folder, capsys, monkeypatch):
 class Scored:
     """A record with given scores."""
 
-    task = "emotion"
+    task, target = "emotion", BUILT_IN["emotion"]
 
     def __init__(self, score):
         self.score = score

@@ -160,7 +160,8 @@ def require(raw: pd.DataFrame, columns: Sequence[str], where: Path, ours: Mappin
     if absent:
         raise CorpusError(f"the table lacks the columns {', '.join(absent)}", where=str(where),
                           remedy=f"It has {', '.join(raw.columns)[:160]}; say with `columns` what is called otherwise "
-                                 f"(--columns {names.get(absent[0], absent[0])}=NAME).{_NO_SPLIT if absent == ['split'] else ''}")
+                                 f"(--columns {names.get(absent[0], absent[0])}=NAME)."
+                                 f"{_NO_SPLIT if absent == ['split'] else ''}")
 
 
 def raw_table(path: Path, notices: list[str]) -> tuple[pd.DataFrame, list[int] | None]:
