@@ -121,8 +121,8 @@ def test_texts_of_a_split_and_of_the_turns_before(tiny):
 
 def test_on_simulated_words_it_nears_the_oracle_that_reads_words_and_no_other(tmp_path):
     """Plain words tell the emotion, words that point back tell it with the turn before, others never."""
-    corpus = simulated.generate("tiny", dialogues=(50, 10, 40))
-    world, test = simulated.world_of("tiny", dialogues=(50, 10, 40)), corpus.rows("test")
+    corpus = simulated.generate("tiny", dialogues=(40, 8, 24))
+    world, test = simulated.world_of("tiny", dialogues=(40, 8, 24)), corpus.rows("test")
     kind, truth = corpus.table["text_kind"].to_numpy()[test], corpus.targets("test")
     right, share = {}, {}
     for name, context in (("tfidf", "utterance"), ("tfidf-context", "causal")):
@@ -133,7 +133,7 @@ def test_on_simulated_words_it_nears_the_oracle_that_reads_words_and_no_other(tm
         best = posterior(*simulated.as_words(corpus, world), ("text",), context, split="test").emotion.argmax(1)
         assert (best == truth)[kind == "plain"].all()
         share[name] = guess.mean(), (best == truth).mean()
-    assert right["tfidf"]["plain"] > 0.85 and right["tfidf"]["referential"] < 0.6
+    assert right["tfidf"]["plain"] > 0.8 and right["tfidf"]["referential"] < 0.6
     assert right["tfidf-context"]["referential"] > right["tfidf"]["referential"] + 0.2
     for found, best in share.values():
         assert best - 0.2 < found < best + 0.03
