@@ -175,9 +175,17 @@ def _done(options, out: Path, packed) -> int:
         _listed(list(packed.extra))
     for line in packed.notices:
         print(f"note: {line}")
-    folder = shlex.quote(str(out.parent))
-    print(f"Look at it: erclab corpora show {'meld' if 'train' in packed.vectors else 'table'} --data {folder}")
+    corpus = "meld" if "train" in packed.vectors else "table"
+    print(f"Look at it: erclab corpora show {corpus} --data {shlex.quote(str(_data(options.table, out)))}")
     return 0
+
+
+def _data(table: str | Path | None, out: Path) -> Path:
+    """What `--data` is called for the table: its folder, or the file itself where it has a name of its own."""
+    from erclab.features.tables import FILES
+
+    own = table is not None and Path(table).is_file() and Path(table).name not in FILES
+    return Path(table) if own else out.parent
 
 
 def _listed(lines: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,8 @@ def read(table: str | Path, columns: Mapping[str, str] | None = None) -> dict[st
     Args:
         table: a csv (UTF-8, commas) or parquet file, a folder with `utterances.csv` or `.parquet`, or a folder with
             `train_sent_emo.csv`, `dev_sent_emo.csv` and `test_sent_emo.csv` (or those of MELD-FAIR, `realigned_...`).
-        columns: our name (`COLUMNS`) -> the table's name, where it differs. MELD's names are known.
+        columns: our name (`COLUMNS`) -> the table's name, where it differs. MELD's names are known. Without id, turn
+            and file, turns are counted from 0 in each dialogue; without dialogue, all rows are of the dialogue "1".
 
     Raises:
         FeatureError: there is no such table, it cannot be read, has no row, lacks a column, or has an id twice.
@@ -112,6 +113,13 @@ def _read(path: Path, columns: Mapping[str, str], split: str = "") -> Rows:
             raise FeatureError(f"the id {name!r:.60} occurs twice" if name else "the id is empty",
                                where=f"{path}, row {i + 1}", remedy="Give every utterance an id of its own.")
         seen.add(name)
+    if not {"id", "turn", "file"} & used.keys():  # a conversation to predict: counted as `erclab predict` counts it
+        dialogues = used.setdefault("dialogue", ["1"] * len(next(iter(used.values()))))
+        counts: Counter[str] = Counter()
+        used["turn"] = []
+        for dialogue in dialogues:
+            used["turn"].append(str(counts[dialogue]))
+            counts[dialogue] += 1
     return Rows(path, used, split)
 
 

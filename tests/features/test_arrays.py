@@ -108,7 +108,7 @@ def test_what_is_refused(tmp_path, name, save, said):
     (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "this is a pointer of Git LFS"),
     (b"<!DOCTYPE html><title>Sign in</title>", "this is a web page ('Sign in')"),
     (gzip.compress(bytes(99)), "this is a gzip archive"),
-])
+], ids=["pointer", "page", "gzip"])  # the bytes of gzip hold the time, so a name made of them differs each time
 def test_downloads_that_went_wrong_are_named(tmp_path, name, data, said):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(FeatureError) as caught:

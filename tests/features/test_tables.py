@@ -44,6 +44,13 @@ def test_a_table_and_its_names(write, tmp_path):
     assert other.ids == ["x", "y"] and other.columns["text"] == ["train", "train"]
 
 
+def test_a_conversation_without_ids_and_turns_is_counted_as_predict_counts_it(write, tmp_path):
+    write("speaker,text\nA,Hi\nB,Oh\n")
+    assert [tables.read(tmp_path)[""].names(i)[0] for i in (0, 1)] == ["1_0", "1_1"]
+    write("dialogue,text\nd,Hi\ne,Oh\nd,So\n")
+    assert [tables.read(tmp_path)[""].names(i)[0] for i in range(3)] == ["d_0", "e_0", "d_1"]
+
+
 def test_melds_three_files(write, tmp_path):
     for part in ("train", "dev", "test"):
         write(f"Sr No.,Utterance,Dialogue_ID,Utterance_ID\n1,Hello {part},3,5\n", f"{part}_sent_emo.csv")
