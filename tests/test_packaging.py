@@ -22,7 +22,7 @@ from rattler import BuildString, MatchSpec, PackageRecord
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "tools" / "environment.py"
 # Extras that environment.yml gives to conda users; audio (research licence) and ray are theirs to add.
-CONDA_EXTRAS = ("notebooks", "text", "dev")
+CONDA_EXTRAS = ("notebooks", "text", "parquet", "dev")
 # Names that differ between conda-forge and the Python package index.
 CONDA_TO_PYTHON = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 # In environment.yml, but no entry of the lock: the interpreter, and the installer that comes with it.

@@ -20,7 +20,7 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-EXTRAS = "notebooks,text,ray,dev"
+EXTRAS = "notebooks,text,parquet,ray,dev"
 MINIMUM_PYTHON = (3, 11)
 STAMP_NAME = ".erclab-stamp"
 # Measured on Linux with torch's CPU build, rounded down so that nobody is refused in vain.

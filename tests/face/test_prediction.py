@@ -66,7 +66,6 @@ def test_files_are_read_as_tables_are(sdt, test_part, tmp_path):
     table.to_csv(tmp_path / "mine.csv", index=False)
     expected = erc.predict(sdt, table, vectors=vectors)
     pd.testing.assert_frame_equal(erc.predict(sdt, str(tmp_path / "mine.csv"), vectors=vectors), expected)
-    pytest.importorskip("pyarrow")
     table.to_parquet(tmp_path / "mine.parquet")
     pd.testing.assert_frame_equal(erc.predict(sdt, tmp_path / "mine.parquet", vectors=vectors), expected)
 

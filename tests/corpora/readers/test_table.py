@@ -137,10 +137,11 @@ def test_parquet_is_as_csv(folder, monkeypatch):
     frame = pd.read_csv(folder / "utterances.csv")
     frame["turn"] = frame["turn"].astype("float64")  # as they become where a value is missing
     expected = table.read(folder).fingerprint
-    (folder / "utterances.csv").rename(folder / "utterances.parquet")
-    monkeypatch.setattr(pd, "read_parquet", lambda path: frame)
+    (folder / "utterances.csv").unlink()
+    frame.to_parquet(folder / "utterances.parquet")
     assert table.read(folder).fingerprint == expected
     frame.loc[2, "turn"] = 0.5
+    frame.to_parquet(folder / "utterances.parquet")
     with pytest.raises(CorpusError, match=r"utterances\.parquet, row 2: turn '0\.5' is not a whole number"):
         table.read(folder)
 
