@@ -1,6 +1,5 @@
 """What papers report: every file has the schema, names what exists, and holds the numbers that the papers print."""
 
-import dataclasses
 import json
 import re
 from importlib import resources
@@ -11,6 +10,7 @@ import pytest
 from erclab import models, published
 from erclab.core import metrics
 from erclab.core.errors import UsageError
+from erclab.core.settings import setting_types
 from erclab.corpora.simulated.world import SCHEMES
 from erclab.training.loop import PROTOCOLS
 from erclab.training.recipes import VARIANTS, Recipe
@@ -131,7 +131,7 @@ def test_own_scores_are_of_corpora_that_the_model_has_a_preset_for(paper):
 def test_what_is_left_out_names_fields_that_exist(paper):
     rows = raw(paper)["left_out"]
     assert 6 <= len(rows) <= 12 and len({r["detail"] for r in rows}) == len(rows)
-    fields = {f.name for cls in (models.info(paper).cls.Config, Recipe) for f in dataclasses.fields(cls)}
+    fields = {f for cls in (models.info(paper).cls.Config, Recipe) for f in setting_types(cls)}
     named = []
     for row in rows:
         assert list(row) == ["detail", "paper", "official", "ours"] and all(v.strip() for v in row.values())

@@ -81,7 +81,7 @@ class Boom:
     ("a.pt", lambda p: torch.save({"x": "text"}, p), "holds a dict, not a tensor"),
     ("a.npy", lambda p: h5(p, x=X), "this is an h5 file"),
     ("a.npy", lambda p: p.write_bytes(b""), "the file is empty"),
-    ("a.npy", lambda p: p.write_text("version https://git-lfs"), "no array"),
+    ("a.npy", lambda p: p.write_text("version https://git-lfs"), "this is a text file, not an npy file"),
     ("a.npy", lambda p: (np.save(p, X), p.write_bytes(p.read_bytes()[:-5])), "broken"),
     ("a.npz", lambda p: p.write_bytes(b"PK\3\4 and nothing"), "broken"),
     ("a.mat", lambda p: p.write_bytes(b"noise" * 99), "broken"),

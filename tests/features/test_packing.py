@@ -67,7 +67,7 @@ def test_gaps_are_missing_and_named(saved, corpus):
     np.save(saved / "extra.npy", X["u1"])
     packed = pack(saved, corpus)
     assert [why.partition(" (")[0] for why in packed.missing.values()] == [
-        "there is no file", "it holds no array", "it has zeros alone"]
+        "there is no file", "this is a text file, not an npy file", "it has zeros alone"]
     assert packed.extra == ["extra.npy"] and not packed.vectors[""][:3].any() and packed.vectors[""][3].any()
     packed.save(corpus / "audio.npz")
     read = table.read(corpus)

@@ -126,7 +126,7 @@ def test_writing_takes_no_more_than_a_tenth_of_the_time(tmp_path):
 def test_a_killed_process_goes_on(tmp_path):
     folder = tmp_path / "runs"
     command = [sys.executable, "-m", "erclab", "run", "sdt", "--corpus", "simulated-tiny", "--out", str(folder),
-               "--set", "epochs=60", "--json"]
+               "--set", "epochs=30", "--json"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

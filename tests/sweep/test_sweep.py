@@ -168,7 +168,7 @@ def test_a_worker_that_shares_no_disk_sends_the_files(undisturbed, tmp_path):
     assert answer.files == {name: (folder / name).read_bytes() for name in answer.files if ".json" not in name} | {
         f"{job.id}.json": answer.files[f"{job.id}.json"]}
     assert [name.partition(".")[2] for name in answer.files] == [
-        "predictions.safetensors", "weights.safetensors", "json"]
+        "fitted.safetensors", "predictions.safetensors", "weights.safetensors", "json"]
     from erclab.sweep.schedule import _outcome
     record = _outcome(elsewhere, answer, 1)
     assert record.path == tmp_path / "driver" / f"{job.id}.json"
