@@ -72,13 +72,16 @@ def read_options(options: argparse.Namespace) -> dict:
     """
     found: dict = {}
     if options.columns:
-        found["columns"] = {ours: theirs or None for ours, theirs in _pairs(options.columns.split(","), "--columns")}
+        found["columns"] = {ours: theirs or None for ours, theirs in columns(
+            [options.columns], "dialogue=Dialog_ID,text=Utterance", empty=True).items()}
     if options.labels:
         found["labels"] = [name.strip() for name in options.labels.split(",")]
     if options.targets:
-        found["targets"] = {key: columns.split(",") for key, columns in _pairs(options.targets, "--target")}
+        found["targets"] = {key: names.split(",")
+                            for key, names in pairs(options.targets, "--target", "traits=open,kind")}
     if options.scales:
-        named = {task: _ends(ends) for task, ends in _pairs([s for s in options.scales if "=" in s], "--scale")}
+        of_tasks = pairs([s for s in options.scales if "=" in s], "--scale", "traits=1,7")
+        named = {task: _ends(ends) for task, ends in of_tasks}
         plain = [_ends(s) for s in options.scales if "=" not in s]
         if len(plain) + bool(named) > 1:
             raise UsageError("several scales without a task, or with and without one", where="--scale",
@@ -90,7 +93,7 @@ def read_options(options: argparse.Namespace) -> dict:
         found["fill"] = options.fill
     if options.arrays:
         found["arrays"] = {}
-        for modality, file in _pairs(options.arrays, "--arrays"):
+        for modality, file in pairs(options.arrays, "--arrays", "audio=features.npz:X", once=False):
             found["arrays"].setdefault(modality, []).append(file)
     if getattr(options, "folds", None):
         from erclab.corpora.registry import reader_options
@@ -102,20 +105,38 @@ def read_options(options: argparse.Namespace) -> dict:
     return found
 
 
-def _pairs(texts: Sequence[str], option: str) -> list[tuple[str, str]]:
-    pairs = [text.strip().partition("=") for text in texts]
-    for text, (name, equals, _) in zip(texts, pairs, strict=True):
-        if not name or not equals:
-            raise UsageError(f"'{text}' is not NAME=VALUE", where=option,
-                             remedy="For example " + {"--columns": "--columns dialogue=Dialog_ID,text=Utterance",
-                                                      "--target": "--target traits=open,kind",
-                                                      "--scale": "--scale traits=1,7"}.get(
-                                                          option, "--arrays audio=features.npz:X") + ".")
-    names = [name.strip() for name, _, _ in pairs]
-    if option != "--arrays" and len(set(names)) < len(names):
+def pairs(texts: Sequence[str], option: str, example: str, *, empty: bool = False, once: bool = True
+          ) -> list[tuple[str, str]]:
+    """(name, value) of each NAME=VALUE.
+
+    Args:
+        texts: what the user gave.
+        option: such as --columns.
+        example: a pair of this option, for messages.
+        empty: whether a value may be empty.
+        once: whether a name that is given twice is refused.
+
+    Raises:
+        UsageError: a text is no pair, or a name is given twice.
+    """
+    found = [(name.strip(), value.strip()) for name, _, value in (text.partition("=") for text in texts)]
+    for text, (name, value) in zip(texts, found, strict=True):
+        if not name or not (value or (empty and "=" in text)):
+            raise UsageError(f"'{text}' is not NAME=VALUE", where=option, remedy=f"For example {option} {example}.")
+    names = [name for name, _ in found]
+    if once and len(set(names)) < len(names):
         raise UsageError(f"'{next(n for n in names if names.count(n) > 1)}' is given twice", where=option,
                          remedy="Give each name once.")
-    return [(name.strip(), value.strip()) for name, _, value in pairs]
+    return found
+
+
+def columns(given: Sequence[str], example: str, *, empty: bool = False) -> dict[str, str]:
+    """Our name -> the table's name, of an option --columns OURS=THEIRS,... that may be repeated.
+
+    Raises:
+        UsageError: as `pairs`.
+    """
+    return dict(pairs([pair for texts in given for pair in texts.split(",")], "--columns", example, empty=empty))
 
 
 def _ends(text: str) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from erclab.cli.common import command
+from erclab.cli.common import columns, command
 from erclab.core.errors import UsageError
 
 SHOWN = 10  # lines of each kind that are printed; --json has all
@@ -133,19 +133,9 @@ def _arrays(options) -> dict:
     return {"frames": options.frames, "pool": options.pool, "key": options.key, "transpose": options.transpose}
 
 
-def _columns(options) -> dict[str, str]:
-    found = {}
-    for pair in (p for given in options.columns for p in given.split(",")):
-        ours, equals, theirs = (x.strip() for x in pair.partition("="))
-        if not (ours and equals and theirs):
-            raise UsageError(f"'{pair}' is not OURS=THEIRS", where="--columns", remedy="Such as --columns id=clip.")
-        found[ours] = theirs
-    return found
-
-
 def _limits(options) -> dict:
     return {"longest": options.longest, "shorten": options.shorten, "short": options.short,
-            "columns": _columns(options)}
+            "columns": columns(options.columns, "id=clip")}
 
 
 def _out(options, modality: str, table: str | Path | None) -> Path:
@@ -182,10 +172,10 @@ def _done(options, out: Path, packed) -> int:
 
 def _data(table: str | Path | None, out: Path) -> Path:
     """What `--data` is called for the table: its folder, or the file itself where it has a name of its own."""
-    from erclab.features.tables import FILES
+    from erclab.core.tablefiles import FILES
 
-    own = table is not None and Path(table).is_file() and Path(table).name not in FILES
-    return Path(table) if own else out.parent
+    path = Path(table) if table is not None else None
+    return path if path and path.is_file() and path.name not in FILES else out.parent
 
 
 def _listed(lines: list[str]) -> None:

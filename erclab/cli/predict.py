@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import erclab
-from erclab.cli.common import command, named
-from erclab.core.errors import UsageError
+from erclab.cli.common import columns, command, named, pairs
 
 
 def add(commands) -> None:
@@ -34,8 +33,8 @@ def add(commands) -> None:
 
 
 def _predict(options) -> int:
-    vectors = _pairs(options.vectors, "--vectors", "audio=audio.npz")
-    columns = _pairs([p for pairs in options.columns for p in pairs.split(",")], "--columns", "text=Utterance")
+    vectors = dict(pairs(options.vectors, "--vectors", "audio=audio.npz"))
+    names = columns(options.columns, "text=Utterance")
     from erclab import corpora
     from erclab.training.device import choose_device
 
@@ -45,7 +44,7 @@ def _predict(options) -> int:
     if options.corpus:
         corpus = corpora.load(options.corpus, options.data, text_encoder=options.text_encoder or "minilm",
                               text_as=run.info.text_as)
-    found = erclab.predict(run, options.file, vectors=vectors, columns=columns, explain=options.explain, corpus=corpus,
+    found = erclab.predict(run, options.file, vectors=vectors, columns=names, explain=options.explain, corpus=corpus,
                            out=options.out, text_encoder=options.text_encoder, device=str(device))
     if options.json:
         print(found.to_json(orient="records", force_ascii=False))
@@ -54,18 +53,3 @@ def _predict(options) -> int:
     else:
         print(found.to_string(index=False, na_rep="–", float_format=lambda x: f"{x:.3f}", max_colwidth=60))
     return 0
-
-
-def _pairs(pairs: list[str], option: str, example: str) -> dict[str, str]:
-    """NAME=VALUE pairs, values as text.
-
-    Raises:
-        UsageError: a pair is none.
-    """
-    found = {}
-    for pair in pairs:
-        name, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals or not name or not value:
-            raise UsageError(f"'{pair}' is not NAME=VALUE", where=option, remedy=f"For example: {option} {example}.")
-        found[name] = value
-    return found

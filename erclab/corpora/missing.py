@@ -1,8 +1,9 @@
 """What "missing" means, in one place for every reader: cells, labels, values of pickles, words, features.
 
 A row of zeros lacks its modality, and so does an utterance without frames; an utterance without words has no text,
-whether the text is a vector or tokens. An utterance without a label is context for others. Whoever drops, repairs or
-doubts something adds a line to `Corpus.notices`.
+whether the text is a vector or tokens. What programs write for no text is `erclab.core.tablefiles.WRITTEN`. An
+utterance without a label is context for others. Whoever drops, repairs or doubts something adds a line to
+`Corpus.notices`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from erclab.corpora.vocabulary import UNLABELLED
 EMPTY = frozenset({"", "-", "--", "n/a", "n.a.", "#n/a", "na", "<na>", "nan", "nat", "none", "null"})
 UNAGREED = frozenset({"xxx"})  # IEMOCAP: the annotators did not agree
 UNKNOWN = frozenset({"unknown", "unk", "?"})  # means no label where all other labels are numbers
-WRITTEN = frozenset({"nan", "NaN", "<NA>", "NaT"})  # what programs write for no text; "None" and "NA" are words
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
 _CLASSES = "is it a class, name all of them: --labels=a,b,c; in Python labels=[...]"
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from erclab.core import tablefiles
 from erclab.core.errors import UsageError, unknown
 from erclab.core.targets import BUILT_IN
 from erclab.corpora import cache, missing, simulated
@@ -195,7 +196,7 @@ CORPORA = {
         CorpusInfo("imported", "any corpus that `erclab corpora import` has written", cache.open, needs_data=True,
                    files=(cache.MANIFEST,), licence="that of what was imported", obtain="erclab corpora import"),
         CorpusInfo("table", "your own: a table of utterances, with arrays beside it", table.read, needs_data=True,
-                   files=(" or ".join(table.FILES),), licence="yours",
+                   files=(" or ".join(tablefiles.FILES),), licence="yours",
                    obtain="write one row per utterance; erclab.corpora.readers.table.read says which columns"),
     )
 }

@@ -10,9 +10,9 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
+from erclab.core import tablefiles
 from erclab.core.errors import CorpusError, UsageError, unknown
-from erclab.corpora import MODALITIES, Frames, missing
-from erclab.corpora.readers.table import cells, raw_table
+from erclab.corpora import MODALITIES, Frames
 from erclab.corpora.readers.table_arrays import Source, load_arrays, made_by
 
 Conversations: TypeAlias = str | Path | pd.DataFrame
@@ -60,7 +60,7 @@ def read(conversations: Conversations, columns: Mapping[str, str] | None = None,
     if path is not None:
         raw = _file(path, notices)
     elif isinstance(conversations, pd.DataFrame):
-        raw = cells(conversations)
+        raw = tablefiles.cells(conversations)
     else:
         raise UsageError(f"conversations are a {type(conversations).__name__}",
                          remedy="Give a DataFrame, or the path of a csv or parquet file.")
@@ -79,7 +79,7 @@ def read(conversations: Conversations, columns: Mapping[str, str] | None = None,
         raise UsageError(f"the column {twice[0]} occurs twice", where=where, remedy="Remove or rename one of the two.")
     get = {ours: raw[theirs] for ours, theirs in used.items()}
     text = get.get("text", pd.Series([""] * len(raw)))
-    rows = pd.DataFrame({"speaker": get["speaker"], "text": text.mask(text.isin(missing.WRITTEN), "")})
+    rows = pd.DataFrame({"speaker": get["speaker"], "text": text.mask(text.isin(tablefiles.WRITTEN), "")})
     rows["dialogue"] = get.get("dialogue", pd.Series(["1"] * len(raw)))
     rows["turn"] = _turns(get.get("turn"), rows["dialogue"], where)
     rest = [str(c) for c in raw.columns if c not in used.values()]
@@ -102,10 +102,7 @@ def _file(path: Path, notices: list[str]) -> pd.DataFrame:
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise UsageError(f"'{path.suffix}' is no kind of file that is read", where=str(path),
                          remedy="Give a csv or parquet file (in Python also a DataFrame).")
-    try:
-        return raw_table(path, notices)[0]
-    except CorpusError as error:
-        raise UsageError(error.problem, where=error.where, remedy=error.remedy) from None
+    return tablefiles.read(path, notices, error=UsageError)[0]
 
 
 def arrays(table: Table, given: Vectors, read: Sequence[str], makers: Mapping[str, str]

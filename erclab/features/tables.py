@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from erclab.core import tablefiles
 from erclab.core.errors import FeatureError, UsageError, unknown
-from erclab.features.csvtable import Csv
 
-WRITTEN = ("nan", "NaN", "<NA>", "NaT")  # what programs write for no text, as `corpora.missing` has it
 COLUMNS = ("id", "split", "dialogue", "turn", "text", "start", "end", "file")
 MELD = ("train", "dev", "test")
 MELD_FILES = ("{}_sent_emo.csv", "realigned_{}_sent_emo.csv")
 ALIASES = {"dialogue": "Dialogue_ID", "turn": "Utterance_ID", "text": "Utterance"}  # MELD's names
-FILES = ("utterances.csv", "utterances.parquet")
 # What a folder of a split may be called, such as MELD's "output_repeated_splits_test".
 FOLDERS = {"train": ("train",), "valid": ("valid", "dev", "val"), "dev": ("dev", "valid", "val"), "test": ("test",)}
 
@@ -85,25 +83,24 @@ def read(table: str | Path, columns: Mapping[str, str] | None = None) -> dict[st
             parts = {part: path / name.format(part) for part in MELD}
             if all(file.is_file() for file in parts.values()):
                 return {part: _read(file, columns or {}, part) for part, file in parts.items()}
-        there = [path / name for name in FILES if (path / name).is_file()]
+        there = [path / name for name in tablefiles.FILES if (path / name).is_file()]
         if len(there) != 1:
             raise FeatureError("the folder holds both tables" if there else "the folder holds no table", where=path,
-                               remedy=f"It needs one of {', '.join(FILES)}, or MELD's three csv files; or give a file.")
+                               remedy=f"It needs one of {', '.join(tablefiles.FILES)}, or MELD's three csv files; "
+                                      "or give a file.")
         path = there[0]
     return {"": _read(path, columns or {})}
 
 
 def _read(path: Path, columns: Mapping[str, str], split: str = "") -> Rows:
-    raw = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
+    raw, _ = tablefiles.read(path, error=FeatureError)
     used: dict[str, list[str]] = {}
     for ours in COLUMNS:
         theirs = columns.get(ours) or next((c for c in (ours, ALIASES.get(ours, "")) if c in raw), "")
         if ours in columns and theirs not in raw:
             raise FeatureError(f"there is no column '{theirs}'", where=path, remedy=f"It has {', '.join(raw)[:160]}.")
         if theirs:
-            used[ours] = ["" if value in WRITTEN and ours != "id" else value for value in raw[theirs]]
-    if not any(raw.values()):
-        raise FeatureError("there is a header but no utterance", where=path, remedy="Write one row per utterance.")
+            used[ours] = ["" if value in tablefiles.WRITTEN and ours != "id" else value for value in raw[theirs]]
     if not used:
         raise FeatureError("no column is known", where=path, remedy=f"It has {', '.join(raw)[:160]}; say which is "
                            "which: --columns id=NAME (columns={'id': 'NAME'}), or dialogue and turn.")
@@ -121,26 +118,6 @@ def _read(path: Path, columns: Mapping[str, str], split: str = "") -> Rows:
             used["turn"].append(str(counts[dialogue]))
             counts[dialogue] += 1
     return Rows(path, used, split)
-
-
-def _csv(path: Path) -> dict[str, list[str]]:
-    table = Csv(path, text=True)
-    rows = [fields for _, fields in table]
-    return {name: [row[i].strip() for row in rows] for i, name in enumerate(table.names)}
-
-
-def _parquet(path: Path) -> dict[str, list[str]]:
-    import pandas as pd
-
-    try:
-        raw = pd.read_parquet(path)
-    except ImportError:
-        raise FeatureError("reading parquet needs pyarrow", where=path,
-                           remedy="Install it (pip install pyarrow), or save the table as csv.") from None
-    except Exception as error:  # pyarrow's own kinds of errors
-        raise FeatureError(f"this is not a readable parquet file ({' '.join(str(error).split())[:120]})", where=path,
-                           remedy="Save the table again, or as csv.") from None
-    return {str(name): [str(v).strip() for v in raw[name].astype("string").fillna("")] for name in raw.columns}
 
 
 @dataclass(frozen=True)

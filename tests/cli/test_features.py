@@ -108,11 +108,11 @@ def test_long_lists_are_cut(call, tmp_path, wavs):
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (("text", "nowhere.csv"), "nowhere.csv: the file cannot be read"),
+    (("text", "nowhere.csv"), "nowhere.csv: there is no such file"),
     (("text", "{corpus}", "--encoder", "./nowhere"), "there is no such folder"),
     (("text", "{corpus}", "--revision", "abc"), "only a Hugging Face name has revisions"),
     (("text", "{corpus}", "--batch-size", "0"), "batch size is 0"),
-    (("text", "{corpus}", "--columns", "id"), "'id' is not OURS=THEIRS"),
+    (("text", "{corpus}", "--columns", "id"), "--columns: 'id' is not NAME=VALUE. For example --columns id=clip"),
     (("text", "{corpus}", "--columns", "words=text"), "unknown column 'words'"),
     (("text", "{corpus}", "--columns", "text=words"), "there is no column 'words'"),
     (("audio", "nowhere"), "there is no such folder"),

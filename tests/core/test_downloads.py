@@ -11,10 +11,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from erclab.core import downloads
+from erclab.core import downloads, tablefiles
 from erclab.core.errors import CorpusError, FeatureError
 from erclab.corpora import pickles
-from erclab.corpora.readers import arrays, csvfiles, jsonfiles
+from erclab.corpora.readers import arrays, jsonfiles
 
 
 def zipped(name="inside.txt"):
@@ -75,7 +75,7 @@ READERS = {
     "npz": lambda path: arrays.npz(path, ("X",), "It needs X."),
     "npy": arrays.npy,
     "h5": lambda path: arrays.h5(path, list, "Fetch it again."),
-    "csv": lambda path: list(csvfiles.records(path)),
+    "csv": lambda path: list(tablefiles.records(path)),
     "json": jsonfiles.load,
 }
 SELF = {("pickle", "pickle"), ("npz", "npz"), ("npy", "npy"), ("h5", "h5"), ("npz", "zip"), ("npz", "torch"),

@@ -130,7 +130,7 @@ def changed(line, column, value):
     (changed(4, "frame", "1"), ("line 4", "frame 1 (0.08 s) follows frame 2 (0.04 s)")),
     (changed(4, "timestamp", "0.01"), ("line 4", "frame 3 (0.01 s) follows frame 2 (0.04 s)")),
     (lambda rows: [*rows, rows[1]], ("line 7", "frame 1", "follows frame 5")),
-    (lambda rows: [*rows[:-1], rows[-1][:3]], ("line 6", "3 fields, but 42 columns", "cut off")),
+    (lambda rows: [*rows[:-1], rows[-1][:3]], ("line 6", "3 fields, but the header has 42", "cut off")),
     (lambda rows: [rows[0], [*rows[1], "0"]], ("line 2", "43 fields")),
     (changed(1, "confidence", "certainty"), ("line 1", "no column 'confidence'")),
     (changed(1, "success", "succes"), ("line 1", "no column 'success'", "Did you mean 'succes'?")),
@@ -149,7 +149,8 @@ def test_bad_table(tmp_path, damage, parts):
 
 def test_bad_file(tmp_path):
     (tmp_path / "latin.csv").write_bytes("frame,größe\n".encode("latin-1"))
-    for name, problem in (("none.csv", "No such file"), ("", "Is a directory"), ("latin.csv", "byte 8 is not UTF-8")):
+    for name, problem in (("none.csv", "there is no such file"), ("", "Is a directory"),
+                          ("latin.csv", "byte 8 (0xf6) is not UTF-8")):
         for read in (visual.read_table, lambda path: visual.read_openface([path], progress=False)):
             with pytest.raises(FeatureError) as caught:
                 read(tmp_path / name)

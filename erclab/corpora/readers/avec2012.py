@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from erclab.core import tablefiles
 from erclab.core.errors import CorpusError
 from erclab.corpora.corpus import Corpus
-from erclab.corpora.readers.csvfiles import numbers
 from erclab.corpora.vocabulary import ANNOTATIONS, SPLITS, UNLABELLED
 
 # file -> numbers per line
@@ -21,6 +21,7 @@ FILES = {"uttAVEC_GeMAPS.csv": 88, "utt_AVEC_GP.csv": 3, "uttAVEC_CSA.csv": 63, 
 _COLUMNS = ("arousal", "expectancy", "power", "valence")  # of utt_AVEC_emo.csv
 _CODES = np.array([0, 1, -1])  # 0 medium, 1 high, 2 low
 _BLOCKS = {"train": 0.6, "valid": 0.8, "test": 1.0}  # where each block ends
+_AGAIN = "Fetch it again from its authors."
 GAP = 50  # correlation of labels that far apart: at most 0.1, 0.6 to 0.8 for neighbours
 
 
@@ -47,7 +48,7 @@ def read(folder: Path) -> Corpus:
         raise CorpusError("this is not a folder" if folder.exists() else "there is no such folder", where=str(folder),
                           remedy=f"Give the folder that holds {', '.join(FILES)}.")
     expected = f"The folder must hold {', '.join(FILES)}."
-    data = {name: numbers(folder / name, width, expected=expected) for name, width in FILES.items()}
+    data = {name: _numbers(folder / name, width, expected) for name, width in FILES.items()}
     count = len(data["utt_AVEC_emo.csv"])
     for name, x in data.items():
         if len(x) != count:
@@ -77,7 +78,7 @@ def read(folder: Path) -> Corpus:
     for k, column in enumerate(_COLUMNS):
         table[f"{column}_code"] = codes[:, k]
     if (folder / "indices.csv").exists():
-        fences = numbers(folder / "indices.csv", 1)[:, 0]
+        fences = _numbers(folder / "indices.csv", 1)[:, 0]
         if len(fences) != count + 1 or (np.diff(fences) < 0).any() or (fences != np.floor(fences)).any():
             raise CorpusError(f"these are not {count + 1} whole numbers that rise", where=str(folder / "indices.csv"),
                               remedy="It has the first word of each utterance, and one number more.")
@@ -89,3 +90,23 @@ def read(folder: Path) -> Corpus:
     for end in ends[:-1]:
         dimensional[end - GAP : end] = np.nan
     return Corpus("avec2012", table, (), vectors, annotations={"dimensional": dimensional}, source=str(folder))
+
+
+def _numbers(path: Path, width: int, expected: str = "Check the path.") -> np.ndarray:
+    """(rows, width) float64 from a file of finite numbers without a header."""
+    rows = []
+    for line, record in tablefiles.fields(path, tablefiles.text(path, expected)):
+        where = f"{path}, line {line}"
+        if len(record) != width:
+            raise CorpusError(f"{len(record)} fields, but each line has {width} numbers", where=where, remedy=_AGAIN)
+        try:
+            rows.append([float(field) for field in record])
+        except ValueError as error:
+            raise CorpusError(f"{str(error)[:80]}", where=where, remedy="The file has numbers and no header.") from None
+        if not np.isfinite(rows[-1]).all():
+            column = int(np.flatnonzero(~np.isfinite(rows[-1]))[0])
+            raise CorpusError(f"column {column + 1} is {rows[-1][column]}", where=where,
+                              remedy="Impute or remove the value; features must be finite.")
+    if not rows:
+        raise CorpusError("the file is empty", where=str(path), remedy=_AGAIN)
+    return np.array(rows)

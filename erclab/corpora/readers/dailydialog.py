@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 
 from erclab.core.errors import CorpusError, unknown
+from erclab.core.tablefiles import text
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.readers import jsonfiles
-from erclab.corpora.readers.csvfiles import text
 from erclab.corpora.vocabulary import SPLITS
 
 LABELS = ("no emotion", "anger", "disgust", "fear", "happiness", "sadness", "surprise")  # by their number in the files

@@ -16,9 +16,9 @@ from typing import Any
 import pandas as pd
 
 from erclab.core.errors import CorpusError, unknown
+from erclab.core.tablefiles import text
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.readers import jsonfiles
-from erclab.corpora.readers.csvfiles import text
 from erclab.corpora.readers.meld import LABELS, PARTS
 from erclab.corpora.vocabulary import UNLABELLED
 

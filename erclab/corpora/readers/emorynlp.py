@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from erclab.core.errors import CorpusError
+from erclab.core.tablefiles import records
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.readers import meld
 from erclab.corpora.readers.beside import unread
-from erclab.corpora.readers.csvfiles import records
 from erclab.corpora.vocabulary import MODALITIES, SPLITS
 
 LABELS = ("joyful", "mad", "neutral", "peaceful", "powerful", "sad", "scared")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from erclab.core.errors import CorpusError
-from erclab.corpora.readers.csvfiles import text
+from erclab.core.tablefiles import text
 
 
 def load(path: Path, expected: str = "Check the path.") -> list[tuple[str, Any]]:

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from erclab.core.errors import CorpusError, unknown
+from erclab.core.tablefiles import records
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.missing import EMPTY
 from erclab.corpora.readers.arrays import npz
 from erclab.corpora.readers.beside import unread
-from erclab.corpora.readers.csvfiles import records
 from erclab.corpora.readers.table_arrays import match
 from erclab.corpora.vocabulary import MODALITIES, UNLABELLED
 

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from erclab.core.downloads import refuse
+from erclab.core import tablefiles
 from erclab.core.errors import CorpusError, UsageError, unknown
 from erclab.corpora import missing
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
-from erclab.corpora.readers import csvfiles
 from erclab.corpora.readers.arrays import find
 from erclab.corpora.readers.beside import unread
 from erclab.corpora.readers.table_arrays import TAKEN, Source, load_arrays, made_by, sources
@@ -25,7 +24,6 @@ from erclab.corpora.readers.where import Where
 from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES, SPLITS, UNLABELLED
 from erclab.features.packing import notice_of_longest
 
-FILES = ("utterances.csv", "utterances.parquet")
 _NEEDED = ("split", "dialogue", "turn")
 _NO_SPLIT = " Without splits: --folds N; in Python columns={'split': None}, then folds."
 _VALUES = tuple(name for names in ANNOTATIONS.values() for name in names)
@@ -100,9 +98,9 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
     for key in arrays or {}:
         if key not in MODALITIES:
             raise unknown("modality", key, MODALITIES)
-    path = find(Path(folder), (file,) if file else FILES)
+    path = find(Path(folder), (file,) if file else tablefiles.FILES)
     notices: list[str] = []
-    raw, lines = raw_table(path, notices)
+    raw, lines = tablefiles.read(path, notices)
     at = Where(path, lines)
     if prepare:
         raw = prepare(raw)
@@ -164,53 +162,6 @@ def require(raw: pd.DataFrame, columns: Sequence[str], where: Path, ours: Mappin
                                  f"{_NO_SPLIT if absent == ['split'] else ''}")
 
 
-def raw_table(path: Path, notices: list[str]) -> tuple[pd.DataFrame, list[int] | None]:
-    """The cells of a csv or parquet file as text, and the line of each row of a csv file.
-
-    Raises:
-        CorpusError: the file cannot be read or has no row.
-    """
-    return _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path, notices)
-
-
-def cells(table: pd.DataFrame) -> pd.DataFrame:
-    """A table with its cells as the text that a csv file would have."""
-    return table.reset_index(drop=True).rename(columns=str).map(_text).astype("str")
-
-
-def _csv(path: Path, notices: list[str]) -> tuple[pd.DataFrame, list[int]]:
-    found = list(csvfiles.records(path, again="Write one row per utterance under a header.", notices=notices))
-    if not found:
-        raise CorpusError("there is a header but no utterance", where=str(path), remedy="Write one row per utterance.")
-    return pd.DataFrame([fields for _, fields in found], dtype="str"), [line for line, _ in found]
-
-
-def _parquet(path: Path) -> tuple[pd.DataFrame, None]:
-    refuse(path, "parquet")
-    try:
-        raw = pd.read_parquet(path)
-    except ImportError:
-        raise CorpusError("reading parquet needs pyarrow", where=str(path),
-                          remedy="Install it (pip install pyarrow), or save the table as utterances.csv.") from None
-    except Exception as error:  # pyarrow's own kinds of errors
-        raise CorpusError(f"this is not a readable parquet file ({' '.join(str(error).split())[:120]})",
-                          where=str(path), remedy="Save the table again, or as utterances.csv.") from None
-    if raw.empty:
-        raise CorpusError("there is no utterance", where=str(path), remedy="Write one row per utterance.")
-    return cells(raw), None
-
-
-def _text(value: object) -> str:
-    """The text that a csv file would have: empty for a missing value, whole numbers without decimals."""
-    if value is None or value is pd.NA or value is pd.NaT or value != value:
-        return ""
-    if isinstance(value, bool | np.bool_):
-        return str(int(value))
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
 def _choose(raw: pd.DataFrame, columns: Mapping[str, str | None], path: Path, own: bool) -> dict[str, str]:
     """Our name -> the table's name, for the columns that the table has."""
     named = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
@@ -238,14 +189,14 @@ def _interpret(raw: pd.DataFrame, used: Mapping[str, str], labels: Sequence[str]
               lambda i: f"turn {get['turn'][i][:40]!r} is not a whole number", "Count turns from 0, without decimals.")
     speaker = get.get("speaker", pd.Series(["speaker"] * n))
     for column, values in (("dialogue", get["dialogue"]), ("speaker", speaker)):
-        at.refuse(values.isin(["", *missing.WRITTEN]), lambda i, column=column: f"the {column} is empty",
+        at.refuse(values.isin(["", *tablefiles.WRITTEN]), lambda i, column=column: f"the {column} is empty",
                   f"Give every utterance a {column}.")
     text = get.get("text", pd.Series([""] * n))
-    if count := int(text.isin(missing.WRITTEN).sum()):
+    if count := int(text.isin(tablefiles.WRITTEN).sum()):
         notices.append(f"{count:,} texts are nan, which programs write for none, and count as empty")
     turn = get["turn"].str.partition(".")[0].astype("int64")
     table = pd.DataFrame({"split": split, "dialogue": get["dialogue"], "turn": turn, "speaker": speaker,
-                          "text": text.mask(text.isin(missing.WRITTEN), ""), "label": UNLABELLED})
+                          "text": text.mask(text.isin(tablefiles.WRITTEN), ""), "label": UNLABELLED})
     twice = table.duplicated(["dialogue", "turn"])
     at.refuse(twice, lambda i: f"dialogue {table['dialogue'][i]}, turn {table['turn'][i]} occurs twice",
               "Remove one of the two, or number the turns anew.")
