@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.progress import bar
 from erclab.core.provenance import environment
 from erclab.core.storage import make_writable, write_atomically
+from erclab.core.storing import storing
 from erclab.training.device import choose_device
 from erclab.training.recipes import PRECISIONS
 
@@ -181,12 +182,10 @@ def check_place(path: Path) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    try:
+    with _storing(path):
         make_writable(path.parent)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    except OSError as error:
-        raise _cannot_store(path, error) from error
 
 
 def write(record: dict[str, Any], path: Path) -> None:
@@ -195,15 +194,12 @@ def write(record: dict[str, Any], path: Path) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    try:
+    with _storing(path):
         write_atomically(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
-    except OSError as error:
-        raise _cannot_store(path, error) from error
 
 
-def _cannot_store(path: Path, error: OSError) -> RunError:
-    return RunError(f"the measurements cannot be stored: {error.strerror or error}", where=path,
-                    remedy="Free some space or choose another file (--out).")
+def _storing(path: Path) -> AbstractContextManager[None]:
+    return storing("the measurements", path, "Free some space or choose another file (--out).", RunError)
 
 
 class Worker:

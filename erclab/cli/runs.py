@@ -84,19 +84,16 @@ def _runs(options) -> int:
 def _confusion(options) -> int:
     import pandas as pd
 
-    from erclab.core.errors import ErclabError
     from erclab.core.storage import write_atomically
+    from erclab.core.storing import storing
 
     record = named(options.run, options.runs)
     per_class, counts = record.per_class(options.protocol), record.confusion(options.protocol)
     matrix = pd.DataFrame(counts, index=record.labels, columns=[f"predicted {name}" for name in record.labels])
     both = per_class.join(matrix)
     if options.csv:
-        try:
+        with storing("the table", options.csv, "Name another file (--csv), or free some space."):
             write_atomically(options.csv, both.to_csv(lineterminator="\n").encode("utf-8", "replace"))
-        except OSError as error:
-            raise ErclabError(f"the table cannot be stored: {error.strerror or error}", where=options.csv,
-                              remedy="Name another file (--csv), or free some space.") from None
     if options.json:
         print(both.reset_index().to_json(orient="records", force_ascii=False))
         return 0

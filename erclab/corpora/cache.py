@@ -6,7 +6,6 @@ utterances by column, in UTF-8) and one `.npy` file per array, which `open` maps
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
@@ -21,6 +20,7 @@ from erclab.core.targets import Task
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
 from erclab.corpora.vocabulary import ANNOTATIONS, MODALITIES
+from erclab.features.cache import file_digest
 
 VERSION = 1
 MANIFEST = "manifest.json"
@@ -112,7 +112,7 @@ def _write(corpus: Corpus, folder: Path) -> None:
         "notices": corpus.notices, **({"tasks": [t.as_dict() for t in corpus.own_tasks]} if corpus.own_tasks else {}),
         "frames": {m: {"rate": float(f.rate), "length": int(f.length), "side": f.side}
                    for m, f in corpus.frames.items()},
-        "files": {name: {"bytes": (folder / name).stat().st_size, "sha256": _sha256(folder / name)}
+        "files": {name: {"bytes": (folder / name).stat().st_size, "sha256": file_digest(folder / name)}
                   for name in sorted([*arrays, "table.json"])},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
@@ -168,18 +168,13 @@ def _file(task: str) -> str:
 def _check(path: Path, expected: object, verify: bool) -> None:
     try:
         size, digest = expected["bytes"], expected["sha256"]
-        if path.stat().st_size != size or (verify and _sha256(path) != digest):
+        if path.stat().st_size != size or (verify and file_digest(path) != digest):
             raise CorpusError("the file is not the one that was saved", where=str(path), remedy=_AGAIN)
     except OSError:
         raise CorpusError("the file is missing or cannot be read", where=str(path), remedy=_AGAIN) from None
     except (KeyError, TypeError):
         raise CorpusError("this is not a manifest of ours", where=str(path.with_name(MANIFEST)),
                           remedy=_AGAIN) from None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _array(path: Path, manifest: dict) -> np.ndarray:

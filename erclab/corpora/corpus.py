@@ -9,7 +9,6 @@ The table and the arrays hold the data. `Dialogue` and `Utterance` show rows of 
 from __future__ import annotations
 
 import hashlib
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,6 +16,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from erclab.core import cards
 from erclab.core.errors import unknown
 from erclab.core.targets import BUILT_IN, Task
 from erclab.corpora import missing, validation
@@ -115,12 +115,10 @@ class Corpus:
 
     def __repr__(self) -> str:
         """A card of at most ten lines: splits, labels, modalities, and what is missing."""
-        return "\n".join([self._heading(), *(f"  {key + ':':<12}{value}" for key, value in self._facts().items())])
+        return cards.text(self._heading(), self._facts(), 12)
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th style='text-align:left'>{key}</th><td style='text-align:left'>{html.escape(value)}"
-                       "</td></tr>" for key, value in self._facts().items())
-        return f"<b>{html.escape(self._heading())}</b><table>{rows}</table>"
+        return cards.page(self._heading(), self._facts())
 
     def _heading(self) -> str:
         return f"{self.name}: {len(self):,} utterances in {len(self.starts) - 1:,} dialogues"

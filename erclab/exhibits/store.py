@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from erclab.core import paths
 from erclab.core.errors import ErclabError
 from erclab.core.storage import write_atomically
+from erclab.core.storing import storing
 from erclab.figures import style
 
 
@@ -34,12 +35,9 @@ class Store:
         """
         table = isinstance(made, pd.DataFrame)
         path = self.folder / f"{name}.{'csv' if table else 'png'}"
-        try:
+        with storing("the exhibit", path, "Free some space or choose another folder (--out)."):
             write_atomically(path, made.to_csv().encode() if table else style.png(made))
             write_atomically(self._note(name), json.dumps({"runs": list(dict.fromkeys(ids))}).encode())
-        except OSError as error:
-            raise ErclabError(f"the exhibit cannot be stored: {error.strerror or error}", where=path,
-                              remedy="Free some space or choose another folder (--out).") from None
         return path
 
     def table(self, name: str) -> pd.DataFrame:

@@ -15,8 +15,9 @@ import torch
 from erclab import runs
 from erclab.analysis import why
 from erclab.analysis.inside import check_corpus
-from erclab.core.errors import CorpusError, ErclabError, UsageError
+from erclab.core.errors import CorpusError, UsageError
 from erclab.core.storage import write_atomically
+from erclab.core.storing import storing
 from erclab.core.tasks import predictions
 from erclab.corpora import UNLABELLED, Corpus, Frames
 from erclab.corpora.notices import tell, unknown_words
@@ -54,13 +55,11 @@ class Predicted(pd.DataFrame):
         """
         path = Path(path).expanduser()
         try:
-            write_atomically(path, self._bytes(checked_path(path).suffix.lower()))
+            with storing("the predictions", path, "Name another file, or free some space."):
+                write_atomically(path, self._bytes(checked_path(path).suffix.lower()))
         except ImportError:
             raise UsageError("writing parquet needs pyarrow", where=path,
                              remedy="Install it (pip install pyarrow), or write csv.") from None
-        except OSError as error:
-            raise ErclabError(f"the predictions cannot be stored: {error.strerror or error}", where=path,
-                              remedy="Name another file, or free some space.") from None
         return path
 
     def _bytes(self, kind: str) -> bytes:

@@ -17,6 +17,7 @@ import numpy as np
 from erclab.core.errors import FeatureError, UsageError, unknown
 from erclab.core.progress import bar
 from erclab.core.storage import write_atomically
+from erclab.core.storing import storing
 from erclab.features import arrays, onefile, tables, visual
 from erclab.features.arrays import Found
 from erclab.features.tables import Rows
@@ -87,11 +88,8 @@ class Packed:
         found = dict(self.vectors) if set(self.vectors) - {""} else {"X": self.vectors[""]} if self.vectors else {
             "values": self.values, "starts": self.starts}
         found |= {f"{part}_ids".removeprefix("_"): np.array(names, dtype=str) for part, names in self.ids.items()}
-        try:
+        with storing("the file", path, "Give another place: --out FILE (path in Python).", FeatureError):
             write_atomically(path, lambda file: np.savez(file, **found, made_by=np.array(self.made_by)))
-        except OSError as error:
-            raise FeatureError(f"the file cannot be written ({error.strerror})", where=path,
-                               remedy="Give another place: --out FILE (path in Python).") from None
         return path
 
 

@@ -23,8 +23,8 @@ from cycler import cycler
 from matplotlib.figure import Figure
 
 from erclab.core import paths
-from erclab.core.errors import ErclabError
 from erclab.core.storage import write_atomically
+from erclab.core.storing import storing
 
 # Okabe and Ito (2008): these colours differ for readers with any common colour vision. A modality has one colour in all
 # figures.
@@ -85,11 +85,8 @@ def save(figure: Figure, name: str, corpus: str = "") -> Picture:
         ErclabError: the folder cannot be written.
     """
     path, content = paths.figures_dir() / f"{'_'.join(filter(None, (name, corpus)))}.png", png(figure)
-    try:
+    with storing("the figure", path, "Free some space or choose another folder (ERCLAB_FIGURES)."):
         write_atomically(path, content)
-    except OSError as error:
-        raise ErclabError(f"the figure cannot be stored: {error.strerror}", where=path,
-                          remedy="Free some space or choose another folder (ERCLAB_FIGURES).") from None
     return Picture(path.stem, content)
 
 

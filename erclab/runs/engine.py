@@ -21,6 +21,7 @@ from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.provenance import environment
 from erclab.core.settings import from_dict
 from erclab.core.storage import make_writable, remove_leftovers, write_atomically
+from erclab.core.storing import storing
 from erclab.core.targets import Task
 from erclab.corpora import SPLITS, Corpus
 from erclab.features.encoders import source
@@ -179,15 +180,12 @@ def _store(spec: RunSpec, corpus: Corpus, outcome: loop.Outcome, kept: Fitted, p
     }
     predictions = {f"{name}.{split}": x.astype(np.float32) for name, choice in outcome.choices.items()
                    for split, x in choice.predictions.items()}
-    try:
+    with storing("the run", path, "Free some space or choose another folder (--out, ERCLAB_RUNS).", RunError):
         write_atomically(path.with_suffix(".predictions.safetensors"), safetensors.numpy.save(predictions))
         if outcome.weights:
             write_atomically(path.with_suffix(".weights.safetensors"), safetensors.torch.save(outcome.weights))
         kept.save(path.with_suffix(".fitted.safetensors"))
         write_atomically(path, json.dumps(data, indent=1, allow_nan=False).encode())
-    except OSError as error:
-        raise RunError(f"the run cannot be stored: {error.strerror or error}", where=path,
-                       remedy="Free some space or choose another folder (--out, ERCLAB_RUNS).") from error
 
 
 def _train(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: bool, device: torch.device,

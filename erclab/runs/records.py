@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import importlib
 import json
 import warnings
@@ -17,7 +16,7 @@ import safetensors.numpy
 import safetensors.torch
 
 from erclab import models
-from erclab.core import metrics
+from erclab.core import cards, metrics
 from erclab.core.errors import ErclabError, RunError, UsageError, unknown
 from erclab.core.targets import BUILT_IN, Task
 from erclab.models.interface import Model
@@ -47,12 +46,10 @@ class Record:
 
     def __repr__(self) -> str:
         """A card of at most ten lines: model, corpus, scores by both protocols, size, id."""
-        return "\n".join([self._heading(), *(f"  {key + ':':<16}{value}" for key, value in self._facts().items())])
+        return cards.text(self._heading(), self._facts(), 16)
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th style='text-align:left'>{key}</th><td style='text-align:left'>{html.escape(value)}"
-                       "</td></tr>" for key, value in self._facts().items())
-        return f"<b>{html.escape(self._heading())}</b><table>{rows}</table>"
+        return cards.page(self._heading(), self._facts())
 
     def _heading(self) -> str:
         return f"{self.title} on {self.spec['corpus']}, {'+'.join(self.spec['modalities'])}, seed {self.spec['seed']}"

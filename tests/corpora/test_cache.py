@@ -119,7 +119,7 @@ def resign(name, value):
     def change(folder):
         (folder / name).write_bytes(value) if isinstance(value, bytes) else np.save(folder / name, value)
         files = json.loads((folder / "manifest.json").read_text())["files"]
-        files[name] = {"bytes": (folder / name).stat().st_size, "sha256": cache._sha256(folder / name)}
+        files[name] = {"bytes": (folder / name).stat().st_size, "sha256": cache.file_digest(folder / name)}
         manifest(files=files)(folder)
     return change
 

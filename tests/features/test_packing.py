@@ -231,7 +231,7 @@ def test_a_file_of_somebody_else_stays(saved, corpus):
     with pytest.raises(UsageError, match=r"must end with \.npz"):
         packed.save(corpus / "audio.npy")
     (corpus / "file").touch()
-    with pytest.raises(FeatureError, match="cannot be written"):
+    with pytest.raises(FeatureError, match="cannot be stored"):
         packed.save(corpus / "file" / "audio.npz")
 
 
