@@ -1,9 +1,12 @@
-"""What the README says of the ablations is what the committed tables say."""
+"""What the README says of scores and ablations is what the committed records and tables say."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from erclab.analysis import efficiency
+from erclab.runs.table import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 README = " ".join((ROOT / "README.md").read_text().split())
@@ -36,3 +39,16 @@ def test_every_row_outside_the_seed_noise_is_named_with_its_difference(corpus):
     outside = [f"{x:+.1f}".replace("-", "−") for _, _, x, verdict in ablations(corpus) if verdict != NOISE]
     assert outside and [x for x in outside if x not in told] == []
     assert sum(told.count(sign) for sign in ("(−", "(+")) == len(outside)
+
+
+def test_the_scores_on_simulated_conversations_are_those_of_the_records():
+    scores = 100 * efficiency.ours(catalogue(ROOT / "data" / "results"), "simulated")[["score", "deviation"]]
+    assert len(scores) == 11
+    for model, (score, deviation) in scores.iterrows():
+        assert f"| {model} | {score:.1f} ± {deviation:.1f} |" in README
+
+
+def test_the_scores_of_words_are_those_of_the_records():
+    table = catalogue(ROOT / "data" / "results").query("corpus == 'simulated'")
+    words = [100 * table[table["model"] == model]["sound"].item() for model in ("tfidf", "tfidf-context")]
+    assert "*words (tf-idf), with the turn before* | *{:.1f}, {:.1f}*".format(*words) in README

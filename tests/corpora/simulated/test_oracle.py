@@ -1,5 +1,6 @@
 """The oracle against enumeration, against frequencies, and against what more evidence must do."""
 
+from functools import cache
 from itertools import combinations, pairwise, product
 
 import numpy as np
@@ -122,50 +123,59 @@ def default():
     return corpus, World(simulated.PRESETS["small"])
 
 
+@pytest.fixture(scope="module")
+def posterior(default):
+    """The oracle on `default`. Several tests read the same posteriors, each of which takes about a second."""
+    @cache
+    def found(modalities=MODALITIES, context="dialogue", window=3):
+        return oracle.posterior(*default, modalities, context, window)
+
+    return found
+
+
 @pytest.mark.parametrize("modalities", [("text",), ("audio",), MODALITIES], ids="+".join)
 @pytest.mark.parametrize("context", oracle.CONTEXTS)
-def test_it_is_calibrated(default, modalities, context):
+def test_it_is_calibrated(default, posterior, modalities, context):
     """What it calls 70 % likely happens in 70 % of the cases: expected calibration error over ten bins."""
-    corpus, world = default
-    p = oracle.posterior(corpus, world, modalities, context).emotion
+    corpus, _ = default
+    p = posterior(modalities, context).emotion
     hit = np.eye(p.shape[1])[corpus.table["label"]]
     bins = np.minimum((p * 10).astype(int), 9)
     error = sum(abs(p[bins == b].sum() - hit[bins == b].sum()) for b in range(10)) / p.size
     assert len(corpus) > 10_000 and error < 0.01
 
 
-def log_score(corpus, world, modalities, context, **options):
-    p = oracle.posterior(corpus, world, modalities, context, **options).emotion
-    return np.log(p[np.arange(len(p)), corpus.table["label"]])
+def log_score(corpus, found):
+    return np.log(found.emotion[np.arange(len(corpus)), corpus.table["label"]])
 
 
-def test_more_modalities_never_lower_its_score(default):
-    corpus, world = default
+def test_more_modalities_never_lower_its_score(default, posterior):
+    corpus, _ = default
     for context in ("utterance", "causal"):
-        score = {subset: log_score(corpus, world, subset, context) for subset in SUBSETS}
+        score = {subset: log_score(corpus, posterior(subset, context)) for subset in SUBSETS}
         for smaller, larger in combinations(SUBSETS, 2):
             if set(smaller) < set(larger):
                 gain = score[larger] - score[smaller]
                 assert gain.mean() > -3 * gain.std() / np.sqrt(len(gain)), (smaller, larger, context)
 
 
-def test_more_context_never_lowers_its_score(default):
-    corpus, world = default
+def test_more_context_never_lowers_its_score(default, posterior):
+    corpus, _ = default
     steps = [("utterance", {}), ("window", {"window": 1}), ("window", {"window": 4}), ("causal", {}), ("dialogue", {})]
     for modalities in (("text",), ("visual",), MODALITIES):
-        scores = [log_score(corpus, world, modalities, context, **options) for context, options in steps]
+        scores = [log_score(corpus, posterior(modalities, context, **options)) for context, options in steps]
         for less, more in pairwise(scores):
             gain = more - less
             assert gain.mean() > -3 * gain.std() / np.sqrt(len(gain))
 
 
-def test_context_decides_referential_words_and_hardly_anything_else(default):
+def test_context_decides_referential_words_and_hardly_anything_else(default, posterior):
     """The field's claim that text needs context and voice and face do not has a known answer here."""
-    corpus, world = default
+    corpus, _ = default
     label, kind = corpus.table["label"], corpus.table["text_kind"]
 
     def gain(modalities, rows):
-        alone, causal = (oracle.posterior(corpus, world, modalities, c).emotion.argmax(1)
+        alone, causal = (posterior(modalities, c).emotion.argmax(1)
                          for c in ("utterance", "causal"))
         return accuracy_score(label[rows], causal[rows]) - accuracy_score(label[rows], alone[rows])
 
@@ -175,20 +185,20 @@ def test_context_decides_referential_words_and_hardly_anything_else(default):
         assert 0 <= gain((modality,), kind != "") < 0.06
 
 
-def test_the_other_modalities_correct_one_that_lies(default):
+def test_the_other_modalities_correct_one_that_lies(default, posterior):
     corpus, world = default
     lies = ~corpus.table["audio_shown"].isin(["masked"]) & (
         corpus.table["audio_shown"] != np.array(world.labels)[corpus.table["label"]])
-    alone = oracle.posterior(corpus, world, ("audio",)).emotion.argmax(1)
-    together = oracle.posterior(corpus, world).emotion.argmax(1)
+    alone = posterior(("audio",)).emotion.argmax(1)
+    together = posterior().emotion.argmax(1)
     assert lies.mean() == pytest.approx(world.settings.incongruent, abs=0.01)
     assert accuracy_score(corpus.table["label"][lies], alone[lies]) < 0.35
     assert accuracy_score(corpus.table["label"][lies], together[lies]) > 0.7
 
 
-def test_without_evidence_it_is_the_prior(default):
-    corpus, world = default
-    p = oracle.posterior(corpus, world, ()).emotion
+def test_without_evidence_it_is_the_prior(default, posterior):
+    _, world = default
+    p = posterior(()).emotion
     np.testing.assert_allclose(p, np.tile(world.prior, (len(p), 1)), atol=1e-9)
 
 
@@ -199,9 +209,9 @@ def test_nothing_underflows_in_a_long_conversation():
     np.testing.assert_allclose(p.sum(1), 1, atol=1e-12)
 
 
-def test_sentiment_and_affect_follow_from_the_state(default):
+def test_sentiment_and_affect_follow_from_the_state(default, posterior):
     corpus, world = default
-    found = oracle.posterior(corpus, world, context="causal")
+    found = posterior(context="causal")
     np.testing.assert_allclose(found.state.sum((1, 2)), 1, atol=1e-12)
     truth = corpus.annotations["sentiment"][:, 0]
     mean, median = found.sentiment(world), found.sentiment(world, "median")
