@@ -8,7 +8,8 @@ RUN := "$(VENV)/bin/python" -m
 
 # Tests write nothing into the checkout but build/: no pytest cache, figures and runs of notebooks elsewhere. The
 # runs are new each time, or a change that breaks training would be hidden by a record from before. One thread per
-# process: two test processes with two threads each wait for one another and take eight times as long.
+# process: two test processes with two threads each wait for one another and take eight times as long. A third process of
+# unit tests uses the cores while another one waits for what it has started; plugins that it does not need stay away.
 variables = TQDM_DISABLE=1 OMP_NUM_THREADS=1 \
 	ERCLAB_FIGURES="$(CURDIR)/build/$(1)/figures" ERCLAB_RUNS="$(CURDIR)/build/$(1)/runs"
 
@@ -46,13 +47,14 @@ check: env  ## Lint, check types and run the quick tests
 	@$(RUN) mypy
 	@echo "[3/3] Quick tests"
 	@mkdir -p build/check/figures build/check/runs
-	@$(call variables,check) $(RUN) pytest -q -p no:cacheprovider -n 2 --dist loadfile --durations=15 -m "not slow" \
+	@$(call variables,check) $(RUN) pytest -q -p no:cacheprovider -p no:nbval -n 2 --dist loadfile --durations=15 -m "not slow" \
 		-k "not keeps_contract or padding_invariance" $(addprefix tests/,$(QUICK))
 
 test: env  ## Run the unit tests, then every notebook against its committed outputs
 	@rm -rf build/test && mkdir -p build/test/figures build/test/runs
 	@echo "[1/2] Unit tests (tests/)"
-	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -n 2 --dist loadfile --durations=15 tests/
+	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -p no:nbval -n 3 --dist loadfile --no-loadscope-reorder \
+		--durations=15 tests/
 	@echo "[2/2] Notebooks against their committed outputs (notebooks/)"
 	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -n 2 --dist loadfile --nbval --nbval-current-env notebooks/
 	@echo "All tests passed; what the notebooks drew is in build/test/figures/"

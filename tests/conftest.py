@@ -10,6 +10,12 @@ from one_line import WORDS
 from erclab import corpora
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, so that no process is left alone with one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def tiny():
     """The smallest simulated corpus."""

@@ -123,6 +123,7 @@ def test_writing_takes_no_more_than_a_tenth_of_the_time(tmp_path):
     assert checkpoint.seconds == 66.0
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on(tmp_path):
     folder = tmp_path / "runs"
     command = [sys.executable, "-m", "erclab", "run", "sdt", "--corpus", "simulated-tiny", "--out", str(folder),

@@ -205,6 +205,7 @@ print(len(trained))
 """
 
 
+@pytest.mark.slow
 def test_two_processes_that_want_the_same_run_train_it_once(tmp_path):
     both = [subprocess.Popen([sys.executable, "-c", TWO, str(tmp_path), f"ready{i}"], stdout=subprocess.PIPE, text=True)
             for i in range(2)]

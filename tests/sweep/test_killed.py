@@ -9,6 +9,7 @@ from kill_sweep import disturbed
 
 from erclab import sweep
 
+pytestmark = pytest.mark.slow
 GRID = {"models": "sdt", "corpora": "simulated-tiny", "seeds": 2, "settings": {"epochs": 40, "hidden": 16, "heads": 2}}
 
 

@@ -14,6 +14,7 @@ from erclab.sweep import backends, schedule
 
 ray = pytest.importorskip("ray", reason='Ray is an optional extra: pip install "erclab[ray]"')
 
+pytestmark = pytest.mark.slow
 SWEEP = {"corpora": "simulated-tiny", "seeds": 2, "grids": [
     {"models": "sdt", "settings": {"epochs": 2, "hidden": 8, "heads": 2},
      "changes": {"good": {}, "bad": {"learning_rate": 1e30}}},

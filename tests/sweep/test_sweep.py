@@ -37,6 +37,7 @@ def undisturbed(tmp_path_factory):
     return folder, ask(THREE, folder, jobs=1)
 
 
+@pytest.mark.slow
 def test_processes_give_what_this_process_gives(undisturbed, tmp_path):
     folder, expected = undisturbed
     heard = []
@@ -121,6 +122,7 @@ def deadly(always, once, memory):
     return do
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_own_run_only(undisturbed, tmp_path, monkeypatch):
     """Seed 1 ends its process always, seed 2 for once."""
     monkeypatch.setattr(backends, "_in_process", deadly(always=(1,), once=(2,), memory=str(tmp_path / ".once")))
@@ -297,6 +299,7 @@ linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks f
 
 
 @linux
+@pytest.mark.slow
 def test_ctrl_c_ends_all_processes_and_keeps_what_is_done(tmp_path, grid):
     """The first run is over in no time, the others would take minutes."""
     path = grid({**QUICK, "changes": {"short": {}, "long": {"epochs": 100_000}, "longer": {"epochs": 100_001}}})
@@ -313,6 +316,7 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_is_done(tmp_path, grid):
 
 
 @linux
+@pytest.mark.slow
 def test_workers_end_when_the_sweep_is_killed(tmp_path, grid):
     process = start(grid({**QUICK, "seeds": 2, "settings": {"epochs": 100_000, "hidden": 8, "heads": 2}}),
                     tmp_path / "runs", "--jobs", "2")
@@ -322,6 +326,7 @@ def test_workers_end_when_the_sweep_is_killed(tmp_path, grid):
     wait_for(lambda: not alive(process.pid), 10)
 
 
+@pytest.mark.slow
 def test_two_sweeps_of_one_folder_train_each_run_once(undisturbed, tmp_path, grid):
     path = grid(THREE)
     both = [start(path, tmp_path / "runs", "--json", "--jobs", "1") for _ in range(2)]

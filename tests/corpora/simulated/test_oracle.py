@@ -159,6 +159,7 @@ def test_more_modalities_never_lower_its_score(default, posterior):
                 assert gain.mean() > -3 * gain.std() / np.sqrt(len(gain)), (smaller, larger, context)
 
 
+@pytest.mark.slow
 def test_more_context_never_lowers_its_score(default, posterior):
     corpus, _ = default
     steps = [("utterance", {}), ("window", {"window": 1}), ("window", {"window": 4}), ("causal", {}), ("dialogue", {})]
