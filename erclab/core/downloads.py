@@ -148,6 +148,23 @@ def refuse(path: Path, expected: str, *, remedy: str = "", error: type[ErclabErr
         raise error(found[0], where=str(path), remedy=f"{found[1]} {remedy}")
 
 
+def folder_at(path: str | Path, remedy: str, error: type[ErclabError] = CorpusError) -> Path:
+    """The path, which must be a folder.
+
+    Args:
+        path: the folder.
+        remedy: which folder to give.
+        error: what is raised.
+
+    Raises:
+        ErclabError: of the type `error`: it is no folder.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise error("this is not a folder" if path.exists() else "there is no such folder", where=path, remedy=remedy)
+    return path
+
+
 def damaged(path: Path, expected: str, problem: Exception) -> str:
     """Why a file of the right kind could not be read, in our words: a library's own may advise to load it unsafely.
 

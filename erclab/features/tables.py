@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from erclab.core import tablefiles
+from erclab.core.downloads import folder_at
 from erclab.core.errors import FeatureError, UsageError, unknown
 
 COLUMNS = ("id", "split", "dialogue", "turn", "text", "start", "end", "file")
@@ -139,10 +140,7 @@ def find(folder: str | Path, suffixes: Sequence[str]) -> list[Path]:
     Raises:
         FeatureError: there is no such folder, or no such file in it.
     """
-    folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        raise FeatureError("this is not a folder" if folder.exists() else "there is no such folder", where=folder,
-                           remedy="Give the folder that holds one file per utterance.")
+    folder = folder_at(Path(folder).expanduser(), "Give the folder that holds one file per utterance.", FeatureError)
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and p.is_file()
                    and not any(part.startswith(".") for part in p.relative_to(folder).parts))
     if not found:

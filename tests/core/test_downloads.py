@@ -174,3 +174,11 @@ def test_a_text_file_is_no_array(kind, tmp_path):
     (tmp_path / "audio").write_bytes(b'{"X": [1, 2]}\n')
     with pytest.raises(CorpusError, match=r"this is a text file, not an? \w+"):
         downloads.refuse(tmp_path / "audio", kind)
+
+
+def test_what_is_no_folder(tmp_path):
+    (tmp_path / "file").touch()
+    assert downloads.folder_at(str(tmp_path), "Give one.") == tmp_path
+    for name, said in (("file", "file: this is not a folder. Give one."), ("no", "no: there is no such folder. Give")):
+        with pytest.raises(FeatureError, match=said):
+            downloads.folder_at(tmp_path / name, "Give one.", FeatureError)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.core import tablefiles
+from erclab.core.downloads import folder_at
 from erclab.core.errors import CorpusError
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.vocabulary import ANNOTATIONS, SPLITS, UNLABELLED
@@ -43,10 +44,7 @@ def read(folder: Path) -> Corpus:
     Raises:
         CorpusError: one line with the file, the line in it, what is wrong and what to do.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CorpusError("this is not a folder" if folder.exists() else "there is no such folder", where=str(folder),
-                          remedy=f"Give the folder that holds {', '.join(FILES)}.")
+    folder = folder_at(folder, f"Give the folder that holds {', '.join(FILES)}.")
     expected = f"The folder must hold {', '.join(FILES)}."
     data = {name: _numbers(folder / name, width, expected) for name, width in FILES.items()}
     count = len(data["utt_AVEC_emo.csv"])

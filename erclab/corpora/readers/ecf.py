@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from erclab.core.downloads import folder_at
 from erclab.core.errors import CorpusError, unknown
 from erclab.core.tablefiles import text
 from erclab.corpora.corpus import Corpus
@@ -40,10 +41,7 @@ def read(folder: Path) -> Corpus:
     Raises:
         CorpusError: one line with the file, the line or item in it, what is wrong and what to do.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CorpusError("this is not a folder" if folder.exists() else "there is no such folder", where=str(folder),
-                          remedy=_LAYOUT)
+    folder = folder_at(folder, _LAYOUT)
     rows: list[dict] = []
     for part, split in PARTS.items():
         js, txt = folder / f"{part}.json", folder / f"{part}.txt"

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from erclab.core.downloads import folder_at
 from erclab.core.errors import CorpusError
 from erclab.core.tablefiles import records
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.readers import meld
-from erclab.corpora.readers.beside import unread
-from erclab.corpora.vocabulary import MODALITIES, SPLITS
+from erclab.corpora.vocabulary import SPLITS
 
 LABELS = ("joyful", "mad", "neutral", "peaceful", "powerful", "sad", "scared")
 NOBODY = "unknown"  # the speaker of a line that names none
@@ -43,10 +43,7 @@ def read(folder: Path) -> Corpus:
     Raises:
         CorpusError: one line with the file, the line in it, what is wrong and what to do.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CorpusError("this is not a folder" if folder.exists() else "there is no such folder", where=str(folder),
-                          remedy=f"Give the folder that holds {FILE.format('train')}.")
+    folder = folder_at(folder, f"Give the folder that holds {FILE.format('train')}.")
     notices: list[str] = []
     files = {part: folder / FILE.format(part) for part in meld.PARTS}
     parts = {part: _part(path, part, notices) for part, path in files.items()}
@@ -62,10 +59,7 @@ def read(folder: Path) -> Corpus:
                    f"{table['dialogue'][again].nunique()} scenes are counted anew, in the order of the file")
     if shared := int((table.groupby(["season", "episode", "scene"])["split"].nunique() > 1).sum()):
         notices.append(f"{shared} scenes have utterances in more than one split")
-    arrays = {m: folder / f"{m}.npz" for m in MODALITIES if (folder / f"{m}.npz").exists()}
-    vectors = {m: meld.features(path, parts, files, notices)[order] for m, path in arrays.items()}
-    notices += unread(folder, [*files.values(), *arrays.values()],
-                      "read are text.npz, audio.npz and visual.npz with the arrays train, dev and test")
+    vectors = {m: x[order] for m, x in meld.vectors_beside(folder, parts, files, notices).items()}
     return Corpus("emorynlp", table, LABELS, vectors, source=str(folder), notices=tuple(notices))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from erclab.core.downloads import folder_at
 from erclab.core.errors import CorpusError, unknown
 from erclab.core.tablefiles import records
 from erclab.corpora.corpus import Corpus
@@ -58,10 +59,7 @@ def read(folder: Path, file: str = FILE, name: str = "meld") -> Corpus:
     Raises:
         CorpusError: one line with the file, the line in it, what is wrong and what to do.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CorpusError("this is not a folder" if folder.exists() else "there is no such folder",
-                          where=str(folder), remedy=f"Give the folder that holds MELD's {file.format('train')}.")
+    folder = folder_at(folder, f"Give the folder that holds MELD's {file.format('train')}.")
     notices: list[str] = []
     files = {part: folder / file.format(part) for part in PARTS}
     parts = {part: _read_part(path, part, notices) for part, path in files.items()}
@@ -70,10 +68,7 @@ def read(folder: Path, file: str = FILE, name: str = "meld") -> Corpus:
     rows = pd.concat(parts.values(), join="inner", ignore_index=True)
     order = np.lexsort([rows["turn"], rows["number"], rows["split"].map(list(PARTS.values()).index)])
     table = rows.iloc[order].reset_index(drop=True).drop(columns=["number", "line", "clip"])
-    arrays = {m: folder / f"{m}.npz" for m in MODALITIES if (folder / f"{m}.npz").exists()}
-    vectors = {m: features(path, parts, files, notices)[order] for m, path in arrays.items()}
-    notices += unread(folder, [*files.values(), *arrays.values()],
-                      "read are text.npz, audio.npz and visual.npz with the arrays train, dev and test")
+    vectors = {m: x[order] for m, x in vectors_beside(folder, parts, files, notices).items()}
     return Corpus(name, table, LABELS, vectors, source=str(folder), notices=tuple(notices))
 
 
@@ -130,6 +125,20 @@ def bare(table: pd.DataFrame, path: Path) -> list[str]:
     """A notice about the utterances of a file that have no emotion."""
     none = int((table["label"] == UNLABELLED).sum())
     return [f"{path.name}: {none:,} of {len(table):,} utterances have no emotion and are context"] if none else []
+
+
+def vectors_beside(folder: Path, parts: Mapping[str, pd.DataFrame], files: Mapping[str, Path], notices: list[str]
+                   ) -> dict[str, np.ndarray]:
+    """Modality -> `features` of text.npz, audio.npz and visual.npz, those that are there; a notice names other files.
+
+    Raises:
+        CorpusError: as `features`.
+    """
+    arrays = {m: folder / f"{m}.npz" for m in MODALITIES if (folder / f"{m}.npz").exists()}
+    vectors = {m: features(path, parts, files, notices) for m, path in arrays.items()}
+    notices += unread(folder, [*files.values(), *arrays.values()],
+                      "read are text.npz, audio.npz and visual.npz with the arrays train, dev and test")
+    return vectors
 
 
 def features(path: Path, parts: Mapping[str, pd.DataFrame], files: Mapping[str, Path],

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from erclab.core.downloads import folder_at
 from erclab.core.errors import CorpusError
 from erclab.core.targets import Task
 from erclab.corpora.corpus import Corpus
@@ -108,10 +109,7 @@ def pom(folder: Path) -> Corpus:
 
 def _read(folder: Path, layout: str) -> tuple[Path, dict[str, Frames], dict[str, np.ndarray], pd.DataFrame]:
     """The folder, the frames, the labels by split, and the table."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CorpusError("this is not a folder" if folder.exists() else "there is no such folder", where=str(folder),
-                          remedy=f"Give the folder that holds {', '.join(FILES)}.")
+    folder = folder_at(folder, f"Give the folder that holds {', '.join(FILES)}.")
     labels = {s: _array(folder / f"y_{s}.h5", layout) for s in SPLITS}
     padded, steps, widths = {}, None, {}
     for m, name in _FILES.items():
