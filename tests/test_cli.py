@@ -60,13 +60,16 @@ def test_models_are_listed_with_their_sizes_beside_published_ones(call):
 
 
 def test_a_run_prints_its_scores_and_where_it_is(call):
-    arguments = ("run", "sdt", "--corpus", "simulated-tiny", "--seeds", "2", "--set", "epochs=1", "--set", "hidden=16")
+    plain = ("run", "sdt", "--corpus", "simulated-tiny", "--set", "epochs=1", "--set", "hidden=16")
+    arguments = (*plain, "--seeds", "2")
     status, out, _ = call(*arguments)
     assert status == 0 and "weighted F1" in out and out.count("by the sound protocol") == 2
     status, out, _ = call(*arguments, "--json")
     records = json.loads(out)
     assert status == 0 and [r["spec"]["seed"] for r in records] == [0, 1]
     assert records[0]["spec"]["settings"]["hidden"] == 16
+    _, out, _ = call(*plain, "--seed", "1", "--json")  # a seed, and not an abbreviation of --seeds
+    assert [r["spec"]["seed"] for r in json.loads(out)] == [1]
 
 
 def test_values_are_literals_or_text():

@@ -107,10 +107,11 @@ def _text(options) -> int:
 def _audio(options) -> int:
     from erclab.features import make
 
-    out = _out(options, "audio", options.table or (options.source if Path(options.source).is_file() else None))
+    table = options.table or (options.source if Path(options.source).is_file() else None)
+    out = _out(options, "audio", table)
     return _done(options, out, make.audio(
         options.source, options.table, options.feature_set, frames=options.frames, sampling_rate=options.rate,
-        n_jobs=options.jobs, **_limits(options)))
+        n_jobs=options.jobs, **_limits(options)), table)
 
 
 def _visual(options) -> int:
@@ -148,8 +149,10 @@ def _out(options, modality: str, table: str | Path | None) -> Path:
     return out
 
 
-def _done(options, out: Path, packed) -> int:
+def _done(options, out: Path, packed, table: str | Path | None = None) -> int:
     """Write the file, and print what was found."""
+    from erclab.core.tablefiles import FILES
+
     out = packed.save(out, replace=options.replace)
     if options.json:
         print(json.dumps({"file": str(out), "utterances": len(packed), "made by": packed.made_by,
@@ -166,7 +169,11 @@ def _done(options, out: Path, packed) -> int:
     for line in packed.notices:
         print(f"note: {line}")
     corpus = "meld" if "train" in packed.vectors else "table"
-    print(f"Look at it: erclab corpora show {corpus} --data {shlex.quote(str(_data(options.table, out)))}")
+    table = table or options.table
+    if table is None and not any((out.parent / name).is_file() for name in FILES):
+        print("It has the ids of the files: put it beside a table (utterances.csv) whose column id has them")
+        return 0
+    print(f"Look at it: erclab corpora show {corpus} --data {shlex.quote(str(_data(table, out)))}")
     return 0
 
 

@@ -15,7 +15,9 @@ def add(commands) -> None:
     run.add_argument("model", metavar="MODEL", help="a name from `erclab models`")
     profile_and_corpus(run)
     reading(run)
-    run.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, 0 to N-1 (default: 1)")
+    seeds = run.add_mutually_exclusive_group()
+    seeds.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, 0 to N-1 (default: 1)")
+    seeds.add_argument("--seed", type=int, action="append", metavar="S", help="this seed alone; may be repeated")
     run.add_argument("--protocol", default="sound",
                      help="the scores that are printed. sound: the epoch with the best validation score (default); "
                           "published: the best test epoch, as several official codes report. Every record has both")
@@ -52,7 +54,7 @@ def _run(options) -> int:
     if options.complete:
         corpus = corpora.complete(corpus, modalities)
     tell(corpus)
-    question = {"seeds": options.seeds, "protocol": options.protocol, "profile": options.profile,
+    question = {"seeds": options.seed or options.seeds, "protocol": options.protocol, "profile": options.profile,
                 "variant": options.variant, "modalities": modalities, "task": options.task, "words": options.words,
                 "teacher": options.teacher, "folder": options.out, "force": options.force, "device": options.device}
     question |= _settings(options.changes, question)
@@ -105,7 +107,7 @@ def _settings(pairs: list[str], question: dict) -> dict:
     """The settings of --set, after a check that none is an argument of a run, such as seeds."""
     found = changes(pairs)
     for name in found:
-        if name in {*question, "model", "corpus", "recipe", "progress", "together", "by", "fold_seed"}:
+        if name in {*question, "model", "corpus", "recipe", "progress", "together", "by", "fold_seed", "seed"}:
             raise UsageError(f"{name} is no setting of a model or recipe", where="--set",
                              remedy="What a run is asked has options of its own: erclab run --help.")
     return found

@@ -26,14 +26,15 @@ body { background: var(--page); color: var(--ink); font: 16px/1.45 system-ui, sa
   max-width: 62rem; padding: 0 1rem; }
 h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
 .legend, .notes, .why { color: var(--faint); font-size: .85rem; }
-.legend span { display: inline-block; margin-right: 1rem; }
+.legend > span { display: inline-block; margin-right: 1.2rem; }
 .swatch { display: inline-block; width: .8em; height: .8em; margin-right: .3em; border: 1px solid var(--line); }
 ol { list-style: none; padding: 0; margin: 0; }
-li { display: grid; grid-template-columns: .5rem minmax(0, 1fr) 13rem; gap: .7rem; padding: .45rem 0;
+li { display: grid; grid-template-columns: .5rem minmax(0, 1fr) 13.4rem; gap: .7rem; padding: .45rem 0;
   border-bottom: 1px solid var(--line); break-inside: avoid; }
+.why { margin: .15rem 0 0; }
 .text { margin: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
 .who { font-weight: 600; } .turn { color: var(--faint); font-variant-numeric: tabular-nums; }
-.bar { display: grid; grid-template-columns: 6.5rem 1fr 2.6rem; gap: .4rem; align-items: center; font-size: .8rem; }
+.bar { display: grid; grid-template-columns: 6.5rem 1fr 3rem; gap: .4rem; align-items: center; font-size: .8rem; }
 .bar b { font-weight: 400; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .bar i { display: block; height: .6rem; background-color: var(--line); position: relative; }
 .bar i span { position: absolute; top: 0; bottom: 0; }

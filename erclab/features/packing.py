@@ -237,7 +237,9 @@ def assemble(rows: Mapping[str, Rows], found: Mapping[str, Sequence[Found]], *, 
     if longest is not None:
         over = [n for n, length in named if length > longest]
         if over:
-            notices.append(f"{len(over)} utterances had more than {longest} frames and were shortened ({shorten})")
+            one = len(over) == 1
+            notices.append(f"{len(over)} utterance{'' if one else 's'} had more than {longest} frames and "
+                           f"{'was' if one else 'were'} shortened ({shorten})")
             made_by += f", at most {longest} frames ({shorten})"
         kept = {part: [_shorter(x, longest, shorten) for x in xs] for part, xs in kept.items()}
     elif frames:

@@ -30,7 +30,8 @@ def seeds(given: Any) -> list[int]:
         listed = [None]
     if not all(_whole(seed) for seed in listed):
         raise UsageError(f"seeds = {given!r} is neither how many nor which",
-                         remedy="For example 5 (the seeds 0 to 4), or [0, 7] (on the command line --seeds 5).")
+                         remedy="For example 5 (the seeds 0 to 4), or [0, 7] (on the command line --seeds 5, or "
+                                "--seed 7).")
     found = [int(seed) for seed in listed]
     if not found or min(found) < 0:
         raise UsageError(f"seeds = {given} gives no run", remedy="Ask for one or more; they are numbered from 0.")

@@ -22,6 +22,7 @@ from erclab.core.targets import BUILT_IN, Task
 from erclab.models.interface import Model
 from erclab.runs.code import older
 from erclab.runs.fitted import Fitted
+from erclab.training.device import choose_device
 from erclab.training.loop import PROTOCOLS
 
 SCHEMA = 2
@@ -226,9 +227,11 @@ class Record:
         Raises:
             RunError: the run was fitted, not trained; its weights are gone or belong to older code; or its class is
                 neither known in this session nor importable.
+            UsageError: the device cannot be used here.
         """
         if self.info.kind != "trained":
             raise RunError(f"{self.title} is fitted and keeps no weights", where=self.id)
+        device = choose_device(str(device))
         weights = _tensors(self.path.with_suffix(".weights.safetensors"), safetensors.torch.load_file)
         try:
             model = models.build(self.info.name, self.spec["settings"])

@@ -73,8 +73,14 @@ def test_a_table_with_a_column_file(call, wavs):
     (wavs / "t.csv").write_text("clip,file\na,u3.wav\nb,u1.wav\n")
     status, out, _ = call("audio", wavs / "t.csv", "--columns", "id=clip")
     assert status == 0 and f"{wavs / 'audio.npz'}: 2 utterances" in out
+    assert f"erclab corpora show table --data {wavs / 't.csv'}" in out
     with np.load(wavs / "audio.npz") as file:
         assert file["ids"].tolist() == ["a", "b"]
+
+
+def test_without_a_table_no_corpus_is_advised(call, wavs, tmp_path):
+    status, out, _ = call("audio", wavs, "--out", tmp_path / "audio.npz", "--longest", "5", "--frames")
+    assert status == 0 and "corpora show" not in out and "put it beside a table" in out
 
 
 def test_visual_from_openface(call, corpus, tmp_path):

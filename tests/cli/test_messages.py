@@ -59,6 +59,8 @@ MISTAKES = [
     (("run", "bc-lstm", *TINY, "--set", "hidden=-1"), "hidden"),
     (("run", "sdt", *TINY, "--set", "learning_rate=nan"), "learning_rate"),
     (("run", "sdt", *TINY, "--set", "seeds=3"), "no setting of a model"),
+    (("run", "sdt", *TINY, "--set", "seed=3"), "no setting of a model"),
+    (("run", "sdt", *TINY, "--seed", "-3"), "seeds"),
     (("run", "sdt", *TINY, "--set", "model=3"), "no setting of a model"),
     (("run", "sdt", *TINY, "--set", "folder=3"), "no setting of a model"),
     (("run", "sdt", *TINY, "--set", "task=emotion"), "no setting of a model"),

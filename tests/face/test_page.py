@@ -74,6 +74,11 @@ def test_numbers_have_bars_to_both_sides():
     read(made)
 
 
+def test_a_swatch_stands_beside_its_name(made):
+    assert '<p class="legend"><span><span class="swatch"' in made  # the margin is of the pair, not of the swatch
+    assert ".legend > span {" in made and ".legend span" not in made
+
+
 def test_forty_labels_are_told_apart():
     names = [f"e{i}" for i in range(32)]
     assert len({page._background(i) for i in range(32)}) == 32

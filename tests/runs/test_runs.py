@@ -51,6 +51,8 @@ def test_the_stored_model_makes_the_stored_predictions(ask, tiny):
     record, = ask()
     view = runs.views(record.spec, tiny)["test"]
     np.testing.assert_allclose(predictions(record.model(), view), record.predictions(), atol=1e-6)
+    with pytest.raises(UsageError, match="cannot be used here"):
+        record.model("cuda:99")
 
 
 def test_a_run_that_exists_is_loaded_and_force_trains_it_again(ask):

@@ -6,6 +6,7 @@ A corpus without a reader of its own can be converted into this form. `table_exa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,8 +67,9 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
             and frames. By default the three files above that exist.
         labels: the emotions in the order of their indices; by default the names that occur, sorted: whole numbers as
             numbers, other names as text.
-        fill: what to do with NaN and infinite values in vectors: "refuse", or replace them by "zero" or by the
-            "median" of the feature over the training utterances. `Corpus.source` says how many were.
+        fill: what to do with NaN and infinite values in vectors and frames: "refuse", or replace them by "zero" or by
+            the "median" of the feature over the training utterances (of sequences, over their frames).
+            `Corpus.source` says how many were.
         name: of the corpus.
         file: the name of the table, if it is another.
         roles: speakers that mean the same in every dialogue.
@@ -123,14 +125,16 @@ def read(folder: Path, columns: Mapping[str, str] | None = None,
     found = sources(path.parent, arrays)
     for source in found:
         data = load_arrays(source, len(table), ids, path.name, notices)
+        train = table["split"].to_numpy() == "train"
         if isinstance(data, Frames):
-            frames[source.modality] = data
+            values, note = _fill(data.values, fill, train, source, at, np.repeat(np.arange(len(data)), data.lengths))
+            data = frames[source.modality] = replace(data, values=values)
             line = notice_of_longest(data.lengths, [f"{d}, turn {t}" for d, t in zip(table["dialogue"], table["turn"],
                                                                                     strict=True)])
             notices += [f"{source.path.name}: {x}" for x in line]
         else:
-            vectors[source.modality], note = _fill(data, fill, table["split"].to_numpy() == "train", source, at)
-            notes += note
+            vectors[source.modality], note = _fill(data, fill, train, source, at)
+        notes += note
         if maker := made_by(source.path):
             encoders[source.modality + " frames" * isinstance(data, Frames)] = maker
     notices += notes
@@ -210,25 +214,34 @@ def _interpret(raw: pd.DataFrame, used: Mapping[str, str], labels: Sequence[str]
     return table, names if "label" in get else ()
 
 
-def _fill(x: np.ndarray, fill: str, train: np.ndarray, source: Source, at: Where) -> tuple[np.ndarray, list[str]]:
-    """The vectors without NaN and infinite values, and what was done."""
+def _fill(x: np.ndarray, fill: str, train: np.ndarray, source: Source, at: Where,
+          owner: np.ndarray | None = None) -> tuple[np.ndarray, list[str]]:
+    """The vectors, or the frames of all utterances, without NaN and infinite values; and what was done.
+
+    Args:
+        x: (S, D).
+        train: (N,) whether an utterance is in the training split.
+        owner: of frames: (S,) the utterance of each; None: row i is utterance i.
+    """
     bad = ~np.isfinite(x)
     if not bad.any():
         return x, []
+    frames, owner = owner is not None, np.arange(len(x)) if owner is None else owner
     i, column = np.argwhere(bad)[0]
     if fill == "refuse":
-        raise CorpusError(f"{source.modality} feature {column} is {x[i, column]}, not a finite float32 number",
-                          where=f"{source.path} ({at(i)})",
+        frame = f" of frame {i - np.searchsorted(owner, owner[i])}" if frames else ""
+        raise CorpusError(f"{source.modality} feature {column}{frame} is {x[i, column]}, not a finite float32 number",
+                          where=f"{source.path} ({at(owner[i])})",
                           remedy='Impute the value, or use fill="median" or "zero" (--fill median); a row of zeros '
                                  "means that the utterance lacks the modality.")
+    count = f"{bad.sum()} values of {len({*owner[bad.any(1)]})} utterances in {source.path.name} set to"
     if fill == "zero":
-        return np.where(bad, np.float32(0), x), [
-            f"{bad.sum()} values of {bad.any(1).sum()} utterances in {source.path.name} set to zero"]
+        return np.where(bad, np.float32(0), x), [f"{count} zero"]
     x = np.where(bad, np.nan, x)
     for c in np.flatnonzero(bad.any(0)):
-        known = x[train & ~bad[:, c], c]
+        known = x[train[owner] & ~bad[:, c], c]
         if not len(known):
             raise CorpusError(f"{source.modality} feature {c} has no value in the training split",
                               where=str(source.path), remedy="Remove this feature.")
         x[bad[:, c], c] = np.median(known)
-    return x, [f"{bad.sum()} values of {bad.any(1).sum()} utterances in {source.path.name} set to training medians"]
+    return x, [f"{count} training medians"]

@@ -60,7 +60,8 @@ class Found:
                 absent = [c for c in columns if c not in get]
                 incomplete = (f"found {', '.join(there)}; emotion4 also needs "
                               f"{', '.join(absent) or 'those of own tasks'}")
-                own = f"--target emotions:binary={','.join(str(get[c].name) for c in there)} (in Python targets)"
+                kind = "binary" if all(get[c].isin(["", "0", "1", "0.0", "1.0"]).all() for c in there) else "present"
+                own = f"--target emotions:{kind}={','.join(str(get[c].name) for c in there)} (in Python targets)"
                 if alone and not wanted and there == list(get):
                     raise CorpusError(f"the table has no labels: {incomplete}", where=at(),
                                       remedy=f"Add them, or another of the columns that `erclab.corpora.readers.table."

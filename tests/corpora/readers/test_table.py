@@ -126,6 +126,20 @@ def test_missing_values_become_medians_of_the_training_part_and_that_is_said(fol
     assert corpus.notices == ("2 values of 2 utterances in audio.npz set to training medians",)
 
 
+def test_missing_values_of_frames_become_medians_of_the_training_frames(folder):
+    values, starts = np.arange(1, 7.0)[:, None], np.array([0, 2, 3, 4, 5, 6])  # utterance 0 has two frames
+    values[1], values[5] = np.nan, np.inf
+    np.savez(folder / "audio.npz", values=values, starts=starts)
+    with pytest.raises(CorpusError, match=r"line 2\): audio feature 0 of frame 1 is nan.*--fill median"):
+        table.read(folder)
+    filled = table.read(folder, fill="median")
+    train = [i for i, split in enumerate(pd.read_csv(folder / "utterances.csv")["split"]) if split == "train"]
+    known = [v for i in train for v in values[starts[i]:starts[i + 1], 0] if np.isfinite(v)]
+    assert np.median(known) in filled.frames["audio"].values and np.isfinite(filled.frames["audio"].values).all()
+    assert filled.notices == ("2 values of 2 utterances in audio.npz set to training medians",)
+    assert 0 in table.read(folder, fill="zero").frames["audio"].values
+
+
 def test_a_table_can_be_prepared(folder):
     def prepare(raw):
         return raw.assign(split="train", label=raw["label"].str.upper())
@@ -243,7 +257,7 @@ BAD = {
                       "audio.npz, array 'starts':", "rise from 0 to 5", "one more than rows"),
     "array: packed rows": (archive(values=np.ones((5, 2)), starts=np.array([0, 5])), "audio.npz, array 'values':",
                            "1 rows", "has 5 utterances"),
-    "array: packed NaN": (archive(values=np.full((5, 1), np.nan), starts=np.arange(6)), "dialogue b, turn 0:",
+    "array: packed NaN": (archive(values=np.full((5, 1), np.nan), starts=np.arange(6)), "utterances.csv, line 2):",
                           "feature 0 of frame 0 is nan", "finite"),
     "ids: absent": (archive(X=numbered(), ids=np.char.add(IDS, "x")), "audio.npz, array 'ids':", "no 'u0', nor 4",
                     "one of zeros"),
@@ -422,6 +436,9 @@ def test_sequences_of_one_step_are_told(folder):
 def test_targets_that_are_incomplete_are_named(folder):
     (folder / "utterances.csv").write_text("split,dialogue,turn,happy,sad\ntrain,a,0,1,0\n", "utf-8")
     with pytest.raises(CorpusError, match="no labels: found happy, sad; emotion4 also needs neutral, angry"):
+        table.read(folder)
+    (folder / "utterances.csv").write_text("split,dialogue,turn,happy\ntrain,a,0,1\ntrain,a,1,2\n", "utf-8")
+    with pytest.raises(CorpusError, match="--target emotions:present=happy"):  # strengths, not 0 and 1
         table.read(folder)
     (folder / "utterances.csv").write_text("split,dialogue,turn,happy,sentiment\ntrain,a,0,1,-2\n", "utf-8")
     corpus = table.read(folder)
