@@ -49,9 +49,10 @@ def leakage(corpus: Corpus) -> pd.DataFrame:
 def scripts(corpus: Corpus) -> np.ndarray | None:
     """(N,) whether an utterance is from a scripted play, None where the corpus does not say it.
 
-    IEMOCAP says so in the names of its dialogues (Ses05F_script01_1) or in a column `kind`.
+    IEMOCAP says so in the names of its dialogues (Ses05F_script01_1) or in a column `kind`, which other tables may use
+    for something else.
     """
-    if "kind" in corpus.table:
+    if "kind" in corpus.table and corpus.table["kind"].isin(["scripted", "improvised"]).any():
         return (corpus.table["kind"] == "scripted").to_numpy()
     named = corpus.table["dialogue"].str.contains("script").to_numpy()
     return named if named.any() else None

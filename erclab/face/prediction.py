@@ -302,7 +302,7 @@ class _Asked:
         if not identity:
             raise UsageError(f"the run reads text vectors, and what made those of {corpus} is not known",
                              where=self.run.id, remedy="Give vectors={'text': array} (--vectors text=FILE.npz), made "
-                             "in the same way.")
+                             "in the same way; or take a run that reads words, such as tfidf.")
         encoder = self._encoder()
         if encoder == "local":
             raise UsageError("the text vectors of the corpus were made by an encoder in a folder", where=self.run.id,

@@ -1,5 +1,7 @@
 """Leakage and completeness, on tables small enough to count by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,6 +34,9 @@ def test_scripted_dialogues_are_counted_apart():
     assert found.loc["scripted", "test utterances"] == 2 and found.loc["improvised", "test utterances"] == 3
     assert found.loc["improvised", "verbatim in training (%)"] == pytest.approx(33.3)
     assert leakage.scripts(made([r for r in ROWS if r[1] != "c_script"])) is None
+    corpus = made([r for r in ROWS if r[1] != "c_script"])
+    own = replace(corpus, table=corpus.table.assign(kind="4.5"))  # a column of that name with a meaning of its own
+    assert leakage.scripts(own) is None
 
 
 def test_speakers_count_where_they_have_names():
