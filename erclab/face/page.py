@@ -38,7 +38,7 @@ li { display: grid; grid-template-columns: .5rem minmax(0, 1fr) 13.4rem; gap: .7
 .bar b { font-weight: 400; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .bar i { display: block; height: .6rem; background-color: var(--line); position: relative; }
 .bar i span { position: absolute; top: 0; bottom: 0; }
-.bar:first-child b { font-weight: 700; }
+.most .bar:first-child b { font-weight: 700; }
 @media (max-width: 40rem) { li { grid-template-columns: .5rem minmax(0, 1fr); } .bars { grid-column: 2; } }
 """
 
@@ -83,12 +83,13 @@ def _item(row: Mapping, columns: Sequence[str], answer: str, colours: Mapping[st
     bars = "".join(_bar(name, float(row[name]), most[name], colours[name], likely) for name in shown)
     said = f"{_safe(row['text'])}" if row["text"] else '<span class="turn">(no text)</span>'
     why = _why(row)
+    kind = "bars most" if likely else "bars"
     label = f' <span class="turn">[{_safe(row[answer])}]</span>' if answer else ""
     return (f'<li><span style="background:{mark}" aria-hidden="true"></span><div><p class="text">'
             f'<span class="turn">{row["turn"]}</span> <span class="who" lang="" dir="auto">{_safe(row["speaker"])}'
             f'</span>: <span lang="" dir="auto">{said}</span>{label}</p>'
-            + (f'<p class="why">{why}</p>' if why else "") + f'</div><div class="bars" title="{_safe(every)}">{bars}'
-            "</div></li>")
+            + (f'<p class="why">{why}</p>' if why else "") + "</div>"
+            f'<div class="{kind}" title="{_safe(every)}">{bars}</div></li>')
 
 
 def _bar(name: str, value: float, most: float, colour: str, likely: bool) -> str:

@@ -30,11 +30,12 @@ TOKENIZER = "tokenizer"
 
 
 def export(record: Record, folder: str | Path) -> Path:
-    """Write a run as a folder that `erclab.load_model` opens. Files of the same names are replaced.
+    """Write a run as a folder that `erclab.load_model` opens. An earlier export there is replaced, other files
+    are not.
 
     Raises:
         UsageError: this is no run.
-        RunError: the run lacks its weights or what was fitted, or the folder cannot be written.
+        RunError: the run lacks its weights or what was fitted, or the folder cannot be written or has such files.
         FeatureError: the tokenizer of a run that reads words is not available.
     """
     if not isinstance(record, Record):
@@ -45,6 +46,7 @@ def export(record: Record, folder: str | Path) -> Path:
     if kept is None:
         raise RunError("an older version of erclab made the run and did not keep what was fitted on its corpus",
                        where=record.id, remedy="Run it again with --force (in a notebook: force=True).")
+    _check_free(folder)
     files = ["fitted"]
     if record.info.kind == "trained":
         record.model()  # raises an error where the weights are gone or do not fit
@@ -67,6 +69,14 @@ def export(record: Record, folder: str | Path) -> Path:
         raise RunError(f"the run cannot be exported: {error.strerror or error}", where=folder,
                        remedy="Name another folder, or free some space.") from None
     return folder
+
+
+def _check_free(folder: Path) -> None:
+    """Refuse a folder with a README.md, a source.py or a tokenizer that no export wrote."""
+    theirs = [name for name in ("README.md", "source.py", TOKENIZER) if (folder / name).exists()]
+    if theirs and not any(folder.glob("run.*")):
+        raise RunError(f"{theirs[0]} is there already, and no export wrote it", where=folder,
+                       remedy="Name a new folder.")
 
 
 def open_export(folder: str | Path, model: type | None = None) -> Record:

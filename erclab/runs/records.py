@@ -168,7 +168,8 @@ class Record:
         """
         found = self.data["protocols"][self._known(protocol)]
         if "confusion" not in found:
-            raise UsageError(f"{self.spec['task']} has no confusion matrix", where=self.id)
+            raise UsageError(f"{self.spec['task']} has no confusion matrix", where=self.id,
+                             remedy="Only a task of classes has one; `erclab runs` lists the scores of this run.")
         return np.array(found["confusion"])
 
     def per_class(self, protocol: str | None = None) -> pd.DataFrame:

@@ -70,6 +70,7 @@ def test_a_bar_is_as_long_as_the_probability(made):
 
 def test_numbers_have_bars_to_both_sides():
     made = page.render(table(["valence"], [[2.0, -1.0]]), title="t", columns=["valence"], likely=False)
+    assert 'class="bars"' in made and "most" not in made.partition("</style>")[2]  # no number is the answer
     assert "left:50.0%;width:50.0%" in made and "left:25.0%;width:25.0%" in made and "-1.00" in made
     read(made)
 

@@ -51,6 +51,11 @@ def test_a_folder_predicts_what_the_run_predicts(model, settings, tiny, folder, 
     pd.testing.assert_frame_equal(asked(run, tiny), asked(again, tiny), check_exact=True)
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert run.id in card and "happy, sad" in card and "accuracy" in card and "simulated-tiny" in card
+    erc.export(run, tmp_path / "out")  # an earlier export is replaced, what a user wrote is not
+    (tmp_path / "README.md").write_text("mine", "utf-8")
+    with pytest.raises(RunError, match=r"README\.md is there already, and no export"):
+        erc.export(run, tmp_path)
+    assert (tmp_path / "README.md").read_text("utf-8") == "mine" and not list(tmp_path.glob("run.*"))
 
 
 def test_a_model_of_words_takes_its_tokenizer_along(tiny, tiny_source, folder, tmp_path):
