@@ -147,6 +147,9 @@ def predict(run: Record | str | Path, conversations: Conversations, *, vectors: 
     out = [out] if isinstance(out, str | Path) else out
     for path in out:
         checked_path(Path(path))
+        if isinstance(conversations, str | Path) and _same_file(path, conversations):
+            raise UsageError("the predictions would replace the conversations", where=str(path),
+                             remedy="Name another file (--out).")
     asked = _Asked(run, _kept(run, corpus), str(choose_device(device)), text_encoder)
     model = asked.network()
     table = read(conversations, columns, needs_text="text" not in (vectors or {}))
@@ -163,6 +166,10 @@ def predict(run: Record | str | Path, conversations: Conversations, *, vectors: 
     for path in out:
         made.save(path)
     return made
+
+
+def _same_file(first: str | Path, second: str | Path) -> bool:
+    return Path(first).expanduser().resolve() == Path(second).expanduser().resolve()
 
 
 def _kept(run: Record, corpus: Corpus | None) -> Fitted:

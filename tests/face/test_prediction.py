@@ -117,6 +117,13 @@ def refused(run, table, match, **options):
     assert "\n" not in str(caught.value)
 
 
+def test_the_conversations_are_not_replaced_by_their_predictions(sdt, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.csv").write_text("speaker,text\nA,hello\n", "utf-8")
+    refused(sdt, tmp_path / "my.csv", "would replace the conversations", out=["x.html", "my.csv"])
+    assert (tmp_path / "my.csv").read_text("utf-8") == "speaker,text\nA,hello\n"
+
+
 def test_what_the_run_cannot_read_is_one_line(sdt, test_part, tmp_path, tiny):
     table, vectors = test_part
     refused(sdt, table, "what made those of simulated-tiny is not known. Give vectors")
