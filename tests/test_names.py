@@ -42,7 +42,6 @@ SAME_ROLE = {
     "Settings": "of a part that has settings of its own: a simulated world, a distillation",
     "Source": "where data come from: of a sweep's corpus, of a table's arrays",
     "match": "the rows of one table to those of another",
-    "numbers": "the cells of a column as numbers",
     "require": "raises an error unless a condition holds",
     "ablation_questions": "the questions of a paper's ablation; one in each exhibits file with an ablation",
 }

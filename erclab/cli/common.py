@@ -78,9 +78,9 @@ def read_options(options: argparse.Namespace) -> dict:
         found["labels"] = [name.strip() for name in options.labels.split(",")]
     if options.targets:
         found["targets"] = {key: names.split(",")
-                            for key, names in pairs(options.targets, "--target", "traits=open,kind")}
+                            for key, names in name_values(options.targets, "--target", "traits=open,kind")}
     if options.scales:
-        of_tasks = pairs([s for s in options.scales if "=" in s], "--scale", "traits=1,7")
+        of_tasks = name_values([s for s in options.scales if "=" in s], "--scale", "traits=1,7")
         named = {task: _ends(ends) for task, ends in of_tasks}
         plain = [_ends(s) for s in options.scales if "=" not in s]
         if len(plain) + bool(named) > 1:
@@ -93,7 +93,7 @@ def read_options(options: argparse.Namespace) -> dict:
         found["fill"] = options.fill
     if options.arrays:
         found["arrays"] = {}
-        for modality, file in pairs(options.arrays, "--arrays", "audio=features.npz:X", once=False):
+        for modality, file in name_values(options.arrays, "--arrays", "audio=features.npz:X", once=False):
             found["arrays"].setdefault(modality, []).append(file)
     if getattr(options, "folds", None):
         from erclab.corpora.registry import reader_options
@@ -105,8 +105,8 @@ def read_options(options: argparse.Namespace) -> dict:
     return found
 
 
-def pairs(texts: Sequence[str], option: str, example: str, *, empty: bool = False, once: bool = True
-          ) -> list[tuple[str, str]]:
+def name_values(texts: Sequence[str], option: str, example: str, *, empty: bool = False, once: bool = True
+                ) -> list[tuple[str, str]]:
     """(name, value) of each NAME=VALUE.
 
     Args:
@@ -134,9 +134,9 @@ def columns(given: Sequence[str], example: str, *, empty: bool = False) -> dict[
     """Our name -> the table's name, of an option --columns OURS=THEIRS,... that may be repeated.
 
     Raises:
-        UsageError: as `pairs`.
+        UsageError: as `name_values`.
     """
-    return dict(pairs([pair for texts in given for pair in texts.split(",")], "--columns", example, empty=empty))
+    return dict(name_values([pair for texts in given for pair in texts.split(",")], "--columns", example, empty=empty))
 
 
 def _ends(text: str) -> tuple[float, float]:

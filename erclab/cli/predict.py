@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import erclab
-from erclab.cli.common import columns, command, named, pairs
+from erclab.cli.common import columns, command, name_values, named
 
 
 def add(commands) -> None:
@@ -33,7 +33,7 @@ def add(commands) -> None:
 
 
 def _predict(options) -> int:
-    vectors = dict(pairs(options.vectors, "--vectors", "audio=audio.npz"))
+    vectors = dict(name_values(options.vectors, "--vectors", "audio=audio.npz"))
     names = columns(options.columns, "text=Utterance")
     from erclab import corpora
     from erclab.training.device import choose_device
