@@ -7,7 +7,7 @@ import pytest
 import torch
 from one_line import WORDS
 
-from erclab import corpora
+from erclab import cli, corpora
 
 
 def pytest_collection_modifyitems(items):
@@ -20,6 +20,18 @@ def pytest_collection_modifyitems(items):
 def tiny():
     """The smallest simulated corpus."""
     return corpora.load("simulated-tiny")
+
+
+@pytest.fixture
+def call(capsys):
+    """A command of erclab in this process: its status, what it printed, and what it printed to stderr."""
+    def call(*arguments):
+        try:
+            status = cli.main([str(argument) for argument in arguments])
+        except SystemExit as stop:  # argparse
+            status = stop.code
+        return status, *capsys.readouterr()
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -8,23 +8,14 @@ import sys
 import numpy as np
 import pytest
 
-from erclab import cli
 from erclab.cli.common import changes
 
 HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
 
 
 @pytest.fixture
-def call(capsys, monkeypatch, tmp_path):
+def call(call, monkeypatch, tmp_path):
     monkeypatch.setenv("ERCLAB_RUNS", str(tmp_path / "runs"))
-
-    def call(*arguments):
-        try:
-            status = cli.main(list(arguments))
-        except SystemExit as stop:  # argparse
-            status = stop.code
-        out, err = capsys.readouterr()
-        return status, out, err
     return call
 
 

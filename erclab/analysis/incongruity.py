@@ -123,12 +123,20 @@ def examples(selected: pd.DataFrame, corpus: Corpus, count: int, steps: tuple[in
 def in_words(record: Record, predictions: np.ndarray) -> list[str]:
     """Predictions (N, C) of a run in words: the emotion, the ones that are present of four, or the value."""
     if record.target.kind == "classes":
-        return [record.labels[i] for i in predictions.argmax(1)]
+        return _values_in_words(record, predictions.argmax(1))
     if record.target.kind == "binary":
-        present = predictions.reshape(len(predictions), -1, 2).argmax(2)
-        return [" and ".join(e for e, p in zip(record.target.names, row, strict=True) if p) or "none"
-                for row in present]
-    return [", ".join(f"{v:+.2f}" for v in row) for row in predictions]
+        return _values_in_words(record, predictions.reshape(len(predictions), -1, 2).argmax(2))
+    return _values_in_words(record, predictions)
+
+
+def _values_in_words(record: Record, values: np.ndarray) -> list[str]:
+    """Labels (N,), of which -1 is none, or (N, K) zeros and ones or numbers, in words."""
+    if record.target.kind == "classes":
+        return [record.labels[v] if v >= 0 else "" for v in values]
+    if record.target.kind == "binary":
+        return [" and ".join(e for e, v in zip(record.target.names, row, strict=True) if v == 1) or "none"
+                for row in values]
+    return [", ".join(f"{v:+.2f}" for v in row) for row in values]
 
 
 def hard_samples(corpus: Corpus, models: Mapping[str, Sequence[Record]], alone: Mapping[str, Record], count: int
@@ -146,7 +154,7 @@ def hard_samples(corpus: Corpus, models: Mapping[str, Sequence[Record]], alone: 
     selected, rows = incongruent_utterances(corpus, alone), {}
     first = next(iter(models.values()))[0]
     order = {int(row): i for i, row in enumerate(selected.index)}
-    truth = _truth(corpus, first)
+    truth = _values_in_words(first, corpus.targets("test", first.task))
     voted = {name: _voted(records) for name, records in models.items()}
     for row in examples(selected, corpus, count):
         rows[f"{row}"] = {"words": corpus.table["text"].iloc[row], "incongruent": selected.loc[row, "why"],
@@ -159,17 +167,6 @@ def hard_samples(corpus: Corpus, models: Mapping[str, Sequence[Record]], alone: 
         rows["of these, says what is shown"] = {"words": "", "incongruent": "", "truth": "share", **{
             m: _believes(records, corpus) for m, records in models.items()}}
     return pd.DataFrame(rows).T.rename_axis("utterance")
-
-
-def _truth(corpus: Corpus, record: Record) -> list[str]:
-    """The labels of the test split in words, in row order."""
-    values = corpus.targets("test", record.task)
-    if record.target.kind == "classes":
-        return [record.labels[v] if v >= 0 else "" for v in values]
-    if record.target.kind == "binary":
-        return [" and ".join(e for e, v in zip(record.target.names, row, strict=True) if v == 1) or "none"
-                for row in values]
-    return [", ".join(f"{v:+.2f}" for v in row) for row in values]
 
 
 def _voted(records: Sequence[Record]) -> list[str]:

@@ -24,6 +24,12 @@ class ErclabError(Exception):
         line = f"{where}: {problem}" if where else problem
         super().__init__(" ".join(f"{line}. {remedy}".split()) if remedy else " ".join(line.split()))
 
+    def recast(self, kind: type[ErclabError], *, where: str | os.PathLike[str] | None = None,
+               remedy: str | None = None) -> ErclabError:
+        """The same problem as another kind of error, elsewhere or with another remedy where these are given."""
+        return kind(self.problem, where=self.where if where is None else where,
+                    remedy=self.remedy if remedy is None else remedy)
+
 
 class UsageError(ErclabError):
     """An option, name or combination that does not exist."""
@@ -53,6 +59,11 @@ def unknown(kind: str, name: object, known: abc.Iterable[object]) -> UsageError:
     near = difflib.get_close_matches(str(name), names, n=1) or [n for n in names if str(name) == _initials(n)]
     guess = f"Did you mean '{near[0]}'? " if near else ""
     return UsageError(f"unknown {kind} '{name}'", remedy=f"{guess}There is: {', '.join(names)}.")
+
+
+def some(names: abc.Sequence[str], most: int) -> str:
+    """The first names in one text, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _initials(name: str) -> str:

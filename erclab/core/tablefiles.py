@@ -45,6 +45,11 @@ def read(path: Path, notices: list[str] | None = None, *, error: type[ErclabErro
     return pd.DataFrame([fields for _, fields in found], dtype="str"), [line for line, _ in found]
 
 
+def turns(dialogue: pd.Series) -> pd.Series:
+    """The turns of utterances that have no number: counted from 0 in each dialogue, in the order of the rows."""
+    return dialogue.groupby(dialogue, sort=False).cumcount().astype("int64")
+
+
 def cells(table: pd.DataFrame) -> pd.DataFrame:
     """A table with its cells as the text that a csv file would have."""
     return table.reset_index(drop=True).rename(columns=str).map(_cell).astype("str")

@@ -92,8 +92,8 @@ def labels(cells: pd.Series, names: Sequence[str] = (), place: Callable[[int | N
             none += [word] if word else []
         else:
             row = int(np.flatnonzero(cells == word)[0])
-            raise CorpusError(unknown("label", word[:40], known).problem, where=place(row),
-                              remedy=f"The labels are {', '.join(known)}; empty means none.")
+            raise unknown("label", word[:40], known).recast(
+                CorpusError, where=place(row), remedy=f"The labels are {', '.join(known)}; empty means none.")
     if none:
         said = ", ".join(f"{word!r} ({counts[word]:,})" for word in sorted(none))
         notices.append(f"of {len(cells):,} labels, these count as none, so that their utterances are context: {said} "

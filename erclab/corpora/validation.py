@@ -40,8 +40,7 @@ def _place(table: pd.DataFrame, where: str, i: int) -> str:
 def _known(kind: str, name: str, names: Iterable[str], where: str) -> None:
     """Refuse a name outside `names`, as an error of the corpus. The remedy names the nearest known name."""
     if name not in names:
-        error = unknown(kind, name, names)
-        raise CorpusError(error.problem, where=where, remedy=error.remedy)
+        raise unknown(kind, name, names).recast(CorpusError, where=where)
 
 
 def _table(table: pd.DataFrame, names: Sequence[str], roles: Sequence[str], where: str) -> None:

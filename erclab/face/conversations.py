@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.core import tablefiles
-from erclab.core.errors import CorpusError, UsageError, unknown
+from erclab.core.errors import CorpusError, UsageError, some, unknown
 from erclab.corpora import MODALITIES, Frames
 from erclab.corpora.readers.table_arrays import Source, load_arrays, made_by
 
@@ -90,7 +90,7 @@ def read(conversations: Conversations, columns: Mapping[str, str] | None = None,
 
 def _turns(given: pd.Series | None, dialogue: pd.Series, where: str) -> pd.Series:
     if given is None:
-        return dialogue.groupby(dialogue, sort=False).cumcount().astype("int64")
+        return tablefiles.turns(dialogue)
     bad = ~given.str.fullmatch("[0-9]{1,9}")
     if bad.any():
         raise UsageError(f"turn {given[bad].iloc[0][:40]!r} is not a whole number", where=where,
@@ -138,7 +138,7 @@ def arrays(table: Table, given: Vectors, read: Sequence[str], makers: Mapping[st
         return {m: load_arrays(Source(m, p, ""), len(table.rows), table.ids, str(table.path or "the table"), notices)
                 if (p := _path(x)) else x for m, x in found.items()}, notices
     except CorpusError as error:
-        raise UsageError(error.problem, where=error.where, remedy=error.remedy) from None
+        raise error.recast(UsageError) from None
 
 
 def _path(x: object) -> Path | None:
@@ -167,7 +167,6 @@ def seated(rows: pd.DataFrame, roles: Sequence[str], most: int | None) -> tuple[
                 moved[f"{name} as {place}"] = None
     if not moved:
         return rows, []
-    listed = ", ".join(list(moved)[:6]) + (f" and {len(moved) - 6} more" if len(moved) > 6 else "")
     knows = f"the speakers {', '.join(roles)}" if roles else f"{limit} speakers in a dialogue"
     speaker = [places[key] for key in zip(rows["dialogue"], rows["speaker"], strict=True)]
-    return rows.assign(speaker=speaker), [f"the model tells {knows} apart, so it reads {listed}"]
+    return rows.assign(speaker=speaker), [f"the model tells {knows} apart, so it reads {some([*moved], 6)}"]

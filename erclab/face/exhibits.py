@@ -43,7 +43,7 @@ def exhibit(id: str, corpus: Corpus, other: Corpus | None = None, *, train: bool
     try:
         records = found.records(corpus, other, **how)
     except RunError as error:
-        raise RunError(error.problem, where=error.where, remedy="Give train=True, which trains them.") from None
+        raise error.recast(RunError, remedy="Give train=True, which trains them.") from None
     return found.build(corpus, records, other)
 
 

@@ -296,7 +296,7 @@ class _Asked:
             new = Corpus("conversations", rows, tuple(names), roles=roles,
                          source=str(table.path or "the conversations"), annotations=values, own_tasks=own)
         except CorpusError as error:
-            raise UsageError(error.problem, where=error.where, remedy=error.remedy) from None
+            raise error.recast(UsageError) from None
         most = settings.get("max_turns")
         if most is not None and new.longest > most:
             raise UsageError(f"the conversations have {new.longest} turns in a dialogue, the model takes {most}",
@@ -372,7 +372,7 @@ class _Asked:
         try:
             return replace(new, **{"frames" if sequences else "vectors": made})
         except CorpusError as error:
-            raise UsageError(error.problem, where=error.where, remedy=error.remedy) from None
+            raise error.recast(UsageError) from None
 
 
 def _columns(run: Record) -> list[str]:

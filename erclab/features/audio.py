@@ -253,7 +253,7 @@ def _opensmile(feature_set: str) -> ModuleType:
                            "which needs no package.") from None
     if feature_set not in opensmile.FeatureSet.__members__:
         refused = unknown("feature set", feature_set, opensmile.FeatureSet.__members__)
-        raise UsageError(refused.problem, remedy=f"{refused.remedy} Without openSMILE: {OPEN}.")
+        raise refused.recast(UsageError, remedy=f"{refused.remedy} Without openSMILE: {OPEN}.")
     return opensmile
 
 

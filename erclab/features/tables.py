@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from erclab.core import tablefiles
 from erclab.core.downloads import folder_at
@@ -113,11 +115,7 @@ def _read(path: Path, columns: Mapping[str, str], split: str = "") -> Rows:
         seen.add(name)
     if not {"id", "turn", "file"} & used.keys():  # a conversation to predict: counted as `erclab predict` counts it
         dialogues = used.setdefault("dialogue", ["1"] * len(next(iter(used.values()))))
-        counts: Counter[str] = Counter()
-        used["turn"] = []
-        for dialogue in dialogues:
-            used["turn"].append(str(counts[dialogue]))
-            counts[dialogue] += 1
+        used["turn"] = [str(turn) for turn in tablefiles.turns(pd.Series(dialogues))]
     return Rows(path, used, split)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from erclab.core import paths
-from erclab.core.errors import UsageError, unknown
+from erclab.core.errors import UsageError, some, unknown
 from erclab.runs.export import EXPORTED, open_export
 from erclab.runs.records import Record, load
 
@@ -38,11 +38,10 @@ def find(run: str | Path, folder: str | Path | None = None, *, model: type | Non
     if len(found) == 1:
         return load(where / f"{found[0]}.json")
     if found:
-        listed = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
-        raise UsageError(f"{len(found)} runs begin with '{name}'", where=where, remedy=f"Name one: {listed}.")
+        raise UsageError(f"{len(found)} runs begin with '{name}'", where=where, remedy=f"Name one: {some(found, 4)}.")
     if not ids or path.suffix == ".json" or len(path.parts) > 1:
         raise UsageError(f"there is no run '{run}'", where=where, remedy="List the runs with `erclab runs`, or "
                        "name their folder (--runs DIR; in Python: folder).")
     error = unknown("run", name, ids)
-    raise UsageError(error.problem, where=where, remedy=error.remedy if len(ids) <= 6 else
-                     error.remedy.partition("There is:")[0] + "List the runs with `erclab runs`.")
+    raise error.recast(UsageError, where=where, remedy=None if len(ids) <= 6 else
+                       error.remedy.partition("There is:")[0] + "List the runs with `erclab runs`.")

@@ -123,8 +123,7 @@ def read(path: str | Path) -> tuple[Grid, ...]:
     try:
         return grids(values, base=path.parent)
     except ErclabError as error:
-        raise UsageError(error.problem, where=f"{path}, {error.where}" if error.where else path,
-                         remedy=error.remedy) from None
+        raise error.recast(UsageError, where=f"{path}, {error.where}" if error.where else path) from None
 
 
 def grids(values: Mapping[str, Any], base: str | Path = ".") -> tuple[Grid, ...]:
@@ -162,7 +161,7 @@ def _grid(values: Mapping[str, Any], base: Path, where: str = "") -> Grid:
     except ErclabError as error:
         if not where or error.where:
             raise
-        raise UsageError(error.problem, where=where, remedy=error.remedy) from None
+        raise error.recast(UsageError, where=where) from None
 
 
 def _as_it_is(value: Any, key: str) -> Any:

@@ -97,7 +97,7 @@ def plan(grids: Grid | Iterable[Grid], load: Callable[[Part], Corpus] | None = N
                 planned = runs.plan(corpus=corpus, seeds=grid.seeds, **question)
             except ErclabError as error:
                 words = [cell.model, cell.corpus, cell.variant, cell.modalities, cell.task, cell.change]
-                raise UsageError(error.problem, where=", ".join(w for w in words if w), remedy=error.remedy) from None
+                raise error.recast(UsageError, where=", ".join(w for w in words if w)) from None
             for i, seed in enumerate(grid.seeds):  # a fitted baseline has a single run for all seeds
                 spec = planned[min(i, len(planned) - 1)]
                 at = replace(cell, seed=seed if len(planned) > 1 else spec.seed)

@@ -1,12 +1,12 @@
 """`erclab features` as a user meets it: what is written, what is printed, one line per mistake."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from erclab import cli
 from erclab.corpora.readers import table
 
 RATE = 16000
@@ -14,17 +14,9 @@ UNITS = "frame,timestamp,confidence,success,AU01_r,AU12_c"
 
 
 @pytest.fixture
-def call(capsys, monkeypatch, tmp_path):
+def call(call, monkeypatch, tmp_path):
     monkeypatch.setenv("ERCLAB_CACHE", str(tmp_path / "cache"))
-
-    def call(*arguments):
-        try:
-            status = cli.main(["features", *map(str, arguments)])
-        except SystemExit as stop:  # argparse
-            status = stop.code
-        out, err = capsys.readouterr()
-        return status, out, err
-    return call
+    return partial(call, "features")
 
 
 @pytest.fixture

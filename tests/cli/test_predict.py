@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from erclab import cli, runs
+from erclab import runs
 
 QUICK = {"epochs": 1, "hidden": 8, "heads": 2, "progress": False}
 
@@ -23,12 +23,8 @@ def folder(tiny, tmp_path_factory):
 
 
 @pytest.fixture
-def call(capsys, monkeypatch, folder):
+def call(call, monkeypatch, folder):
     monkeypatch.setenv("ERCLAB_RUNS", str(folder))
-
-    def call(*arguments):
-        status = cli.main([str(a) for a in arguments])
-        return status, *capsys.readouterr()
     return call
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from erclab import cli, sweep
+from erclab import sweep
 from erclab.cli.common import joined
 
 CSV = "Dialog_ID,turn,Emotion,open,kind,happy,score\n" + "".join(
@@ -23,24 +23,19 @@ def folder(tmp_path):
     return tmp_path
 
 
-def call(capsys, *arguments):
-    status = cli.main([str(a) for a in arguments])
-    return status, *capsys.readouterr()
-
-
 def test_a_minus_after_scale_is_no_option():
     assert joined(["--scale", "-1,1", "--scale", "a=-1,1", "-x"]) == ["--scale=-1,1", "--scale", "a=-1,1", "-x"]
 
 
-def test_show_import_and_run_read_alike(folder, capsys, tmp_path):
-    status, out, _ = call(capsys, "corpora", "show", "table", "--data", folder, *SAID, "--folds", 3, "--json")
+def test_show_import_and_run_read_alike(folder, call, tmp_path):
+    status, out, _ = call("corpora", "show", "table", "--data", folder, *SAID, "--folds", 3, "--json")
     shown = json.loads(out)
     assert status == 0 and shown["tasks"] == ["emotion", "sentiment", "traits", "feels"]
     assert shown["labels"] == ["sad", "glad"]
-    assert call(capsys, "corpora", "import", "table", "--data", folder, *SAID, "--folds", 3, "--out", tmp_path / "c"
+    assert call("corpora", "import", "table", "--data", folder, *SAID, "--folds", 3, "--out", tmp_path / "c"
                 )[0] == 0
     for corpus in (["table", "--data", folder, *SAID], ["imported", "--data", tmp_path / "c"]):
-        status, out, _ = call(capsys, "run", "linear", "--corpus", *corpus, "--folds", 3, "--task", "traits",
+        status, out, _ = call("run", "linear", "--corpus", *corpus, "--folds", 3, "--task", "traits",
                               "--out", tmp_path / "runs")
         assert status == 0 and "correlation" in out and "\nopen " in out and "\nkind " in out
     assert len(list((tmp_path / "runs").glob("*.json"))) == 3  # the second command loaded the runs of the first
@@ -55,8 +50,8 @@ def test_show_import_and_run_read_alike(folder, capsys, tmp_path):
     (["--fill", "mean"], "unknown fill 'mean'"),
     (["--columns", "dialogue=Dialog_ID"], "Without splits: --folds N"),
 ])
-def test_mistakes_are_one_line_with_the_option(folder, capsys, more, said):
-    status, _, error = call(capsys, "run", "linear", "--corpus", "table", "--data", folder, *more)
+def test_mistakes_are_one_line_with_the_option(folder, call, more, said):
+    status, _, error = call("run", "linear", "--corpus", "table", "--data", folder, *more)
     assert status == 2 and said in error and error.count("\n") == 1
 
 

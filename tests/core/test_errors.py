@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from erclab.core import errors
-from erclab.core.errors import CorpusError, ErclabError, UsageError, unknown
+from erclab.core.errors import CorpusError, ErclabError, UsageError, some, unknown
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type)]
 
@@ -62,3 +62,14 @@ def test_unknown_takes_initials_for_the_name():
     assert "Did you mean 'learning_rate'?" in str(unknown("setting", "lr", names))
     assert "Did you mean 'batch_size'?" in str(unknown("setting", "bs", names))
     assert "Did you mean" not in str(unknown("setting", "l", names))
+
+
+def test_an_error_is_recast_as_another_kind_in_another_place():
+    error = CorpusError("it is empty", where="a.csv", remedy="Fetch it.")
+    assert type(error.recast(UsageError)) is UsageError and str(error.recast(UsageError)) == str(error)
+    assert str(error.recast(UsageError, where="line 3")) == "line 3: it is empty. Fetch it."
+    assert str(error.recast(UsageError, where="", remedy="")) == "it is empty"
+
+
+def test_some_names_the_first_and_counts_the_rest():
+    assert some(["a", "b"], 2) == "a, b" and some(["a", "b", "c", "d"], 2) == "a, b and 2 more" and some([], 2) == ""

@@ -57,3 +57,7 @@ def test_columns_that_a_reader_needs_are_there_once(write):
     assert list(tablefiles.records(path, ["a"])) == [(2, {"a": "1", "b": "3", "": "4"})]
     with pytest.raises(CorpusError, match="lacks, or repeats, the columns b, c"):
         list(tablefiles.records(path, ["a", "b", "c"]))
+
+
+def test_turns_are_counted_in_each_dialogue():
+    assert list(tablefiles.turns(pd.Series(["d", "e", "d", "d"]))) == [0, 0, 1, 2]

@@ -2,10 +2,11 @@
 
 import json
 import time
+from functools import partial
 
 import pytest
 
-from erclab import cli, runs
+from erclab import runs
 from erclab.core.errors import RunError, UsageError
 from erclab.runs.table import COLUMNS, catalogue
 
@@ -133,12 +134,8 @@ def test_a_thousand_records_list_and_filter_in_a_second(made, tmp_path):
 # The command
 
 @pytest.fixture
-def call(capsys):
-    def call(*arguments):
-        status = cli.main(["runs", *map(str, arguments)])
-        out, err = capsys.readouterr()
-        return status, out, err
-    return call
+def call(call):
+    return partial(call, "runs")
 
 
 def test_the_command_prints_a_table(made, call):

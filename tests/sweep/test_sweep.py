@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from compare_runs import differences, leftovers
 
-from erclab import cli, runs, sweep
+from erclab import runs, sweep
 from erclab.core.errors import RunError, UsageError
 from erclab.sweep import backends
 from erclab.sweep.backends import Loky
@@ -226,12 +226,8 @@ def grid(tmp_path):
 
 
 @pytest.fixture
-def call(capsys):
-    def call(*arguments):
-        status = cli.main(["sweep", *map(str, arguments)])
-        out, err = capsys.readouterr()
-        return status, out, err
-    return call
+def call(call):
+    return partial(call, "sweep")
 
 
 def test_the_command_reports(undisturbed, tmp_path, grid, call):

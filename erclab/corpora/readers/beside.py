@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from erclab.core.errors import some
+
 MOST = 8  # names in one notice
 _ARRAYS = (".npy", ".npz", ".pt", ".pth", ".csd", ".h5", ".hdf5", ".mat", ".pkl", ".pickle", ".joblib", ".safetensors")
 _TABLES = ("", ".csv", ".tsv", ".txt", ".arff", ".parquet", ".json", ".jsonl", ".xlsx", ".zip", ".tar", ".gz")
@@ -28,8 +30,7 @@ def unread(folder: Path, used: Iterable[Path], taken: str) -> list[str]:
              if path.name not in known and not path.name.startswith(".") and _is_data(path)]
     if not names:
         return []
-    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-    return [f"not read, though beside the corpus: {', '.join(names[:MOST])}{more} ({taken})"]
+    return [f"not read, though beside the corpus: {some(names, MOST)} ({taken})"]
 
 
 def _is_data(path: Path) -> bool:

@@ -142,5 +142,5 @@ def _code(value: object, names: tuple[str, ...], place: str) -> int:
         return names.index(name)
     if name.isascii() and name.isdigit() and int(name) < len(names):
         return int(name)
-    error = unknown("emotion" if names is LABELS else "act", name[:40], [n for n in names if n])
-    raise CorpusError(error.problem, where=place, remedy=error.remedy)
+    raise unknown("emotion" if names is LABELS else "act", name[:40], [n for n in names if n]).recast(
+        CorpusError, where=place)

@@ -127,8 +127,7 @@ def _row(line: str, place: str) -> dict:
 def _turn(number: int, speaker: str, emotion: Any, words: str, place: str) -> dict:
     emotion = str(emotion or "").strip().lower()
     if emotion and emotion not in LABELS:
-        error = unknown("emotion", emotion[:40], LABELS)
-        raise CorpusError(error.problem, where=place, remedy=error.remedy)
+        raise unknown("emotion", emotion[:40], LABELS).recast(CorpusError, where=place)
     if not speaker.strip():
         raise CorpusError("the speaker is empty", where=place, remedy="Give every utterance a speaker.")
     return {"turn": number, "speaker": speaker.strip(), "text": words.strip(),

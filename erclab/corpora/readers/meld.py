@@ -116,8 +116,8 @@ def emotion(name: str, labels: Sequence[str], where: str) -> int:
     plain = name.lower()
     if plain not in labels and plain not in EMPTY:
         error = unknown("emotion", plain[:40], labels)
-        raise CorpusError(error.problem, where=where, remedy=f"{error.remedy} A corpus with emotions of its own is "
-                          "read from one table: --corpus table (data/README.md).")
+        raise error.recast(CorpusError, where=where, remedy=f"{error.remedy} A corpus with emotions of its own is read "
+                           "from one table: --corpus table (data/README.md).")
     return labels.index(plain) if plain in labels else UNLABELLED
 
 
