@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import html
 import os
@@ -173,7 +174,8 @@ def _joined(outputs: Iterable[nbformat.NotebookNode]) -> list[nbformat.NotebookN
 
 
 def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = "", data: str = "",
-          out: Path | None = None, extra: Mapping[str, Any] | None = None, update: bool = False,
+          instead: Callable[[str], tuple[str, str]] | None = None, out: Path | None = None,
+          extra: Mapping[str, Any] | None = None, update: bool = False,
           results: Callable[[list[Executed]], pd.DataFrame | None] = lambda done: None,
           jobs: int = 1, say=print) -> tuple[list[Executed], Path]:
     """Execute notebooks; leave the executed copies, the figures and a one-page summary in one folder.
@@ -182,6 +184,7 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
 
     Args:
         corpus: "" leaves each notebook its own, a simulated one.
+        instead: gives the corpus and the folder that a notebook takes instead of its own corpus.
         update: also write the results into `notebooks/` and `figures/`, for a commit.
         results: makes the summary's table from the executed notebooks, or None.
         jobs: notebooks at a time, which share the processor's cores. A run that two of them need is trained once.
@@ -209,6 +212,8 @@ def study(numbers: Iterable[str] = (), *, profile: str = "smoke", corpus: str = 
     for path in chosen:
         known = notebook_parameters(path)
         usual = {"profile": profile, "data": data, **({"corpus": corpus} if corpus else {})}
+        if instead and not update and {"corpus", "data"} <= known.keys():
+            usual["corpus"], usual["data"] = instead(ast.literal_eval(known["corpus"]))
         usual = {name: value for name, value in usual.items() if name in known}
         # For a commit only defaults are allowed: the committed notebook has no injected cell with other values.
         values = {**({} if update else usual), **(extra or {})}

@@ -141,6 +141,22 @@ def test_a_study_leaves_copies_and_a_summary_and_the_sources_alone(folder, tmp_p
     assert "01_x.ipynb" in page and "on &lt;purpose&gt;" in page and any("FAILED" in line for line in lines)
 
 
+def test_each_notebook_may_get_another_corpus_instead_of_its_own(folder, tmp_path, monkeypatch):
+    (tmp_path / "erclab").mkdir()
+    monkeypatch.chdir(tmp_path)
+    write(folder / "01_x.ipynb", parameters='corpus = "simulated-tiny"  # which\ndata = ""')
+    write(folder / "02_y.ipynb")
+    given = {}
+
+    def execute(path, output, values, environment):
+        given[path.stem] = values
+        return study.Executed(path.stem, "", output, 0.0)
+
+    monkeypatch.setattr(study, "execute", execute)
+    study.study(out=Path("out"), instead=lambda own: ("imported", f"folder of {own}"), say=lambda line: None)
+    assert given == {"01_x": {"corpus": "imported", "data": "folder of simulated-tiny"}, "02_y": {}}
+
+
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda p: p.stem)
 class TestHygiene:
     """What strict nbval does not see: outputs that were stripped, or that hold what differs between machines."""

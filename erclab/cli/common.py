@@ -8,6 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from erclab.core.errors import UsageError
 
@@ -51,6 +52,37 @@ def reading(command: argparse.ArgumentParser, *, context: bool = True) -> None:
     if context:
         group.add_argument("--unlabelled", choices=("drop", "context"), help="utterances without an emotion label: "
                            "left out, or kept as context (default, but for iemocap-text-audio)")
+    simulating(command)
+
+
+def simulating(command: argparse.ArgumentParser) -> None:
+    """Add the options of a simulated corpus (`simulated_options`)."""
+    group = command.add_argument_group("a simulated corpus (data/README.md)")
+    group.add_argument("--corpus-seed", type=int, metavar="N", help="other dialogues of the same world (default: 0); "
+                       "not the seed of a run")
+    group.add_argument("--world", action="append", default=[], metavar="NAME=VALUE,…", help="settings of the world, "
+                       "such as persistence=0.4,masked=0.1; may be repeated")
+
+
+def simulated_options(options: argparse.Namespace) -> dict:
+    """What the options of `simulating` are for `erclab.corpora.load`; only those that were given.
+
+    Raises:
+        UsageError: an option has another form.
+    """
+    found: dict = {} if options.corpus_seed is None else {"seed": options.corpus_seed}
+    pairs = [pair for text in options.world for pair in re.split(r",(?=\s*[A-Za-z_]\w*\s*=)", text)]
+    if pairs:  # a value may have commas itself: dims=(20,18,18)
+        found["world"] = {name: _literal(value) for name, value in name_values(pairs, "--world", "persistence=0.4")}
+    return found
+
+
+def variant_of(corpus: str, options: argparse.Namespace) -> str:
+    """The name of a corpus with the options of `simulating`, for a folder: simulated-seed-7-persistence-0.4."""
+    asked = simulated_options(options)
+    parts = [*([f"seed={asked['seed']}"] if "seed" in asked else []),
+             *(f"{name}={value}" for name, value in asked.get("world", {}).items())]
+    return "-".join([corpus, *(re.sub(r"[^\w.]+", "-", part).strip("-") for part in parts)])
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
@@ -65,7 +97,7 @@ def joined(arguments: Sequence[str]) -> list[str]:
 
 
 def read_options(options: argparse.Namespace) -> dict:
-    """What the options of `reading` are for `erclab.corpora.load`; only those that were given.
+    """What the options of `reading` and `simulating` are for `erclab.corpora.load`; only those that were given.
 
     Raises:
         UsageError: an option has another form.
@@ -95,14 +127,15 @@ def read_options(options: argparse.Namespace) -> dict:
         found["arrays"] = {}
         for modality, file in name_values(options.arrays, "--arrays", "audio=features.npz:X", once=False):
             found["arrays"].setdefault(modality, []).append(file)
-    if getattr(options, "folds", None):
+    corpus = getattr(options, "corpus", None) or getattr(options, "name", None)
+    if corpus and getattr(options, "folds", None):
         from erclab.corpora.registry import reader_options
 
-        if "folded" in reader_options(getattr(options, "corpus", None) or options.name):
+        if "folded" in reader_options(corpus):
             found["folded"] = True
     if getattr(options, "unlabelled", None):
         found["labelled"] = options.unlabelled == "drop"
-    return found
+    return found | simulated_options(options)
 
 
 def name_values(texts: Sequence[str], option: str, example: str, *, empty: bool = False, once: bool = True
@@ -183,8 +216,13 @@ def changes(pairs: list[str], option: str = "--set") -> dict:
         name, equals, value = pair.partition("=")
         if not equals or not all(part.isidentifier() for part in name.split(".")):
             raise UsageError(f"'{pair}' is not NAME=VALUE", where=option, remedy=f"For example: {option} epochs=5.")
-        try:
-            found[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            found[name] = value
+        found[name] = _literal(value)
     return found
+
+
+def _literal(text: str) -> Any:
+    """A Python literal, or else the text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text

@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from erclab.cli.common import changes, command, profile_and_corpus, read_options, reading
+from erclab.cli.common import changes, command, profile_and_corpus, read_options, reading, variant_of
 from erclab.core.errors import ErclabError
 
 
@@ -42,7 +42,8 @@ def _exhibits(options) -> int:
     every = options.ids == ["all"]
     recipe = changes(options.changes)
     chosen = [e.with_recipe(recipe) for e in catalogue.find(() if every else options.ids)]
-    store = Store(options.out or paths.project_root() / "build" / "exhibits" / f"{options.corpus}-{options.profile}")
+    store = Store(options.out or paths.project_root() / "build" / "exhibits" /
+                  f"{variant_of(options.corpus, options)}-{options.profile}")
     read = _reader(options)
     if options.ids:
         return _build(options, chosen, read, store, every)
@@ -88,8 +89,11 @@ def _list(options, chosen, read, stores) -> int:
         print(f"{row['id']:<4}{row['state']:<10}{row['title']:<{width}}  {row['needs']}{detail}")
     count = sum(row["state"] == "built" for row in rows)
     again = f" --data {shlex.quote(options.data)}" if options.data else ""
-    print(f"\n{count} of {len(rows)} built on {options.corpus}, {options.seeds} seeds, profile {options.profile}. "
-          f"Build one (--train trains what it needs): erclab exhibits S2 --corpus {options.corpus}{again} --train")
+    again += "" if options.corpus_seed is None else f" --corpus-seed {options.corpus_seed}"
+    again += "".join(f" --world {shlex.quote(pairs)}" for pairs in options.world)
+    print(f"\n{count} of {len(rows)} built on {variant_of(options.corpus, options)}, {options.seeds} seeds, "
+          f"profile {options.profile}. Build one (--train trains what it needs): "
+          f"erclab exhibits S2 --corpus {options.corpus}{again} --train")
     for folder in dict.fromkeys(row["folder"] for row in rows if row["folder"]):
         print(f"Built ones: {folder}")
     return 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import erclab
-from erclab.cli.common import columns, command, name_values, named
+from erclab.cli.common import columns, command, name_values, named, simulated_options, simulating
+from erclab.core.errors import UsageError
 
 
 def add(commands) -> None:
@@ -25,6 +26,7 @@ def add(commands) -> None:
                          "conversation with a colour for each emotion; may be repeated", action="append", default=[])
     predict.add_argument("--corpus", metavar="C", help="the corpus of training; only for runs of older versions")
     predict.add_argument("--data", metavar="DIR", help="the folder of --corpus, if that is not embedded")
+    simulating(predict)
     predict.add_argument("--text-encoder", metavar="NAME", help="the folder of the encoder that made the text vectors "
                          "of training, if it is a folder")
     predict.add_argument("--device", default="cpu", metavar="D", help="auto, cpu (default), cuda or mps")
@@ -38,12 +40,16 @@ def _predict(options) -> int:
     from erclab import corpora
     from erclab.training.device import choose_device
 
+    made = simulated_options(options)
+    if made and not options.corpus:
+        raise UsageError("options of a simulated corpus, and no corpus", where="--corpus-seed, --world",
+                         remedy="Name the corpus of training (--corpus); most runs do not need it.")
     device = choose_device(options.device)
     run = named(options.run, options.runs)
     corpus = None
     if options.corpus:
         corpus = corpora.load(options.corpus, options.data, text_encoder=options.text_encoder or "minilm",
-                              text_as=run.info.text_as)
+                              text_as=run.info.text_as, **made)
     found = erclab.predict(run, options.file, vectors=vectors, columns=names, explain=options.explain, corpus=corpus,
                            out=options.out, text_encoder=options.text_encoder, device=str(device))
     if options.json:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from erclab.cli.common import changes, command, fold_of, named, read_options, reading
+from erclab.core.errors import UsageError
 
 
 def add(commands) -> None:
@@ -136,6 +137,9 @@ def _corpora(options):
     """A function that gives the corpora that may belong to a record, read as the options say."""
     from erclab import corpora
     from erclab.corpora.folds import folds
+
+    if not options.corpus and read_options(options):
+        raise UsageError("options of a corpus, and no corpus", remedy="Name it (--corpus).")
 
     @cache
     def read(name: str, text_as: str, modalities: tuple[str, ...]) -> list:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
-from erclab.cli.common import changes, command, profile_and_corpus, read_options, reading
+from erclab.cli.common import changes, command, profile_and_corpus, read_options, reading, variant_of
 from erclab.core.errors import NotebookError
 
 
@@ -26,15 +27,15 @@ def add(commands) -> None:
     study.add_argument("--json", action="store_true", help="print what was executed as JSON")
 
 
-def _imported(options, data: str) -> Path:
-    """The folder of the corpus that was read with options, for notebooks."""
+def _imported(options, name: str, data: str) -> tuple[str, str]:
+    """The parameters `corpus` and `data` of a notebook for a corpus that was read with options: it is imported."""
     from erclab import corpora
     from erclab.core import paths
     from erclab.corpora import cache
 
-    corpus = corpora.load(options.corpus, data or None, **{"labelled": False, **read_options(options)})
+    corpus = corpora.load(name, data or None, **{"labelled": False, **read_options(options)})
     folder = paths.runs_dir().parent / "imported" / f"{corpus.name}-{corpus.fingerprint[:12]}"
-    return cache.save(corpus, folder)
+    return "imported", str(cache.save(corpus, folder).resolve())
 
 
 def _study(options) -> int:
@@ -54,9 +55,14 @@ def _study(options) -> int:
     study.find(options.numbers)
     data = str(Path(options.data).resolve()) if options.data else ""
     corpus = tell(corpora.load(options.corpus or "simulated", data or None, **read_options(options)))
-    name = options.corpus
+    name, instead, out = options.corpus, None, options.out
     if read_options(options):  # notebooks take a corpus and a folder: the corpus is imported once, as it was read
-        name, data = "imported", str(_imported(options, data).resolve())
+        if name:
+            name, data = _imported(options, name, data)
+        else:
+            instead = cache(lambda own: _imported(options, own, ""))
+        out = out or paths.project_root() / "build" / "study" / "-".join(
+            [variant_of(options.corpus or "simulated", options), options.profile])
     extra = changes(options.changes)
     if "seeds" in extra:
         runs.plan("constant", corpus, seeds=extra["seeds"])
@@ -70,7 +76,7 @@ def _study(options) -> int:
         return tables[0] if tables else None
 
     done, summary = study.study(
-        options.numbers, profile=options.profile, corpus=name, data=data, out=options.out, extra=extra,
+        options.numbers, profile=options.profile, corpus=name, data=data, instead=instead, out=out, extra=extra,
         update=options.update, results=results, jobs=options.jobs,
         say=lambda line: print(line, file=sys.stderr, flush=True))
     failed = [r.name for r in done if r.error]

@@ -83,17 +83,17 @@ CORPORA = {
     info.name: info
     for info in (
         CorpusInfo("simulated", "simulated conversations, two speakers, six emotions, three modalities",
-                   lambda: simulated.generate("small", frames=True), licence="MIT, as the project",
+                   partial(simulated.simulate, "small"), licence="MIT, as the project",
                    obtain="embedded"),
         CorpusInfo("simulated-lesson", "the same for a class: a third of the utterances, clearer evidence",
-                   lambda: simulated.generate("lesson", frames=True), licence="MIT, as the project", obtain="embedded"),
+                   partial(simulated.simulate, "lesson"), licence="MIT, as the project", obtain="embedded"),
         CorpusInfo("simulated-tiny", "the same in the size of a test",
-                   lambda: simulated.generate("tiny", frames=True), licence="MIT, as the project", obtain="embedded"),
+                   partial(simulated.simulate, "tiny"), licence="MIT, as the project", obtain="embedded"),
         CorpusInfo("simulated-iemocap", "the same in the size of IEMOCAP, long dialogues",
-                   lambda: simulated.generate("iemocap", frames=True), licence="MIT, as the project",
+                   partial(simulated.simulate, "iemocap"), licence="MIT, as the project",
                    obtain="embedded"),
         CorpusInfo("simulated-meld", "the same in the size of MELD, several speakers, seven emotions",
-                   lambda: simulated.generate("meld", frames=True), licence="MIT, as the project", obtain="embedded"),
+                   partial(simulated.simulate, "meld"), licence="MIT, as the project", obtain="embedded"),
         CorpusInfo("meld", "MELD: dialogues of the series Friends, multi-party, seven emotions", meld.read,
                    needs_data=True, files=tuple(f"{s}_sent_emo.csv" for s in ("train", "dev", "test")),
                    licence=_MELD,
@@ -204,7 +204,7 @@ CORPORA = {
 
 # Arguments of readers that a user may give: name -> the option of the command line.
 OPTIONS = {"columns": "--columns", "arrays": "--arrays", "labels": "--labels", "fill": "--fill", "targets": "--target",
-           "scale": "--scale", "clamp": "--clamp", "folded": "--folds"}
+           "scale": "--scale", "clamp": "--clamp", "folded": "--folds", "seed": "--corpus-seed", "world": "--world"}
 
 
 def reader_options(name: str) -> tuple[str, ...]:
@@ -264,7 +264,7 @@ def read(name: str, data: str | Path | None = None, *, labelled: bool | None = N
             of the field do; neighbouring rows are then not always neighbours in the conversation. With False they stay
             as context. By default as `CorpusInfo.labelled` of the corpus says.
         options: of the corpus's reader, such as columns, labels, fill, targets and scale of
-            `erclab.corpora.readers.table.read`.
+            `erclab.corpora.readers.table.read`, or seed and world of `erclab.corpora.simulated.simulate`.
 
     Raises:
         UsageError, CorpusError: see `load`.
@@ -277,7 +277,7 @@ def read(name: str, data: str | Path | None = None, *, labelled: bool | None = N
         if data is not None:
             raise UsageError(f"the corpus '{name}' is embedded and reads no folder", where=f"--data {data}",
                              remedy="Leave the folder out, or name another corpus.")
-        return info.read()
+        return info.read(**options)
     if data is None:
         raise UsageError(f"the corpus '{name}' needs a folder", remedy=f"Give --data DIR (in a notebook: data) with "
                          f"{', '.join(info.files)}; to obtain them: {info.obtain}.")

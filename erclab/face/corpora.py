@@ -19,7 +19,8 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
          device: str = "cpu", labelled: bool | None = None, columns: Mapping[str, str | None] | None = None,
          labels: Sequence[str] | None = None, targets: Mapping[str, str | Sequence[str]] | None = None,
          scale: Sequence[float] | Mapping[str, Sequence[float]] | None = None, clamp: bool = False,
-         fill: str | None = None, arrays: Mapping[str, Any] | None = None, folded: bool = False) -> Corpus:
+         fill: str | None = None, arrays: Mapping[str, Any] | None = None, folded: bool = False,
+         seed: int | None = None, world: Mapping[str, Any] | None = None) -> Corpus:
     """Load a corpus by its name. Its `repr` is a card of at most ten lines; its notices also go to stderr.
 
     Args:
@@ -42,14 +43,17 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         fill: "refuse" (the default), "median" or "zero": what to do with NaN and infinite values of vectors.
         arrays: modality -> "file.npz:key".
         folded: for `erclab.runs.cross_validate`: the table needs no column `split`.
+        seed: of a simulated corpus: other dialogues of the same world. It is no seed of a run (`erc.run(seeds=...)`).
+        world: of a simulated corpus: settings of the world (`erclab.corpora.simulated.world.Settings`) to set
+            differently, such as {"persistence": 0.4}.
 
     Raises:
-        UsageError: an unknown name, a folder where none is needed, or no folder where one is needed.
+        UsageError: an unknown name or setting, a folder where none is needed, or no folder where one is needed.
         CorpusError: the data are missing or malformed.
         FeatureError: the text cannot be encoded.
     """
     options = {"columns": columns, "labels": labels, "targets": targets, "scale": scale, "clamp": clamp or None,
-               "fill": fill, "arrays": arrays, "folded": folded or None}
+               "fill": fill, "arrays": arrays, "folded": folded or None, "seed": seed, "world": world}
     return tell(corpora.load(name, data or None, text_encoder=text_encoder, text_as=text_as, device=device,
                              labelled=labelled, **{key: x for key, x in options.items() if x is not None}))
 

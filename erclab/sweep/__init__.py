@@ -6,6 +6,7 @@ grid, in Python or in a YAML file:
     models: [sdt, bc-lstm]                # the names of `erclab models`
     corpora:                              # names of `erclab corpora`, with a folder if the corpus needs one
       - simulated
+      - {name: simulated, seed: 7, world: {persistence: 0.4}}   # another corpus seed, another setting of the world
       - {name: meld, data: ../MELD}       # relative to the file
       - {name: table, data: ../mine, columns: {dialogue: Dialog_ID}, targets: {traits: [open, kind]}}
     seeds: 5                              # 0 to 4; or a list of them

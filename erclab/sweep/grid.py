@@ -55,6 +55,15 @@ class Source:
             raise UsageError(f"the corpus '{self.name}' needs a folder",
                              remedy=f"Write {{name: {self.name}, data: FOLDER}} (see erclab corpora).")
 
+    @property
+    def title(self) -> str:
+        """The name, with the corpus seed and the settings of a simulated world."""
+        asked = json.loads(self.options or "{}")
+        world = asked.get("world")
+        parts = [*([f"corpus seed {asked['seed']}"] if "seed" in asked else []),
+                 *(f"{name} {value}" for name, value in (world if isinstance(world, dict) else {}).items())]
+        return " ".join([self.name, *([f"({', '.join(parts)})"] if parts else [])])
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -206,7 +215,11 @@ def _changes(value: Any, key: str) -> dict[str, dict[str, Any]]:
 def _source(value: Any, base: Path) -> Source:
     given = {"name": value} if isinstance(value, str) else _mapping(value, "corpora")
     if options := {key: given.pop(key) for key in OPTIONS if key in given}:
-        given["options"] = json.dumps(options, sort_keys=True)
+        try:
+            given["options"] = json.dumps(options, sort_keys=True, default=str)
+        except TypeError:
+            raise UsageError(f"a name in {', '.join(options)} is no text", where="corpora",
+                             remedy="Put the names in quotes.") from None
     found = from_dict(Source, {**given, "data": str(given.get("data") or "")})
     # An absolute path, because workers have other working directories.
     return from_dict(Source, {**vars(found), "data": str((base / expanded(found.data)).resolve())

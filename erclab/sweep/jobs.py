@@ -128,8 +128,9 @@ def _cells(grid: Grid):
         question = {"model": model, "profile": grid.profile, "variant": variant or None,
                     "modalities": modalities or None, "task": task or None, "words": grid.words,
                     **grid.settings, **settings}
-        yield part, question, Cell(model, source.name, variant, "+".join(modalities), task, change, protocol, 0)
+        yield part, question, Cell(model, source.title, variant, "+".join(modalities), task, change, protocol, 0)
 
 
 def _title(title: str, cell: Cell) -> str:
-    return ", ".join([title, *(w for w in (cell.variant, cell.task, cell.change) if w)])
+    corpus = cell.corpus.partition(" (")[2].removesuffix(")")  # what the corpus's name in the title leaves out
+    return ", ".join([title, *(w for w in (corpus, cell.variant, cell.task, cell.change) if w)])

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from erclab import sweep
+from erclab import corpora, sweep
 from erclab.cli.common import joined
+from erclab.core.errors import UsageError
 
 CSV = "Dialog_ID,turn,Emotion,open,kind,happy,score\n" + "".join(
     f"d{d},{t},{('glad', 'sad')[(d + t) % 2]},{40 + d},{t},{t % 2},{(d - 4) / 5}\n" for d in range(9) for t in range(2))
@@ -64,3 +65,47 @@ corpora: [{{name: table, data: {folder}, columns: {{dialogue: Dialog_ID, split: 
     grid, = sweep.read(tmp_path / "s.yaml")
     part = sweep.jobs.Part(grid.corpora[0], "vectors")
     assert hash(part) and part.load().task("traits").width == (50, 50)
+
+
+def test_a_corpus_seed_and_a_world_reach_every_command(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("ERCLAB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "erclab").mkdir()  # the root of the project, for exhibits
+    asked = ["--corpus-seed", 7, "--world", "persistence=0.4,dims=(20,18,20)", "--world", "turns=3,4,6"]
+    status, out, _ = call("corpora", "show", "simulated-tiny", *asked, "--json")
+    shown = json.loads(out)
+    assert status == 0 and '"persistence": 0.4' in shown["source"] and shown["source"].startswith("simulated, seed 7")
+    made = corpora.load("simulated-tiny", seed=7, world={"persistence": 0.4, "dims": (20, 18, 20), "turns": (3, 4, 6)})
+    assert shown["fingerprint"] == made.fingerprint
+    status, out, _ = call("run", "linear", "--corpus", "simulated-tiny", *asked, "--json")
+    record, = json.loads(out)
+    assert status == 0 and record["spec"]["fingerprint"] == made.fingerprint
+    status, out, _ = call("exhibits", "D1", "--corpus", "simulated-tiny", *asked, "--json")
+    assert status == 0 and "simulated-tiny-seed-7-persistence-0.4-dims-20-18-20-turns-3-4-6-smoke" in out
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (("run", "linear", "--corpus", "simulated-tiny", "--world", "masked"), "--world: 'masked' is not NAME=VALUE"),
+    (("run", "linear", "--corpus", "simulated-tiny", "--world", "masked=0.1,masked=0.2"), "'masked' is given twice"),
+    (("corpora", "show", "simulated-tiny", "--corpus-seed", "-1"), "--corpus-seed: the corpus seed -1"),
+    (("predict", "run", "file.csv", "--corpus-seed", "7"), "Name the corpus of training (--corpus)"),
+    (("runs", "confirm", "--corpus-seed", "7"), "Name it (--corpus)"),
+    (("study", "01", "--world", "maskd=0.1"), "Did you mean 'masked'?"),
+])
+def test_mistakes_in_options_of_a_simulated_corpus_are_one_line(call, arguments, said):
+    status, _, error = call(*arguments)
+    assert status == 2 and said in error and error.count("\n") == 1
+
+
+def test_a_sweep_tells_corpus_seeds_apart():
+    grid, = sweep.grids({"models": "linear", "corpora": [
+        "simulated-tiny", {"name": "simulated-tiny", "seed": 7, "world": {"dialogues": [3, 2, 2], "masked": 0.1}}]})
+    first, second = sweep.plan(grid)
+    assert first.id != second.id and second.part.load().source.startswith("simulated, seed 7")
+    assert [job.cells[0].corpus for job in (first, second)] == [
+        "simulated-tiny", "simulated-tiny (corpus seed 7, dialogues [3, 2, 2], masked 0.1)"]
+    assert second.title.endswith("seed 0, corpus seed 7, dialogues [3, 2, 2], masked 0.1")
+    for world, said in (({"maskd": 0.1}, "Did you mean 'masked'"), ("masked", "not names and values"),
+                        ({1: 2, "masked": 0.1}, "is no text")):
+        with pytest.raises(UsageError, match=said):
+            sweep.plan(sweep.grids({"models": "linear", "corpora": {"name": "simulated-tiny", "world": world}}))
