@@ -37,10 +37,11 @@ def speeds(record: dict[str, Any]) -> pd.DataFrame:
 def report(record: dict[str, Any]) -> str:
     """The table and the machine on which it was measured, as text for people."""
     facts, product = record["environment"], record["product"]
+    side = facts.get("side", 2048)  # records of older versions have none
     products = ", ".join(f"{rate / GIGA:.0f} GFLOP/s in {kind}" for kind, rate in product.items())
     lines = [speeds(record).to_string(), "",
              f"{facts['hardware']}, {facts['device']}, {facts['threads']} threads, torch {facts['torch']}. A product "
-             f"of 2048 × 2048 matrices: {products}.",
+             f"of {side} × {side} matrices: {products}.",
              *([f"Idle threads of erclab look for work {facts['spin']} times before they sleep (GOMP_SPINCOUNT)."]
                if facts.get("spin") else []),
              "Training: forward, backward and optimiser; medians over rounds. Operations are those of the reference's "

@@ -54,8 +54,8 @@ def bench(cases: Iterable[BenchCase], *, precisions: Sequence[str] = PRECISIONS,
                            padding. They count for every path, also where it needs fewer
         gflops, share      operations per second, and their share of `product` for the path's type of numbers
         faster, memory     the aims; `fast_enough` and `small_enough` tell whether they were met
-    `environment` has the threads of a process, and as "spin" how often a waiting thread of erclab checks for work
-    before it sleeps.
+    `environment` has the threads of a process, as "spin" how often a waiting thread of erclab checks for work before it
+    sleeps, and as "side" the rows of the matrices of `product`.
     A round is an epoch, or the case's number of steps, over the same dialogues for every path. `growth` has a row per
     case, path, `axis` ("length", "batch" or "seeds") and its value.
 
@@ -96,7 +96,7 @@ def bench(cases: Iterable[BenchCase], *, precisions: Sequence[str] = PRECISIONS,
                     f"the reference's memory." for row in found.rows
                     if row["path"] == "float32" and row.get("floor_ratio", 0) > (row["memory"] or 1)]
     facts = environment(torch.device(where["device"])) | {"erclab": erclab.__version__, **{
-        name: where[name] for name in ("threads", "spin")}}
+        name: where[name] for name in ("threads", "spin", "side")}}
     return {"schema": SCHEMA, "environment": facts, "rounds": rounds, "product": product, "rows": found.rows,
             "growth": found.growth, "notes": found.notes}
 
@@ -283,7 +283,7 @@ def _measure(case: BenchCase, routes: Sequence[str], common: dict, rounds: int, 
         memory = {route: answer["bytes"] for route, answer in asked.items()}
         countable = "reference" in workers and workers["reference"].ready["device"] == "cpu"
         work = workers["reference"].ask(do="work")["coefficients"] if countable else None
-    if case.environment and "reference" in routes:  # these variables cost memory: measured without them, too
+    if case.environment and countable:  # these variables cost memory of the CPU: measured without them, too
         plain = dataclasses.asdict(dataclasses.replace(case, environment={}))
         with Worker(WorkerJob(plain, "reference", **common)) as worker:
             worker.ask(do="round", seed=0, count=2 * warm)

@@ -16,6 +16,7 @@ import erclab
 from erclab.cli import bench, corpora, exhibits, export, features, models, predict, run, runs, study, sweep
 from erclab.cli.common import EPILOG, joined
 from erclab.core.errors import ErclabError
+from erclab.core.memory import shortage
 
 # In the order of --help.
 GROUPS = (study, run, predict, export, sweep, exhibits, runs, models, corpora, features, bench)
@@ -45,6 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"erclab: error: {what}{error.strerror or error}. Check the path, the permissions and the free space.",
               file=sys.stderr)
         _leave_output()
+        return 2
+    except (MemoryError, RuntimeError) as problem:
+        why = shortage(problem)
+        if not why:
+            raise
+        print(f"erclab: error: there is not enough memory ({why}). Give less at a time, or choose another device "
+              "(--device).", file=sys.stderr)
         return 2
 
 

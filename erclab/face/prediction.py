@@ -16,6 +16,7 @@ from erclab import runs
 from erclab.analysis import why
 from erclab.analysis.inside import check_corpus
 from erclab.core.errors import CorpusError, UsageError
+from erclab.core.memory import enough_memory
 from erclab.core.storage import write_atomically
 from erclab.core.storing import storing
 from erclab.core.tasks import predictions
@@ -151,11 +152,12 @@ def predict(run: Record | str | Path, conversations: Conversations, *, vectors: 
             raise UsageError("the predictions would replace the conversations", where=str(path),
                              remedy="Name another file (--out).")
     asked = _Asked(run, _kept(run, corpus), str(choose_device(device)), text_encoder)
-    model = asked.network()
-    table = read(conversations, columns, needs_text="text" not in (vectors or {}))
-    new, steps = asked.corpus(table, dict(vectors or {}))
-    tell(new)
-    found, explained = asked.answers(model, new, steps, explain)
+    with enough_memory("the prediction", "Give fewer conversations, or choose another device (--device cpu)."):
+        model = asked.network()
+        table = read(conversations, columns, needs_text="text" not in (vectors or {}))
+        new, steps = asked.corpus(table, dict(vectors or {}))
+        tell(new)
+        found, explained = asked.answers(model, new, steps, explain)
     parts = [table.rows[list(SHOWN)].reset_index(drop=True), _named(run, found), explained]
     made = Predicted(pd.concat(parts, axis=1))
     answer = made.columns[len(SHOWN)] if run.target.kind == "classes" else ""

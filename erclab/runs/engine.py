@@ -18,6 +18,7 @@ from filelock import FileLock
 from erclab import models
 from erclab.core import metrics, paths
 from erclab.core.errors import RunError, UsageError, unknown
+from erclab.core.memory import enough_memory
 from erclab.core.provenance import environment
 from erclab.core.settings import from_dict
 from erclab.core.storage import make_writable, remove_leftovers, write_atomically
@@ -36,6 +37,9 @@ from erclab.training import loop
 from erclab.training.checkpoint import Checkpoint
 from erclab.training.device import choose_device, memory_kept, seeded, threads_for
 from erclab.training.recipes import Recipe
+
+SMALLER = ("Set a lower batch_size (--set batch_size=4), recompute=True or precision=bfloat16, train fewer seeds at a "
+           "time, or choose another device (--device cpu).")
 
 
 def run(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, profile: str = "smoke",
@@ -142,7 +146,8 @@ def _make(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: bool
         fits, parameters = [_fit(spec, corpus) for spec in specs], {"all": 0, "trainable": 0}
         outcomes, numbers = [outcome for outcome, _ in fits], fits[0][1]
     else:
-        outcomes, parameters = _train(specs, corpus, folder, progress, device, checkpoints)
+        with enough_memory("the training", SMALLER, specs[0].title):  # no frame above has the tensors
+            outcomes, parameters = _train(specs, corpus, folder, progress, device, checkpoints)
         numbers = {}
     kept = fitted_on(specs[0], corpus, numbers)
     for spec, outcome, checkpoint in zip(specs, outcomes, checkpoints, strict=True):

@@ -184,6 +184,14 @@ def test_the_machine_is_measured():
     assert all(1e8 < rate < 1e16 for rate in rates.values())
 
 
+def test_a_gpu_multiplies_larger_matrices_and_the_report_says_so(record):
+    assert worker.side_for(torch.device("cuda")) == 8192 > worker.side_for(torch.device("cpu"))
+    assert record["environment"]["side"] == 2048
+    for facts, side in (({"side": 8192}, 8192), ({}, 2048)):  # records of before have no side
+        told = {name: x for name, x in record["environment"].items() if name != "side"} | facts
+        assert f"A product of {side} × {side} matrices" in speed.report(record | {"environment": told})
+
+
 # A whole bench
 
 
@@ -235,7 +243,7 @@ class Here:
     """A worker without its process, on a machine of a known speed."""
 
     def __init__(self, job):
-        self.bench, self.ready = worker.Bench(job), {"threads": 1, "device": "cpu", "spin": "70"}
+        self.bench, self.ready = worker.Bench(job), {"threads": 1, "device": "cpu", "spin": "70", "side": 2048}
 
     def __enter__(self):
         return self
