@@ -1,5 +1,6 @@
 """Runs on a GPU: repeatable, resumed as on a CPU, loaded where there is no GPU, and errors of one line."""
 
+import gc
 import json
 
 import numpy as np
@@ -32,9 +33,8 @@ def test_a_run_is_repeatable_and_its_record_is_of_use_on_a_cpu(ask, tiny, gpu, m
     first, = ask(model)
     assert torch.device(first.data["environment"]["device"]).type == gpu.type
     again, = ask(model, "again")
-    assert again.curve.equals(first.curve)
-    for split in ("valid", "test"):
-        assert np.array_equal(again.predictions(split), first.predictions(split))
+    gap = max(np.abs(again.predictions(split) - first.predictions(split)).max() for split in ("valid", "test"))
+    assert gap == 0 and again.curve.equals(first.curve), f"predictions differ by up to {gap}"
     there = {name: x.cpu() for name, x in again.model(str(gpu)).state_dict().items()}
     here = first.model("cpu")
     assert all(there[name].equal(x) for name, x in here.state_dict().items())
@@ -106,21 +106,26 @@ def test_the_command_line_trains_and_predicts(call, gpu, tiny, tmp_path):
 
 @pytest.fixture
 def little_memory(gpu):
-    """The process may take a fifty-thousandth of the GPU's memory: a megabyte or two."""
+    """30 MB more than the process has now."""
     if gpu.type != "cuda":
         pytest.skip("the memory of a CPU has no limit that a test can set")
+    gc.collect()
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(2e-5, gpu)
+    whole = torch.cuda.get_device_properties(gpu).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved(gpu) + 30e6) / whole, gpu)
     yield
     torch.cuda.set_per_process_memory_fraction(1.0, gpu)
 
 
-def test_too_little_memory_is_one_line(ask, call, little_memory, gpu, tmp_path):
-    with pytest.raises(RunError, match="memory") as caught:
-        ask("sdt", hidden=256)
+def test_too_little_memory_is_one_line_and_leaves_nothing_behind(ask, call, little_memory, gpu, tmp_path):
+    before = torch.cuda.memory_allocated(gpu)
+    with pytest.raises(RunError, match="the training needs more memory than is free") as caught:
+        ask("sdt", hidden=512)
     assert "\n" not in str(caught.value) and "batch_size" in str(caught.value)
+    gc.collect()
+    assert torch.cuda.memory_allocated(gpu) < before + 5e6  # although the error is kept
     status, _, err = call("run", "sdt", "--corpus", "simulated-tiny", "--device", gpu, "--out", tmp_path / "x",
-                          "--set", "hidden=256")
+                          "--set", "hidden=512")
     assert status == 2 and err.count("\n") == 1 and "memory" in err and "Traceback" not in err
 
 
