@@ -45,9 +45,9 @@ else
     tests=(-n 4) epochs=()
     bench=(sdt-iemocap mult-mosi dialoguernn-iemocap bc-lstm-iemocap lmr-cbt-mosi --rounds 2)
 fi
-OMP_NUM_THREADS=2 part tests 170 "$PYTHON" -m pytest -q -p no:cacheprovider --tb=short --durations=10 \
+OMP_NUM_THREADS=2 part tests 200 "$PYTHON" -m pytest -q -p no:cacheprovider --tb=short --durations=10 \
     --junitxml="$OUT/tests.xml" "${tests[@]}" tests/cuda > >(tee "$OUT/tests.txt")
-part bench 170 "$PYTHON" -m erclab bench "${bench[@]}" --device "$DEVICE" --out "$OUT/bench.json"
+part bench 150 "$PYTHON" -m erclab bench "${bench[@]}" --device "$DEVICE" --out "$OUT/bench.json"
 part speed 90 "$PYTHON" tools/gpu.py --device "$DEVICE" "${epochs[@]}" --out "$OUT/speed.json"
 part cpu 30 "$PYTHON" tools/gpu.py --device cpu --models sdt m2fnet --precision float32 --epochs 1 --warm 0 \
     ${epochs[@]+"${epochs[@]}"} --out "$OUT/speed_cpu.json"
