@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -84,12 +85,22 @@ def backward(model, batch: Batch):
     return losses
 
 
-def step(case: Case, batch: Batch, training: bool) -> dict[str, Tensor]:
+@contextmanager
+def buffers_kept(model) -> Iterator[None]:
+    """Afterwards the buffers (running statistics) have their values of before: a step in it leaves no trace."""
+    before = {name: x.clone() for name, x in model.named_buffers()}
+    yield
+    with torch.no_grad():
+        for name, x in model.named_buffers():
+            x.copy_(before[name])
+
+
+def step(model, batch: Batch, training: bool) -> dict[str, Tensor]:
     """What one step of training depends on: the loss, every gradient, and every buffer afterwards."""
-    model = build(case).train(training)
-    seen = {"the loss": backward(model, batch).total.detach()}
-    seen |= {f"gradient of {name}": p.grad for name, p in model.named_parameters() if p.grad is not None}
-    return seen | {f"buffer {name}": x.double() for name, x in model.named_buffers()}
+    with buffers_kept(model):
+        seen = {"the loss": backward(model.train(training), batch).total.detach()}
+        seen |= {f"gradient of {name}": p.grad for name, p in model.named_parameters() if p.grad is not None}
+        return seen | {f"buffer {name}": x.to(torch.float64, copy=True) for name, x in model.named_buffers()}
 
 
 def descend(model, batch: Batch, rate: float) -> Iterator[float]:
