@@ -58,11 +58,12 @@ def finish(grid: Path, folder: Path, jobs: int) -> float:
 
 
 def disturbed(grid: Path, folder: Path, jobs: int, kills: int, moment: Callable[[int, int], float],
-              say: Callable[[str], object]) -> int:
+              say: Callable[[str], object], end: Callable[[Path, Path, int], object] = finish) -> int:
     """Kill the sweep again and again, then let it end.
 
     Args:
         moment: (how many records there are, how many kills are left) -> after how many seconds of work to kill.
+        end: (grid, folder, jobs) -> the sweep that is not killed any more.
 
     Returns:
         How many kills met a sweep that was at work; one that has ended cannot be killed any more.
@@ -83,7 +84,7 @@ def disturbed(grid: Path, folder: Path, jobs: int, kills: int, moment: Callable[
         say(f"kill {number}{'' if alive else ' came too late'}: {done} records, {kept} checkpoints")
         if not alive:
             break
-    finish(grid, folder, jobs)
+    end(grid, folder, jobs)
     return met
 
 

@@ -43,22 +43,23 @@ def count_epochs(monkeypatch):
     return trained
 
 
-@pytest.mark.parametrize("after", [1, 2])
 @pytest.mark.parametrize("model", QUESTIONS)
-def test_it_ends_with_the_same_record(tiny, tmp_path, monkeypatch, model, after):
+def test_it_ends_with_the_same_record(tiny, tmp_path, monkeypatch, model):
+    """Interrupted after its first epoch, and again after the second one."""
     monkeypatch.setattr(checkpoints, "SHARE", 1e9)  # write after every epoch, however short
-    question = {**QUESTIONS[model], "progress": False}
+    question, parts = {**QUESTIONS[model], "progress": False}, tmp_path / "parts"
     whole, = runs.run(model, tiny, folder=tmp_path / "whole", **question)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        interrupt_after(patch, after)
-        runs.run(model, tiny, folder=tmp_path / "parts", **question)
-    assert len(list((tmp_path / "parts").glob(".*.checkpoint"))) == 1 and not list((tmp_path / "parts").glob("*.json"))
     trained = count_epochs(monkeypatch)
-    torch.manual_seed(99)  # whatever the next process draws first
-    resumed, = runs.run(model, tiny, folder=tmp_path / "parts", **question)
-    assert trained == list(range(after + 1, len(whole.curve) + 1))
-    assert resumed.path.parent == tmp_path / "parts" and not differences(tmp_path / "whole", tmp_path / "parts")
-    assert not [p for p in (tmp_path / "parts").iterdir() if p.name.startswith(".")]
+    for after in (1, 2):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            interrupt_after(patch, after)
+            runs.run(model, tiny, folder=parts, **question)
+        assert len(list(parts.glob(".*.checkpoint"))) == 1 and not list(parts.glob("*.json"))
+        torch.manual_seed(99)  # whatever the next process draws first
+    resumed, = runs.run(model, tiny, folder=parts, **question)
+    assert trained == list(range(1, len(whole.curve) + 1))
+    assert resumed.path.parent == parts and not differences(tmp_path / "whole", parts)
+    assert not [p for p in parts.iterdir() if p.name.startswith(".")]
 
 
 def test_force_starts_again(tiny, tmp_path, monkeypatch):
@@ -124,20 +125,21 @@ def test_writing_takes_no_more_than_a_tenth_of_the_time(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_process_goes_on(tmp_path):
-    folder = tmp_path / "runs"
-    command = [sys.executable, "-m", "erclab", "run", "sdt", "--corpus", "simulated-tiny", "--out", str(folder),
-               "--set", "epochs=30", "--json"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+def test_a_killed_process_goes_on(tmp_path, call):
+    """In this process."""
+    folder, whole = tmp_path / "runs", tmp_path / "whole"
+    command = ["run", "sdt", "--corpus", "simulated-tiny", "--json"]
+    for setting in ("epochs=40", "hidden=16", "heads=2"):
+        command += ["--set", setting]
+    process = subprocess.Popen([sys.executable, "-m", "erclab", *command, "--out", str(folder)],
+                               env={**os.environ, "TQDM_DISABLE": "1"}, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not list(folder.glob(".*.checkpoint")) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run ended before it was killed"
     assert not list(folder.glob("*.json"))
-    subprocess.run(command, env=environment, capture_output=True, check=True)
-    whole = [str(tmp_path / "whole") if x == str(folder) else x for x in command]
-    subprocess.run(whole, env=environment, capture_output=True, check=True)
-    assert list(folder.glob("*.json")) and not differences(folder, tmp_path / "whole")
+    for out in (folder, whole):
+        assert call(*command, "--out", out)[0] == 0
+    assert list(folder.glob("*.json")) and not differences(folder, whole)
     assert not list(folder.glob(".*"))

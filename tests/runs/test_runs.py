@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -192,26 +193,39 @@ def test_small_models_of_short_batches_train_on_one_thread(ask, monkeypatch, sma
         torch.set_num_threads(before)
 
 
-TWO = """
+WAITS = """
 import sys
+import time
 from pathlib import Path
 from erclab import corpora, runs
 from erclab.training import loop
-train, trained = loop.train_seeds, []
-loop.train_seeds = lambda *a, **k: (trained.append(1), train(*a, **k))[1]
-Path(sys.argv[1], sys.argv[2]).touch()
-while len(list(Path(sys.argv[1]).glob("ready*"))) < 2: pass
-runs.run("sdt", corpora.load("simulated-tiny"), folder=Path(sys.argv[1], "runs"), progress=False, epochs=3, hidden=16,
-         heads=2)
-print(len(trained))
+folder, train = Path(sys.argv[1]), loop.train_seeds
+def slowly(*a, **k):
+    (folder / "trains").touch()
+    while not (folder / "waits").exists(): pass
+    return train(*a, **k)
+loop.train_seeds = slowly
+runs.run("sdt", corpora.load("simulated-tiny"), folder=folder / "runs", progress=False, epochs=3, hidden=16, heads=2)
 """
 
 
 @pytest.mark.slow
-def test_two_processes_that_want_the_same_run_train_it_once(tmp_path):
-    both = [subprocess.Popen([sys.executable, "-c", TWO, str(tmp_path), f"ready{i}"], stdout=subprocess.PIPE, text=True)
-            for i in range(2)]
-    assert sorted(int(process.communicate(timeout=120)[0]) for process in both) == [0, 1]
+def test_two_processes_that_want_the_same_run_train_it_once(ask, tiny, tmp_path, monkeypatch):
+    """The other process trains; this one wants the run before that has ended."""
+    lock = runs.engine.FileLock
+
+    def waits(*args, **options):
+        (tmp_path / "waits").touch()
+        return lock(*args, **options)
+
+    other = subprocess.Popen([sys.executable, "-c", WAITS, str(tmp_path)])
+    until = time.monotonic() + 60
+    while not (tmp_path / "trains").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    monkeypatch.setattr(runs.engine, "FileLock", waits)
+    monkeypatch.setattr(runs.engine.loop, "train_seeds", None)  # is not called here
+    record, = runs.run("sdt", tiny, folder=tmp_path / "runs", progress=False, epochs=3, hidden=16, heads=2)
+    assert other.wait(60) == 0 and record.scores()
     assert len(list((tmp_path / "runs").glob("*.json"))) == 1 and not list((tmp_path / "runs").glob(".*"))
 
 

@@ -104,19 +104,24 @@ def tasks(folder, **values):
     return [Assignment(job, Path(folder)) for job in sweep.plan(sweep.grids({**QUICK, **values}))]
 
 
-def deadly(always, once, memory):
-    """Work that ends its process for some seeds; for those of `once` until the file `memory` exists."""
+def deadly(kills, beside, signs):
+    """Work that ends its process for the seed `kills`, the first time while the seed `beside` is at work: that seed
+    waits, and ends with the pool of processes."""
     def do(task, driver):
         import os
         import signal
+        import time
         from pathlib import Path
 
         from erclab.sweep import backends
-        seed, before = task.job.question["seeds"][0], Path(memory)
-        if seed in always or (seed in once and not before.exists()):
+        seed, begun, killed = task.job.question["seeds"][0], Path(signs, "begun"), Path(signs, "killed")
+        if seed == kills or (seed == beside and not killed.exists()):
             Path(task.marks, task.job.id).touch()
-            if seed in once:
-                before.touch()
+            if seed == beside:
+                begun.touch()
+            while seed == beside or not begun.exists():
+                time.sleep(0.01)
+            killed.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return backends._in_process(task, driver)
     return do
@@ -124,15 +129,16 @@ def deadly(always, once, memory):
 
 @pytest.mark.slow
 def test_a_killed_worker_costs_its_own_run_only(undisturbed, tmp_path, monkeypatch):
-    """Seed 1 ends its process always, seed 2 for once."""
-    monkeypatch.setattr(backends, "_in_process", deadly(always=(1,), once=(2,), memory=str(tmp_path / ".once")))
-    backend = Loky(2)
-    given = tasks(tmp_path, seeds=3)
+    """Seed 1 ends its process always, and at first seed 0 with it; seed 2 has not begun then."""
+    (tmp_path / "signs").mkdir()
+    monkeypatch.setattr(backends, "_in_process", deadly(kills=1, beside=0, signs=str(tmp_path / "signs")))
+    backend, folder = Loky(2), tmp_path / "runs"
+    given = tasks(folder, seeds=3)
     answers = [(a.id, a.error) for a in backend.answers(given)]
     ids = [t.job.id for t in given]
-    assert sorted(answers) == sorted([(ids[0], ""), (ids[1], backends.LOST), (ids[2], "")])
-    assert {ids[1]} <= backend.alone and {p.stem for p in tmp_path.glob("*.json")} == {ids[0], ids[2]}
-    names = {d.partition(": ")[0].partition(".")[0] for d in differences(undisturbed[0], tmp_path)}
+    assert answers == [(ids[2], ""), (ids[0], ""), (ids[1], backends.LOST)]
+    assert backend.alone == {*ids[:2]} and {p.stem for p in folder.glob("*.json")} == {ids[0], ids[2]}
+    names = {d.partition(": ")[0].partition(".")[0] for d in differences(undisturbed[0], folder)}
     assert names == {ids[1]}
 
 
@@ -323,11 +329,13 @@ def test_workers_end_when_the_sweep_is_killed(tmp_path, grid):
 
 
 @pytest.mark.slow
-def test_two_sweeps_of_one_folder_train_each_run_once(undisturbed, tmp_path, grid):
-    path = grid(THREE)
-    both = [start(path, tmp_path / "runs", "--json", "--jobs", "1") for _ in range(2)]
-    told = [(p, *p.communicate(timeout=60)) for p in both]
-    for process, out, err in told:
-        assert process.returncode == 0, err
-        assert len(json.loads(out)) == 3
-    assert differences(undisturbed[0], tmp_path / "runs") == [] and leftovers(tmp_path / "runs") == []
+def test_two_sweeps_of_one_folder_train_each_run_once(undisturbed, tmp_path, grid, call):
+    """One of them is this process, which begins when the other trains."""
+    path, folder = grid(THREE), tmp_path / "runs"
+    other = start(path, folder, "--json", "--jobs", "1")
+    wait_for(lambda: list(folder.glob(".*.lock")))
+    status, here, _ = call(path, "--out", folder, "--json", "--jobs", "1")
+    there, err = other.communicate(timeout=60)
+    assert status == 0 and other.returncode == 0, err
+    assert len(json.loads(here)) == len(json.loads(there)) == 3
+    assert differences(undisturbed[0], folder) == [] and leftovers(folder) == []
