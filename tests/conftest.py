@@ -10,8 +10,13 @@ from one_line import WORDS
 from erclab import cli, corpora
 
 
-def pytest_collection_modifyitems(items):
-    """Files with slow tests come first, so that no process is left alone with one of them at the end."""
+def pytest_collection_modifyitems(config, items):
+    """Tests of minutes run on demand (-m long) alone. Files with slow tests come first, so that no process is left
+    alone with one of them at the end."""
+    if "long" not in config.option.markexpr:
+        left = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

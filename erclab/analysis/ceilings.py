@@ -21,8 +21,8 @@ METRICS = ("accuracy", "weighted_f1", "macro_f1")  # of emotions, that the oracl
 
 
 def oracle_scores(corpus: Corpus, world: World, split: str = "test",
-                  subsets: Iterable[Sequence[str]] = SUBSETS) -> pd.DataFrame:
-    """One row per modality subset and context.
+                  subsets: Iterable[Sequence[str]] = SUBSETS, view: str = "vectors") -> pd.DataFrame:
+    """One row per modality subset and context, for an oracle that sees the text in a view (`oracle.VIEWS`).
 
     Columns: accuracy, weighted F1 and macro F1 (percent) of the most likely emotion; MAE of the posterior median and
     correlation of the posterior mean with the sentiment. Accuracy, MAE and squared error are the best possible in
@@ -32,8 +32,8 @@ def oracle_scores(corpus: Corpus, world: World, split: str = "test",
     sentiment = corpus.targets(split, "sentiment")[:, 0]
     for subset in subsets:
         for context, words in CONTEXTS.items():
-            found = posterior(corpus, world, subset, context, split=split)
-            score = metrics.classification_scores(truth, found.emotion.argmax(1), len(corpus.labels))
+            found = posterior(corpus, world, subset, context, split=split, view=view)
+            score = metrics.classification_scores(truth, found.label.argmax(1), len(corpus.labels))
             rows["+".join(subset), words] = {
                 "accuracy": 100 * score["accuracy"], "weighted F1": 100 * score["weighted_f1"],
                 "macro F1": 100 * score["macro_f1"],
@@ -55,12 +55,12 @@ def limits(corpus: Corpus, metric: str = "weighted F1") -> dict[str, float]:
             for context in (CONTEXTS["utterance"], CONTEXTS["dialogue"])}
 
 
-def context_gain(corpus: Corpus, world: World, split: str = "test") -> pd.DataFrame:
+def context_gain(corpus: Corpus, world: World, split: str = "test", view: str = "vectors") -> pd.DataFrame:
     """Accuracy (percent) of the oracle, without and with the earlier turns, by modality and kind of words."""
     rows, truth = {}, corpus.targets(split)
     kind = corpus.table["text_kind"].to_numpy()[corpus.rows(split)]
     for modality in corpus.modalities:
-        alone, causal = (posterior(corpus, world, (modality,), c, split=split).emotion.argmax(1) == truth
+        alone, causal = (posterior(corpus, world, (modality,), c, split=split, view=view).label.argmax(1) == truth
                          for c in ("utterance", "causal"))
         for name in ("plain", "ambiguous", "referential"):
             at = kind == name
@@ -106,7 +106,7 @@ def believed(corpus: Corpus, world: World, split: str = "test") -> pd.DataFrame:
             raise UsageError(f"no {modality} lies in the {split} split", remedy="Generate with incongruent > 0.")
         row = {"utterances": int(lying.sum())}
         for who, subset in ((f"{modality} alone", (modality,)), ("all modalities", corpus.modalities)):
-            guess = names[posterior(corpus, world, subset, "dialogue", split=split).emotion.argmax(1)][lying]
+            guess = names[posterior(corpus, world, subset, "dialogue", split=split).label.argmax(1)][lying]
             row |= {f"{who.split()[0]}: truth": 100 * (guess == names[truth][lying]).mean(),
                     f"{who.split()[0]}: decoy": 100 * (guess == shown[lying]).mean()}
         rows[modality] = {k.replace(f"{modality}:", "alone:"): v for k, v in row.items()}
@@ -122,7 +122,7 @@ def calibration(corpus: Corpus, world: World, bins: int = 10) -> tuple[pd.DataFr
     """
     hit, rows, worst = np.eye(len(corpus.labels))[corpus.table["label"]], {}, 0.0
     for context, words in CONTEXTS.items():
-        p = posterior(corpus, world, context=context).emotion
+        p = posterior(corpus, world, context=context).label
         at = np.minimum((p * bins).astype(int), bins - 1)
         for b in range(bins):
             rows[words, b] = {"probability": p[at == b].mean(), "happens": hit[at == b].mean()}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from erclab.core.errors import UsageError
 from erclab.corpora import SPLITS, Corpus
-from erclab.corpora.simulated.generator import LEAD_SECONDS
+from erclab.corpora.simulated.observe import LEAD_SECONDS
 
 
 def overview(corpus: Corpus) -> pd.DataFrame:

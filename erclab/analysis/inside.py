@@ -13,7 +13,7 @@ from erclab import models, runs
 from erclab.core.batches import DialogueBatch, SequenceBatch
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.corpora.simulated.generator import LEAD_SECONDS
+from erclab.corpora.simulated.observe import LEAD_SECONDS
 from erclab.models.interface import Model, Output
 from erclab.runs import Record
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from erclab.analysis import ablation, gates, incongruity, inside, sequences, statistics, words
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
-from erclab.corpora.simulated.generator import LEAD_SECONDS
+from erclab.corpora.simulated.observe import LEAD_SECONDS
 from erclab.exhibits import lacks
 from erclab.exhibits.catalogue import Exhibit, Groups, compare_on_sequences, questions_about
 from erclab.figures import inside as inside_figures

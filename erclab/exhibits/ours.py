@@ -55,13 +55,13 @@ def against_ceilings(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """O1: accuracy of each model beside the best possible one for its input, and the share of the way from the constant
     predictor to there.
 
-    Vectors and frames have noise, words have none. So a model that reads words has another ceiling: that of an oracle
-    which reads the same words.
+    Vectors and frames have noise, words have none. So a model that reads words has another ceiling: that of the oracle
+    of the words.
     """
     world, best = simulated.world_behind(corpus), {}
     for words in (False, True):
-        seen = simulated.as_words(corpus, world) if words else (corpus, world)
-        found = ceilings.oracle_scores(*seen, subsets=[("text",) if words else corpus.modalities])
+        found = ceilings.oracle_scores(corpus, world, subsets=[("text",) if words else corpus.modalities],
+                                       view="words" if words else "vectors")
         best[words] = found["accuracy"].droplevel("modalities")
     (_, base), *others = groups.items()
     floor, rows = 100 * statistics.values(base, "accuracy").mean(), {}

@@ -30,7 +30,7 @@ def test_the_table_has_every_subset_and_context_with_the_oracles_scores(made, ta
     found = oracle.posterior(corpus, world, ("text", "visual"), "causal", split="test")
     truth = corpus.targets("test")
     row = table.loc[("text+visual", "what was said before")]
-    assert row["accuracy"] == pytest.approx(100 * (found.emotion.argmax(1) == truth).mean())
+    assert row["accuracy"] == pytest.approx(100 * (found.label.argmax(1) == truth).mean())
     sentiment = corpus.targets("test", "sentiment")[:, 0]
     assert row["sentiment MAE"] == pytest.approx(np.abs(found.sentiment(world, "median") - sentiment).mean())
     assert table["sentiment r"].between(0, 1).all()
@@ -75,9 +75,9 @@ def test_what_reads_words_stands_beside_the_oracle_of_words(tiny, tmp_path):
     assert list(table["sees"]) == ["utterance alone", "words, utterance alone", "words, what was said before"]
     truth = tiny.targets("test")
     known = [oracle.posterior(tiny, world, None, "utterance", split="test"),
-             *(oracle.posterior(*simulated.as_words(tiny, world), ("text",), context, split="test")
+             *(oracle.posterior(tiny, world, ("text",), context, split="test", view="words")
                for context in ("utterance", "causal"))]
-    assert list(table["oracle"]) == [round(100 * (p.emotion.argmax(1) == truth).mean(), 1) for p in known]
+    assert list(table["oracle"]) == [round(100 * (p.label.argmax(1) == truth).mean(), 1) for p in known]
 
 
 def test_models_stand_below_the_line_of_what_they_see(table):

@@ -65,7 +65,7 @@ def test_limits_are_the_oracles_scores():
     found = ceilings.limits(corpus, "accuracy")
     truth = corpus.targets("test")
     for context, legend in (("utterance", "oracle, utterance alone"), ("dialogue", "oracle, whole dialogue")):
-        right = oracle.posterior(corpus, simulated.world_of("tiny"), context=context, split="test").emotion.argmax(1)
+        right = oracle.posterior(corpus, simulated.world_of("tiny"), context=context, split="test").label.argmax(1)
         assert found[legend] == pytest.approx(100 * (right == truth).mean(), abs=0.051)
     assert ceilings.limits(SimpleNamespace(name="meld")) == {}
 

@@ -55,7 +55,7 @@ def test_an_exhibit_is_built_or_says_what_is_missing(tiny, tmp_path):
 def test_the_oracle_is_that_of_the_corpus(tiny):
     table = erc.oracle(tiny, modalities=[("text",), ("text", "audio", "visual")])
     world = simulated.world_behind(tiny)
-    guess = posterior(tiny, world, ("text",), "dialogue", split="test").emotion.argmax(1)
+    guess = posterior(tiny, world, ("text",), "dialogue", split="test").label.argmax(1)
     assert table.loc[("text", "whole dialogue"), "accuracy"] == pytest.approx(
         100 * np.mean(guess == tiny.targets("test")))
     assert len(table) == 6

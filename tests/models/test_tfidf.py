@@ -119,10 +119,10 @@ def test_texts_of_a_split_and_of_the_turns_before(tiny):
         assert list(kept.texts) == list(table["text"])[::2] and list(kept.texts_before) == before[::2]
 
 
-def test_on_simulated_words_it_nears_the_oracle_that_reads_words_and_no_other(tmp_path):
-    """Plain words tell the emotion, words that point back tell it with the turn before, others never."""
-    corpus = simulated.generate("tiny", dialogues=(40, 8, 24))
-    world, test = simulated.world_of("tiny", dialogues=(40, 8, 24)), corpus.rows("test")
+def test_on_simulated_words_it_stays_below_the_oracle_that_reads_words(tmp_path):
+    """Plain words tell the emotion, words that point back tell it with the turn before."""
+    corpus = simulated.generate("tiny", dialogues=(160, 8, 80))
+    world, test = simulated.world_of("tiny", dialogues=(160, 8, 80)), corpus.rows("test")
     kind, truth = corpus.table["text_kind"].to_numpy()[test], corpus.targets("test")
     right, share = {}, {}
     for name, context in (("tfidf", "utterance"), ("tfidf-context", "causal")):
@@ -130,15 +130,14 @@ def test_on_simulated_words_it_nears_the_oracle_that_reads_words_and_no_other(tm
         assert list(record.spec["modalities"]) == ["text"]
         guess = record.predictions("test").argmax(1) == truth
         right[name] = {k: guess[kind == k].mean() for k in ("plain", "ambiguous", "referential")}
-        best = posterior(*simulated.as_words(corpus, world), ("text",), context, split="test").emotion.argmax(1)
-        assert (best == truth)[kind == "plain"].all()
+        best = posterior(corpus, world, ("text",), context, split="test", view="words").label.argmax(1)
         share[name] = guess.mean(), (best == truth).mean()
-    assert right["tfidf"]["plain"] > 0.8 and right["tfidf"]["referential"] < 0.6
-    assert right["tfidf-context"]["referential"] > right["tfidf"]["referential"] + 0.2
+    assert right["tfidf"]["plain"] > right["tfidf"]["referential"] + 0.15
+    assert right["tfidf-context"]["referential"] > right["tfidf"]["referential"] + 0.3
     for found, best in share.values():
-        assert best - 0.2 < found < best + 0.03
-    vectors = posterior(corpus, world, ("text",), "utterance", split="test").emotion.argmax(1) == truth
-    assert share["tfidf"][1] > vectors.mean()  # words have no noise
+        assert 0.3 < found < best - 0.1  # a bag of words does not solve it
+    vectors = posterior(corpus, world, ("text",), "utterance", split="test").label.argmax(1) == truth
+    assert share["tfidf"][1] > vectors.mean()  # vectors are the words and noise
 
 
 def test_only_the_most_frequent_words_are_features():

@@ -14,7 +14,8 @@ import numpy as np
 from erclab.core.errors import UsageError
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
-from erclab.corpora.simulated.generator import EDGE_SECONDS, NAMES, WORD_SECONDS
+from erclab.corpora.simulated.generator import NAMES
+from erclab.corpora.simulated.observe import EDGE_SECONDS, WORD_SECONDS
 
 
 def to_words(corpus: Corpus) -> Corpus:

@@ -2,16 +2,18 @@
 
 The samples are drawn from the model in `erclab.corpora.simulated.world`; `erclab.corpora.simulated.oracle` inverts it.
 
-The utterance vectors are matched filters over the frames: a frame holds the burst's profile times the mean, plus
-noise, and the vector is the sum of the frames weighted by the same profile (of unit norm), which leaves N(0, I). So
-both views carry the same evidence. The vectors are drawn first and the frames around them, with the noise that a
-matched filter would have left, so a corpus has the same vectors with and without its frames.
+`observe` makes the three views of what has been said. The table holds the words; the vectors and frames follow from it.
+The vectors of voice and face are matched filters over the frames: a frame holds the burst's profile times the mean,
+plus noise, and the vector is the sum of the frames weighted by the same profile (of unit norm), which leaves N(0, I).
+The vectors are drawn first and the frames around them, with the noise that a matched filter would have left, so a
+corpus has the same vectors with and without its frames.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -20,39 +22,38 @@ import pandas as pd
 from erclab.core.errors import unknown
 from erclab.core.settings import check
 from erclab.corpora.corpus import Corpus
-from erclab.corpora.frames import Frames
-from erclab.corpora.simulated import lexicon
-from erclab.corpora.simulated.world import CODEBOOK_SEED, EMOTION4, INTENSITIES, KINDS, Settings, World
-from erclab.corpora.vocabulary import MODALITIES, SPLITS
+from erclab.corpora.simulated import grammar, lexicon
+from erclab.corpora.simulated.observe import BURST_SECONDS, EDGE_SECONDS, WORD_SECONDS, observe
+from erclab.corpora.simulated.world import EMOTION4, INTENSITIES, KINDS, LEVELS, Settings, World, elected
+from erclab.corpora.vocabulary import SPLITS
 
 PRESETS = {
     "small": Settings(),
-    # What a class can wait for: a third of the utterances, and what is shown is shown clearly, so that small models
+    # What a class can wait for: a third of the utterances, and what is said and shown is clear, so that small models
     # learn it in seconds. What is masked, ambiguous or referential stays so.
-    "lesson": Settings(dialogues=(80, 16, 40), turns=(5, 9, 16), dims=(32, 18, 18), strength=(8.0, 7.0, 6.5)),
-    "tiny": Settings(dialogues=(12, 4, 6), turns=(3, 5, 8), dims=(20, 18, 18)),
+    "lesson": Settings(dialogues=(160, 24, 60), turns=(5, 9, 16), dims=(32, 18, 18), strength=(8.0, 7.0, 6.5),
+                       event=8.0),
+    "tiny": Settings(dialogues=(12, 4, 6), turns=(3, 5, 8), dims=(24, 18, 18)),
     # Dialogues, turns and speakers per dialogue after the published corpora.
     "iemocap": Settings(dialogues=(108, 12, 31), turns=(8, 46, 110), spread=0.38),
     "meld": Settings(scheme="meld", dialogues=(1038, 114, 280), turns=(1, 8, 33), spread=0.62,
                      speakers=(0.09, 0.40, 0.29, 0.14, 0.05, 0.02, 0.01)),
 }
 NAMES = {"simulated" if preset == "small" else f"simulated-{preset}": preset for preset in PRESETS}
-RATES = {"audio": 12.5, "visual": 15.0}  # frames per second
-WORD_SECONDS, EDGE_SECONDS = 0.35, 0.3
-BURST_SECONDS = 0.16  # deviation of the burst around the salient word
-LEAD_SECONDS = {"audio": 0.0, "visual": 0.12}  # the face moves before the voice
 CHANGED = ", changed: "  # in `Corpus.source`: what is set differently from the preset follows, as JSON
-CLEAR = 16.0  # deviations of noise: no two prototypes are mistaken, and likelihoods stay within float64
+STREAMS = ("states", "words", "channels", "3", "4", "labels")  # 3 and 4 are those of `observe`
 MOST_LIVE = 4  # speakers whose last emotion still matters at once: the oracle's state is C to this power
 
 
 def generate(preset: str = "small", *, frames: bool = False, **changes) -> Corpus:
     """A corpus with the columns of the schema and, for every utterance, the truth.
 
-    Extra columns of the table: `intensity`; `text_kind` plain, ambiguous or referential; `event`, the emotion that
-    the event at the end of the words decides ("" without one); `audio_shown` and `visual_shown`, the emotion that
-    voice and face express, or "masked"; `salient_word` and `event_word`, positions among the words (-1: none);
-    `burst_start` and `burst_end`, seconds of the voice's burst (the face's is 0.12 s earlier).
+    Extra columns of the table: `emotion`, the index of the true emotion (`label` is what annotators write);
+    `intensity`; `text_kind` plain, ambiguous or referential; `form`, one of `grammar.FORMS`; `said` and `said_level`,
+    the emotion and the strength (0 to 2) of the word that tells or is denied ("" and -1 without one); `event`, the
+    emotion of the verb of an event at the end of the words ("" without one); `audio_shown` and `visual_shown`, the
+    emotion that voice and face express, or "masked"; `salient_word` and `event_word`, positions among the words (-1:
+    none); `burst_start` and `burst_end`, seconds of the voice's burst (the face's is 0.12 s earlier).
 
     Args:
         preset: "small" (the study's default), "lesson" (notebooks, a minute each), "tiny" (tests), "iemocap" or "meld"
@@ -65,14 +66,15 @@ def generate(preset: str = "small", *, frames: bool = False, **changes) -> Corpu
     """
     world = world_of(preset, **changes)
     settings = world.settings
-    rng = {what: np.random.default_rng([settings.seed, i]) for i, what in enumerate(("states", "words", "channels"))}
+    rng = {what: np.random.default_rng([settings.seed, i]) for i, what in enumerate(STREAMS)}
+    tables = _Tables(world)
     rows = [row for split, count in zip(SPLITS, settings.dialogues, strict=True)
-            for i in range(count) for row in _dialogue(world, rng, split, f"{split}-{i:03d}")]
+            for i in range(count) for row in _dialogue(world, tables, rng, split, f"{split}-{i:03d}")]
     table = pd.DataFrame(rows)
-    vectors, sequences = _observe(world, table, frames)
+    vectors, sequences = observe(world, table, frames)
     intensity = table["intensity"].to_numpy()[:, None]
-    affect = world.affect[table["label"]] * intensity
-    names = np.array(world.labels)[table["label"]]
+    affect = world.affect[table["emotion"]] * intensity
+    names = np.array(world.labels)[table["emotion"]]
     name = next(name for name, known in NAMES.items() if known == preset)
     differs = {k: x for k, x in asdict(settings).items() if x != getattr(PRESETS[preset], k) and k != "seed"}
     source = f"simulated, seed {settings.seed}" + (CHANGED + json.dumps(differs) if differs else "")
@@ -153,139 +155,61 @@ def _speakers(s: Settings, rng: np.random.Generator, turns: int) -> list[int]:
         people -= 1  # too many threads at once to be inverted exactly
 
 
-def _dialogue(world: World, rng: dict[str, np.random.Generator], split: str, name: str) -> list[dict]:
+def _dialogue(world: World, tables: _Tables, rng: Mapping[str, np.random.Generator], split: str, name: str
+              ) -> list[dict]:
     """The states, the words and the emotions that voice and face show, of one conversation."""
-    s, (states, words, channels) = world.settings, rng.values()
+    states, words, channels, labels = (rng[stream] for stream in ("states", "words", "channels", "labels"))
+    s = world.settings
     low, median, high = s.turns
     turns = int(np.clip(round(median * np.exp(s.spread * states.normal())), low, high))
     speakers = _speakers(s, states, turns)
-    links, shown = parents(speakers), world.shown()
     emotions: list[int] = []
     rows: list[dict] = []
-    for t, (own, other) in enumerate(links):
-        table = world.transition(own is not None, other is not None)
-        given = tuple(emotions[j] for j in (own, other) if j is not None)
-        e = int(states.choice(len(world.labels), p=table[given]))
+    for t, parent in enumerate(parents(speakers)):
+        given = tuple(emotions[j] for j in parent if j is not None)
+        e = _draw(states, tables.steps[parent[0] is not None, parent[1] is not None][given])
         emotions.append(e)
-        label, level = world.labels[e], int(states.integers(len(INTENSITIES)))
+        level = int(states.integers(len(INTENSITIES)))
         refers = t > 0 and speakers[t] != speakers[t - 1]
-        kind = KINDS[int(words.choice(len(KINDS), p=world.kinds(refers)))]
-        thing, silent = str(words.choice(lexicon.THINGS)), str(words.choice(lexicon.SILENT_WORDS))
-        template = str(words.choice({"plain": lexicon.PLAIN, "ambiguous": lexicon.AMBIGUOUS,
-                                     "referential": lexicon.REFERENTIAL}[kind]))
-        salient = next(i for i, word in enumerate(template.split())
-                       if any(slot in word for slot in ("{word}", "{silent}", "{mine}")))
-        text = template.format(word=lexicon.EMOTION_WORDS[lexicon.lexicon_label(label)][level], thing=thing,
-                               silent=silent if salient == 0 else silent.lower(), mine=lexicon.MINE)
+        kind = KINDS[_draw(words, tables.kinds[refers])]
+        form = grammar.PLAIN[_draw(words, tables.forms)] if kind == "plain" else kind
+        said, strength, thing = "", -1, str(words.choice(lexicon.THINGS))
+        if kind == "plain":
+            said = world.labels[_draw(words, (tables.excluded if form == "denied" else tables.felt)[e])]
+            strength = int(words.integers(len(LEVELS))) if form == "denied" else _draw(words, tables.levels[level])
+        others = [label for label in world.labels if label != said]
+        other = others[int(words.integers(len(others)))], int(words.integers(len(LEVELS)))
+        text = grammar.speak(words, form, said and lexicon.lexicon_label(said), strength,
+                             (lexicon.lexicon_label(other[0]), other[1]), thing)
         if kind == "referential":
-            before = rows[-1]
-            clause = lexicon.EVENT.format(event=lexicon.EVENT_WORDS[lexicon.lexicon_label(label)], thing=thing)
-            at = next(i for i, word in enumerate(lexicon.EVENT.split()) if "{event}" in word)
-            before.update(event=label, event_word=len(before["text"].split()) + at, text=f"{before['text']} {clause}")
+            before, event = rows[-1], world.labels[_draw(words, tables.felt[e])]
+            before["text"] += " " + grammar.announce(words, lexicon.lexicon_label(event), thing)
+            before.update(event=event, event_word=grammar.read(before["text"]).verb)
         row = {"split": split, "dialogue": name, "turn": t, "speaker": chr(ord("A") + speakers[t]), "text": text,
-               "label": e, "intensity": float(INTENSITIES[level]), "text_kind": kind, "event": "",
-               "salient_word": salient, "event_word": -1}
+               "label": elected([_draw(labels, tables.mistaken[e]) for _ in range(s.annotators)]), "emotion": e,
+               "intensity": float(INTENSITIES[level]), "text_kind": kind, "form": form, "said": said,
+               "said_level": strength, "event": "", "salient_word": grammar.read(text).salient, "event_word": -1}
         for modality in ("audio", "visual"):
-            index = int(np.searchsorted(np.cumsum(shown[e]), channels.random(), side="right"))
+            index = _draw(channels, tables.shown[e])
             row[f"{modality}_shown"] = ("masked" if index >= len(world.labels) else world.labels[index])
-        middle = EDGE_SECONDS / 2 + (salient + 0.5) * WORD_SECONDS
+        middle = EDGE_SECONDS / 2 + (row["salient_word"] + 0.5) * WORD_SECONDS
         row["burst_start"], row["burst_end"] = max(middle - 2 * BURST_SECONDS, 0.0), middle + 2 * BURST_SECONDS
         rows.append(row)
     return rows
 
 
-def burst(modality: str, words: int, salient: int) -> np.ndarray:
-    """(L,) the profile of the burst over an utterance's frames, of unit norm."""
-    rate = RATES[modality]
-    seconds = EDGE_SECONDS + words * WORD_SECONDS
-    time = (np.arange(int(np.ceil(seconds * rate))) + 0.5) / rate
-    middle = EDGE_SECONDS / 2 + (salient + 0.5) * WORD_SECONDS - LEAD_SECONDS[modality]
-    profile = np.exp(-0.5 * ((time - middle) / BURST_SECONDS) ** 2)
-    return profile / np.linalg.norm(profile)
+class _Tables:
+    """Cumulative sums of the probabilities of a world, from which `_draw` draws."""
+
+    def __init__(self, world: World):
+        self.steps = {(own, other): world.transition(own, other).cumsum(-1)
+                      for own in (True, False) for other in (True, False)}
+        self.kinds = {refers: world.kinds(refers).cumsum() for refers in (True, False)}
+        self.forms, self.felt, self.excluded, self.levels, self.shown, self.mistaken = (
+            table.cumsum(-1) for table in (world.forms(), world.felt, world.excluded, LEVELS, world.shown(),
+                                           world.mistaken))
 
 
-def said(world: World, table: pd.DataFrame) -> np.ndarray:
-    """(N, D_text) what the words mean: the mean of each utterance's text vector."""
-    kind, intensity = table["text_kind"].to_numpy(), table["intensity"].to_numpy()[:, None]
-    mean = np.where((kind == "plain")[:, None], world.prototypes("text")[table["label"]] * intensity,
-                    world.silent()[(kind == "referential").astype(int)])
-    announced = table["event"].map({name: i for i, name in enumerate(world.labels)})
-    there = announced.notna().to_numpy()
-    mean[there] += world.events()[announced[there].astype(int)]
-    return mean
-
-
-def as_words(corpus: Corpus, world: World) -> tuple[Corpus, World]:
-    """A simulated corpus as a reader of its words sees it, and its world: for the oracle of a model that reads words.
-
-    Words have no noise, while the oracle supposes noise of deviation 1 in their vectors. So the vectors here have no
-    noise and are so long that the oracle is sure of each word that tells anything.
-    """
-    clear = World(replace(world.settings, strength=(CLEAR, *world.settings.strength[1:]), event=CLEAR))
-    return corpus.with_vectors("text", said(clear, corpus.table).astype(np.float32)), clear
-
-
-def _observe(world: World, table: pd.DataFrame, frames: bool) -> tuple[dict[str, np.ndarray], dict[str, Frames]]:
-    """Vectors (N, D_m) of each modality and, on request, its frames."""
-    index = {name: i for i, name in enumerate(world.labels)}
-    intensity = table["intensity"].to_numpy()[:, None]
-    lengths, salient = table["text"].str.split().str.len().to_numpy(), table["salient_word"].to_numpy()
-    people = pd.factorize(table["dialogue"] + "/" + table["speaker"])[0]
-    vectors, sequences = {}, {}
-    for i, modality in enumerate(MODALITIES):
-        noise = np.random.default_rng([world.settings.seed, 3, i])
-        dim = world.settings.dims[i]
-        if modality == "text":
-            mean = said(world, table)
-            offset = np.zeros((len(table), dim))
-        else:
-            seen = table[f"{modality}_shown"].map(index)
-            there = seen.notna().to_numpy()
-            mean = np.zeros((len(table), dim))
-            mean[there] = world.prototypes(modality)[seen[there].astype(int)] * intensity[there]
-            free = world.free(modality)
-            offset = (noise.normal(scale=world.settings.offset, size=(people.max() + 1, len(free))) @ free)[people]
-        left = noise.normal(size=(len(table), dim))  # what the matched filter leaves of the frames' noise
-        profiles = None if modality == "text" else [
-            burst(modality, n, k) for n, k in zip(lengths, salient, strict=True)]
-        weight = np.zeros(len(table)) if profiles is None else np.array([p.sum() for p in profiles])
-        vectors[modality] = (mean + weight[:, None] * offset + left).astype(np.float32)
-        if frames:
-            around = np.random.default_rng([world.settings.seed, 4, i])
-            parts = (_word_vectors(world, table, mean + left, around) if profiles is None else
-                     [np.outer(b, m + e) + o + _orthogonal(around, b, dim)
-                      for b, m, e, o in zip(profiles, mean, left, offset, strict=True)])
-            sequences[modality] = Frames.pack(parts, rate=RATES.get(modality, 0.0))
-    return vectors, sequences
-
-
-def _orthogonal(rng: np.random.Generator, profile: np.ndarray, dim: int) -> np.ndarray:
-    """(L, D) noise N(0, I) less its part along the profile, which the vector's own noise replaces."""
-    z = rng.normal(size=(len(profile), dim))
-    return z - np.outer(profile, profile @ z)
-
-
-def _word_vectors(world: World, table: pd.DataFrame, seen: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """One vector per word. The salient word carries the utterance's vector without the part of the event word.
-
-    Every other word has a vector of its own, the same wherever it occurs, in directions without evidence.
-    """
-    free, dim = world.free("text"), world.settings.dims[0]
-    basis = world.events() / np.maximum(np.linalg.norm(world.events(), axis=1, keepdims=True), 1e-12)
-    along = basis.T @ basis  # projector on the events' directions
-    book: dict[str, np.ndarray] = {}
-    parts = []
-    for text, x, salient, event in zip(table["text"], seen, table["salient_word"], table["event_word"], strict=True):
-        words = [word.strip(".,!?").lower() for word in text.split()]
-        for word in words:
-            if word not in book:
-                own = np.random.default_rng([CODEBOOK_SEED, *word.encode()])
-                book[word] = own.normal(size=len(free)) @ free
-        part = np.stack([book[word] for word in words]) + rng.normal(size=(len(words), dim))
-        part[salient] = x
-        if event >= 0:
-            other = rng.normal(size=(2, dim))
-            part[salient] = x - along @ x + along @ other[0]
-            part[event] = along @ x + other[1] - along @ other[1]
-        parts.append(part)
-    return parts
+def _draw(rng: np.random.Generator, cumulative: np.ndarray) -> int:
+    """An index from the cumulative sums of its probabilities; one without a probability is never drawn."""
+    return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))

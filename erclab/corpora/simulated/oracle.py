@@ -10,6 +10,11 @@ the generative model.
     causal      p(e_t | x_1 .. x_t)
     dialogue    p(e_t | x_1 .. x_T)         what comes after is seen too
 
+Each context has an oracle per view of the text (`world`): "words" reads the printed words, "vectors" the utterances'
+text vectors, "frames" the vectors of the words. Voice and face are vectors in each view; their frames hold the same
+evidence. The vectors are the words and noise, and the frames hold the evidence of the vectors (the proof is in
+`observe`), so "vectors" and "frames" have one oracle, and that of the words is never less accurate in expectation.
+
 Speakers are always given, as they are to every model of the field. The oracle is Bayes-optimal: no model with the same
 input can be more accurate in expectation.
 """
@@ -23,20 +28,25 @@ import numpy as np
 
 from erclab.core.errors import UsageError, unknown
 from erclab.corpora.corpus import Corpus
+from erclab.corpora.simulated import grammar
 from erclab.corpora.simulated.generator import last_uses, parents
-from erclab.corpora.simulated.world import INTENSITIES, World
+from erclab.corpora.simulated.world import INTENSITIES, LEVELS, MARK, MARKS, World
 
 CONTEXTS = ("utterance", "window", "causal", "dialogue")
+VIEWS = ("words", "vectors", "frames")
+FLOOR = -600.0  # of a likelihood's logarithm below the most likely state: what is less does not change a float64
 
 
 @dataclass(frozen=True)
 class Posterior:
     """Attributes:
     emotion: (N, C) p(e | what is seen), rows as in the corpus.
+    label: (N, C) p(label | what is seen): the same, unless annotators make mistakes.
     state: (N, C, I) p(e, intensity | what is seen), from which sentiment and affect follow.
     """
 
     emotion: np.ndarray
+    label: np.ndarray
     state: np.ndarray
 
     def sentiment(self, world: World, statistic: str = "mean") -> np.ndarray:
@@ -56,7 +66,7 @@ class Posterior:
 
 
 def posterior(corpus: Corpus, world: World, modalities: Sequence[str] | None = None, context: str = "dialogue",
-              window: int = 3, split: str | None = None) -> Posterior:
+              window: int = 3, split: str | None = None, view: str = "vectors") -> Posterior:
     """The exact posterior.
 
     Args:
@@ -66,9 +76,11 @@ def posterior(corpus: Corpus, world: World, modalities: Sequence[str] | None = N
         context: a key of `CONTEXTS`.
         window: K, for the context "window".
         split: one split only; rows of the result are then that split's.
+        view: a name of `VIEWS`, how the text is seen.
 
     Raises:
-        UsageError: an unknown modality or context, a negative window, or a corpus of other labels or dimensions.
+        UsageError: an unknown modality, context or view, a negative window, or a corpus of another world.
+        CorpusError: the words are none of the simulated language.
     """
     modalities = tuple(corpus.modalities if modalities is None else modalities)
     for m in modalities:
@@ -76,74 +88,96 @@ def posterior(corpus: Corpus, world: World, modalities: Sequence[str] | None = N
             raise unknown(f"modality of {corpus.name}", m, corpus.modalities)
     if context not in CONTEXTS:
         raise unknown("context", context, CONTEXTS)
+    if view not in VIEWS:
+        raise unknown("view", view, VIEWS)
     if window < 0:
         raise UsageError(f"window {window} must not be negative")
     if corpus.labels != world.labels or tuple(corpus.dims.values()) != world.settings.dims:
         raise UsageError("the corpus was not made in this world", where=corpus.name,
                          remedy="Give World the settings that the corpus was generated with.")
-    evidence = Evidence(corpus, world, modalities)
+    evidence = Evidence(corpus, world, modalities, view)
     keep = {"utterance": 0, "window": window}.get(context)
     wanted = [d for d in range(len(corpus.starts) - 1) if split in (None, corpus.dialogue_splits[d])]
     state = [_dialogue(evidence, world, corpus, d, keep, smooth=context == "dialogue") for d in wanted]
     joint = np.concatenate(state)
-    return Posterior(joint.sum(2), joint)
+    emotion = joint.sum(2)
+    return Posterior(emotion, emotion @ world.votes, joint)
 
 
 class Evidence:
-    """Likelihood ratios of the observations, against noise alone, for all utterances at once.
+    """Likelihoods of the observations of all utterances, each up to a factor that no state changes.
 
     Attributes:
-        spoken: (N, 2, C, I) of the utterance itself times p(intensity) and p(kind): [:, 0] sums over the kinds of
-            words that do not point back, [:, 1] is the kind that does, so that an event can be weighed in.
-        event: (N, C) of an event in this turn's words, by the emotion that it decides in the next.
-        referential: (N,) p(kind) of pointing back, 0 where no other speaker spoke before.
-        sees_text: whether the words are seen, so that they can announce what comes.
+        own: (N, C, I) of the utterance itself, times p(intensity), where the event at its end is left out.
+        event: (N, C) of the event at its end, by the emotion of the next turn; 1 without an event.
     """
 
-    def __init__(self, corpus: Corpus, world: World, modalities: Sequence[str]):
+    def __init__(self, corpus: Corpus, world: World, modalities: Sequence[str], view: str):
         n, C, levels = len(corpus), len(world.labels), len(INTENSITIES)
-        speaker, first = corpus.table["speaker"].to_numpy(), np.zeros(n, dtype=bool)
-        first[corpus.starts[:-1]] = True
-        refers = ~first & np.concatenate([[False], speaker[1:] != speaker[:-1]])
-        channel = np.full((n, C, levels), 1 / levels)
+        self.own, self.event = np.full((n, C, levels), 1 / levels), np.ones((n, C))
         for m in ("audio", "visual"):
             if m in modalities:
-                seen = _ratio(corpus.vectors[m], INTENSITIES[None, :, None] * world.prototypes(m)[:, None, :])
-                shown = world.shown()  # (C, C + 1)
-                channel = channel * (np.einsum("es,nsi->nei", shown[:, :-1], seen) + shown[None, :, -1:])
-        kinds = np.where(refers[:, None], world.kinds(True), world.kinds(False))  # (N, 3)
-        # What is not seen has the same likelihood whatever was said.
-        plain, silent, self.event = np.ones((n, C, levels)), np.ones((n, 2)), np.ones((n, C))
-        self.sees_text = "text" in modalities
-        if self.sees_text:
-            x = corpus.vectors["text"]
-            plain = _ratio(x, INTENSITIES[None, :, None] * world.prototypes("text")[:, None, :])
-            silent, self.event = _ratio(x, world.silent()), _ratio(x, world.events())
-        rest = kinds[:, 0, None, None] * plain + (kinds[:, 1] * silent[:, 0])[:, None, None]
-        points = (kinds[:, 2] * silent[:, 1])[:, None, None]
-        self.spoken = np.stack([rest * channel, points * channel], 1)
-        self.referential = kinds[:, 2]
+                seen = _likelihoods(corpus.vectors[m], world.at_levels(m), silent=True)  # (N, C I + 1)
+                shown, table = world.shown(), seen[:, :-1].reshape(n, C, levels)
+                self.own = self.own * (np.einsum("es,nsi->nei", shown[:, :-1], table)
+                                       + shown[None, :, -1:] * seen[:, None, -1:])
+        if "text" in modalities:
+            (form, word, self.event) = (_printed if view == "words" else _heard)(corpus, world)
+            strengths = {"direct": LEVELS, "denied": np.full_like(LEVELS, 1 / len(LEVELS))}
+            emotions = {"direct": world.felt, "denied": world.excluded}
+            for name in emotions:
+                at = form == name
+                self.own[at] *= np.einsum("eg,il,ngl->nei", emotions[name], strengths[name], word[at])
 
     def node(self, i: int, announced: bool) -> np.ndarray:
-        """(C, I) of utterance i; `announced` when the turn before is seen too, with the event in its words.
-
-        A referential turn implies the event, any other turn implies that there was none; an event's likelihood is a
-        ratio against its absence.
-        """
-        rest, points = self.spoken[i]
-        return rest + points * (self.event[i - 1][:, None] if announced else 1.0)
-
-    def announcement(self, i: int) -> np.ndarray:
-        """(C,) the evidence in the words of turn i - 1 on the emotion of turn i."""
-        return 1 - self.referential[i] + self.referential[i] * self.event[i - 1]
+        """(C, I) of utterance i; `announced` when the turn before is seen too, with the event in its words."""
+        return self.own[i] * (self.event[i - 1][:, None] if announced else 1.0)
 
 
-def _ratio(x: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """N(x; mean, I) / N(x; 0, I), shape (N, ...) for means (..., D).
+def _printed(corpus: Corpus, world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The evidence of the printed words.
 
-    The means are a few times the noise, so the ratio stays far from the limits of float64.
+    Returns:
+        (N,) form of each utterance, where "direct" stands for a contrast, too; (N, C, 3) p(what is read | emotion and
+        strength of the word); (N, C) p(event's verb | emotion of the next turn).
     """
-    return np.exp(np.tensordot(x.astype(np.float64), means, ([1], [means.ndim - 1])) - 0.5 * (means**2).sum(-1))
+    readings = [grammar.read(text) for text in corpus.table["text"]]
+    word, event = np.zeros((len(readings), len(world.labels), len(LEVELS))), np.ones((len(readings), len(world.labels)))
+    for i, found in enumerate(readings):
+        if found.emotion:
+            word[i, world.index[found.emotion], found.level] = 1.0
+        if found.event:
+            event[i] = world.felt[:, world.index[found.event]]
+    form = np.array([found.form for found in readings])
+    return np.where(form == "contrast", "direct", form), word, event
+
+
+def _heard(corpus: Corpus, world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The evidence of the text vectors, as `_printed`, where densities stand for probabilities of words."""
+    x = corpus.vectors["text"].astype(np.float64)
+    n, C = len(x), len(world.labels)
+    marks = x @ world.marks().T / MARK  # (N, 4) of 0 and 1
+    if np.abs(marks - marks.round()).max(initial=0.0) > 1e-3 or not np.isin(marks.round(), (0, 1)).all():
+        raise UsageError("the corpus was not made in this world", where=corpus.name,
+                         remedy="Give World the settings that the corpus was generated with.")
+    has = dict(zip(MARKS, marks.round().T == 1, strict=True))
+    form = np.select([has[name] for name in MARKS[:3]], MARKS[:3], "direct")
+    word = _likelihoods(x, world.at_levels("text")).reshape(n, C, len(LEVELS))
+    event = _likelihoods(x, world.events()) @ world.felt.T
+    return form, word, np.where(has["event"][:, None], event, 1.0)
+
+
+def _likelihoods(x: np.ndarray, means: np.ndarray, silent: bool = False) -> np.ndarray:
+    """(N, K) N(x; mean, I) for K means, relative to the largest of a row; `silent`: one more for the mean 0.
+
+    The means of text, voice and face, of events and of marks lie in directions that are orthogonal to each other, so
+    each likelihood is that of its own directions.
+    """
+    means = means.reshape(-1, means.shape[-1])
+    if silent:
+        means = np.vstack([means, np.zeros(means.shape[1])])
+    logs = x.astype(np.float64) @ means.T - 0.5 * (means**2).sum(1)
+    return np.exp(np.maximum(logs - logs.max(1, keepdims=True), FLOOR))
 
 
 def _dialogue(evidence: Evidence, world: World, corpus: Corpus, d: int, keep: int | None, smooth: bool) -> np.ndarray:
@@ -156,7 +190,7 @@ def _dialogue(evidence: Evidence, world: World, corpus: Corpus, d: int, keep: in
     if smooth:
         return np.stack(chain.smooth(nodes))
     bare = [evidence.node(a + t, announced=False) for t in range(T)]
-    coming = [evidence.announcement(a + t) if evidence.sees_text and t else None for t in range(T)]
+    coming = [evidence.event[a + t - 1] if t else None for t in range(T)]
     if keep is None:
         return np.stack(chain.filter(nodes, coming))
     # A window starts from the message that has seen nothing, which is a matter of the structure alone.
