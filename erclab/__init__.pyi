@@ -17,6 +17,7 @@ from erclab.face.comparison import Comparison as Comparison
 from erclab.face.corpora import list_corpora as list_corpora
 from erclab.face.corpora import load as load
 from erclab.face.corpora import oracle as oracle
+from erclab.face.evaluation import evaluate as evaluate
 from erclab.face.exhibits import exhibit as exhibit
 from erclab.face.exhibits import list_exhibits as list_exhibits
 from erclab.face.exhibits import save as save

@@ -48,9 +48,9 @@ SAME_ROLE = {
 # One subject in several rooms: its number (core, analysis, published), its picture (figures), its exhibit (exhibits),
 # and its function in the face.
 SAME_SUBJECT = {
-    "bars", "calibration", "case_study", "class_differences", "confusion", "differences", "falls", "focus", "gate_pace",
-    "gate_path", "hard_samples", "learning_curves", "left_out", "oracle", "overhead", "pair_gates", "per_class",
-    "preference", "scores", "size_against_score", "transitions",
+    "bars", "calibration", "case_study", "class_differences", "confusion", "differences", "evaluate", "falls", "focus",
+    "gate_pace", "gate_path", "hard_samples", "learning_curves", "left_out", "oracle", "overhead", "pair_gates",
+    "per_class", "preference", "scores", "size_against_score", "transitions",
 }
 LAYERS = ("core", "published", "analysis", "figures", "exhibits", "face")
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from erclab.cli.common import changes, command, fold_of, named, read_options, reading
+from erclab.cli.common import changes, command, fold_of, named, read_options, reading, simulated_options
 from erclab.core.errors import UsageError
 
 
@@ -36,6 +36,21 @@ def add(commands) -> None:
                            "support, and how often each label was predicted")
     confusion.add_argument("--runs", metavar="DIR", help="where runs are kept (default: build/runs)")
     confusion.add_argument("--json", action="store_true", help="as JSON")
+    evaluate = command(actions, "evaluate", _evaluate, "score a trained run on other dialogues, beside the oracle "
+                       "where they are simulated; nothing is trained")
+    evaluate.add_argument("run", metavar="RUN", help="an id, the beginning of an id, a path, or an exported folder")
+    evaluate.add_argument("--fresh", type=int, metavar="N", help="so many fresh dialogues of the simulated world of "
+                          "the run (of --corpus, if it is given); --corpus-seed then says which (default: 0)")
+    evaluate.add_argument("--corpus", metavar="C", help="a labelled corpus of the same labels and widths (default: "
+                          "that of training, if it is simulated)")
+    evaluate.add_argument("--data", metavar="DIR", help="the folder of --corpus, if that is not embedded")
+    evaluate.add_argument("--split", metavar="S", help="train, valid or test (default: test, or the one that there is)")
+    reading(evaluate)
+    evaluate.add_argument("--text-encoder", default="minilm", metavar="NAME", help="for --corpus; see erclab run")
+    evaluate.add_argument("--no-oracle", action="store_true", help="leave out the oracle, which may take a minute")
+    evaluate.add_argument("--device", default="cpu", metavar="D", help="auto, cpu (default), cuda or mps")
+    evaluate.add_argument("--runs", metavar="DIR", help="where runs are kept (default: build/runs)")
+    evaluate.add_argument("--json", action="store_true", help="as JSON, scores as shares")
     confirm = command(actions, "confirm", _confirm, "rename the records of older code whose numbers today's code "
                       "reproduces: one seed of each configuration is trained again and compared")
     confirm.add_argument("folder", nargs="?", type=Path, metavar="FOLDER",
@@ -103,6 +118,51 @@ def _confusion(options) -> int:
     if options.csv:
         print(options.csv)
     return 0
+
+
+def _evaluate(options) -> int:
+    import erclab
+
+    record = named(options.run, options.runs)
+    corpus = _other_dialogues(options, record)
+    split = options.split or next(s for s in ("test", "valid", "train") if len(corpus.rows(s)))
+    found = erclab.evaluate(record, corpus, split=split, oracle=not options.no_oracle, device=options.device)
+    if options.json:
+        print(found.to_frame().rename_axis("who").reset_index().to_json(orient="records", force_ascii=False))
+    else:
+        print(found)
+    return 0
+
+
+def _other_dialogues(options, record):
+    """The corpus that the options name; that of training by default."""
+    from erclab import corpora
+    from erclab.analysis.evaluation import corpus_of
+    from erclab.corpora import simulated
+    from erclab.corpora.notices import tell
+    from erclab.corpora.registry import reader_options
+    from erclab.corpora.simulated.reader import world_asked_for
+
+    asked = simulated_options(options)
+    preset = simulated.NAMES.get(options.corpus or record.spec["corpus"])
+    if not options.corpus and options.fresh is None and not read_options(options):
+        return corpus_of(record)
+    if preset is None or (options.fresh is None and options.corpus):
+        if not options.corpus:
+            raise UsageError(f"{record.spec['corpus']}, on which the run was trained, is not simulated",
+                             where=record.id, remedy="Name a labelled corpus (--corpus, --data).")
+        how = {"folded": True} if "folded" in reader_options(options.corpus) else {}  # one split is enough
+        corpus = tell(corpora.load(options.corpus, options.data, text_encoder=options.text_encoder,
+                                   text_as=record.info.text_as, **how, **read_options(options)))
+        return corpus if options.fresh is None else simulated.fresh(corpus, options.fresh)
+    world = None if options.corpus else simulated.world_behind(corpus_of(record))
+    settings = {**vars(world.settings if world else simulated.PRESETS[preset]), **asked.get("world", {})}
+    seed = settings.pop("seed")
+    if options.fresh is None:
+        return corpora.load(record.spec["corpus"], **{"seed": seed, **read_options(options), "world": settings})
+    kept = record.fitted
+    return simulated.fresh(world_asked_for(preset, seed, settings), options.fresh, asked.get("seed"),
+                           frames=bool(kept and kept.sequences))
 
 
 def _confirm(options) -> int:

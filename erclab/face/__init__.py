@@ -6,6 +6,7 @@
     runs         what `run` returns: Run, Runs
     comparison   what `compare` returns: Comparison
     prediction   predict, load_model; conversations reads a table, page writes one as html
+    evaluation   evaluate
     exhibits     exhibit, list_exhibits, save
 
 Each function is a thin layer over a room of the package. No room imports the face.

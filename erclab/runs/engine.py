@@ -24,7 +24,7 @@ from erclab.core.settings import from_dict
 from erclab.core.storage import make_writable, remove_leftovers, write_atomically
 from erclab.core.storing import storing
 from erclab.core.targets import Task
-from erclab.corpora import SPLITS, Corpus
+from erclab.corpora import SPLITS, Corpus, simulated
 from erclab.features.encoders import source
 from erclab.models.interface import Model
 from erclab.runs.arguments import check_types
@@ -177,7 +177,9 @@ def _store(spec: RunSpec, corpus: Corpus, outcome: loop.Outcome, kept: Fitted, p
         **({"class": info.where} if (info := models.info(spec.model)).given else {}),
         "corpus": {"name": corpus.name, "labels": list(corpus.labels),
                    "utterances": {s: len(corpus.rows(s)) for s in SPLITS}, "dims": corpus.dims,
-                   "frame_dims": corpus.frame_dims, "encoders": dict(corpus.encoders)},
+                   "frame_dims": corpus.frame_dims, "encoders": dict(corpus.encoders),
+                   # names the world, of which there are more dialogues; a folder of a user is not for a record
+                   **({"source": corpus.source} if simulated.world_behind(corpus) else {})},
         "curve": outcome.curve,
         "protocols": {name: _protocol(choice, corpus, spec.target or corpus.task(spec.task))
                       for name, choice in outcome.choices.items()},

@@ -11,8 +11,8 @@ import pytest
 import erclab as erc
 
 NAMES = {"load", "load_model", "export", "list_corpora", "oracle", "run", "compare", "Run", "Runs", "Comparison",
-         "list_models", "check_model", "left_out", "predict", "exhibit", "list_exhibits", "save", "Recipe", "Model",
-         "Output", "DialogueBatch", "SequenceBatch", "ErclabError", "sizes", "__version__"}
+         "list_models", "check_model", "left_out", "predict", "evaluate", "exhibit", "list_exhibits", "save", "Recipe",
+         "Model", "Output", "DialogueBatch", "SequenceBatch", "ErclabError", "sizes", "__version__"}
 
 
 def fresh(code):
@@ -56,7 +56,7 @@ def test_the_stub_has_the_same_names_from_the_same_modules():
 
 
 @pytest.mark.parametrize("name", ["load", "oracle", "run", "compare", "check_model", "left_out", "sizes", "predict",
-                                  "exhibit", "list_exhibits", "save"])
+                                  "evaluate", "exhibit", "list_exhibits", "save"])
 def test_every_function_names_and_explains_its_arguments(name):
     function = getattr(erc, name)
     signature = inspect.signature(function)

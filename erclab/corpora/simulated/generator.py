@@ -101,14 +101,19 @@ def world_behind(corpus: Corpus) -> World | None:
 
     A corpus derived from a simulated corpus keeps its name and the beginning of its `source`.
     """
-    if corpus.name not in NAMES:
+    return world_described(corpus.name, corpus.source)
+
+
+def world_described(name: str, source: str) -> World | None:
+    """The generative model of a simulated corpus, from the name and the source that the corpus has."""
+    if name not in NAMES:
         return None
-    seed = re.match(r"simulated, seed (\d+)", corpus.source)
+    seed = re.match(r"simulated, seed (\d+)", source)
     if not seed:  # of the same name, but made elsewhere
         return None
-    _, _, changed = corpus.source.partition(CHANGED)
+    _, _, changed = source.partition(CHANGED)
     changes, _ = json.JSONDecoder().raw_decode(changed) if changed else ({}, 0)
-    return world_of(NAMES[corpus.name], **changes, seed=int(seed[1]))
+    return world_of(NAMES[name], **changes, seed=int(seed[1]))
 
 
 def parents(speakers) -> list[tuple[int | None, int | None]]:

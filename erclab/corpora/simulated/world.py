@@ -83,7 +83,7 @@ class Settings:
         seed: of everything but the prototypes. States, words, channels and noise have a stream of random numbers
             each, so that making voices reliable, say, leaves the conversations as they were.
         scheme: "iemocap" (six labels) or "meld" (seven), with that corpus's label shares.
-        dialogues: how many for train, valid and test.
+        dialogues: how many for train, valid and test; not 0 in all of them.
         turns: fewest, median and most turns of a dialogue; the logarithm is normal with deviation `spread`.
         spread: deviation of the logarithm of a dialogue's turns.
         speakers: probability of 1, 2, 3 ... speakers in a dialogue.
@@ -141,7 +141,8 @@ class Settings:
                      ("masked", "incongruent")):
             if getattr(self, a) + getattr(self, b) > 1 + ROUNDING:
                 raise UsageError(f"{a} + {b} is more than 1")
-        if min(self.dialogues) < 1 or not 1 <= self.turns[0] <= self.turns[1] <= self.turns[2]:
+        none = min(self.dialogues) < 0 or not any(self.dialogues)
+        if none or not 1 <= self.turns[0] <= self.turns[1] <= self.turns[2]:
             raise UsageError(f"dialogues {self.dialogues} and turns {self.turns} must be positive and rising")
         if self.seed < 0 or self.offset < 0 or self.spread < 0 or self.event < 0 or min(self.strength) < 0:
             raise UsageError(f"seed {self.seed}, offset {self.offset}, spread {self.spread}, event {self.event} and "

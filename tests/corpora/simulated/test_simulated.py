@@ -274,7 +274,8 @@ def test_three_modalities_together_beat_each_alone():
     ({"persistence": 0.7, "contagion": 0.5}, r"persistence \+ contagion is more than 1"),
     ({"ambiguous": 0.7, "referential": 0.5}, r"ambiguous \+ referential is more than 1"),
     ({"masked": 0.9, "incongruent": 0.2}, r"masked \+ incongruent is more than 1"),
-    ({"dialogues": (4, 0, 4)}, r"dialogues \(4, 0, 4\)"),
+    ({"dialogues": (0, 0, 0)}, r"dialogues \(0, 0, 0\)"),  # one split or two may be empty: tests of fresh dialogues
+    ({"dialogues": (4, -1, 4)}, r"dialogues \(4, -1, 4\)"),
     ({"turns": (0, 3, 4)}, r"turns \(0, 3, 4\)"),
     ({"turns": (5, 4, 6)}, r"turns \(5, 4, 6\)"),
     ({"dims": (40, 4, 40)}, r"dims \(40, 4, 40\) are too few"),
