@@ -135,7 +135,7 @@ class Exhibit:
         if missing := _missing(specs, folder):
             raise RunError(f"{self.id} needs {len(missing)} more run(s) on {corpus.name}, such as {missing[0].title}",
                            where=folder, remedy=f"Train them: erclab exhibits {self.id} --corpus {corpus.name} --train "
-                           "(with the same --data, --seeds, --set and --profile).")
+                           "(with the same other options).")
         return {name: [runs.load(folder / f"{spec.id}.json") for spec in found] for name, found in specs.items()}
 
     def build(self, corpus: Corpus, groups: Groups, other: Corpus | None = None) -> pd.DataFrame | Figure:

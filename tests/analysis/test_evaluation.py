@@ -131,6 +131,19 @@ def test_the_face_puts_the_oracle_beside_the_run(trained, tiny, fresh):
     assert not erc.evaluate(of_tones).oracles and of_tones.scores()["mae"] == erc.evaluate(of_tones).scores["mae"]
 
 
+def test_the_oracle_sees_what_the_run_sees_and_predicts_what_annotators_write(trained, folder):
+    """A run of words has the ceiling of the words; mistakes of annotators lower the ceiling."""
+    corpus = erc.load("simulated-tiny", world={"mistakes": 0.4, "annotators": 3, "dialogues": (4, 2, 2)})
+    fresh = simulated.fresh(corpus, 6)
+    for name, view in (("tfidf", "words"), ("linear", "vectors")):
+        run = runs.run(name, corpus, folder=folder, modalities=None if view == "words" else ["text", "audio"])[0]
+        for context, found in erc.evaluate(run, fresh).oracles.items():
+            assert found.title == f"oracle of the {view}, {context}"
+        best = posterior(fresh, simulated.world_behind(fresh), run.spec["modalities"], view=view)
+        np.testing.assert_allclose(np.exp(found.predictions), best.label, atol=1e-12)
+        assert not np.allclose(best.label, best.emotion)
+
+
 def test_the_corpus_of_training_is_generated_again(trained, folder):
     record = trained["linear"]
     assert corpus_of(record).fingerprint == record.spec["fingerprint"]

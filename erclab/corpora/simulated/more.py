@@ -1,6 +1,8 @@
 """Fresh dialogues of a simulated world: a test split as large as a claim needs, for models that are trained already.
 
-A score on 80 dialogues has a standard error of about two points; on 2,000, of about four tenths.
+Of the baselines `linear` and `tfidf`, the weighted F1 on the 120 test dialogues of the default corpus has a standard
+error of 1.0 and 1.3 points; on 2,000 fresh dialogues, of 0.3 and 0.2 (`erclab runs evaluate linear-simulated --fresh
+2000`).
 
 The generator draws its random numbers from streams that begin with (corpus seed, number of the stream). The corpus
 seeds of users are below 2**32 and the numbers of the streams below `FIRST`. The stream of fresh dialogues begins with
@@ -39,7 +41,8 @@ def fresh(world: Corpus | World, dialogues: int = 1000, seed: int | None = None,
         world: a simulated corpus, or the generative model itself.
         dialogues: how many.
         seed: which: another seed gives other dialogues. None: 0.
-        frames: also make the sequences, for models that read them. 2,000 dialogues of the default world take 0.3 GB.
+        frames: also make the sequences, for models that read them. 2,000 dialogues of the default world take 0.4 GB,
+            and about 1 GB while they are made.
 
     Raises:
         UsageError: the corpus is not simulated, or a number is not possible.
