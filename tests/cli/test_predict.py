@@ -125,8 +125,8 @@ def test_a_malformed_file_is_one_line(call, text, said, tmp_path):
 
 
 def test_arrays_that_do_not_fit_are_one_line(call, mine, tmp_path):
-    for array, said in ((np.ones((4, 20)), "it has 4 rows"), (np.ones((5, 3)), r"shape (5, 3)"),
-                        (np.full((5, 20), np.nan), "text feature 0 is nan"), (np.ones((5, 2, 20)), "axes, width")):
+    for array, said in ((np.ones((4, 24)), "it has 4 rows"), (np.ones((5, 3)), r"shape (5, 3)"),
+                        (np.full((5, 24), np.nan), "text feature 0 is nan"), (np.ones((5, 2, 24)), "axes, width")):
         np.save(tmp_path / "words.npy", array.astype(np.float32))
         status, _, err = call(*ask(mine))
         assert status == 2 and err.splitlines()[-1].startswith("erclab: error: ") and said in err

@@ -67,7 +67,7 @@ def test_the_cards_have_at_most_ten_lines(sdt, tiny):
         assert thing._repr_html_().count("<tr>") <= 10
     card = repr(sdt[0])
     assert sdt[0].id in card and f"{100 * sdt[0].scores()['accuracy']:.1f}" in card
-    assert "valid-selected" in card and "test-selected" in card and "21,528" in card and "older" not in card
+    assert "valid-selected" in card and "test-selected" in card and "21,592" in card and "older" not in card
     old = dataclasses.replace(sdt[0], data={**sdt[0].data, "spec": {**sdt[0].spec, "code": "0"}})
     assert "made by:        older code" in repr(old) and len(repr(old).splitlines()) <= 10
 
