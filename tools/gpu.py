@@ -27,7 +27,7 @@ from erclab.bench.worker import Clock, peak
 from erclab.core.provenance import environment
 from erclab.ops.lstm import LSTM
 from erclab.training import loop
-from erclab.training.device import choose_device, memory_kept
+from erclab.training.device import choose_device, memory_kept, repeatable
 from erclab.training.optimisers import optimiser_for
 from erclab.training.recipes import PRECISIONS, recipe_for
 
@@ -62,7 +62,7 @@ def epochs(name: str, precision: str, device: torch.device, *, count: int, warm:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     optimiser = optimiser_for(model, recipe)
-    with memory_kept():
+    with memory_kept(), repeatable(device):  # as a run has it
         for epoch in range(warm + count):
             if sum(clocks) > LONG:
                 break

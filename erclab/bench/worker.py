@@ -32,7 +32,7 @@ from erclab.bench.cases import BenchCase
 from erclab.core import settings
 from erclab.corpora.views import View
 from erclab.training import loop
-from erclab.training.device import choose_device, memory_kept, threads_for
+from erclab.training.device import choose_device, memory_kept, repeatable, threads_for
 from erclab.training.operations import operations
 from erclab.training.optimisers import optimiser_for
 from erclab.training.recipes import Recipe
@@ -120,7 +120,8 @@ class Bench:
             self._authors_epoch(view, order, clock)
         else:
             steps = self.case.batch_size * view.lengths.mean()
-            with threads_for(models.parameter_count(self.model), steps, self.device), clock:  # as a run has them
+            threads = threads_for(models.parameter_count(self.model), steps, self.device)
+            with threads, repeatable(self.device), clock:  # as a run has them
                 if self.optimiser:
                     loop.train_epoch(self.model, view, self.optimiser, self.recipe, order)
                 else:

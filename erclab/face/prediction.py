@@ -29,7 +29,7 @@ from erclab.features import text as text_features
 from erclab.runs import Record
 from erclab.runs.export import tokenizer_of
 from erclab.runs.fitted import Fitted
-from erclab.training.device import choose_device
+from erclab.training.device import choose_device, repeatable
 
 SHOWN = ("dialogue", "turn", "speaker", "text")
 KINDS = (".csv", ".parquet", ".html")
@@ -245,7 +245,7 @@ class _Asked:
             return self._fitted(model, new, explain)
         view = self._view(new)
         found = np.empty((len(new), self.run.spec["settings"]["outputs"]), np.float32)
-        with torch.inference_mode():
+        with torch.inference_mode(), repeatable(view.rows.device):
             for batch in view.batches(32):
                 there = batch.rows >= 0
                 found[batch.rows[there].cpu()] = predictions(self.run.target, model(batch).logits[there]).cpu()

@@ -39,6 +39,7 @@ from erclab.models.layers.crossmodal import CrossmodalTransformer, Dropouts
 from erclab.models.layers.front import Convolution, Front
 from erclab.models.layers.unaligned import UNALIGNED
 from erclab.ops.dropout import Dropout
+from erclab.ops.gru import GRU
 from erclab.ops.masks import last_step
 
 
@@ -134,7 +135,7 @@ class HCTMG(Model):
         dropouts = Dropouts(config.attention_dropout, config.relu_dropout, config.residual_dropout,
                             config.embedding_dropout)
         self.project = Front({m: Convolution(width, d, config.kernel) for m, width in config.dims})
-        self.gru = nn.ModuleDict({m: nn.GRU(d, d, batch_first=True) for m in modalities})
+        self.gru = nn.ModuleDict({m: GRU(d, d) for m in modalities})
         if config.primary == "gating":
             self.gate_logits = nn.Parameter(torch.zeros(len(modalities)))
         self.crossmodal = nn.ModuleDict({
@@ -152,7 +153,7 @@ class HCTMG(Model):
 
         # Feature projection. A GRU reads forwards, so that padding, which comes last, never reaches a step.
         projected, masks = self.project(batch)
-        x = {m: self.gru[m](frames)[0] for m, frames in projected.items()}  # (B, L_m, d)
+        x = {m: self.gru[m](frames) for m, frames in projected.items()}  # (B, L_m, d)
 
         # Modality gating. Only parameters decide, so that no sample depends on another.
         primary = self.config.primary

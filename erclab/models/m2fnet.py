@@ -23,6 +23,7 @@ from erclab.core.errors import UsageError
 from erclab.models.interface import Model, ModelConfig, Output, check_choices, check_sizes
 from erclab.ops.attention import Attention
 from erclab.ops.dropout import Dropout
+from erclab.ops.gru import GRU
 
 
 class M2FNet(Model):
@@ -226,17 +227,17 @@ class Recurrence(nn.Module):
 
     def __init__(self, inputs: int, width: int, bidirectional: bool):
         super().__init__()
-        self.forwards = nn.GRU(inputs, width, batch_first=True)
-        self.backwards = nn.GRU(inputs, width, batch_first=True) if bidirectional else None
+        self.forwards = GRU(inputs, width)
+        self.backwards = GRU(inputs, width) if bidirectional else None
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, T, D), (B, T) with the valid steps first -> the state at every step (B, T, H or 2 H)."""
-        states = self.forwards(x)[0]
+        states = self.forwards(x)
         if self.backwards is None:
             return states
         step, length = torch.arange(x.shape[1], device=x.device), mask.sum(1, keepdim=True)
         mirror = torch.where(step < length, length - 1 - step, step)  # (B, T), its own inverse
-        back = self.backwards(along_turns(x, mirror))[0]
+        back = self.backwards(along_turns(x, mirror))
         return torch.cat([states, along_turns(back, mirror)], dim=-1)
 
 

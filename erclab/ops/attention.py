@@ -6,7 +6,9 @@
 
 - `attention_blocks.Blockwise` on a CPU, for `LEAST` scores or more: no matrix of weights is in memory;
 - PyTorch's fused kernel without dropout;
-- the explicit weights otherwise: with dropout, for callers that request the weights, and for hooks of the dropout.
+- the explicit weights otherwise: with dropout, for callers that request the weights, for hooks of the dropout, and
+  inside a transform of `torch.func`. There the CPU's fused kernel has no rule, and the backward pass of a GPU's raises
+  "LSE is not correctly aligned" (torch 2.11).
 """
 
 from __future__ import annotations
@@ -105,8 +107,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, keep: Tensor, dropout: Dropout, *, a
     if attention or blocks is None:
         some = keep.any(-1, keepdim=True)[:, None]
         seen = keep[:, None] | ~some  # a query without keys sees all of them, and its result is multiplied by 0
-        transformed = q.device.type == "cpu" and private.inside_torch_func()  # the fused kernel has no rule for `vmap`
-        explicit = rate or not plain or transformed
+        explicit = rate or not plain or private.inside_torch_func()
         if attention or explicit:
             scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
             weights = scores.masked_fill_(~seen, -math.inf).softmax(dim=-1)  # (B, heads, Lt, Ls)
@@ -115,5 +116,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor, keep: Tensor, dropout: Dropout, *, a
     elif explicit:
         context = dropout(weights) @ v * some
     else:
+        seen = seen.expand(-1, -1, -1, k.shape[2]).contiguous() if seen.shape[-1] == 1 else seen  # as GPUs need it
         context = F.scaled_dot_product_attention(q, k, v, attn_mask=seen) * some
     return context, weights * some if attention else None

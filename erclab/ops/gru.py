@@ -1,4 +1,4 @@
-"""A GRU over packed turns with a backward pass written by hand, and the steps that it is made of.
+"""A GRU over packed turns with a backward pass written by hand, and the steps that it is made of. `GRU` is PyTorch's.
 
     r, z = sigmoid(x + h)    n = tanh(x_n + r h_n)    state' = (n + z (state - n)) factor
 
@@ -29,6 +29,22 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from erclab.ops import private
+from erclab.ops.linear import leaves_autocast
+
+
+class GRU(nn.GRU):
+    """`torch.nn.GRU` of one layer that reads sequences (B, L, D) forwards. Under autocast it runs in float32 on a GPU,
+    where PyTorch's computes in float16. The parameters have the same names."""
+
+    def __init__(self, inputs: int, hidden: int):
+        super().__init__(inputs, hidden, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, D) -> the states (B, L, H)."""
+        if leaves_autocast(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                return self.forward(x.to(self.weight_ih_l0.dtype))
+        return super().forward(x)[0]
 
 
 class CellWeights(NamedTuple):

@@ -25,6 +25,12 @@ def low_precision(kind: str) -> bool:
     return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
 
 
+def leaves_autocast(kind: str) -> bool:
+    """Whether an LSTM or GRU must leave autocast on this type of device: PyTorch casts those of cuDNN to float16,
+    whatever the type of autocast is, so that large inputs are infinite and small gradients 0."""
+    return kind == "cuda" and low_precision(kind)
+
+
 class Linear(nn.Linear):
     """`torch.nn.Linear` which autocast lowers in `torch.vmap`, too; a plain one with bias stays in float32."""
 

@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from erclab.ops import private
 from erclab.ops.dropout import dropout
-from erclab.ops.linear import low_precision
+from erclab.ops.linear import leaves_autocast, low_precision
 from erclab.ops.masks import last_step
 
 BLOCK_COST = 80  # the cost of one more block, in steps of one sequence; measured for 64 to 160 features
@@ -29,8 +29,8 @@ BLOCK_COST = 80  # the cost of one more block, in steps of one sequence; measure
 class LSTM(nn.LSTM):
     """`torch.nn.LSTM` for sequences (B, L, D), with an optional mask. The parameters have the same names.
 
-    PyTorch's LSTM raises an error under bfloat16 autocast on a processor without bfloat16 instructions. This LSTM then
-    runs in float32.
+    PyTorch's LSTM raises an error under bfloat16 autocast on a processor without bfloat16 instructions, and computes in
+    float16 on a GPU. This LSTM then runs in float32.
 
     Args:
         inputs, hidden, layers: D, H and the number of layers.
@@ -54,8 +54,9 @@ class LSTM(nn.LSTM):
             after the last step, of the backward direction after the first step. They are 0 for a sequence without
             steps. H counts both directions.
         """
-        if x.device.type == "cpu" and low_precision("cpu") and not private.bfloat16_instructions():
-            with torch.autocast("cpu", enabled=False):
+        kind = x.device.type
+        if leaves_autocast(kind) or (kind == "cpu" and low_precision(kind) and not private.bfloat16_instructions()):
+            with torch.autocast(kind, enabled=False):
                 return self.forward(x.to(self.weight_ih_l0.dtype), mask)
         if mask is None:
             states = super().forward(x)[0]

@@ -24,3 +24,9 @@ def traced() -> bool:
     """Whether PyTorch records a graph (`torch.compile`, `torch.export`, `torch.jit.trace`), which checks of sizes would
     tie to the sizes of the example."""
     return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
+def lasting() -> bool:
+    """Whether a tensor that is made now can serve later passes: not while PyTorch records a graph, nor inside a
+    transform of `torch.func`."""
+    return not traced() and not private.inside_torch_func()

@@ -35,7 +35,7 @@ from erclab.runs.records import BESIDE, SCHEMA, Record, load
 from erclab.runs.spec import RunSpec, plan
 from erclab.training import loop
 from erclab.training.checkpoint import Checkpoint
-from erclab.training.device import choose_device, memory_kept, seeded, threads_for
+from erclab.training.device import choose_device, memory_kept, repeatable, seeded, threads_for
 from erclab.training.recipes import Recipe
 
 SMALLER = ("Set a lower batch_size (--set batch_size=4), recompute=True or precision=bfloat16, train fewer seeds at a "
@@ -208,7 +208,7 @@ def _train(specs: Sequence[RunSpec], corpus: Corpus, folder: Path, progress: boo
         model = trainers[0].model
         title = first.title if len(specs) == 1 else f"{first.title.rpartition(', ')[0]}, {len(specs)} seeds"
         steps = first.recipe.batch_size * parts["train"].lengths.mean()
-        with memory_kept(), threads_for(models.parameter_count(model), steps, device):
+        with memory_kept(), threads_for(models.parameter_count(model), steps, device), repeatable(device):
             outcomes = loop.train_seeds(trainers, progress=progress, title=title, checkpoints=checkpoints)
     return outcomes, {"all": models.parameter_count(model), "trainable": models.parameter_count(model, trainable=True)}
 

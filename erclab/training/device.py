@@ -7,9 +7,11 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from erclab.core.errors import UsageError
 
@@ -30,6 +32,8 @@ def choose_device(name: str | None = None) -> torch.device:
         raise _unusable(name, "PyTorch knows no device of that name") from None
     if device.type == "meta":
         raise _unusable(name, "it holds no numbers")
+    if device.type == "cuda":  # PyTorch reads it at its first matrix product; see `repeatable`
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
@@ -89,6 +93,35 @@ def memory_kept() -> Iterator[None]:
     finally:
         if libc is not None:
             libc.malloc_trim(0)
+
+
+@contextmanager
+def repeatable(device: torch.device) -> Iterator[None]:
+    """In the block, a GPU computes the same numbers each time, and float32 in full. On a CPU the block has no effect.
+
+    PyTorch's defaults are faster. But cuDNN chooses convolutions whose gradients are summed in any order, the fused
+    kernels of attention do so as well, and LSTMs, GRUs and convolutions round the factors of float32 to 10 bits (TF32).
+    A kernel that has no repeatable version, for instance in a model of one's own, runs with a warning of PyTorch.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    flags: tuple[tuple[Any, str, bool], ...] = (
+        (torch.backends.cudnn, "allow_tf32", False), (torch.backends.cudnn, "deterministic", True),
+        (torch.backends.cudnn, "benchmark", False), (torch.utils.deterministic, "fill_uninitialized_memory", False))
+    before, mode = [], torch.get_deterministic_debug_mode()
+    try:
+        for where, name, value in flags:
+            with suppress(RuntimeError):  # of TF32, if a user chose a precision for one kind of layer: it stays
+                before.append((where, name, getattr(where, name)))
+                setattr(where, name, value)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+        for where, name, value in before:
+            setattr(where, name, value)
 
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>

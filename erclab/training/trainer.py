@@ -24,6 +24,7 @@ from erclab.core.errors import RunError, UsageError
 from erclab.corpora.views import View
 from erclab.models.interface import Model
 from erclab.ops.dropout import step_key
+from erclab.training.device import repeatable
 from erclab.training.gate import gate_freezing
 from erclab.training.optimisers import Schedule, in_backward, optimiser_for
 from erclab.training.recipes import Recipe
@@ -212,10 +213,11 @@ def predictions(model: Model, view: View, batch_size: int = EVALUATION_BATCH) ->
     """(N, C) float32 predictions of a split in row order (`erclab.core.tasks.predictions`), in evaluation mode."""
     model.eval()
     out = torch.empty(len(view.rows), model.config.outputs, device=view.rows.device)
-    for batch in view.batches(batch_size):
-        there = batch.rows >= 0
-        at = torch.searchsorted(view.rows, batch.rows[there])
-        out[at] = tasks.predictions(view.task, model(batch).logits[there])
+    with repeatable(view.rows.device):
+        for batch in view.batches(batch_size):
+            there = batch.rows >= 0
+            at = torch.searchsorted(view.rows, batch.rows[there])
+            out[at] = tasks.predictions(view.task, model(batch).logits[there])
     return out.cpu().numpy()
 
 

@@ -36,9 +36,10 @@ def gpu():
     return DEVICE
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def full_precision():
-    """No TF32, with which cuDNN computes LSTMs and convolutions in float32 by default: it rounds factors to 10 bits."""
+    """No TF32, with which cuDNN computes LSTMs and convolutions in float32 by default: it rounds factors to 10 bits.
+    Runs have no need of it: they are `repeatable`."""
     before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
     yield
     torch.backends.cudnn.allow_tf32 = before

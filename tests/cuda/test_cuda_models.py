@@ -13,6 +13,7 @@ from erclab.ops.lstm import LSTM
 from erclab.training.recipes import Recipe
 from erclab.training.step import step_losses
 
+pytestmark = pytest.mark.usefixtures("full_precision")
 CASES = rows.cases()
 FIRST = list({case.row.model: case for case in reversed(CASES)}.values())  # of each model
 RATE = 0.1

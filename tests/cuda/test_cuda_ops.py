@@ -18,6 +18,7 @@ from erclab.ops.lstm import LSTM, read_blocks
 from erclab.ops.recompute import part, recomputing
 from erclab.ops.resample import resample
 
+pytestmark = pytest.mark.usefixtures("full_precision")
 LENGTHS = (3, 9, 0, 9, 1, 4)
 DIMS = {"text": 6, "audio": 4, "visual": 3}
 
@@ -78,6 +79,7 @@ def test_dropout_and_its_gradient_are_those_of_the_cpu(gpu):
 # Recurrences
 
 
+@pytest.mark.filterwarnings("ignore:RNN module weights")  # of blocks on a GPU, which no model reads there
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_an_lstm_reads_as_on_the_cpu_and_as_in_blocks(gpu, bidirectional, layers):
@@ -97,19 +99,22 @@ def test_the_last_states_of_an_lstm_are_those_of_the_cpu(gpu):
 
 
 @pytest.mark.parametrize("wide", [False, True], ids=["in float32", "in bfloat16"])
-def test_an_lstm_under_autocast_has_the_range_of_float32(gpu, wide):
-    """Inputs and gradients far beyond float16's largest and least number: bfloat16 has the range of float32, and a
-    training in bfloat16 scales no loss. `wide`: the layer before was lowered already."""
-    lstm, (x, mask) = made(LSTM, gpu, 5, 4, 2, bidirectional=True).float(), sequences(gpu)
-    x, found = x.detach().float(), []
+@pytest.mark.parametrize("cls", [LSTM, gru.GRU])
+def test_recurrences_under_autocast_have_the_range_of_float32(gpu, cls, wide):
+    """An input and gradients beyond float16's largest and least number: bfloat16 has the range of float32, and a training
+    in bfloat16 scales no loss. The large input has weight 0, so that no gate is saturated. `wide`: the layer before was
+    lowered already."""
+    net, (x, mask) = made(cls, gpu, 5, 4).float(), sequences(gpu)
+    net.weight_ih_l0.data[:, 0] = 0
+    x, found = x.detach().float() * torch.tensor([1e5, 1, 1, 1, 1], device=gpu), []
     for low in (False, True):
-        lstm.zero_grad()
-        given = (x * 1e5).bfloat16() if wide and low else (x * 1e5).bfloat16().float()
+        net.zero_grad()
+        given = x.bfloat16() if wide and low else x.bfloat16().float()
         with torch.autocast(gpu.type, torch.bfloat16, enabled=low):
-            states = lstm(given, mask)[0]
+            states = net(given, mask)[0] if cls is LSTM else net(given)
         assert states.isfinite().all()
         (states.float().sum() * 1e-9).backward()
-        found.append(torch.cat([p.grad.flatten() for p in lstm.parameters()]))
+        found.append(torch.cat([p.grad.flatten() for p in net.parameters()]))
     want, got = found
     assert got.isfinite().all() and (got - want).norm() < 0.2 * want.norm()
 
@@ -177,17 +182,34 @@ def test_attention_equals_blocks_and_weights(gpu, rate, seen):
         close(found[0], other)
 
 
+@pytest.mark.parametrize("seen", ["ragged", "all"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_fused_attention_in_low_precision(gpu, dtype):
+def test_fused_attention_in_low_precision(gpu, dtype, seen):
     """The kernels of a GPU for float32 and bfloat16, at odd lengths, against float64."""
     rng = torch.Generator().manual_seed(0)
     layer = made(Attention, gpu, 32, 4, 0.0)
     x = torch.randn(3, 37, 32, generator=rng, dtype=torch.float64).to(gpu)
-    keep_ = (torch.arange(37) < torch.tensor([37, 5, 20])[:, None])[:, None].to(gpu)
+    keep_ = torch.ones(1, 1, 1, dtype=torch.bool, device=gpu) if seen == "all" else (
+        torch.arange(37) < torch.tensor([37, 5, 20])[:, None])[:, None].to(gpu)
     want = layer(x, x, keep_, attention=False)[0]
     x = x.to(dtype)
     found = layer.to(dtype)(x, x, keep_, attention=False)[0]
     close(found.double(), want, bar=1e-4 if dtype == torch.float32 else 0.1)
+
+
+def test_attention_of_several_seeds_is_that_of_each(gpu):
+    """At lengths for which the backward pass of the fused kernel fails in `vmap`."""
+    layer, rng = made(Attention, gpu, 8, 2, 0.0).float(), torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, 7, 8, generator=rng).to(gpu).requires_grad_()
+    keep_ = torch.ones(3, 1, 7, dtype=torch.bool, device=gpu)
+
+    def attended(y):
+        return layer(y, y, keep_, attention=False)[0]
+
+    found = [slopes(result, layer, x=x) for result in (torch.vmap(attended)(x),)]
+    layer.zero_grad()
+    x.grad = None
+    close(found[0], slopes(torch.stack([attended(y) for y in x]), layer, x=x), bar=1e-4)
 
 
 # Masked and padded sequences

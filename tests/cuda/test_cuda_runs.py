@@ -112,9 +112,9 @@ def little_memory(gpu):
     gc.collect()
     torch.cuda.empty_cache()
     whole = torch.cuda.get_device_properties(gpu).total_memory
-    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved(gpu) + 30e6) / whole, gpu)
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved(gpu) + 30e6) / whole)
     yield
-    torch.cuda.set_per_process_memory_fraction(1.0, gpu)
+    torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 def test_too_little_memory_is_one_line_and_leaves_nothing_behind(ask, call, little_memory, gpu, tmp_path):

@@ -297,3 +297,19 @@ def test_bfloat16_is_float32_inside(rate, scores):
     for x, y in zip(found, want, strict=True):
         assert x.dtype == torch.bfloat16
         torch.testing.assert_close(x.float(), y, rtol=0.02, atol=0.02)
+
+
+def test_the_fused_kernel_gets_a_mask_of_every_key(monkeypatch):
+    """GPUs refuse a mask that is the same number for all keys (`torch.expand`)."""
+    monkeypatch.setattr(attention, "LEAST", math.inf)
+    layer, fused, masks = Attention(WIDTH, HEADS, 0.0), attention.F.scaled_dot_product_attention, []
+
+    def seen(*given, attn_mask):
+        masks.append(attn_mask)
+        return fused(*given, attn_mask=attn_mask)
+
+    monkeypatch.setattr(attention.F, "scaled_dot_product_attention", seen)
+    query, keys = torch.randn(B, QUERIES, WIDTH), torch.randn(B, KEYS, WIDTH)
+    for keep in SEEN.values():
+        layer(query, keys, keep, attention=False)
+    assert len(masks) == len(SEEN) and all(m.shape[-1] == KEYS and m.stride(-1) == 1 for m in masks)

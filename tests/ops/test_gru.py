@@ -61,3 +61,19 @@ def test_products_of_rounded_factors(packable, monkeypatch):
         error = found.double() - (rounded if added is None else rounded + added.double())
         assert (error.abs() <= 2**-8 * rounded.abs() + 1e-4).all()
         torch.testing.assert_close(gru.times(x, weight.t(), torch.bfloat16, added), found, rtol=0, atol=0.1)
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_gru_of_sequences_is_pytorchs_and_leaves_autocast_where_it_must(monkeypatch, leaves):
+    monkeypatch.setattr(gru, "leaves_autocast", lambda kind: leaves and torch.is_autocast_enabled(kind))
+    torch.manual_seed(0)
+    net, x = gru.GRU(4, 5), torch.randn(2, 3, 4)
+    theirs = nn.GRU(4, 5, batch_first=True)
+    theirs.load_state_dict(net.state_dict())
+    want = theirs(x)[0]
+    assert torch.equal(net(x), want)
+    with torch.autocast("cpu", torch.bfloat16):
+        low = theirs(x)[0]
+        found = net(x)
+    assert found.dtype == (want if leaves else low).dtype and torch.equal(found, want if leaves else low)
+    assert not torch.equal(low, want)

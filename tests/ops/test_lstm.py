@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from erclab.ops import lstm as lstms
 from erclab.ops import private
 from erclab.ops.dropout import keyed
 from erclab.ops.lstm import LSTM, blocks, cut, read_blocks
@@ -133,3 +134,13 @@ def test_time_is_cut_where_it_costs_least(lengths, cost):
     inner = range(1, max(lengths))
     best = min(price(lengths, [*some, max(lengths)], cost) for k in range(5) for some in combinations(inner, k))
     assert sum(cost + n * (end - start) for start, end, n in found) == best
+
+
+def test_an_lstm_leaves_autocast_where_it_must(monkeypatch):
+    """As on a GPU, where autocast casts to float16."""
+    monkeypatch.setattr(lstms, "leaves_autocast", torch.is_autocast_enabled)
+    torch.manual_seed(0)
+    net, x = LSTM(4, 5), torch.randn(2, 3, 4)
+    want = net(x)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(net(x)[0], want)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 
 from erclab.ops.attention import Attention
 from erclab.ops.dropout import Dropout
+from erclab.ops.values import lasting
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -140,10 +144,23 @@ def not_future(target_mask: Tensor, source_mask: Tensor) -> Tensor:
     return j <= i + ahead[:, None, None]
 
 
-def positions(length: int, width: int, device: torch.device | None = None) -> Tensor:
-    """(length, width) table of positions from 1: sines, then cosines, then a column of zeros if the width is odd."""
+def positions(length: int, width: int, device: torch.device = CPU) -> Tensor:
+    """(length, width) table of positions from 1: sines, then cosines, then a column of zeros if the width is odd.
+
+    The table of every device is that of the CPU: the sines of a GPU differ from it in the last digit of float32.
+    """
+    return _kept(length, width, device) if device.type != "cpu" and lasting() else _table(length, width).to(device)
+
+
+@lru_cache(maxsize=64)
+def _kept(length: int, width: int, device: torch.device) -> Tensor:
+    """A copy to a GPU may make the host wait, so it is made once."""
+    with torch.inference_mode(False):
+        return _table(length, width).to(device)
+
+
+def _table(length: int, width: int) -> Tensor:
     half = width // 2
-    rate = torch.exp(torch.arange(half, dtype=torch.float32, device=device)
-                     * -(math.log(10000.0) / max(half - 1, 1)))
-    angle = torch.arange(1, length + 1, dtype=torch.float32, device=device)[:, None] * rate
-    return torch.cat([angle.sin(), angle.cos(), torch.zeros(length, width % 2, device=device)], dim=1)
+    rate = torch.exp(torch.arange(half, dtype=torch.float32, device=CPU) * -(math.log(10000.0) / max(half - 1, 1)))
+    angle = torch.arange(1, length + 1, dtype=torch.float32, device=CPU)[:, None] * rate
+    return torch.cat([angle.sin(), angle.cos(), torch.zeros(length, width % 2, device=CPU)], dim=1)

@@ -10,6 +10,7 @@ from reference_mult import ReferenceCrossmodal, position_vector
 from torch import nn
 
 from erclab.contracts.batches import shake
+from erclab.models.layers import crossmodal
 from erclab.models.layers.crossmodal import Attention, CrossmodalTransformer, Dropouts, positions
 from erclab.ops import attention
 from erclab.ops.masks import last_step
@@ -79,6 +80,18 @@ def test_positions(width):
     assert table.shape == (9, width)
     want = np.array([position_vector(place, width) for place in range(1, 10)])
     np.testing.assert_allclose(table.numpy(), want, rtol=0, atol=1e-6)
+
+
+def test_a_device_gets_the_cpus_positions_once():
+    """A table that evaluation was first to use serves training, too."""
+    with torch.inference_mode():
+        kept = crossmodal._kept(5, 6, crossmodal.CPU)
+    assert kept is crossmodal._kept(5, 6, crossmodal.CPU) and not kept.is_inference()
+    assert kept.equal(positions(5, 6))
+    meta = torch.device("meta")
+    assert positions(5, 6, meta) is positions(5, 6, meta)
+    torch.func.grad(lambda x: (x * positions(5, 6, meta)).sum())(torch.ones(5, 6, device=meta))
+    assert positions(4, 6, meta).shape == (4, 6)  # none of a transform is kept
 
 
 @pytest.mark.parametrize("silent", [False, True])
