@@ -109,7 +109,8 @@ def repeatable(device: torch.device) -> Iterator[None]:
     flags: tuple[tuple[Any, str, bool], ...] = (
         (torch.backends.cudnn, "allow_tf32", False), (torch.backends.cudnn, "deterministic", True),
         (torch.backends.cudnn, "benchmark", False), (torch.utils.deterministic, "fill_uninitialized_memory", False))
-    before, mode = [], torch.get_deterministic_debug_mode()
+    before: list[tuple[Any, str, bool]] = []
+    mode = torch.get_deterministic_debug_mode()
     try:
         for where, name, value in flags:
             with suppress(RuntimeError):  # of TF32, if a user chose a precision for one kind of layer: it stays

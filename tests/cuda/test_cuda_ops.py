@@ -101,9 +101,9 @@ def test_the_last_states_of_an_lstm_are_those_of_the_cpu(gpu):
 @pytest.mark.parametrize("wide", [False, True], ids=["in float32", "in bfloat16"])
 @pytest.mark.parametrize("cls", [LSTM, gru.GRU])
 def test_recurrences_under_autocast_have_the_range_of_float32(gpu, cls, wide):
-    """An input and gradients beyond float16's largest and least number: bfloat16 has the range of float32, and a training
-    in bfloat16 scales no loss. The large input has weight 0, so that no gate is saturated. `wide`: the layer before was
-    lowered already."""
+    """An input and gradients beyond float16's largest and least number: bfloat16 has the range of float32, and a
+    training in bfloat16 scales no loss. The large input has weight 0, so that no gate is saturated. `wide`: the layer
+    before was lowered already."""
     net, (x, mask) = made(cls, gpu, 5, 4).float(), sequences(gpu)
     net.weight_ih_l0.data[:, 0] = 0
     x, found = x.detach().float() * torch.tensor([1e5, 1, 1, 1, 1], device=gpu), []
