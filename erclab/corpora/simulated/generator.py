@@ -182,8 +182,8 @@ def _dialogue(world: World, tables: _Tables, rng: Mapping[str, np.random.Generat
         if kind == "plain":
             said = world.labels[_draw(words, (tables.excluded if form == "denied" else tables.felt)[e])]
             strength = int(words.integers(len(LEVELS))) if form == "denied" else _draw(words, tables.levels[level])
-        others = [label for label in world.labels if label != said]
-        other = others[int(words.integers(len(others)))], int(words.integers(len(LEVELS)))
+        # Independent of the telling word: the frames show both with noise, and one must not tell of the other.
+        other = world.labels[int(words.integers(len(world.labels)))], int(words.integers(len(LEVELS)))
         text = grammar.speak(words, form, said and lexicon.lexicon_label(said), strength,
                              (lexicon.lexicon_label(other[0]), other[1]), thing)
         if kind == "referential":

@@ -150,7 +150,8 @@ def speak(rng: np.random.Generator, form: str, emotion: str, level: int, other: 
     filled |= {"thing": thing, "mine": lexicon.MINE}
     if emotion:
         filled["word"] = filled["denied"] = _choice(rng, lexicon.EMOTION_WORDS[emotion][level])
-        filled["other"] = _choice(rng, lexicon.EMOTION_WORDS[other[0]][other[1]])
+        second = [word for word in lexicon.EMOTION_WORDS[other[0]][other[1]] if word != filled["word"]]
+        filled["other"] = _choice(rng, second)
     said = sentence.format(**filled)
     if opening and not re.match(r"I\b|\{person\}", sentence):
         said = said[0].lower() + said[1:]

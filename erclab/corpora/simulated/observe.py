@@ -5,8 +5,9 @@ for emotion words and for an event's verb. The telling word has the noise of the
 that noise's part along the events' directions. So the frames and the vector hold the same evidence on the emotions:
 
     1. Given the vector, the frames tell nothing more. The vector shows the form (its marks have no noise). Which
-       sentence of the form is said, with which fillers and which second emotion word, is independent of the state; the
-       frames of the telling word and of the verb are parts of the vector, beside noise that is independent of all else.
+       sentence of the form is said and with which fillers is independent of the state. So are emotion and strength of
+       the second emotion word, which do not depend on the telling word either (and synonyms have one vector). The frames
+       of the telling word and of the verb are parts of the vector, beside noise that is independent of all else.
     2. The vector's evidence can be computed from the frames. The codebook has no noise, so the words without an emotion
        give the sentence, hence its form and the places of the telling word and of the verb (`grammar`).
 

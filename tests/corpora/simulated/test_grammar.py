@@ -104,6 +104,10 @@ def test_fillers_and_second_words_tell_nothing(table):
                  if k != salient and grammar.emotion_of(w)]
         assert len(found) == 1
         second.append(found[0])
+    # The frames show both with noise: one that tells of the other would add to the evidence of the telling word.
+    both = np.zeros((9, 9))
+    np.add.at(both, ([EMOTIONS.index(s) for s in contrast["said"]], [EMOTIONS.index(s) for s in second]), 1)
+    assert chi2_contingency(both[both.sum(1) > 0][:, both.sum(0) > 0]).pvalue > 0.001
     # Given the word that tells, the second one is independent of the emotion.
     for emotion in set(contrast["said"]):
         at = (contrast["said"] == emotion).to_numpy()
