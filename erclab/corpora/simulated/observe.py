@@ -6,8 +6,8 @@ that noise's part along the events' directions. So the frames and the vector hol
 
     1. Given the vector, the frames tell nothing more. The vector shows the form (its marks have no noise). Which
        sentence of the form is said and with which fillers is independent of the state. So are emotion and strength of
-       the second emotion word, which do not depend on the telling word either (and synonyms have one vector). The frames
-       of the telling word and of the verb are parts of the vector, beside noise that is independent of all else.
+       the second emotion word, which do not depend on the telling word either (synonyms have one vector). The frames of
+       the telling word and of the verb are parts of the vector, beside noise that is independent of all else.
     2. The vector's evidence can be computed from the frames. The codebook has no noise, so the words without an emotion
        give the sentence, hence its form and the places of the telling word and of the verb (`grammar`).
 
