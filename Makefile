@@ -6,11 +6,13 @@ VENV := $(or $(ERCLAB_VENV),.venv)
 export ERCLAB_VENV := $(VENV)
 RUN := "$(VENV)/bin/python" -m
 
-# Tests write nothing into the checkout but build/: no pytest cache, figures and runs of notebooks elsewhere. The
-# runs are new each time, or a change that breaks training would be hidden by a record from before. One thread per
-# process: two test processes with two threads each wait for one another and take eight times as long. A third process of
-# unit tests uses the cores while another one waits for what it has started; plugins that it does not need stay away.
-variables = TQDM_DISABLE=1 OMP_NUM_THREADS=1 \
+# Tests write nothing into the checkout but build/ and bytecode, which git ignores: no pytest cache, figures and runs of
+# notebooks elsewhere. Bytecode is kept also where the environment forbids it: else dozens of processes compile erclab,
+# and each test process compiles all tests, five seconds. The runs are new each time, or a change that breaks training
+# would be hidden by a record from before. One thread per process: two test processes with two threads each wait for one
+# another and take eight times as long. A third process of unit tests uses the cores while another one waits for what it
+# has started; plugins that it does not need stay away.
+variables = TQDM_DISABLE=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= \
 	ERCLAB_FIGURES="$(CURDIR)/build/$(1)/figures" ERCLAB_RUNS="$(CURDIR)/build/$(1)/runs"
 
 STUDY_OPTIONS = $(if $(PROFILE),--profile "$(PROFILE)") $(if $(CORPUS),--corpus "$(CORPUS)") \

@@ -6,6 +6,7 @@
 
 import ast
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,9 @@ class Import:
     line: int
 
 
+parse = lru_cache(maxsize=1)(ast.parse)  # of one file after the other: what several rules read is one tree
+
+
 def module(path):
     """The dotted name of a file under the root; that of a package ends with __init__, so that `.` means the same."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -71,7 +75,7 @@ def module(path):
 def imports(source, name="erclab.x"):
     """Every import in the source, also inside functions; `from a import b` names both a and a.b."""
     package = name.split(".")
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         if isinstance(node, ast.Import):
             yield from (Import(alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -83,7 +87,7 @@ def imports(source, name="erclab.x"):
 
 def uses(source, name="erclab.x"):
     """Imports, and attributes of what was imported: `runs.run` after `from erclab import runs` is a use of it."""
-    tree, known = ast.parse(source), {}
+    tree, known = parse(source), {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and not node.level:
             known |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
@@ -183,7 +187,7 @@ def circles(graph):
 
 def undocumented(source):
     """Names of the public module, classes and functions without a docstring."""
-    tree = ast.parse(source)
+    tree = parse(source)
     missing = [] if ast.get_docstring(tree) else ["the module"]
     level = [tree]
     while level:
@@ -199,14 +203,14 @@ def undocumented(source):
 
 def prints(source):
     """Lines that call print."""
-    return [node.lineno for node in ast.walk(ast.parse(source))
+    return [node.lineno for node in ast.walk(parse(source))
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"]
 
 
 def without_encoding(source):
     """Lines that read or write text in the encoding of the machine's locale."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         if not isinstance(node, ast.Call) or any(k.arg == "encoding" for k in node.keywords):
             continue
         method = isinstance(node.func, ast.Attribute)
@@ -233,9 +237,6 @@ def hosts(text):
     return [word for word in HOSTS if word in text.lower()]
 
 
-files = pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(ROOT)) for p in FILES])
-
-
 def test_there_are_files_to_check():
     named = {"erclab.__init__", "erclab.cli.__init__", "erclab.models.sdt.model", "erclab.exhibits.sdt"}
     assert named <= {*map(module, FILES)}
@@ -253,30 +254,35 @@ def test_there_are_few_arrows_between_rooms():
     assert len({(a, b) for a, b in arrows if a != b}) < MOST_ARROWS
 
 
-@files
-def test_arrows_run_one_way(path):
-    assert wrong_imports(module(path), path.read_text()) == []
+RULES = {
+    "arrows run one way": lambda path, source: wrong_imports(module(path), source),
+    "whatever is public has a docstring": lambda path, source: undocumented(source),
+    "a file can be read in one sitting": lambda path, source: source.splitlines()[400:],
+    "only the command line prints": lambda path, source: not within(module(path), "erclab.cli") and prints(source),
+    "text files are UTF-8 on every machine": lambda path, source: without_encoding(source),
+}
 
 
-@files
-def test_whatever_is_public_has_a_docstring(path):
-    assert undocumented(path.read_text()) == []
+@pytest.fixture(scope="module")
+def broken():
+    """Rule -> file -> what breaks the rule there. Each file is read and parsed once for all rules."""
+    found = {rule: {} for rule in RULES}
+    for path in FILES:
+        source = path.read_text(encoding="utf-8")
+        for rule, check in RULES.items():
+            if breaks := check(path, source):
+                found[rule][str(path.relative_to(ROOT))] = breaks
+    return found
 
 
-@files
-def test_files_can_be_read_in_one_sitting(path):
-    assert len(path.read_text().splitlines()) <= 400
+@pytest.mark.parametrize("rule", RULES)
+def test_every_file_keeps_the_rule(broken, rule):
+    assert broken[rule] == {}
 
 
-@files
-def test_only_the_command_line_prints(path):
-    assert within(module(path), "erclab.cli") or prints(path.read_text()) == []
-
-
-@pytest.mark.parametrize("path", [*FILES, *sorted((ROOT / "tools").glob("*.py"))],
-                         ids=lambda path: str(path.relative_to(ROOT)))
-def test_text_files_are_utf_8_on_every_machine(path):
-    assert without_encoding(path.read_text(encoding="utf-8")) == []
+def test_text_files_of_the_tools_are_utf_8_too():
+    assert {p.name: found for p in sorted((ROOT / "tools").glob("*.py"))
+            if (found := without_encoding(p.read_text(encoding="utf-8")))} == {}
 
 
 def test_nothing_names_a_package_host_or_a_folder_of_the_developers():

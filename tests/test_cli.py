@@ -10,6 +10,7 @@ import pytest
 
 from erclab.cli.common import changes
 
+TINY = ("--corpus", "simulated-tiny")
 HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
 
 
@@ -44,7 +45,7 @@ def test_models_are_listed_with_their_sizes_beside_published_ones(call):
     assert status == 0 and "sdt" in out and "no parameters by gradient" in out
     assert "542,444   = 0.54 M (HCT-MG, Table 2)" in out
     assert "697,441   ≠ 0.84 M" in out and "the 0.14 M that are" in out
-    found = {m["name"]: m for m in json.loads(call("models", "--json")[1])}
+    found = {m["name"]: m for m in json.loads(call("models", "sdt", "constant", "--json")[1])}
     assert list(found["sdt"]) == ["name", "title", "paper", "family", "kind", "view", "tasks", "sizes", "note"]
     official, = (r for r in found["sdt"]["sizes"] if r["corpus"] == "iemocap" and r["variants"] == ["official"])
     assert official["parameters"] == official["published"][0]["value"] == 79_687_704
@@ -80,10 +81,10 @@ def one_line(err):
     (("run", "sdt", "--corpus", "meld"), "needs a folder"),
     (("run", "sdt", "--corpus", "meld", "--data", "/no/such/folder"), "/no/such/folder: there is no such folder"),
     (("run", "sdt", "--corpus", "simulated-tiny", "--data", "."), "embedded and reads no folder"),
-    (("run", "sdt", "--set", "epochs"), "not NAME=VALUE"),
-    (("run", "sdt", "--set", "epocs=1"), "Did you mean 'epochs'"),
-    (("run", "sdt", "--protocol", "lucky"), "unknown protocol"),
-    (("run", "sdt", "--device", "toaster"), "cannot be used here"),
+    (("run", "sdt", *TINY, "--set", "epochs"), "not NAME=VALUE"),
+    (("run", "sdt", *TINY, "--set", "epocs=1"), "Did you mean 'epochs'"),
+    (("run", "sdt", *TINY, "--protocol", "lucky"), "unknown protocol"),
+    (("run", "sdt", *TINY, "--device", "toaster"), "cannot be used here"),
     (("study", "99"), "no notebook '99'"),
     (("study", "--profile", "large"), "unknown profile"),
     (("study", "--corpus", "nope"), "unknown corpus"),

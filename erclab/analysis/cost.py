@@ -8,7 +8,7 @@ import torch
 
 from erclab import runs
 from erclab.corpora import Corpus
-from erclab.models import build, info
+from erclab.models import build, info, parameter_count
 from erclab.runs import RunSpec
 from erclab.training.operations import operations as counted
 from erclab.training.recipes import Recipe
@@ -54,7 +54,8 @@ def counted_costs(specs: list[RunSpec], corpus: Corpus, items: int = 8) -> dict[
     """Title -> parameters, and operations per utterance, of the models of these runs."""
     found = {}
     for spec in specs:
-        parameters = sum(p.numel() for p in build(spec.model, spec.settings).parameters())
+        with torch.device("meta"):  # shapes only
+            parameters = parameter_count(build(spec.model, spec.settings))
         operations = operations_per_utterance(spec, corpus, items)
         found[info(spec.model).title] = {"parameters": parameters, "operations": operations}
     return found

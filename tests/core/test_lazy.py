@@ -22,10 +22,10 @@ def test_what_is_not_there_is_named():
 
 
 def test_a_file_is_imported_at_its_first_use():
-    code = ("import sys, erclab as erc; assert 'erclab.analysis' not in sys.modules; erc.analysis;"
-            "assert 'erclab.analysis.statistics' not in sys.modules and 'torch' not in sys.modules;"
-            "erc.corpora; assert 'erclab.corpora.views' not in sys.modules; erc.corpora.views.DialogueView;"
-            "erc.analysis.statistics.summarise; print('erclab.analysis.gates' in sys.modules)")
+    code = ("import sys, erclab as erc; assert 'erclab.figures' not in sys.modules; erc.figures;"
+            "assert 'erclab.figures.style' not in sys.modules and 'torch' not in sys.modules;"
+            "erc.corpora; assert 'erclab.corpora.folds' not in sys.modules; erc.corpora.folds.folds;"
+            "erc.figures.style.figure; print('erclab.figures.scores' in sys.modules)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -49,9 +49,8 @@ def test_all_exhibits_of_the_papers_and_three_of_ours_are_there():
 @pytest.mark.parametrize("name", ["simulated-tiny", "simulated-lesson"])
 def test_every_exhibit_can_be_planned_on_a_simulated_corpus(name):
     corpus = corpora.load(name)
-    for e in catalogue.find():
-        assert e.specs(corpus, seeds=2) is not None  # refuses what the corpus lacks
-        assert e.state(corpus, seeds=2, folder=None).name in ("ready", "to train")
+    for e in catalogue.find():  # the state of an exhibit follows the plans of its runs
+        assert e.state(corpus, seeds=1).name in ("ready", "to train")
 
 
 def test_states_follow_the_runs(tiny, folder):

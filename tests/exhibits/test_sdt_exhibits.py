@@ -1,6 +1,7 @@
 """SDT's exhibits: each builds, says what the runs say, and refuses politely; removed evidence costs what it should."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from erclab import published, runs, sweep
-from erclab.analysis import ceilings, robustness, statistics, students, transfer
+from erclab.analysis import ceilings, cost, robustness, statistics, students, transfer
 from erclab.core.errors import UsageError
 from erclab.core.metrics import TITLES
 from erclab.corpora import Corpus, simulated
@@ -40,7 +41,9 @@ def answered(tiny, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def built(tiny, answered):
-    return {i: catalogue.find([i])[0].build(tiny, answered[i]) for i in IDS}
+    with pytest.MonkeyPatch.context() as patch:  # S10 times models of the authors' size
+        patch.setattr(cost, "seconds", partial(cost.seconds, items=1, rounds=1))
+        return {i: catalogue.find([i])[0].build(tiny, answered[i]) for i in IDS}
 
 
 def bare(corpus, name="meld", **changes):

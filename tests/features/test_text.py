@@ -166,57 +166,59 @@ def run(code, **environment):
                           env={**clean, "HF_HUB_OFFLINE": "1", **environment}, timeout=300)
 
 
-@pytest.mark.slow
-def test_terminal_shows_our_bar_and_nothing_else(tiny, tmp_path):
-    code = f"""
+ENCODES = """
 from erclab.features import text
 from transformers.utils import logging
 before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-text.encode(["no", "hello"], {str(tiny)!r}, cache={str(tmp_path / "cache")!r} + "/%s")
+text.encode(["no", "hello"], {tiny!r}, cache={cache!r})
 assert before == (logging.get_verbosity(), logging.is_progress_bar_enabled())
 """
-    shown = run(code % "shown")
-    assert (shown.returncode, shown.stdout) == (0, ""), shown.stderr
-    lines = [line for line in shown.stderr.replace("\r", "\n").splitlines() if line.strip()]
-    assert lines and all(line.startswith("encode (") for line in lines) and "2/2" in lines[-1]
-    hidden = run(code % "hidden", TQDM_DISABLE="1")
-    assert (hidden.returncode, hidden.stdout, hidden.stderr) == (0, "", "")
-
-
-@pytest.mark.slow
-def test_hub_name_from_the_local_store(tiny, tmp_path):
-    """A model that was downloaded earlier works offline, and its commit is its identity."""
-    commit, store = "0123456789abcdef0123456789abcdef01234567", tmp_path / "hub" / "models--some--encoder"
-    shutil.copytree(tiny, store / "snapshots" / commit)
-    (store / "refs").mkdir()
-    (store / "refs" / "main").write_text(commit)
-    code = f"""
+NAMES = """
 import numpy as np
-from pathlib import Path
-from erclab.features import text
-cache = Path({str(tmp_path / "cache")!r})
-print(text.encoder_identity("some/encoder"))
-named = text.encode(["no", "hello"], "some/encoder", cache=cache, progress=False)
-print(np.array_equal(named, text.encode(["no", "hello"], {str(tiny)!r}, cache=cache, progress=False)))
-"""
-    done = run(code, HF_HUB_CACHE=str(tmp_path / "hub"))
-    assert done.stdout.splitlines() == [f"some/encoder@{commit}", "True"] and done.stderr == "", done.stderr
-
-
-@pytest.mark.slow
-def test_unknown_hub_name_is_one_line(tmp_path):
-    code = f"""
 from erclab.core.errors import FeatureError
-from erclab.features import text
-for name in ("some/encoder", "not a name!"):
+print(text.encoder_identity("some/encoder"))
+named = text.encode(["no", "hello"], "some/encoder", cache={cache!r})
+print(np.array_equal(named, text.encode(["no", "hello"], {tiny!r}, cache={cache!r})))
+for name in ("other/encoder", "not a name!"):
     try:
-        text.encode(["no"], name, cache={str(tmp_path)!r})
+        text.encode(["no"], name, cache={cache!r})
     except FeatureError as error:
         print(error)
 """
-    done = run(code, HF_HUB_CACHE=str(tmp_path / "hub"))
-    lines = done.stdout.splitlines()
-    assert done.stderr == "" and [line.partition(":")[0] for line in lines] == ["some/encoder", "not a name!"]
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture(scope="module")
+def silent(tiny_source, tmp_path_factory):
+    """A process without bars that encodes, and that finds names in the local store of the hub, or does not."""
+    folder = tmp_path_factory.mktemp("silent")
+    store = folder / "hub" / "models--some--encoder"
+    shutil.copytree(tiny_source, store / "snapshots" / COMMIT)
+    (store / "refs").mkdir()
+    (store / "refs" / "main").write_text(COMMIT)
+    code = (ENCODES + NAMES).format(tiny=str(tiny_source), cache=str(folder / "cache"))
+    return run(code, HF_HUB_CACHE=str(folder / "hub"), TQDM_DISABLE="1")
+
+
+@pytest.mark.slow
+def test_terminal_shows_our_bar_and_nothing_else(silent, tiny, tmp_path):
+    shown = run(ENCODES.format(tiny=str(tiny), cache=str(tmp_path / "cache")))
+    assert (shown.returncode, shown.stdout) == (0, ""), shown.stderr
+    lines = [line for line in shown.stderr.replace("\r", "\n").splitlines() if line.strip()]
+    assert lines and all(line.startswith("encode (") for line in lines) and "2/2" in lines[-1]
+    assert (silent.returncode, silent.stderr) == (0, "")
+
+
+@pytest.mark.slow
+def test_hub_name_from_the_local_store(silent):
+    """A model that was downloaded earlier works offline, and its commit is its identity."""
+    assert silent.stdout.splitlines()[:2] == [f"some/encoder@{COMMIT}", "True"], silent.stderr
+
+
+@pytest.mark.slow
+def test_unknown_hub_name_is_one_line(silent):
+    lines = silent.stdout.splitlines()[2:]
+    assert [line.partition(":")[0] for line in lines] == ["other/encoder", "not a name!"], silent.stderr
     assert all("cannot be loaded" in line and "minilm" in line for line in lines)
 
 

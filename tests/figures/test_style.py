@@ -29,11 +29,12 @@ def test_figure_gives_axes_as_a_table_and_each_modality_has_its_own_colour():
     assert len(set(style.CYCLE)) == len(style.CYCLE) <= len(style.MARKERS)
 
 
-def test_pyplot_keeps_no_figure():
-    """A study draws dozens of figures; pyplot would keep them all, and warn after twenty."""
+def test_pyplot_keeps_no_figure(monkeypatch):
+    """A study draws dozens of figures; pyplot would keep them all, and warn after twenty, here after two."""
+    monkeypatch.setitem(matplotlib.rcParams, "figure.max_open_warning", 2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for _ in range(25):
+        for _ in range(3):
             style.figure()
             scores.seed_bars({"a": [0.5, 0.6]}, title="", xlabel="")
             heat.confusion_matrix(np.eye(2), ["x", "y"], title="")

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -253,16 +254,13 @@ def test_classes_in_cells_of_a_notebook(tmp_path):
     assert ids[0] == ids[1] == ids[2] and len({*ids}) == 4
 
 
-def test_classes_of_a_script(tmp_path):
+def test_classes_of_a_script(tmp_path, capsys):
     """The other lines of a script do not count, and a script that was edited is read again."""
     text = SOURCE + ("\nfrom erclab import corpora, runs\nOTHER = {}\n"
                      "print(runs.plan(OwnModel, corpora.load('simulated-tiny'))[0].id)\n")
-    for i, (other, scale) in enumerate((("1", "1.0"), ("2", "1.0"), ("1", "1.5"))):
-        (tmp_path / f"{i}.txt").write_text(text.replace("{}", other).replace("SCALE = 1.0", f"SCALE = {scale}"))
-    call = ("import runpy, shutil, sys\nfor i in range(3):\n"
-            "    shutil.copy(f'{sys.argv[1]}/{i}.txt', f'{sys.argv[1]}/s.py')\n"
-            "    runpy.run_path(f'{sys.argv[1]}/s.py', run_name='__main__')")
-    done = subprocess.run([sys.executable, "-c", call, tmp_path], text=True, capture_output=True, timeout=300)
-    ids = done.stdout.split()
-    assert len(ids) == 3, done.stderr
-    assert ids[0] == ids[1] != ids[2]
+    script, ids = tmp_path / "script.py", []
+    for other, scale in (("1", "1.0"), ("2", "1.0"), ("1", "1.5")):
+        script.write_text(text.replace("{}", other).replace("SCALE = 1.0", f"SCALE = {scale}"))
+        runpy.run_path(str(script), run_name="__main__")
+        ids += capsys.readouterr().out.split()
+    assert len(ids) == 3 and ids[0] == ids[1] != ids[2]

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import time
+from importlib.util import find_spec
 
 import pytest
 from compare_runs import differences, leftovers
@@ -12,9 +13,9 @@ from erclab import sweep
 from erclab.core.errors import RunError, UsageError
 from erclab.sweep import backends, schedule
 
-ray = pytest.importorskip("ray", reason='Ray is an optional extra: pip install "erclab[ray]"')
-
-pytestmark = pytest.mark.slow
+# Ray is imported where it is used: it takes two seconds, and every process of the tests reads this file.
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not find_spec("ray"),
+                                                   reason='Ray is an optional extra: pip install "erclab[ray]"')]
 SWEEP = {"corpora": "simulated-tiny", "seeds": 2, "grids": [
     {"models": "sdt", "settings": {"epochs": 2, "hidden": 8, "heads": 2},
      "changes": {"good": {}, "bad": {"learning_rate": 1e30}}},
@@ -24,6 +25,7 @@ SWEEP = {"corpora": "simulated-tiny", "seeds": 2, "grids": [
 @pytest.fixture(scope="module")
 def cluster():
     """Two nodes with one CPU each."""
+    import ray
     from ray.cluster_utils import Cluster
 
     before = dict(os.environ)
@@ -55,6 +57,8 @@ def nothing_shared(monkeypatch):
 
 def test_two_nodes_give_what_this_machine_gives(cluster, tmp_path):
     """The records, the predictions, the weights and the failures."""
+    import ray
+
     on_ray = ask(SWEEP, tmp_path / "ray", backend="ray", address=cluster.address, retries=0)
     assert not ray.is_initialized()  # who was not connected is not afterwards
     here = ask(SWEEP, tmp_path / "here", jobs=1, retries=0)
@@ -92,6 +96,8 @@ def test_killed_workers_and_no_common_disk(cluster, tmp_path, monkeypatch, nothi
 
 
 def test_a_share_of_a_gpu_that_no_node_has(cluster, tmp_path):
+    import ray
+
     with pytest.raises(UsageError, match=r"no node of this Ray cluster has 0\.2 GPU"):
         ask(SWEEP, tmp_path, backend="ray", address=cluster.address, gpus_per_run=0.2)
     assert not ray.is_initialized() and list(tmp_path.iterdir()) == []
