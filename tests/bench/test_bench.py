@@ -494,7 +494,7 @@ def test_a_worker_answers_on_its_own_line(monkeypatch, capsys):
     finally:
         sys.stdout = kept
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert answers[0]["ready"] is True
+    assert answers[0]["ready"] is True and answers[0]["side"] == 2048
     assert answers[1:] == [{"seconds": math.pi}, {"float32": 2e11}]
 
 
