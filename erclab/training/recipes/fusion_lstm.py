@@ -11,12 +11,12 @@ EF_LSTM: Rows = {
         Recipe(epochs=20, batch_size=32, learning_rate=3e-3, weight_decay=1e-3, clip=1.0, schedule="linear",
                warmup_steps=50),
         {"hidden": 96, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.3},
-        f"{tuning.SEQUENCES}, 13 configurations"),
+        f"{tuning.SCALED}, 13 configurations"),
     ("simulated-lesson", "smoke"): Entry(
-        Recipe(epochs=8, batch_size=32, learning_rate=6e-3, weight_decay=1e-3, clip=1.0, schedule="linear",
+        Recipe(epochs=8, batch_size=32, learning_rate=5e-3, weight_decay=1e-3, clip=1.0, schedule="linear",
                warmup_steps=20),
         {"hidden": 64, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.3},
-        tuning.LESSON_SEQUENCES.format("3 configurations")),
+        f"{tuning.LESSONS}, 2 configurations"),
     ("*", "full"): FULL,
 }
 
@@ -25,11 +25,11 @@ LF_LSTM: Rows = {
         Recipe(epochs=10, batch_size=32, learning_rate=4e-3, weight_decay=2e-4, clip=1.0, schedule="linear",
                warmup_steps=50),
         {"hidden": 96, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.1},
-        f"{tuning.SEQUENCES}, 7 configurations"),
+        f"{tuning.SCALED}, 7 configurations"),
     ("simulated-lesson", "smoke"): Entry(
-        Recipe(epochs=6, batch_size=32, learning_rate=8e-3, weight_decay=2e-4, clip=1.0, schedule="linear",
+        Recipe(epochs=5, batch_size=32, learning_rate=8e-3, weight_decay=2e-4, clip=1.0, schedule="linear",
                warmup_steps=20),
         {"hidden": 48, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.1},
-        tuning.LESSON_SEQUENCES.format("3 configurations")),
+        f"{tuning.LESSONS}, the first that was tried"),
     ("*", "full"): FULL,
 }
