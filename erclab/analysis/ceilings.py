@@ -1,5 +1,10 @@
 """The highest scores that are possible: those of the exact oracle on a simulated corpus, by modality and by context
-(O1)."""
+(O1).
+
+There is an oracle per view of the text (`erclab.corpora.simulated.oracle`). That of the words is never less accurate in
+expectation than that of the vectors, and the frames hold the evidence of the vectors. A model is compared with the
+oracle of the view that it reads (`view_of`).
+"""
 
 from __future__ import annotations
 
@@ -14,10 +19,23 @@ from erclab.core.errors import UsageError
 from erclab.corpora import MODALITIES, Corpus, simulated
 from erclab.corpora.simulated.oracle import posterior
 from erclab.corpora.simulated.world import World
+from erclab.runs import Record
 
 SUBSETS = tuple(c for n in (1, 2, 3) for c in combinations(MODALITIES, n))
 CONTEXTS = {"utterance": "utterance alone", "causal": "what was said before", "dialogue": "whole dialogue"}
 METRICS = ("accuracy", "weighted_f1", "macro_f1")  # of emotions, that the oracle has; columns by their titles
+
+
+def view_of(record: Record) -> str:
+    """The view (a name of `oracle.VIEWS`) that a run reads: "words" also if an encoder reads them for the run."""
+    if record.info.view == "text" or record.spec["words"]:
+        return "words"
+    return "frames" if record.info.view == "sequence" else "vectors"
+
+
+def title(view: str, context: str) -> str:
+    """The oracle of a view in a context (a value of `CONTEXTS`), as figures and tables call it."""
+    return f"oracle of the {view}, {context}"
 
 
 def oracle_scores(corpus: Corpus, world: World, split: str = "test",
@@ -42,21 +60,25 @@ def oracle_scores(corpus: Corpus, world: World, split: str = "test",
     return pd.DataFrame(rows).T.rename_axis(["modalities", "context"])
 
 
-def limits(corpus: Corpus, metric: str = "weighted F1") -> dict[str, float]:
-    """Legend -> percent, for a figure: the oracle's score from all modalities, without and with the conversation.
+def limits(corpus: Corpus, metric: str = "weighted F1", view: str = "vectors") -> dict[str, float]:
+    """Legend (`title`) -> percent, for a figure: the score of a view's oracle from all modalities, without and with the
+    conversation.
 
     Empty for a corpus that is not simulated: its oracle is not known.
     """
     world = simulated.world_behind(corpus)
     if world is None:
         return {}
-    found = oracle_scores(corpus, world, subsets=[MODALITIES])[metric]
-    return {f"oracle, {context}": round(float(found[("+".join(MODALITIES), context)]), 1)
+    found = oracle_scores(corpus, world, subsets=[MODALITIES], view=view)[metric]
+    return {title(view, context): round(float(found[("+".join(MODALITIES), context)]), 1)
             for context in (CONTEXTS["utterance"], CONTEXTS["dialogue"])}
 
 
 def context_gain(corpus: Corpus, world: World, split: str = "test", view: str = "vectors") -> pd.DataFrame:
-    """Accuracy (percent) of the oracle, without and with the earlier turns, by modality and kind of words."""
+    """Accuracy (percent) of a view's oracle, without and with the earlier turns, by modality and kind of words.
+
+    The view changes the rows of the text alone: voice and face are vectors in each view.
+    """
     rows, truth = {}, corpus.targets(split)
     kind = corpus.table["text_kind"].to_numpy()[corpus.rows(split)]
     for modality in corpus.modalities:
@@ -69,35 +91,37 @@ def context_gain(corpus: Corpus, world: World, split: str = "test", view: str = 
     return pd.DataFrame(rows).T.rename_axis(["modality", "words"])
 
 
-def gains_from_context(corpus: Corpus, metric: str, modalities: Sequence[str]) -> dict[str, float]:
-    """Modality -> points that the exact oracle gains from earlier turns; empty where the corpus is not simulated or the
-    oracle has no such metric."""
+def gains_from_context(corpus: Corpus, metric: str, modalities: Sequence[str], view: str = "vectors"
+                       ) -> dict[str, float]:
+    """Modality -> points that a view's exact oracle gains from earlier turns; empty where the corpus is not simulated
+    or the oracle has no such metric."""
     world = simulated.world_behind(corpus)
     if world is None or metric not in METRICS:
         return {}
-    table = oracle_scores(corpus, world, subsets=[(m,) for m in modalities])[metrics.TITLES[metric]]
+    table = oracle_scores(corpus, world, subsets=[(m,) for m in modalities], view=view)[metrics.TITLES[metric]]
     return {m: float(table[m, CONTEXTS["causal"]] - table[m, CONTEXTS["utterance"]])
             for m in modalities}
 
 
-def costs_of_absence(corpus: Corpus, world: World, metric: str = "weighted_f1") -> pd.Series:
-    """Modality -> the points that the exact oracle loses without it, where the oracle sees the whole dialogue."""
+def costs_of_absence(corpus: Corpus, world: World, metric: str = "weighted_f1", view: str = "vectors") -> pd.Series:
+    """Modality -> the points that a view's exact oracle loses without it, where the oracle sees the whole dialogue."""
     subsets = {m: tuple(n for n in MODALITIES if n != m) for m in MODALITIES}
-    table = oracle_scores(corpus, world, subsets=[MODALITIES, *subsets.values()])[metrics.TITLES[metric]]
+    table = oracle_scores(corpus, world, subsets=[MODALITIES, *subsets.values()], view=view)[metrics.TITLES[metric]]
     table = table.xs(CONTEXTS["dialogue"], level="context")
     return pd.Series({m: table["+".join(MODALITIES)] - table["+".join(rest)] for m, rest in subsets.items()})
 
 
-def believed(corpus: Corpus, world: World, split: str = "test") -> pd.DataFrame:
-    """The oracle's predictions of utterances whose voice (or face) shows another emotion than the true one, the decoy.
+def believed(corpus: Corpus, world: World, split: str = "test", view: str = "vectors") -> pd.DataFrame:
+    """Predictions of utterances whose voice (or face) shows another emotion than the true one, the decoy, by the oracle
+    that sees the whole dialogue and its text in a view.
 
     Rows: modality. Columns, in percent: how often the answer is the truth and how often it is the decoy, from that
-    modality alone and from all modalities.
+    modality alone and from all modalities. The truth is the emotion of the speaker, not what annotators wrote.
 
     Raises:
         UsageError: no utterance of the split is incongruent.
     """
-    truth = corpus.targets(split)
+    truth = corpus.table["emotion"].to_numpy()[corpus.rows(split)]
     names, rows = np.array(corpus.labels), {}
     for modality in ("audio", "visual"):
         shown = corpus.table[f"{modality}_shown"].to_numpy()[corpus.rows(split)]
@@ -106,25 +130,29 @@ def believed(corpus: Corpus, world: World, split: str = "test") -> pd.DataFrame:
             raise UsageError(f"no {modality} lies in the {split} split", remedy="Generate with incongruent > 0.")
         row = {"utterances": int(lying.sum())}
         for who, subset in ((f"{modality} alone", (modality,)), ("all modalities", corpus.modalities)):
-            guess = names[posterior(corpus, world, subset, "dialogue", split=split).label.argmax(1)][lying]
+            found = posterior(corpus, world, subset, "dialogue", split=split, view=view)
+            guess = names[found.emotion.argmax(1)][lying]
             row |= {f"{who.split()[0]}: truth": 100 * (guess == names[truth][lying]).mean(),
                     f"{who.split()[0]}: decoy": 100 * (guess == shown[lying]).mean()}
         rows[modality] = {k.replace(f"{modality}:", "alone:"): v for k, v in row.items()}
     return pd.DataFrame(rows).T
 
 
-def calibration(corpus: Corpus, world: World, bins: int = 10) -> tuple[pd.DataFrame, float]:
-    """The frequency of an event, beside the probability that the oracle gives it; and the largest error of a context.
+def calibration(corpus: Corpus, world: World, bins: int = 10, view: str = "vectors") -> tuple[pd.DataFrame, float]:
+    """The frequency of a label, beside the probability that the oracle of a view gives it, over all splits.
 
     Returns:
-        Index (context, bin), columns `probability` (mean of the bin) and `happens`; then the calibration error, the
-        mean absolute difference of the two over all probabilities.
+        Index (context, bin), columns `probability` (mean of the bin), `happens` and `error` (the standard error of
+        `happens` if the probabilities are right); then the calibration error of the worst context, the mean absolute
+        difference of `probability` and `happens` over all probabilities, a share.
     """
     hit, rows, worst = np.eye(len(corpus.labels))[corpus.table["label"]], {}, 0.0
     for context, words in CONTEXTS.items():
-        p = posterior(corpus, world, context=context).label
+        p = posterior(corpus, world, context=context, view=view).label
         at = np.minimum((p * bins).astype(int), bins - 1)
         for b in range(bins):
-            rows[words, b] = {"probability": p[at == b].mean(), "happens": hit[at == b].mean()}
+            mine = p[at == b]
+            rows[words, b] = {"probability": mine.mean(), "happens": hit[at == b].mean(),
+                              "error": np.sqrt((mine * (1 - mine)).sum()) / len(mine)}
         worst = max(worst, sum(abs(p[at == b].sum() - hit[at == b].sum()) for b in range(bins)) / p.size)
     return pd.DataFrame(rows).T, worst

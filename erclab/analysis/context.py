@@ -1,6 +1,6 @@
 """Context: the two contexts of a target, and what a model gains from the conversation, by modality and kind of words.
 
-The exact oracle's gains are in `erclab.analysis.ceilings.context_gain`, in the same layout.
+The gains of the exact oracle of a view are in `erclab.analysis.ceilings.context_gain`, in the same layout.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ class Evaluation:
         predictions: (N, C), see `erclab.core.tasks.predictions`; rows as in the split.
         dialogue: (N,) the number of the utterance's dialogue in the split, from 0.
         corpus: its name and source, for the heading.
-        oracles: of a simulated corpus: what is seen -> the exact oracle on the same utterances (`beside`).
+        oracles: of a simulated corpus: context -> the exact oracle of the view that the run reads, on the same
+            utterances (`beside`).
     """
 
     title: str
@@ -180,18 +181,16 @@ def evaluate(record: Record, corpus: Corpus, split: str = "test", *, device: str
 
 
 def beside(found: Evaluation, record: Record, corpus: Corpus, split: str = "test") -> Evaluation:
-    """The same evaluation with the exact oracles of a simulated corpus, which see what the run sees: without the
-    conversation, with what was said before, with the whole dialogue. Without oracles for another task than emotion and
-    for another corpus."""
+    """The same evaluation with the exact oracles of a simulated corpus, which see what the run sees (its modalities,
+    and the text in its view): without the conversation, with what was said before, with the whole dialogue. Without
+    oracles for another task than emotion and for another corpus."""
     world = simulated.world_behind(corpus)
     if world is None or record.task != "emotion":
         return found
-    words = record.info.view == "text" or record.spec["words"]
-    view = "words" if words else "vectors"  # or frames, which tell the same
-    oracles = {}
+    view, oracles = ceilings.view_of(record), {}
     for context, name in ceilings.CONTEXTS.items():
         best = posterior(corpus, world, record.spec["modalities"], context, split=split, view=view).label
-        oracles[name] = _on(corpus, split, f"oracle of the {view}, {name}", found.target, np.log(best.clip(1e-300)))
+        oracles[name] = _on(corpus, split, ceilings.title(view, name), found.target, np.log(best.clip(1e-300)))
     return replace(found, oracles=oracles)
 
 

@@ -22,7 +22,7 @@ from erclab.training import loop
 # "missing": the share of utterances that lose the modality. "noise": its deviation, in units of each feature's own.
 RATES = {"missing": (0.0, 0.1, 0.25, 0.5, 0.75, 1.0), "noise": (0.0, 0.5, 1.0, 2.0, 4.0)}
 BATCH = 64
-LOST, RETRAINED, ORACLE = "lost when asked", "retrained without", "the oracle"  # columns of `costs`
+LOST, RETRAINED, ORACLE = "lost when asked", "retrained without", "oracle of the vectors"  # columns of `costs`
 
 
 class Changed:
@@ -88,7 +88,8 @@ def costs(whole: Sequence[Record], without: Mapping[str, Sequence[Record]], corp
 
     `lost when asked`: the model was trained with the modality, and every utterance of the test split lacks it.
     `retrained without`: the model never had the modality; `low` and `high` of its 95 % interval, paired over seeds.
-    `the oracle`: the loss of the exact posterior that sees the whole dialogue; only for emotions on a simulated corpus.
+    `oracle of the vectors`: the loss of the exact posterior that sees the vectors of the whole dialogue; only for
+    emotions on a simulated corpus.
 
     Args:
         whole: runs with all modalities.

@@ -37,7 +37,7 @@ def add(commands) -> None:
     confusion.add_argument("--runs", metavar="DIR", help="where runs are kept (default: build/runs)")
     confusion.add_argument("--json", action="store_true", help="as JSON")
     evaluate = command(actions, "evaluate", _evaluate, "score a trained run on other dialogues, beside the oracle "
-                       "where they are simulated; nothing is trained")
+                       "of what the run reads where they are simulated; nothing is trained")
     evaluate.add_argument("run", metavar="RUN", help="an id, the beginning of an id, a path, or an exported folder")
     evaluate.add_argument("--fresh", type=int, metavar="N", help="so many fresh dialogues of the simulated world of "
                           "the run (of --corpus, if it is given); --corpus-seed then says which (default: 0)")

@@ -144,7 +144,8 @@ def pairs(groups: Groups) -> dict[str, tuple[Sequence[Record], Sequence[Record]]
 def context_preference(corpus: Corpus, groups: Groups) -> Figure:
     """D5. Figure 3: the scores free of context and in context, and what the context gains, seed by seed.
 
-    On a simulated corpus, the exact oracle's gain from earlier turns stands beside the gain of each modality alone.
+    On a simulated corpus, the gain of the exact oracle of the vectors from earlier turns stands beside the gain of each
+    modality alone.
     """
     metric, found = statistics.shown_metric(groups), pairs(groups)
     scale, share = metrics.scale(metric), metrics.is_share(metric)

@@ -42,7 +42,7 @@ def planted(corpus: Corpus) -> str:
 
 
 def oracle(corpus: Corpus) -> str:
-    """The exact oracle, which only a simulated corpus has."""
+    """The exact oracles of the words, the vectors and the frames, which only a simulated corpus has."""
     return "" if simulated.world_behind(corpus) else "its oracle is not known"
 
 

@@ -52,25 +52,22 @@ def ceiling_questions(corpus: Corpus) -> dict[str, Question]:
 
 
 def against_ceilings(corpus: Corpus, groups: Groups) -> pd.DataFrame:
-    """O1: accuracy of each model beside the best possible one for its input, and the share of the way from the constant
-    predictor to there.
+    """O1: accuracy of each model beside that of the oracle of what the model sees, and the share of the way from the
+    constant predictor to there.
 
-    Vectors and frames have noise, words have none. So a model that reads words has another ceiling: that of the oracle
-    of the words.
+    The oracle of the words has another score than that of the vectors, and the frames hold the evidence of the vectors.
     """
     world, best = simulated.world_behind(corpus), {}
-    for words in (False, True):
-        found = ceilings.oracle_scores(corpus, world, subsets=[("text",) if words else corpus.modalities],
-                                       view="words" if words else "vectors")
-        best[words] = found["accuracy"].droplevel("modalities")
+    for view, seen in (("words", ("text",)), ("vectors", corpus.modalities)):
+        found = ceilings.oracle_scores(corpus, world, subsets=[seen], view=view)
+        best[view] = found["accuracy"].droplevel("modalities")
     (_, base), *others = groups.items()
     floor, rows = 100 * statistics.values(base, "accuracy").mean(), {}
     for name, records in others:
-        model = records[0].spec["model"]
-        words, sees = models.info(model).view == "text", ceilings.CONTEXTS[context_of(model)]
+        view, sees = ceilings.view_of(records[0]), ceilings.CONTEXTS[context_of(records[0].spec["model"])]
         scores = statistics.summarise(statistics.values(records, "accuracy"))
-        top = float(best[words][sees])
-        rows[name] = {"sees": f"words, {sees}" if words else sees, "accuracy": str(scores), "oracle": round(top, 1),
+        top = float(best["words" if view == "words" else "vectors"][sees])
+        rows[name] = {"sees": f"{view}, {sees}", "accuracy": str(scores), "oracle of these": round(top, 1),
                       "of the way": f"{(100 * scores.mean - floor) / (top - floor):.0%}"}
     return pd.DataFrame(rows).T.rename_axis("model")
 

@@ -56,14 +56,15 @@ def headline_table(corpus: Corpus, groups: Groups) -> pd.DataFrame:
 def sentiment(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """S6. SDT on sentiment, which its paper does not test, beside what it must beat.
 
-    On a simulated corpus also the oracle's errors. On MOSI and MOSEI also the numbers of other papers for their own
-    models: from other features, and for MOSI often on another split.
+    On a simulated corpus also the errors of the oracle of the vectors. On MOSI and MOSEI also the numbers of other
+    papers for their own models: from other features, and for MOSI often on another split.
     """
     made = scores.headlines(groups)
     if world := simulated.world_behind(corpus):
         found = ceilings.oracle_scores(corpus, world, subsets=[MODALITIES]).iloc[-1]
-        made.loc["oracle, whole dialogue"] = ""
-        made.loc["oracle, whole dialogue", [metrics.TITLES["mae"], metrics.TITLES["correlation"]]] = [
+        best = ceilings.title("vectors", ceilings.CONTEXTS["dialogue"])
+        made.loc[best] = ""
+        made.loc[best, [metrics.TITLES["mae"], metrics.TITLES["correlation"]]] = [
             f"{found['sentiment MAE']:.3f}", f"{found['sentiment r']:.3f}"]
     for paper in published.papers():
         made = _with_published(made, paper, family(corpus.name))
@@ -184,7 +185,8 @@ def absence_costs(corpus: Corpus, groups: Groups) -> pd.DataFrame:
 def robustness_figure(corpus: Corpus, groups: Groups) -> Figure:
     """S7. How the score falls when a modality is missing, or noisy: a curve per modality with a band over seeds.
 
-    Right of the share 1: a model that never had the modality and, where it is known, the oracle's loss.
+    Right of the share 1: a model that never had the modality and, where it is known, the loss of the oracle of
+    the vectors.
     """
     metric, costs = statistics.shown_metric(groups), absence_costs(corpus, groups)
     found = {kind: robustness.falls(groups[WHOLE], corpus, kind, metric) for kind in robustness.RATES}

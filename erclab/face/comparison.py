@@ -46,8 +46,8 @@ class Comparison(Mapping[str, Runs]):
 
         Args:
             metric: such as "weighted_f1"; by default the leading one of the task.
-            ceiling: draw the scores of the Bayes-optimal oracle, where the corpus is simulated and the metric is its
-                accuracy, weighted F1 or macro F1.
+            ceiling: draw the scores of the Bayes-optimal oracle of the view that the runs read (of the vectors, if they
+                read several), where the corpus is simulated and the metric is accuracy, weighted F1 or macro F1.
             published: draw the scores that the papers of these models report on this corpus, where they do.
         """
         return pictures.bars(self, self._corpus, metric, ceiling=ceiling, published=published, title=title)

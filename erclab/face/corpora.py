@@ -64,22 +64,26 @@ def list_corpora() -> pd.DataFrame:
                           "obtain": c.obtain, "licence": c.licence} for c in CORPORA.values()]).set_index("name")
 
 
-def oracle(corpus: Corpus, *, split: str = "test", modalities: Iterable[Sequence[str]] | None = None) -> pd.DataFrame:
-    """The scores of the Bayes-optimal oracle of a simulated corpus: no model can be more accurate in expectation.
+def oracle(corpus: Corpus, *, split: str = "test", modalities: Iterable[Sequence[str]] | None = None,
+           view: str = "vectors") -> pd.DataFrame:
+    """The scores of the Bayes-optimal oracle of a view of a simulated corpus: no model that reads the same can be more
+    accurate in expectation.
 
     Args:
         split: train, valid or test.
         modalities: the subsets that the oracle sees, such as `[("text",), ("text", "audio")]`; all subsets by default.
+        view: how the oracle sees the text: "words" (the printed words), "vectors" (of utterances) or "frames" (vectors
+            of words, which hold the same evidence as "vectors"). Voice and face are vectors in each view.
 
     Returns:
         One row per subset of modalities and context, with accuracy, weighted F1 and macro F1 in percent, and the
         absolute error and correlation of the sentiment.
 
     Raises:
-        UsageError: the corpus is not simulated, so that its oracle is not known.
+        UsageError: the corpus is not simulated, so that its oracle is not known; an unknown view or modality.
     """
     world = simulated.world_behind(corpus)
     if world is None:
         raise UsageError(f"the oracle of {corpus.name} is not known", remedy="Take a simulated corpus.")
     subsets = list(ceilings.SUBSETS if modalities is None else map(tuple, modalities))
-    return ceilings.oracle_scores(corpus, world, split, subsets)
+    return ceilings.oracle_scores(corpus, world, split, subsets, view)

@@ -24,7 +24,8 @@ def evaluate(run: Record | str | Path, corpus: Corpus | None = None, *, split: s
         corpus: labelled, with the labels and widths of the run's corpus of training; it may lack the other splits. The
             run reads it with the standardiser of training. By default the corpus of training.
         split: train, valid or test.
-        oracle: of a simulated corpus: also evaluate the exact oracle on the same dialogues.
+        oracle: of a simulated corpus: also evaluate the exact oracle of the view that the run reads, on the same
+            dialogues.
         folder: where runs are kept; `build/runs` of the checkout by default.
         device: where to compute: "cpu", "cuda", "auto" ...
 

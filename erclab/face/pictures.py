@@ -55,7 +55,9 @@ def bars(groups: Groups, corpus: Corpus, metric: str | None, *, ceiling: bool, p
         raise UsageError(f"the runs have no score '{metric}'", remedy=f"They have {', '.join(first.scores())}.")
     lines: dict[str, float] = {}
     if ceiling and metric in ceilings.METRICS:
-        lines |= ceilings.limits(corpus, metrics.TITLES[metric])
+        views = {ceilings.view_of(record) for records in groups.values() for record in records}
+        view = views.pop() if len(views) == 1 else "vectors"
+        lines |= ceilings.limits(corpus, metrics.TITLES[metric], view)
     if published:
         family = first.spec["corpus"].split("-")[0]
         for name in dict.fromkeys(records[0].spec["model"] for records in groups.values()):

@@ -122,7 +122,8 @@ class Runs(Sequence[Run]):
 
         Args:
             metric: such as "weighted_f1"; by default the leading one of the task.
-            ceiling: draw the scores of the Bayes-optimal oracle, where the corpus is simulated.
+            ceiling: draw the scores of the Bayes-optimal oracle of the view that the runs read (of the vectors, if they
+                read several), where the corpus is simulated.
             published: draw the scores that the model's paper reports on this corpus.
         """
         return pictures.bars({self.title: self}, self.corpus, metric, ceiling=ceiling, published=published, title=title)

@@ -1,4 +1,4 @@
-"""What can be known at all: scores of the exact oracle, and models below them."""
+"""What can be known at all: scores of the exact oracles of the views, and models below them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from erclab.figures.scores import grouped_bars, seed_bars
 
 
 @style.style()
-def ceiling_bars(ceilings: pd.DataFrame, metric: str = "accuracy") -> Figure:
-    """A score (percent) of the oracle: a group of bars per subset of modalities, a bar per context.
+def ceiling_bars(ceilings: pd.DataFrame, metric: str = "accuracy", view: str = "vectors") -> Figure:
+    """A score (percent) of the oracle of a view: a group of bars per subset of modalities, a bar per context.
 
     Args:
         ceilings: index (modalities, context), a column per metric; see `erclab.analysis.ceilings.oracle_scores`.
+        view: whose oracle it is.
     """
     subsets, contexts = (ceilings.index.get_level_values(level).unique() for level in ("modalities", "context"))
     wide = ceilings[metric].unstack("context")[list(contexts)].reindex(subsets)
@@ -26,7 +27,7 @@ def ceiling_bars(ceilings: pd.DataFrame, metric: str = "accuracy") -> Figure:
         for x, y in zip(places, wide[context], strict=True):
             axis.annotate(f"{y:.0f}", (x, y), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=9)
     text = wide.loc["text"] if "text" in wide.index else wide.iloc[0]
-    axis.set(xticks=range(len(wide)), ylabel=f"{metric} of the oracle (%)", ylim=(0, 105),
+    axis.set(xticks=range(len(wide)), ylabel=f"{metric} of the oracle of the {view} (%)", ylim=(0, 105),
              title=f"Context is worth {text.iloc[1] - text.iloc[0]:.0f} points to {text.name} alone")
     axis.set_xticklabels([name.replace("+", "\n+ ") for name in wide.index])
     made.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -34,27 +35,31 @@ def ceiling_bars(ceilings: pd.DataFrame, metric: str = "accuracy") -> Figure:
 
 
 @style.style()
-def calibration(bins: pd.DataFrame, error: float) -> Figure:
-    """How often an event happens to which the oracle gives p percent; on the diagonal the oracle is right.
+def calibration(bins: pd.DataFrame, error: float, view: str = "vectors") -> Figure:
+    """How often a label is true to which the oracle of a view gives p percent; on the diagonal the oracle is right.
 
     Args:
-        bins: index (context, bin), columns `probability` and `happens`.
-        error: the largest calibration error of a context, a share.
+        bins: index (context, bin), columns `probability`, `happens` and `error`, of which two are drawn.
+        error: the largest mean difference of a context, a share.
+        view: whose oracle it is.
     """
     made, ((axis,),) = style.figure(figsize=(6, 5))
+    axis.plot([0, 1], [0, 1], color=style.GREY, ls="--", lw=1.5, zorder=1)
     for i, context in enumerate(bins.index.get_level_values(0).unique()):
         rows = bins.loc[context]
-        axis.plot(rows["probability"], rows["happens"], marker=style.MARKERS[i], color=style.CYCLE[i], label=context)
-    axis.plot([0, 1], [0, 1], color=style.GREY, ls="--", lw=1.5)
-    axis.set(xlabel="probability that the oracle gives", ylabel="how often it happens", aspect="equal",
-             title=f"Calibrated: error at most {100 * error:.2f} %")
+        axis.errorbar(rows["probability"], rows["happens"], 2 * rows["error"], marker=style.MARKERS[i], ms=6,
+                      color=style.CYCLE[i], capsize=3, lw=1.2, label=context)
+    axis.set(xlabel=f"probability that the oracle of the {view} gives", ylabel="how often it is true (± 2 errors)",
+             aspect="equal", title=f"At most {100 * error:.1f} points off, on average")
     axis.legend()
     return made
 
 
-def below_ceiling(models: Mapping[str, Sequence[float]], top: float, metric: str = "weighted F1") -> Figure:
-    """Scores of models (in [0, 1], over seeds) below the oracle's score `top` (percent) for the same input."""
+def below_ceiling(models: Mapping[str, Sequence[float]], top: float, metric: str = "weighted F1",
+                  view: str = "vectors") -> Figure:
+    """Scores of models (in [0, 1], over seeds) below the score `top` (percent) of the oracle of the view that they
+    read."""
     best = max(100 * float(np.mean(x)) for x in models.values())
-    return seed_bars(models, title=f"{top - best:.0f} points are left to be learned",
+    return seed_bars(models, title=f"{top - best:.0f} points are left to be learned from the {view}",
                      xlabel=f"{metric} on the test split (%)", colours=dict.fromkeys(models, style.BLUE),
-                     reference={"exact oracle": round(top, 1)})
+                     reference={f"oracle of the {view}": round(top, 1)})

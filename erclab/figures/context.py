@@ -20,7 +20,7 @@ def preference(scores: Mapping[str, tuple[Sequence[float], Sequence[float]]], ga
     Args:
         scores: name of the modalities -> scores over seeds (free of context, in context).
         gains: per name `low` and `high` of the interval over seeds, NaN for one seed.
-        oracle: name -> the exact oracle's gain, drawn as a star.
+        oracle: name -> the gain of the exact oracle of the vectors, drawn as a star.
         score: the vertical axis on the left.
         unit: appended to the vertical axis on the right, such as " (points)".
         title: of the right panel.
@@ -39,7 +39,7 @@ def preference(scores: Mapping[str, tuple[Sequence[float], Sequence[float]]], ga
                    zorder=3, label=None if i else "each seed")
         if name in oracle:
             right.plot(i + 0.25, oracle[name], "*", color=style.ORANGE, ms=14, mec="black", zorder=5,
-                       label=None if i else "the exact oracle")
+                       label=None if i else "oracle of the vectors")
     ticks = {"xticks": range(len(scores)), "xticklabels": [name.replace("+", "\n+ ") for name in scores]}
     left.set(**ticks, title="Free of context, and in it", ylabel=score)
     right.set(**ticks, title=title, ylabel=f"gained from context{unit}", xlim=(-0.5, len(scores) - 0.5))
@@ -53,11 +53,12 @@ def preference(scores: Mapping[str, tuple[Sequence[float], Sequence[float]]], ga
 
 
 @style.style()
-def oracle_gains(gains: pd.DataFrame) -> Figure:
-    """The oracle's gain in accuracy from context, by modality and kind of words.
+def oracle_gains(gains: pd.DataFrame, view: str = "vectors") -> Figure:
+    """The gain in accuracy of the oracle of a view from context, by modality and kind of words.
 
     Args:
         gains: index (modality, words), column `gain` in points; see `erclab.analysis.ceilings.context_gain`.
+        view: whose oracle it is.
     """
     names, kinds = (gains.index.get_level_values(level).unique() for level in ("modality", "words"))
     wide = gains["gain"].unstack("words")[list(kinds)].reindex(names)
@@ -67,15 +68,17 @@ def oracle_gains(gains: pd.DataFrame) -> Figure:
             axis.annotate(f"{y:+.0f}", (x, max(y, 0)), xytext=(0, 2), textcoords="offset points", ha="center",
                           fontsize=11)
     axis.axhline(0, color="black", lw=1)
+    (name, kind), most = gains["gain"].idxmax(), gains["gain"].max()
     axis.set(xticks=range(len(wide)), xticklabels=list(wide.index), ylabel="accuracy gained from context (points)",
-             title="Context decides words that point back, and little else")
+             title=f"Oracle of the {view}: most is gained by {name}, on {kind} words: {most:+.0f} points")
     axis.legend(loc="upper right")
     return made
 
 
 @style.style()
 def gains_by_words(gains: pd.DataFrame, oracle: pd.DataFrame | None = None) -> Figure:
-    """A model's gain from the conversation, by modality and kind of words, and the exact oracle's gain as stars.
+    """A model's gain from the conversation, by modality and kind of words, and as stars the gain of the exact oracle of
+    the vectors.
 
     Args:
         gains: index (modality, words), columns `gain` and `deviation`; see `erclab.analysis.context.context_gains`.
@@ -91,7 +94,7 @@ def gains_by_words(gains: pd.DataFrame, oracle: pd.DataFrame | None = None) -> F
                  label=f"{kind} words", error_kw={"capsize": 3, "lw": 1.2})
         if oracle is not None:
             axis.plot(at, oracle["gain"].xs(kind, level="words").reindex(names), "*", color=style.YELLOW, mec="black",
-                      ms=13, ls="", label="the exact oracle" if i == len(kinds) - 1 else None)
+                      ms=13, ls="", label="oracle of the vectors" if i == len(kinds) - 1 else None)
     axis.axhline(0, color="black", lw=1)
     (name, kind), most = gains["gain"].idxmax(), gains["gain"].max()
     axis.set(xticks=range(len(names)), xticklabels=names, ylabel="accuracy gained from context (points)",

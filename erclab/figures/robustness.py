@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from erclab.figures import style
 from erclab.figures.scores import band
 
-MARKS = ((1.07, "D", "retrained without it"), (1.14, "*", "what the oracle loses"))  # right of the share 1
+MARKS = ((1.07, "D", "retrained without it"), (1.14, "*", "the oracle of the vectors loses"))  # right of share 1
 
 
 @style.style()
@@ -18,12 +18,13 @@ def falls(missing: Mapping[str, pd.DataFrame], noise: Mapping[str, pd.DataFrame]
           oracle: pd.Series | None, *, titles: tuple[str, str], ylabel: str, limits: tuple[float, float]) -> Figure:
     """The change of a score against the share of missing utterances (left) and against noise (right).
 
-    Right of the share 1 stand a model that never had the modality and, where it is known, the oracle's loss.
+    Right of the share 1 stand a model that never had the modality and, where it is known, the loss of the
+    oracle of the vectors.
 
     Args:
         missing, noise: modality -> change, index rates and a column per seed.
         retrained: a row per modality: `change`, and `low` and `high` of its interval over seeds.
-        oracle: change per modality; None where it is not known.
+        oracle: change per modality of the oracle of the vectors; None where it is not known.
         titles: of the two panels.
         limits: of the vertical axis.
     """

@@ -1,6 +1,9 @@
 """The ceilings' tables and figures say what the oracle says."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from erclab import models, runs
@@ -48,36 +51,48 @@ def test_context_gain_is_largest_for_words_that_point_back(made):
     gains = ceilings.context_gain(*made)
     assert gains["gain"].idxmax() == ("text", "referential")
     assert (gains["with context"] - gains["alone"]).to_numpy() == pytest.approx(gains["gain"].to_numpy())
-    assert len(context_figures.oracle_gains(gains).axes[0].patches) == 9
+    axis = context_figures.oracle_gains(gains).axes[0]
+    assert len(axis.patches) == 9
+    assert f"text, on referential words: {gains['gain'].max():+.0f} points" in axis.get_title(loc="left")
+    words = ceilings.context_gain(*made, view="words")
+    pd.testing.assert_frame_equal(words.loc[["audio", "visual"]], gains.loc[["audio", "visual"]])
+    assert not words.loc["text"].equals(gains.loc["text"])
 
 
 def test_a_lie_is_believed_alone_and_found_out_together(made):
     believed = ceilings.believed(*made)
     assert (believed["alone: decoy"] > believed["alone: truth"]).all()
     assert (believed["all: truth"] > believed["alone: truth"] + 10).all()
+    corpus, world = made
+    wrong = replace(corpus, table=corpus.table.assign(label=(corpus.table["label"] + 1) % len(corpus.labels)))
+    pd.testing.assert_frame_equal(ceilings.believed(wrong, world), believed)  # annotators change no voice
     honest = {"dialogues": (2, 2, 4), "incongruent": 0.0}
     with pytest.raises(UsageError, match="no audio lies"):
         ceilings.believed(simulated.generate("tiny", **honest), simulated.world_of("tiny", **honest))
 
 
 def test_calibration_lies_on_the_diagonal(made):
-    lines = ceiling_figures.calibration(*ceilings.calibration(*made)).axes[0].lines
-    assert len(lines) == 4
-    for line in lines[:3]:
-        x, y = line.get_data()
-        assert np.nanmax(np.abs(np.asarray(x) - np.asarray(y))) < 0.25
+    for view in ("words", "vectors"):
+        bins, error = ceilings.calibration(*made, view=view)
+        assert set(bins.index.get_level_values(0)) == set(ceilings.CONTEXTS.values()) and 0 < error < 0.02
+        off = (bins["happens"] - bins["probability"]) / bins["error"]
+        assert off.abs().max() < 4.5, bins  # 30 bins of dependent utterances
+        axis = ceiling_figures.calibration(bins, error, view).axes[0]
+        drawn = [x.get_data() for x in axis.lines if len(x.get_xdata()) == 10 and x.get_marker() in "os^D"]
+        assert [list(x) for x, _ in drawn] == [list(bins.loc[c, "probability"]) for c in ceilings.CONTEXTS.values()]
+        assert view in axis.get_xlabel() and f"{100 * error:.1f} points" in axis.get_title(loc="left")
 
 
 def test_what_reads_words_stands_beside_the_oracle_of_words(tiny, tmp_path):
     groups = {models.info(n).title: runs.run(n, tiny, folder=tmp_path, progress=False)
               for n in ("constant", "linear", "tfidf", "tfidf-context")}
     table, world = ours.against_ceilings(tiny, groups), simulated.world_of("tiny")
-    assert list(table["sees"]) == ["utterance alone", "words, utterance alone", "words, what was said before"]
+    assert list(table["sees"]) == ["vectors, utterance alone", "words, utterance alone", "words, what was said before"]
     truth = tiny.targets("test")
     known = [oracle.posterior(tiny, world, None, "utterance", split="test"),
              *(oracle.posterior(tiny, world, ("text",), context, split="test", view="words")
                for context in ("utterance", "causal"))]
-    assert list(table["oracle"]) == [round(100 * (p.label.argmax(1) == truth).mean(), 1) for p in known]
+    assert list(table["oracle of these"]) == [round(100 * (p.label.argmax(1) == truth).mean(), 1) for p in known]
 
 
 def test_models_stand_below_the_line_of_what_they_see(table):
@@ -85,4 +100,4 @@ def test_models_stand_below_the_line_of_what_they_see(table):
     figure = ceiling_figures.below_ceiling({"a model": [0.5, 0.52]}, top)
     line, = (x for x in figure.axes[0].lines if x.get_linestyle() == "--")
     assert line.get_xdata()[0] == pytest.approx(top, abs=0.05)
-    assert f"{top - 51:.0f} points are left" in figure.axes[0].get_title(loc="left")
+    assert f"{top - 51:.0f} points are left to be learned from the vectors" in figure.axes[0].get_title(loc="left")

@@ -62,12 +62,14 @@ def test_per_class_difference_is_zero_against_itself_and_turns_its_sign(groups):
 
 def test_limits_are_the_oracles_scores():
     corpus = simulated.generate("tiny")
-    found = ceilings.limits(corpus, "accuracy")
     truth = corpus.targets("test")
-    for context, legend in (("utterance", "oracle, utterance alone"), ("dialogue", "oracle, whole dialogue")):
-        right = oracle.posterior(corpus, simulated.world_of("tiny"), context=context, split="test").label.argmax(1)
-        assert found[legend] == pytest.approx(100 * (right == truth).mean(), abs=0.051)
-    assert ceilings.limits(SimpleNamespace(name="meld")) == {}
+    for view in ("words", "vectors"):
+        found = ceilings.limits(corpus, "accuracy", view)
+        for context, seen in (("utterance", "utterance alone"), ("dialogue", "whole dialogue")):
+            best = oracle.posterior(corpus, simulated.world_of("tiny"), context=context, split="test", view=view).label
+            known = pytest.approx(100 * (best.argmax(1) == truth).mean(), abs=0.051)
+            assert found[f"oracle of the {view}, {seen}"] == known
+    assert ceilings.limits(SimpleNamespace(name="meld", source="")) == {}
 
 
 def test_the_gates_path_has_every_batch_and_names_the_primary(tiny):

@@ -59,6 +59,12 @@ def test_the_oracle_is_that_of_the_corpus(tiny):
     assert table.loc[("text", "whole dialogue"), "accuracy"] == pytest.approx(
         100 * np.mean(guess == tiny.targets("test")))
     assert len(table) == 6
+    words = erc.oracle(tiny, modalities=[("text",)], view="words")
+    read = posterior(tiny, world, ("text",), "dialogue", split="test", view="words").label.argmax(1)
+    assert words.loc[("text", "whole dialogue"), "accuracy"] == pytest.approx(
+        100 * np.mean(read == tiny.targets("test")))
+    with pytest.raises(UsageError, match="unknown view 'word'"):
+        erc.oracle(tiny, view="word")
     with pytest.raises(UsageError, match="not known"):
         erc.oracle(Corpus("mine", tiny.table, tiny.labels, tiny.vectors))
 
