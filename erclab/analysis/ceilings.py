@@ -3,7 +3,7 @@
 
 There is an oracle per view of the text (`erclab.corpora.simulated.oracle`). That of the words is never less accurate in
 expectation than that of the vectors, and the frames hold the evidence of the vectors. A model is compared with the
-oracle of the view that it reads (`view_of`).
+oracle of the view that it reads (`view_read_by`).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ CONTEXTS = {"utterance": "utterance alone", "causal": "what was said before", "d
 METRICS = ("accuracy", "weighted_f1", "macro_f1")  # of emotions, that the oracle has; columns by their titles
 
 
-def view_of(record: Record) -> str:
+def view_read_by(record: Record) -> str:
     """The view (a name of `oracle.VIEWS`) that a run reads: "words" also if an encoder reads them for the run."""
     if record.info.view == "text" or record.spec["words"]:
         return "words"
     return "frames" if record.info.view == "sequence" else "vectors"
 
 
-def title(view: str, context: str) -> str:
+def oracle_title(view: str, context: str) -> str:
     """The oracle of a view in a context (a value of `CONTEXTS`), as figures and tables call it."""
     return f"oracle of the {view}, {context}"
 
@@ -61,8 +61,8 @@ def oracle_scores(corpus: Corpus, world: World, split: str = "test",
 
 
 def limits(corpus: Corpus, metric: str = "weighted F1", view: str = "vectors") -> dict[str, float]:
-    """Legend (`title`) -> percent, for a figure: the score of a view's oracle from all modalities, without and with the
-    conversation.
+    """Legend (`oracle_title`) -> percent, for a figure: the score of a view's oracle from all modalities, without and
+    with the conversation.
 
     Empty for a corpus that is not simulated: its oracle is not known.
     """
@@ -70,7 +70,7 @@ def limits(corpus: Corpus, metric: str = "weighted F1", view: str = "vectors") -
     if world is None:
         return {}
     found = oracle_scores(corpus, world, subsets=[MODALITIES], view=view)[metric]
-    return {title(view, context): round(float(found[("+".join(MODALITIES), context)]), 1)
+    return {oracle_title(view, context): round(float(found[("+".join(MODALITIES), context)]), 1)
             for context in (CONTEXTS["utterance"], CONTEXTS["dialogue"])}
 
 

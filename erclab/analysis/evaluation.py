@@ -187,10 +187,10 @@ def beside(found: Evaluation, record: Record, corpus: Corpus, split: str = "test
     world = simulated.world_behind(corpus)
     if world is None or record.task != "emotion":
         return found
-    view, oracles = ceilings.view_of(record), {}
+    view, oracles = ceilings.view_read_by(record), {}
     for context, name in ceilings.CONTEXTS.items():
         best = posterior(corpus, world, record.spec["modalities"], context, split=split, view=view).label
-        oracles[name] = _on(corpus, split, ceilings.title(view, name), found.target, np.log(best.clip(1e-300)))
+        oracles[name] = _on(corpus, split, ceilings.oracle_title(view, name), found.target, np.log(best.clip(1e-300)))
     return replace(found, oracles=oracles)
 
 

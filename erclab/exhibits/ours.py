@@ -64,7 +64,7 @@ def against_ceilings(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     (_, base), *others = groups.items()
     floor, rows = 100 * statistics.values(base, "accuracy").mean(), {}
     for name, records in others:
-        view, sees = ceilings.view_of(records[0]), ceilings.CONTEXTS[context_of(records[0].spec["model"])]
+        view, sees = ceilings.view_read_by(records[0]), ceilings.CONTEXTS[context_of(records[0].spec["model"])]
         scores = statistics.summarise(statistics.values(records, "accuracy"))
         top = float(best["words" if view == "words" else "vectors"][sees])
         rows[name] = {"sees": f"{view}, {sees}", "accuracy": str(scores), "oracle of these": round(top, 1),

@@ -62,7 +62,7 @@ def sentiment(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     made = scores.headlines(groups)
     if world := simulated.world_behind(corpus):
         found = ceilings.oracle_scores(corpus, world, subsets=[MODALITIES]).iloc[-1]
-        best = ceilings.title("vectors", ceilings.CONTEXTS["dialogue"])
+        best = ceilings.oracle_title("vectors", ceilings.CONTEXTS["dialogue"])
         made.loc[best] = ""
         made.loc[best, [metrics.TITLES["mae"], metrics.TITLES["correlation"]]] = [
             f"{found['sentiment MAE']:.3f}", f"{found['sentiment r']:.3f}"]

@@ -55,7 +55,8 @@ def bars(groups: Groups, corpus: Corpus, metric: str | None, *, ceiling: bool, p
         raise UsageError(f"the runs have no score '{metric}'", remedy=f"They have {', '.join(first.scores())}.")
     lines: dict[str, float] = {}
     if ceiling and metric in ceilings.METRICS:
-        views = {ceilings.view_of(record) for records in groups.values() for record in records}
+        readers = [records[0] for records in groups.values() if records[0].info.view != "any"]
+        views = {ceilings.view_read_by(record) for record in readers}
         view = views.pop() if len(views) == 1 else "vectors"
         lines |= ceilings.limits(corpus, metrics.TITLES[metric], view)
     if published:

@@ -162,10 +162,11 @@ def test_what_a_corpus_lacks_is_said_in_words(tiny):
 
 
 def test_context_is_found_where_it_was_put(tmp_path):
-    """The known answer. Loud events and many words that point back: to the oracle the text's context is worth about
-    79 points of accuracy on those, voice's and face's fewer than 15. DialogueTRM gains on them within 15 points of the
-    oracle from the text's context (80.9 where this was written), and from the others' fewer than 15."""
-    changes = {"event": 8.0, "referential": 0.5}
+    """The known answer. Many words that point back, to events whose verb is always of the answer's emotion: to the
+    oracle of the vectors the text's context is worth 70 points of accuracy on those, voice's and face's fewer than 15.
+    DialogueTRM gains on them within 15 points of that oracle from the text's context, and from the others' fewer than
+    15."""
+    changes = {"referential": 0.5, "slip": 0.0}
     corpus, world = simulated.generate("lesson", **changes), simulated.world_of("lesson", **changes)
     questions = {f"{m}, {which}": Question("dialoguetrm", {
         "modalities": (m,), "context": dialoguetrm.preference(*(m,) * (which == "dependent"))})
@@ -173,6 +174,6 @@ def test_context_is_found_where_it_was_put(tmp_path):
     table = sweep.answers(questions, corpus, seeds=1, progress=False, folder=tmp_path)
     ours = context.context_gains(dialoguetrm.pairs(table), corpus)["gain"].unstack("words")["referential"]
     known = ceilings.context_gain(corpus, world)["gain"].unstack("words")["referential"]
-    assert known["text"] > 70 and abs(ours["text"] - known["text"]) < 15, (ours, known)
+    assert known["text"] > 60 and abs(ours["text"] - known["text"]) < 15, (ours, known)
     for m in ("audio", "visual"):
         assert abs(known[m]) < 15 and abs(ours[m]) < 15, (ours, known)
