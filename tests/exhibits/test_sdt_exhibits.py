@@ -240,6 +240,12 @@ def sentiment_only(tiny):
 
 
 @pytest.fixture(scope="module")
+def sentiment_runs(tmp_path_factory):
+    """A folder: several exhibits have a run in common."""
+    return tmp_path_factory.mktemp("sentiment")
+
+
+@pytest.fixture(scope="module")
 def sequences_only(tiny):
     return bare(tiny, vectors={})
 
@@ -260,10 +266,10 @@ def test_what_a_corpus_cannot_serve_is_said(request, corpus, refused):
 
 
 @pytest.mark.parametrize("i", ["S1", "S2", "S3", "S4", "S5", "S6", "S7"])
-def test_a_corpus_of_sentiment_alone_has_all_but_soft_labels(sentiment_only, i, tmp_path):
+def test_a_corpus_of_sentiment_alone_has_all_but_soft_labels(sentiment_only, i, sentiment_runs):
     exhibit, = catalogue.find([i])
     found = sweep.answers(small(exhibit.questions(sentiment_only)), sentiment_only, seeds=1, progress=False,
-                          folder=tmp_path)
+                          folder=sentiment_runs)
     assert {r.task for records in found.values() for r in records} <= {"sentiment"}
     exhibit.build(sentiment_only, found)
 
