@@ -10,8 +10,8 @@ RUN := "$(VENV)/bin/python" -m
 # notebooks elsewhere. Bytecode is kept also where the environment forbids it: else dozens of processes compile erclab,
 # and each test process compiles all tests, five seconds. The runs are new each time, or a change that breaks training
 # would be hidden by a record from before. One thread per process: two test processes with two threads each wait for one
-# another and take eight times as long. A third process of unit tests uses the cores while another one waits for what it
-# has started; plugins that it does not need stay away.
+# another and take eight times as long. A third process uses the cores while another one waits for what it has started,
+# or for a run that another notebook trains; plugins that a process does not need stay away.
 variables = TQDM_DISABLE=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= \
 	ERCLAB_FIGURES="$(CURDIR)/build/$(1)/figures" ERCLAB_RUNS="$(CURDIR)/build/$(1)/runs"
 
@@ -58,7 +58,8 @@ test: env  ## Run the unit tests, then every notebook against its committed outp
 	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -p no:nbval -n 3 --dist loadfile --no-loadscope-reorder \
 		--durations=15 tests/
 	@echo "[2/2] Notebooks against their committed outputs (notebooks/)"
-	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -n 2 --dist loadfile --nbval --nbval-current-env notebooks/
+	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -n 3 --dist loadfile --no-loadscope-reorder --nbval \
+		--nbval-current-env notebooks/
 	@echo "All tests passed; what the notebooks drew is in build/test/figures/"
 
 lab: env  ## Open the notebooks in JupyterLab
