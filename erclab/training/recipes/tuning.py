@@ -15,6 +15,6 @@ SMALL = "our choice: the validation splits of simulated corpora, about 20 second
 
 # Models of sequences on the larger corpus. Their sizes and rates were compared in an older simulated world, of shorter
 # sentences and 2,400 utterances, where what made the difference were widths above those of the features (48 for text)
-# and little dropout before the transformers. Only the numbers of epochs, as
-# many as fit the time of a run, and LF-LSTM's rate are new.
+# and little dropout before the transformers. New are LF-LSTM's rate and the numbers of epochs, as many as fit the time
+# of a run.
 SCALED = "our choice: compared on validation in an older simulated world, epochs by the time of a run"
