@@ -402,6 +402,7 @@ def grown(record):
 
 def test_growth_is_measured(monkeypatch):
     monkeypatch.setattr(measure, "Worker", Here)
+    monkeypatch.setattr(worker.Bench, "work", lambda self: [0.0, 1.0, 0.0])
     monkeypatch.setattr(measure, "SHARES", (0.5, 1.0))
     monkeypatch.setattr(measure, "BATCHES", (1, 3))
     monkeypatch.setattr(measure, "SEEDS", (1, 2))

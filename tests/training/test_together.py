@@ -41,7 +41,7 @@ def assert_close(alone, together, bar):
     {"distillation": "online"}, {"unimodal_fusion": "concat", "multimodal_fusion": "add"}, {"task": "sentiment"},
     {"task": "emotion4"}])
 def test_sdt_ends_as_alone(tiny, changes):
-    changes = {"epochs": 2, **changes}
+    changes = {"epochs": 2, "seeds": 2, **changes}
     alone = [loop.train_seeds([t], progress=False)[0] for t in trainers("sdt", tiny, **changes)]
     assert_close(alone, loop.train_seeds(trainers("sdt", tiny, **changes), progress=False), 1e-4)
     assert abs(alone[0].curve[0]["train"]["total"] - alone[1].curve[0]["train"]["total"]) > 1e-3  # seeds differ
