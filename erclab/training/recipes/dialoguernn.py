@@ -12,6 +12,8 @@ SMOKE = {"global_width": 64, "party_width": 64, "emotion_width": 64, "head_width
 
 ROWS: Rows = {
     ("*", "smoke"): Entry(
+        Recipe(epochs=20, batch_size=16, learning_rate=4e-3, weight_decay=3e-3), SMOKE, tuning.OLDER),
+    ("simulated", "smoke"): Entry(
         Recipe(epochs=10, batch_size=16, learning_rate=4e-3, weight_decay=3e-3), SMOKE,
         f"{tuning.SMALL}, the first that was tried"),
     ("*", "full"): Entry(

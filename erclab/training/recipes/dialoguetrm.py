@@ -17,7 +17,9 @@ SIZES = {"hidden": 128, "heads": 4, "layers": 1, "feed_forward": 256, "fusion_la
          "bert.max_length": 32}
 
 ROWS: Rows = {
-    ("*", "smoke"): Entry(replace(SMOKE, epochs=5), SIZES, f"{tuning.SMALL}, the better of 2 widths of the layers"),
+    ("*", "smoke"): Entry(SMOKE, SIZES, tuning.OLDER),
+    ("simulated", "smoke"): Entry(replace(SMOKE, epochs=5), SIZES,
+                                  f"{tuning.SMALL}, the better of 2 widths of the layers"),
     ("*", "full"): Entry(
         Recipe(epochs=20, batch_size=4, learning_rate=6e-6, weight_decay=0.01, optimiser="adamw", schedule="linear",
                warmup_steps=1200, standardise=False),

@@ -8,6 +8,11 @@ FULL = Entry(Recipe(epochs=40, batch_size=24, learning_rate=1e-3, clip=0.8, stan
 
 EF_LSTM: Rows = {
     ("*", "smoke"): Entry(
+        Recipe(epochs=20, batch_size=32, learning_rate=3e-3, weight_decay=1e-3, clip=1.0, schedule="linear",
+               warmup_steps=50),
+        {"hidden": 96, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.3},
+        f"{tuning.OLDER}, 13 configurations"),
+    ("simulated", "smoke"): Entry(
         Recipe(epochs=14, batch_size=32, learning_rate=3e-3, weight_decay=1e-3, clip=1.0, schedule="linear",
                warmup_steps=50),
         {"hidden": 96, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.3},
@@ -22,6 +27,11 @@ EF_LSTM: Rows = {
 
 LF_LSTM: Rows = {
     ("*", "smoke"): Entry(
+        Recipe(epochs=10, batch_size=32, learning_rate=4e-3, weight_decay=2e-4, clip=1.0, schedule="linear",
+               warmup_steps=50),
+        {"hidden": 96, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.1},
+        f"{tuning.OLDER}, 7 configurations"),
+    ("simulated", "smoke"): Entry(
         Recipe(epochs=4, batch_size=32, learning_rate=6e-3, weight_decay=2e-4, clip=1.0, schedule="linear",
                warmup_steps=50),
         {"hidden": 96, "head_hidden": 64, "dropout": 0.5, "input_dropout": 0.1},

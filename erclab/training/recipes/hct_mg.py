@@ -8,7 +8,7 @@ ROWS: Rows = {
         Recipe(epochs=7, batch_size=32, learning_rate=3e-3, clip=1.0, schedule="linear", warmup_steps=60),
         {"hidden": 64, "heads": 4, "layers": 1, "self_layers": 1, "kernel": 5, "attention_dropout": 0.0,
          "relu_dropout": 0.0, "embedding_dropout": 0.15, "output_dropout": 0.3},
-        f"{tuning.SCALED}, 2 configurations"),
+        f"{tuning.OLDER}, 2 configurations"),
     ("simulated-lesson", "smoke"): Entry(
         Recipe(epochs=3, batch_size=32, learning_rate=6e-3, clip=1.0, schedule="linear", warmup_steps=10),
         {"hidden": 64, "heads": 2, "layers": 1, "self_layers": 1, "kernel": 5, "attention_dropout": 0.0,

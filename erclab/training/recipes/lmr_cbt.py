@@ -8,7 +8,7 @@ ROWS: Rows = {
         Recipe(epochs=9, batch_size=32, learning_rate=3e-3, clip=1.0, schedule="linear", warmup_steps=60),
         {"hidden": 96, "heads": 4, "layers": 1, "kernel_audio": 5, "kernel_visual": 5, "lstm_dropout": 0.2,
          "attention_dropout": 0.0, "relu_dropout": 0.0, "residual_dropout": 0.1, "embedding_dropout": 0.1,
-         "output_dropout": 0.3}, f"{tuning.SCALED}, 5 configurations"),
+         "output_dropout": 0.3}, f"{tuning.OLDER}, 5 configurations"),
     ("simulated-lesson", "smoke"): Entry(
         Recipe(epochs=9, batch_size=32, learning_rate=4e-3, clip=1.0, schedule="linear", warmup_steps=10),
         {"hidden": 64, "heads": 2, "layers": 1, "kernel_audio": 5, "kernel_visual": 5, "lstm_dropout": 0.1,

@@ -9,13 +9,15 @@ from erclab.training.recipes.recipe import Entry, Recipe, Rows
 # weighted F1 and gain macro F1; the ablation without them is one of the exhibits.
 NAMED = Recipe(optimiser="adamw", weight_decay=0.01, clip=1.0, schedule="plateau", plateau_factor=0.5,
                plateau_patience=3, class_weights=True)
-SMOKE = replace(NAMED, epochs=12, batch_size=16, learning_rate=1e-3, patience=6, weight_decay=3.0)
+SMOKE = replace(NAMED, epochs=15, batch_size=16, learning_rate=1e-3, patience=6, weight_decay=1.0)
 SIZES = {"hidden": 128, "heads": 4, "layers": 1, "dropout": 0.5}
 
 ROWS: Rows = {
-    ("*", "smoke"): Entry(SMOKE, SIZES, f"{tuning.SMALL}, the first that was tried"),
+    ("*", "smoke"): Entry(SMOKE, SIZES, f"{tuning.OLDER}, the best of 11 configurations"),
+    ("simulated", "smoke"): Entry(replace(SMOKE, epochs=12, weight_decay=3.0), SIZES,
+                                  f"{tuning.SMALL}, the first that was tried"),
     ("*", "full"): Entry(replace(NAMED, epochs=100, batch_size=32, learning_rate=1e-4, patience=10),
                          source="our choice: the paper names the means (3.6) and gives no number"),
-    ("simulated-lesson", "smoke"): Entry(replace(SMOKE, epochs=8), SIZES,
+    ("simulated-lesson", "smoke"): Entry(replace(SMOKE, epochs=8, weight_decay=3.0), SIZES,
                                          f"{tuning.LESSONS}, the best of 3 configurations"),
 }

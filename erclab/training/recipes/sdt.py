@@ -5,6 +5,9 @@ from erclab.training.recipes.recipe import Entry, Recipe, Rows
 
 ROWS: Rows = {
     ("*", "smoke"): Entry(
+        Recipe(epochs=15, batch_size=16, learning_rate=2e-3, weight_decay=1e-5),
+        {"hidden": 64, "heads": 4, "dropout": 0.5}, tuning.OLDER),
+    ("simulated", "smoke"): Entry(
         Recipe(epochs=17, batch_size=16, learning_rate=4e-3, weight_decay=1e-4),
         {"hidden": 64, "heads": 4, "dropout": 0.5}, f"{tuning.SMALL}, the better of 2 rates"),
     ("simulated-lesson", "smoke"): Entry(
