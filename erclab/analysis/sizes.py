@@ -60,7 +60,8 @@ def _sizes(info: ModelInfo) -> list[dict[str, Any]]:
         rows += [_row(info, made[v], corpus, corpus, variants=list(made) if same else [v])
                  for v in (["paper"] if same else made)]
     for model, corpus, profile in recipes.RECIPES:
-        if model == info.name:
+        # A row for any corpus has its size on the simulated corpus, unless that corpus has a row of its own.
+        if model == info.name and not (corpus == "*" and (model, "simulated", profile) in recipes.RECIPES):
             found = _outline(info, corpus)
             made = {v: runs.plan(model, found, profile=profile, variant=v)[0].settings for v in recipes.VARIANTS}
             settings = made[recipes.recipe_for(model, found.name, profile).variant]  # what `erclab run` would build
