@@ -57,8 +57,9 @@ def test_pace_is_the_gate_batch_by_batch(ask, tiny):
 def test_the_gate_follows_the_modality_that_carries_the_emotion(ask, dominant):
     """The same conversations, made so that one modality has all the evidence; then another."""
     strength = tuple(9.0 if m == dominant else 0.0 for m in ("text", "audio", "visual"))
-    corpus = simulated.generate("tiny", frames=True, dialogues=(40, 6, 6), strength=strength, masked=0.0,
-                                incongruent=0.0, ambiguous=0.0, referential=0.0, offset=0.0)
-    record = ask("hct-mg", corpus, epochs=5, hidden=16, heads=2, layers=1, self_layers=1, kernel=5,
+    clear = dict.fromkeys(("masked", "incongruent", "ambiguous", "referential", "denied", "contrast", "slip", "offset"),
+                          0.0)
+    corpus = simulated.generate("tiny", frames=True, dialogues=(80, 6, 6), strength=strength, **clear)
+    record = ask("hct-mg", corpus, epochs=3, hidden=16, heads=2, layers=1, self_layers=1, kernel=5,
                  learning_rate=5e-3, warmup_steps=0)
     assert record.data["curve"][-1]["model"]["primary"] == dominant, record.data["curve"][-1]["model"]

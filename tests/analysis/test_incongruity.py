@@ -63,7 +63,7 @@ def without_flags(corpus):
 def lying(tmp_path_factory):
     """A corpus with strong and clear channels, many of which lie, and probes of one modality each."""
     corpus = simulated.generate("lesson", frames=True, masked=0.0, incongruent=0.25, ambiguous=0.0, referential=0.0,
-                                strength=(9.0, 9.0, 9.0), dialogues=(24, 6, 12))
+                                denied=0.0, contrast=0.0, slip=0.0, strength=(9.0, 9.0, 9.0), dialogues=(48, 6, 12))
     folder = tmp_path_factory.mktemp("runs")
     bare = without_flags(corpus)
     alone = {m: runs.run("linear-pooled", bare, modalities=[m], folder=folder, progress=False)[0]

@@ -8,8 +8,9 @@ from erclab.analysis import robustness
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
 
-# One world whose faces say nothing at all: losing them costs nothing, and the oracle knows.
-WORLD = {"dialogues": (40, 10, 30), "turns": (5, 9, 14), "strength": (6.0, 6.0, 0.0)}
+# One world whose faces say nothing at all: losing them costs nothing. Its plain words tell the emotion.
+WORLD = {"dialogues": (40, 10, 30), "turns": (5, 9, 14), "strength": (6.0, 6.0, 0.0), "denied": 0.0, "contrast": 0.0,
+         "slip": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def corpus():
 @pytest.fixture(scope="module")
 def records(corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    return runs.run("sdt", corpus, seeds=2, epochs=12, hidden=32, folder=folder, progress=False)
+    return runs.run("sdt", corpus, seeds=2, epochs=12, hidden=32, learning_rate=5e-3, folder=folder, progress=False)
 
 
 @pytest.fixture(scope="module")

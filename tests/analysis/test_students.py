@@ -39,7 +39,8 @@ def test_a_score_is_that_of_the_students_own_logits(records, tiny):
 def test_a_student_whose_modality_says_nothing_is_worst(folder):
     """Without inter-modal transformers a student knows nothing of the other modalities."""
     corpus = simulated.generate("tiny", dialogues=(40, 10, 30), turns=(5, 9, 14), strength=(5.0, 5.0, 0.0),
-                                ambiguous=0.0, referential=0.0, masked=0.0, incongruent=0.0)
+                                ambiguous=0.0, referential=0.0, denied=0.0, contrast=0.0, slip=0.0, masked=0.0,
+                                incongruent=0.0)
     made = runs.run("sdt", corpus, epochs=10, hidden=32, learning_rate=5e-3, dropout=0.2, inter=False, folder=folder,
                     progress=False)
     row = students.student_scores(made, corpus).iloc[0]
