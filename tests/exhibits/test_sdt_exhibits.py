@@ -185,11 +185,13 @@ def test_costs_are_differences_of_scores(tiny, answered):
 
 
 def test_what_is_removed_costs_what_the_oracle_says(tmp_path):
-    """Words tell most here, voices less, faces nothing. A model that was trained without a modality loses what the
-    exact posterior loses without it; one that lost it after training loses more. The band, 8 points, is what two seeds
-    and some 500 test utterances leave open: measured 19, 7 and 2 points against the oracle's 16, 5 and 0."""
-    changes = {"dialogues": (60, 10, 60), "turns": (5, 9, 14), "dims": (20, 18, 18), "strength": (4.0, 3.0, 0.0),
-               "ambiguous": 0.0, "referential": 0.0, "masked": 0.0, "incongruent": 0.0}
+    """Voices tell most here, words less, faces nothing. A model that was trained without a modality loses what the
+    oracle of the vectors loses without it; one that lost it after training loses more. The band, 8 points, is what two
+    seeds and some 500 test utterances leave open: measured 12, 10 and -1 points (text, audio, visual) against the
+    oracle's 7, 12 and 0."""
+    changes = {"dialogues": (60, 10, 60), "turns": (5, 9, 14), "dims": (20, 18, 18), "strength": (5.0, 4.0, 0.0),
+               "slip": 0.1, "denied": 0.0, "contrast": 0.0, "ambiguous": 0.0, "referential": 0.0, "masked": 0.0,
+               "incongruent": 0.0}
     corpus = simulated.generate("tiny", **changes)
     learn = {"epochs": 10, "hidden": 32, "learning_rate": 5e-3, "dropout": 0.2}
     asked = {name: replace(q, settings={**q.settings, **learn})
@@ -197,7 +199,7 @@ def test_what_is_removed_costs_what_the_oracle_says(tmp_path):
     found = sweep.answers(asked, corpus, seeds=2, progress=False, folder=tmp_path)
     table = sdt.absence_costs(corpus, found)
     lost, retrained, oracle = (table[c] for c in (robustness.LOST, robustness.RETRAINED, robustness.ORACLE))
-    assert oracle["visual"] == 0 < 3 < oracle["audio"] < oracle["text"] - 8
+    assert oracle["visual"] == 0 < 3 < oracle["text"] < oracle["audio"] - 4
     assert ((retrained - oracle).abs() < 8).all(), table
     assert lost["text"] > retrained["text"] + 5 and abs(lost["visual"]) < 3, table
 
