@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from erclab.analysis import sequences as sequence_corpora
+from erclab.analysis.readers import measured_in
 from erclab.corpora import Corpus, simulated
 
 Check = Callable[[Corpus], str]
@@ -44,6 +45,11 @@ def planted(corpus: Corpus) -> str:
 def oracle(corpus: Corpus) -> str:
     """The exact oracles of the words, the vectors and the frames, which only a simulated corpus has."""
     return "" if simulated.world_behind(corpus) else "its oracle is not known"
+
+
+def readers(corpus: Corpus) -> str:
+    """Readers that the study has measured in the corpus's world (`erclab.analysis.readers`)."""
+    return "" if measured_in(corpus) else "no readers were measured in its world"
 
 
 def dialogues(corpus: Corpus) -> str:

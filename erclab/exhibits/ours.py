@@ -1,4 +1,5 @@
-"""Our own exhibits, in no paper: Bayes ceilings (O1), explanations against planted salience (O2), contracts (O7)."""
+"""Our own exhibits, in no paper: Bayes ceilings (O1), explanations against planted salience (O2), contracts (O7),
+and readers beside their ceilings (O10, O11)."""
 
 from __future__ import annotations
 
@@ -6,13 +7,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from erclab import contracts, models
-from erclab.analysis import ceilings, salience, statistics
+from erclab.analysis import ceilings, readers, salience, statistics
 from erclab.contracts.rows import ROWS
 from erclab.core.batches import SequenceBatch
 from erclab.corpora import Corpus, simulated
 from erclab.exhibits import lacks
 from erclab.exhibits.catalogue import Exhibit, Groups, questions_about
 from erclab.figures import explanations as explanation_figures
+from erclab.figures import readers as reader_figures
 from erclab.runs import Question, Record, word_baselines
 
 PROBES = ("linear", "linear-pooled")  # fitted models that read the features; the constant predictor is the floor
@@ -79,6 +81,12 @@ def one_explanation(record: Record, corpus: Corpus, batch: SequenceBatch) -> Fig
         tables, title=f"{title}. Bars: attribution, line: attention, shaded: planted")
 
 
+def reader_gaps(corpus: Corpus) -> Figure:
+    """O11: a mark per reader that the study has measured on the corpus, see `erclab.analysis.readers`."""
+    table = readers.stored(corpus.name)
+    return reader_figures.gaps(table, title=readers.gap_title(table), errors=readers.ERRORS)
+
+
 EXHIBITS = (
     Exhibit("O1", "Bayes ceilings, and how near each model comes", "a simulated corpus", against_ceilings,
             ceiling_questions, lacks.all_of(lacks.oracle, lacks.sequences(3)), "sequence"),
@@ -87,4 +95,8 @@ EXHIBITS = (
             lacks.all_of(lacks.planted, lacks.sequences(2)), "sequence"),
     Exhibit("O7", "Contract matrix: models × contracts, quirks on", "nothing",
             lambda corpus, groups: contracts.matrix()),
+    Exhibit("O10", "Readers of words and vectors beside their ceilings", "readers measured in its world",
+            lambda corpus, groups: readers.printed_gaps(readers.stored(corpus.name)), check=lacks.readers),
+    Exhibit("O11", "The readers' gaps to their ceilings", "readers measured in its world",
+            lambda corpus, groups: reader_gaps(corpus), check=lacks.readers),
 )
