@@ -7,9 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from erclab.core.errors import UsageError
+from erclab.core.errors import UsageError, unknown
 from erclab.corpora import SPLITS, Corpus
 from erclab.corpora.simulated.observe import LEAD_SECONDS
+from erclab.corpora.simulated.world import INTENSITIES, LEVELS, World
+
+STRENGTHS = ("weak", "medium", "strong")  # of emotion words
 
 
 def overview(corpus: Corpus) -> pd.DataFrame:
@@ -30,6 +33,26 @@ def label_shares(corpus: Corpus) -> pd.DataFrame:
     """The share (percent) of each label (columns) in each split (rows)."""
     counts = corpus.counts()
     return (100 * counts.div(counts.sum(axis=1), axis=0)).fillna(0.0)
+
+
+def word_shares(world: World, form: str = "direct") -> pd.DataFrame:
+    """p(word | emotion, intensity) of a simulated world in percent: rows (emotion, intensity), columns (emotion of the
+    word, strength), each of which has four words that are equally frequent.
+
+    Args:
+        form: "direct" (the word that tells, also of a contrast) or "denied" (the word that is denied).
+
+    Raises:
+        UsageError: another form.
+    """
+    if form not in ("direct", "denied"):
+        raise unknown("form with a word of the emotion", form, ("direct", "denied"))
+    levels = LEVELS if form == "direct" else np.full_like(LEVELS, 1 / len(LEVELS))
+    table = np.einsum("eg,il->eigl", world.felt if form == "direct" else world.excluded, levels)
+    C = len(world.labels)
+    return pd.DataFrame(100 * table.reshape(3 * C, 3 * C),
+                        pd.MultiIndex.from_product([world.labels, INTENSITIES], names=["emotion", "intensity"]),
+                        pd.MultiIndex.from_product([world.labels, STRENGTHS], names=["word", "strength"]))
 
 
 def transitions(corpus: Corpus, split: str = "train") -> dict[str, np.ndarray]:

@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import pandas as pd
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
 
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 
 
-def probe_scores(corpus: Corpus, candidates: dict[str, np.ndarray], kinds: bool = True) -> dict[str, list[float]]:
-    """Weighted F1 on the test split of a logistic regression on each set of vectors (N, D).
+def probe_scores(corpus: Corpus, candidates: Mapping[str, np.ndarray], by: str = "") -> pd.DataFrame:
+    """Accuracy (percent) on the test split of a logistic regression on each set of vectors (N, D): a row per set.
+
+    Columns: `all`, and each group of the utterances, in the order in which the corpus has them first.
 
     Args:
-        kinds: also separately for each kind of words, where the corpus has them (simulated).
+        by: the column of the corpus's table that has the groups, such as `form` of a simulated corpus; "" for none.
 
     Raises:
         UsageError: vectors of another number of utterances.
     """
     label = corpus.table["label"].to_numpy()
     train, test = (rows[label[rows] >= 0] for rows in map(corpus.rows, ("train", "test")))
-    kind = corpus.table["text_kind"].to_numpy()[test] if kinds and "text_kind" in corpus.table else None
-    found: dict[str, list[float]] = {}
+    found = {}
     for name, x in candidates.items():
         if len(x) != len(corpus):
             raise UsageError(f"'{name}' has {len(x)} vectors for {len(corpus)} utterances")
         guess = LogisticRegression(C=1.0, max_iter=1000).fit(x[train], label[train]).predict(x[test])
-        found[name] = [float(f1_score(label[test], guess, average="weighted"))]
-        for k in () if kind is None else ("plain", "ambiguous", "referential"):
-            at = kind == k
-            found[f"{name}, {k}"] = [float(f1_score(label[test][at], guess[at], average="weighted"))]
-    return found
+        found[name] = accuracy_by(corpus, guess == label[test], test, by)
+    return pd.DataFrame(found).T
+
+
+def accuracy_by(corpus: Corpus, right: np.ndarray, rows: np.ndarray, by: str = "") -> dict[str, float]:
+    """Percent of right answers: `all` of them, and in each group of the column `by` of the corpus's table.
+
+    Args:
+        right: (R,) bool.
+        rows: (R,) the utterances that were answered.
+    """
+    groups = corpus.table[by].to_numpy() if by else np.array([])
+    return {"all": 100 * float(right.mean()),
+            **{str(g): 100 * float(right[groups[rows] == g].mean()) for g in dict.fromkeys(groups)}}
 
 
 def discriminants(corpus: Corpus, split: str = "train") -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
@@ -82,6 +83,30 @@ def similarity(texts: Sequence[str], vectors: np.ndarray) -> Figure:
     heat_map(axis, cosine, texts, (), texts=np.array([[f"{x:.1f}" for x in row] for row in cosine]), cmap="cividis",
              vmin=0, vmax=1, square=True, cbar=True)
     axis.set_title("Cosine between sentence vectors", loc="left")
+    return made
+
+
+@style.style()
+def percentages(table: pd.DataFrame, title: str, *, at_least: float = 0.5) -> Figure:
+    """A table of percent as a heat map; names of several levels are joined, and a new name of the first level begins a
+    block.
+
+    Args:
+        at_least: smaller numbers are left out.
+    """
+    size = 10 if table.shape[1] < 12 else 7
+    made, ((axis,),) = style.figure(figsize=(0.045 * size * table.shape[1] + 3, 0.035 * size * len(table) + 2))
+    names = [[" ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in index]
+             for index in (table.index, table.columns)]
+    texts = np.array([[f"{x:.0f}" if x >= at_least else "" for x in row] for row in table.to_numpy()])
+    heat_map(axis, table.to_numpy(), *names, texts=texts, size=size, cmap="cividis", vmin=0, vmax=100)
+    for index, line in ((table.index, axis.axhline), (table.columns, axis.axvline)):
+        first = index.get_level_values(0)
+        for i in range(1, len(first)):
+            if index.nlevels > 1 and first[i] != first[i - 1]:
+                line(i, color="white", lw=1)
+    axis.set_title(title, loc="left")
+    axis.set(xlabel=", ".join(filter(None, table.columns.names)), ylabel=", ".join(filter(None, table.index.names)))
     return made
 
 

@@ -275,8 +275,8 @@ def test_utterances_without_a_label_are_no_transition_and_in_no_probe(tiny):
     kept = part.select(part.labelled)
     for name, x in probes.discriminants(part).items():
         np.testing.assert_array_equal(x, probes.discriminants(kept)[name])
-    assert probes.probe_scores(part, {"text": part.vectors["text"]}) == probes.probe_scores(
-        kept, {"text": kept.vectors["text"]})
+    pd.testing.assert_frame_equal(probes.probe_scores(part, {"text": part.vectors["text"]}),
+                                  probes.probe_scores(kept, {"text": kept.vectors["text"]}))
 
 
 def test_transitions_do_not_reach_into_the_next_dialogue_or_another_split(tiny):

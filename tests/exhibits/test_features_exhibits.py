@@ -27,12 +27,31 @@ def test_similarity_prints_the_cosines():
     assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b", "c"]
 
 
+def test_the_words_of_a_world_are_those_that_its_corpus_has(framed):
+    world = simulated.world_of("tiny")
+    table = conversations.word_shares(world)
+    assert table.sum(axis=1).to_numpy() == pytest.approx(100)
+    assert table.loc[("angry", 1.0), ("angry", "strong")] == pytest.approx(100 * 0.85 * 0.70)
+    made = simulated.generate("tiny", dialogues=(200, 0, 0)).table
+    for form, at in (("direct", made["form"].isin(["direct", "contrast"])), ("denied", made["form"] == "denied")):
+        rows = made[at & (made["emotion"] == 3)]
+        counted = 100 * rows["said"].value_counts(normalize=True).reindex(world.labels, fill_value=0)
+        known = conversations.word_shares(world, form).loc["angry"].mean().groupby("word").sum()[list(world.labels)]
+        error = np.sqrt(known * (100 - known) / len(rows))
+        assert ((counted - known).abs() <= 4 * error).all(), (counted, known)
+    with pytest.raises(UsageError, match="unknown form"):
+        conversations.word_shares(world, "ambiguous")
+
+
 def test_probes_tell_evidence_from_noise(framed):
     noise = np.random.default_rng(0).normal(size=(len(framed), 8))
-    found = probes.probe_scores(framed, {"text": framed.vectors["text"], "noise": noise})
-    assert found["text, plain"][0] > found["noise, plain"][0] + 0.2
-    assert found["text, ambiguous"][0] < found["text, plain"][0] - 0.2
-    assert set(probes.probe_scores(framed, {"noise": noise}, kinds=False)) == {"noise"}
+    found = probes.probe_scores(framed, {"text": framed.vectors["text"], "noise": noise}, by="text_kind")
+    assert found.loc["text", "plain"] > found.loc["noise", "plain"] + 20
+    assert found.loc["text", "ambiguous"] < found.loc["text", "plain"] - 20
+    kinds = framed.table["text_kind"].to_numpy()[framed.rows("test")]
+    assert found["all"].to_numpy() == pytest.approx(
+        sum(found[kind] * (kinds == kind).mean() for kind in set(kinds)).to_numpy())
+    assert list(probes.probe_scores(framed, {"noise": noise})) == ["all"]
     with pytest.raises(UsageError, match="'noise' has 3 vectors"):
         probes.probe_scores(framed, {"noise": noise[:3]})
 

@@ -1,6 +1,7 @@
 """Heat maps: every cell has its number, where it belongs and readable."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.colors import to_rgb
 
 from erclab.figures import heat
@@ -33,6 +34,15 @@ def test_texts_on_pale_colours_are_black():
     figure = heat.transitions({"own last": np.array([[4.0, 0.6], [0.25, 1.0]])}, ["x", "y"], ["T"])
     assert [t.get_color() for t in figure.axes[0].texts] == ["white", "black", "white", "black"]
     assert [t.get_text() for t in figure.axes[0].texts] == ["4.0", "0.6", "0.2", "1.0"]
+
+
+def test_percentages_name_their_cells_and_leave_out_what_is_small():
+    index = pd.MultiIndex.from_product([["glad", "cross"], [0.5, 1.0]], names=["emotion", "intensity"])
+    table = pd.DataFrame([[60, 0.2], [3.4, 97], [0, 100], [50, 50]], index, ["one", "two"])
+    (axis,) = heat.percentages(table, "How often").axes
+    assert [t.get_text() for t in axis.texts] == ["60", "", "3", "97", "", "100", "50", "50"]
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["glad 0.5", "glad 1.0", "cross 0.5", "cross 1.0"]
+    assert (axis.get_title(loc="left"), axis.get_ylabel()) == ("How often", "emotion, intensity")
 
 
 def test_confusion_matrices_stand_side_by_side_under_their_titles():
