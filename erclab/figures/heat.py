@@ -95,7 +95,7 @@ def percentages(table: pd.DataFrame, title: str, *, at_least: float = 0.5) -> Fi
         at_least: smaller numbers are left out.
     """
     size = 10 if table.shape[1] < 12 else 7
-    made, ((axis,),) = style.figure(figsize=(0.045 * size * table.shape[1] + 3, 0.035 * size * len(table) + 2))
+    made, ((axis,),) = style.figure(figsize=(max(0.045 * size * table.shape[1] + 3, 9), 0.035 * size * len(table) + 2))
     names = [[" ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in index]
              for index in (table.index, table.columns)]
     texts = np.array([[f"{x:.0f}" if x >= at_least else "" for x in row] for row in table.to_numpy()])
