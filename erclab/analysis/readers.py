@@ -62,11 +62,11 @@ class Reader:
         return f"{self.input}, {self.sees}: {self.by}"
 
 
-# Boosting finds pairs of words by itself, so it has one input of words.
-READERS = (*(reader for choice in product(INPUTS, ("logistic regression", "boosting"),
-                                          ("one turn", "previous turn", "whole dialogue"))
-             if (reader := Reader(*choice)) not in [Reader("words", "boosting", sees) for sees in SEES]),
-           *(Reader("words", "GRU", sees) for sees in ("one turn", "turns before", "whole dialogue")))
+FITTED = ("one turn", "previous turn", "whole dialogue")  # what estimators without a memory see
+BY = {"logistic regression": FITTED, "boosting": FITTED, "GRU": ("one turn", "turns before", "whole dialogue")}
+# Boosting finds pairs of words by itself, so it has one input of words; a GRU reads words.
+READERS = tuple(Reader(read, by, sees) for read in INPUTS for by in BY for sees in BY[by]
+                if (by == "logistic regression" or (by == "GRU") == (read == "words")))
 
 
 def readers_with(**fields: Sequence[str]) -> tuple[Reader, ...]:
@@ -140,8 +140,8 @@ def gap_title(table: pd.DataFrame) -> str:
     """A title: how many readers are above their ceiling beyond the noise, and how near the nearest one comes."""
     above, nearest = len(beyond(table)), table.loc[table["gap"].idxmax()]
     who = Reader(nearest["input"], nearest["by"], nearest["sees"])
-    return (f"{above or 'None'} of {len(table)} readers above the ceiling by more than {ERRORS:g} standard errors\n"
-            f"(nearest: {who}, {nearest['gap']:+.1f} ± {nearest['se']:.1f} points)")
+    return (f"{above or 'None'} of {len(table)} readers above the ceiling by {ERRORS:g} standard errors\n"
+            f"nearest: {who}, {nearest['gap']:+.1f} ± {nearest['se']:.1f} points")
 
 
 def stored(corpus: str) -> pd.DataFrame:

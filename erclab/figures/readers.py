@@ -17,7 +17,7 @@ def gaps(table: pd.DataFrame, *, title: str, errors: float = 2.0) -> Figure:
         table: a row per reader: input, by, sees, view, gap and se (points); see `erclab.analysis.readers.measure`.
     """
     lines = list(dict.fromkeys(zip(table["input"], table["by"], strict=True)))
-    made, ((axis,),) = style.figure(figsize=(11, 1.8 + 0.5 * len(lines)))
+    made, ((axis,),) = style.figure(figsize=(12, 1.8 + 0.5 * len(lines)))
     parts = list(dict.fromkeys(table["sees"]))
     for k, sees in enumerate(parts):
         rows = table[table["sees"] == sees]
@@ -27,7 +27,7 @@ def gaps(table: pd.DataFrame, *, title: str, errors: float = 2.0) -> Figure:
                       ms=7, capsize=3, lw=0, elinewidth=1.8, label=sees)
     axis.axvline(0, color="black", lw=1.5)
     axis.set(yticks=range(len(lines)), yticklabels=[", ".join(pair) for pair in lines], title=title,
-             xlabel=f"accuracy above the reader's own ceiling (points, ± {errors:g} standard errors over dialogues)")
+             xlabel=f"accuracy above the own ceiling (points, ± {errors:g} standard errors)")
     axis.grid(axis="x", alpha=0.3)
     axis.invert_yaxis()
     made.legend(*axis.get_legend_handles_labels(), title="sees", loc="outside lower center", ncols=len(parts))

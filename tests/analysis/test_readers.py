@@ -116,7 +116,7 @@ def test_the_figure_and_the_exhibits_show_the_stored_numbers(table, tmp_path, mo
     other = simulated.generate("small", dialogues=(1, 1, 1), slip=0.3)
     assert lacks.readers(corpus) == "" and lacks.readers(other) and lacks.readers(simulated.generate("tiny"))
     axis = ours.reader_gaps(corpus).axes[0]
-    assert axis.get_title(loc="left").startswith("None of 4 readers above the ceiling by more than 2 standard errors")
+    assert axis.get_title(loc="left").startswith("None of 4 readers above the ceiling by 2 standard errors")
     assert sorted(x for c in axis.containers for x in c.lines[0].get_xdata()) == pytest.approx(sorted(table["gap"]))
     assert len(reader_figures.gaps(table, title="").axes[0].get_yticks()) == 2
     row = readers.printed_gaps(table).loc["words, one turn: logistic regression"]
