@@ -13,7 +13,7 @@ which serves every score of `erclab.core.metrics`. Two evaluations on the same d
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from erclab import runs
-from erclab.analysis import ceilings
+from erclab.analysis import ceilings, statistics
 from erclab.core import metrics
 from erclab.core.errors import RunError, UsageError
 from erclab.core.targets import Task
@@ -178,6 +178,19 @@ def evaluate(record: Record, corpus: Corpus, split: str = "test", *, device: str
         place = choose_device(device)
         found = loop.predictions(record.model(place), runs.views(record, corpus, place, [split])[split])
     return _on(corpus, split, record.title, record.target, found)
+
+
+def by_split(groups: Mapping[str, Sequence[Record]], corpus: Corpus) -> pd.DataFrame:
+    """What runs learnt and what of it holds for other utterances: the score that figures show (`statistics.shown`), on
+    the training, validation and test split of the corpus of training. One row per group, means over its runs.
+
+    Raises:
+        RunError: a run lacks its weights, or what was fitted on its corpus.
+    """
+    metric = statistics.shown_metric(groups)
+    return pd.DataFrame({name: {split: float(np.mean([evaluate(r, corpus, split).scores[metric] for r in records]))
+                                if split == "train" else float(statistics.values(records, metric, split).mean())
+                                for split in ("train", "valid", "test")} for name, records in groups.items()}).T
 
 
 def beside(found: Evaluation, record: Record, corpus: Corpus, split: str = "test") -> Evaluation:

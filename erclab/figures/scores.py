@@ -49,6 +49,19 @@ def seed_bars(groups: Mapping[str, Sequence[float]], *, title: str, xlabel: str,
     return made
 
 
+def split_bars(table: pd.DataFrame, *, xlabel: str) -> Figure:
+    """Three bars per row: its shares on the training, validation and test split; the title says what is lost from the
+    first to the second.
+
+    Args:
+        table: columns train, valid, test (`erclab.analysis.evaluation.by_split`).
+    """
+    lost = ", ".join(f"{name} {100 * x:.0f}" for name, x in (table["train"] - table["valid"]).items())
+    rows = {f"{name}, {split}": [x] for name, scores in table.iterrows() for split, x in scores.items()}
+    colours = dict(zip(rows, (style.GREY, style.BLUE, style.PURPLE) * len(table), strict=True))
+    return seed_bars(rows, title=f"Points lost from training to validation: {lost}", xlabel=xlabel, colours=colours)
+
+
 @style.style()
 def seed_curves(series: Mapping[str, pd.DataFrame], *, title: str, ylabel: str, axis=None, marked: int | None = None
                 ) -> Figure | None:

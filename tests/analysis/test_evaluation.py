@@ -7,12 +7,13 @@ import pytest
 
 import erclab as erc
 from erclab import runs
-from erclab.analysis.evaluation import GROUPS, Evaluation, corpus_of, evaluate
+from erclab.analysis.evaluation import GROUPS, Evaluation, by_split, corpus_of, evaluate
 from erclab.core.errors import RunError, UsageError
 from erclab.core.targets import BUILT_IN, Task
 from erclab.corpora import simulated
 from erclab.corpora.simulated.oracle import posterior
 from erclab.corpora.views import DialogueView, Standardiser
+from erclab.figures import scores
 from erclab.training import loop
 
 QUICK = {"epochs": 1, "hidden": 8, "heads": 2}
@@ -51,6 +52,19 @@ def test_on_the_corpus_of_training_it_is_the_record(trained, tiny, name):
         assert found.scores == pytest.approx(record.scores(split))
     np.testing.assert_array_equal(found.confusions.sum(0), record.confusion())
     assert len(found.confusions) == 6
+
+
+def test_the_score_of_the_split_of_training_is_beside_those_of_the_record(trained, tiny):
+    groups = {name: [trained[name]] for name in ("lf-lstm", "linear")}
+    table = by_split(groups, tiny)
+    assert list(table) == ["train", "valid", "test"]
+    for name, (record,) in groups.items():
+        assert table.loc[name, "train"] == evaluate(record, tiny, "train").scores["weighted_f1"]
+        assert [table.loc[name, x] for x in ("valid", "test")] == [record.scores(x)["weighted_f1"] for x in
+                                                                   ("valid", "test")]
+    axis = scores.split_bars(table, xlabel="weighted F1 (%)").axes[0]
+    assert [t.get_text() for t in axis.get_yticklabels()][-3:] == ["linear, train", "linear, valid", "linear, test"]
+    assert f"linear {100 * (table['train'] - table['valid'])['linear']:.0f}" in axis.get_title(loc="left")
 
 
 @pytest.mark.parametrize("name", MODELS)
