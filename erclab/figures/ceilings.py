@@ -1,15 +1,12 @@
-"""What can be known at all: scores of the exact oracles of the views, and models below them."""
+"""What can be known at all: scores of the exact oracles of the views, and how far they can be trusted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from erclab.figures import style
-from erclab.figures.scores import grouped_bars, seed_bars
+from erclab.figures.scores import grouped_bars
 
 
 @style.style()
@@ -53,13 +50,3 @@ def calibration(bins: pd.DataFrame, error: float, view: str = "vectors") -> Figu
              aspect="equal", title=f"At most {100 * error:.1f} points off, on average")
     axis.legend()
     return made
-
-
-def below_ceiling(models: Mapping[str, Sequence[float]], top: float, metric: str = "weighted F1",
-                  view: str = "vectors") -> Figure:
-    """Scores of models (in [0, 1], over seeds) below the score `top` (percent) of the oracle of the view that they
-    read."""
-    best = max(100 * float(np.mean(x)) for x in models.values())
-    return seed_bars(models, title=f"{top - best:.0f} points are left to be learned from the {view}",
-                     xlabel=f"{metric} on the test split (%)", colours=dict.fromkeys(models, style.BLUE),
-                     reference={f"oracle of the {view}": round(top, 1)})

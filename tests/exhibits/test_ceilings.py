@@ -93,11 +93,3 @@ def test_what_reads_words_stands_beside_the_oracle_of_words(tiny, tmp_path):
              *(oracle.posterior(tiny, world, ("text",), context, split="test", view="words")
                for context in ("utterance", "causal"))]
     assert list(table["oracle of these"]) == [round(100 * (p.label.argmax(1) == truth).mean(), 1) for p in known]
-
-
-def test_models_stand_below_the_line_of_what_they_see(table):
-    top = table.loc[("text", "whole dialogue"), "weighted F1"]
-    figure = ceiling_figures.below_ceiling({"a model": [0.5, 0.52]}, top)
-    line, = (x for x in figure.axes[0].lines if x.get_linestyle() == "--")
-    assert line.get_xdata()[0] == pytest.approx(top, abs=0.05)
-    assert f"{top - 51:.0f} points are left to be learned from the vectors" in figure.axes[0].get_title(loc="left")
