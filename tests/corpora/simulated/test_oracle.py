@@ -153,7 +153,7 @@ def test_it_equals_enumeration(speakers, modalities, view):
 
 @pytest.fixture(scope="module")
 def default():
-    corpus = simulated.generate("small", dialogues=(700, 1, 1), seed=11)
+    corpus = simulated.generate("small", dialogues=(400, 0, 0), seed=11)
     return corpus, World(simulated.PRESETS["small"])
 
 
@@ -181,8 +181,8 @@ def test_it_is_calibrated(default, posterior, modalities, view, context):
     corpus, _ = default
     p = posterior(modalities, context, view=view).emotion
     hit = np.eye(p.shape[1])[corpus.table["label"]]
-    # A bin that holds 2 % of these probabilities has a standard error of up to 1.4 points.
-    assert len(corpus) > 10_000 and worst_bin(p, hit) < 0.035
+    # A bin that holds 2 % of these probabilities has a standard error of up to 1.8 points.
+    assert len(corpus) > 6_000 and worst_bin(p, hit) < 0.045
 
 
 @pytest.mark.long
@@ -212,13 +212,13 @@ def test_mistakes_of_annotators_lower_the_ceiling_by_what_they_change():
     """The accuracy of the oracle is the mean of its largest probability, also under mistakes."""
     accuracy = {}
     for mistakes in (0.0, 0.3):
-        corpus, world = made(mistakes=mistakes, annotators=1, dialogues=(1500, 1, 1), turns=(4, 6, 8), spread=0.3)
+        corpus, world = made(mistakes=mistakes, annotators=1, dialogues=(700, 0, 0), turns=(4, 6, 8), spread=0.3)
         p = oracle.posterior(corpus, world).label
         accuracy[mistakes] = (p.argmax(1) == corpus.table["label"]).mean()
-        assert accuracy[mistakes] == pytest.approx(p.max(1).mean(), abs=0.015)
+        assert accuracy[mistakes] == pytest.approx(p.max(1).mean(), abs=0.02)
         emotion = oracle.posterior(corpus, world).emotion
         true = (emotion.argmax(1) == corpus.table["emotion"]).mean()
-        assert true == pytest.approx(accuracy[0.0], abs=0.01)
+        assert true == pytest.approx(accuracy[0.0], abs=0.015)
     assert accuracy[0.0] - 0.3 < accuracy[0.3] < accuracy[0.0] - 0.1
 
 
