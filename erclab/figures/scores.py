@@ -56,10 +56,10 @@ def split_bars(table: pd.DataFrame, *, xlabel: str) -> Figure:
     Args:
         table: columns train, valid, test (`erclab.analysis.evaluation.by_split`).
     """
-    lost = ", ".join(f"{name} {100 * x:.0f}" for name, x in (table["train"] - table["valid"]).items())
+    lost = "".join(f"\n{name}: {100 * x:.0f}" for name, x in (table["train"] - table["valid"]).items())
     rows = {f"{name}, {split}": [x] for name, scores in table.iterrows() for split, x in scores.items()}
     colours = dict(zip(rows, (style.GREY, style.BLUE, style.PURPLE) * len(table), strict=True))
-    return seed_bars(rows, title=f"Points lost from training to validation: {lost}", xlabel=xlabel, colours=colours)
+    return seed_bars(rows, title=f"Points lost from training to validation{lost}", xlabel=xlabel, colours=colours)
 
 
 @style.style()

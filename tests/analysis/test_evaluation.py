@@ -64,7 +64,7 @@ def test_the_score_of_the_split_of_training_is_beside_those_of_the_record(traine
                                                                    ("valid", "test")]
     axis = scores.split_bars(table, xlabel="weighted F1 (%)").axes[0]
     assert [t.get_text() for t in axis.get_yticklabels()][-3:] == ["linear, train", "linear, valid", "linear, test"]
-    assert f"linear {100 * (table['train'] - table['valid'])['linear']:.0f}" in axis.get_title(loc="left")
+    assert f"linear: {100 * (table['train'] - table['valid'])['linear']:.0f}" in axis.get_title(loc="left")
 
 
 @pytest.mark.parametrize("name", MODELS)
