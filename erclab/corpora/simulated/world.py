@@ -17,9 +17,8 @@ emotion. What follows is seen in three views, each made from the one before:
               An ambiguous utterance ("Yeah.") tells nothing. A referential one ("My bicycle!") is announced: the turn
               before ended with an event ("I sold your bicycle."), whose verb is of emotion g with p(g | e), e being the
               emotion of the answer.
-    vectors   of the text: the prototype of (g, l), plus E[g] of an event, plus the form, plus noise N(0, I). There is
-    no
-              noise in the few directions of the form: whether a sentence is denied or ambiguous, or whether it ends
+    vectors   of the text: the prototype of (g, l), plus E[g] of an event, plus the form, plus noise N(0, I). The
+              few directions of the form have no noise: whether a sentence is denied or ambiguous, or whether it ends
               with an event, is plain in every view.
     frames    of the text: a vector per word. Words without an emotion have a vector from a fixed codebook, words of an
               emotion have its prototype and noise; the noise of the telling word and of the verb is the vector's own.
