@@ -11,6 +11,8 @@ from pathlib import Path
 from erclab.cli.common import changes, command, profile_and_corpus, read_options, reading, variant_of
 from erclab.core.errors import NotebookError
 
+OF_SDT = "simulated-lesson"  # the corpus of 12_sdt where none is named
+
 
 def add(commands) -> None:
     """Add the command to the parser."""
@@ -54,7 +56,7 @@ def _study(options) -> int:
     recipe_for("", "", options.profile)
     study.find(options.numbers)
     data = str(Path(options.data).resolve()) if options.data else ""
-    corpus = tell(corpora.load(options.corpus or "simulated", data or None, **read_options(options)))
+    corpus = tell(corpora.load(options.corpus or OF_SDT, data or None, **read_options(options)))
     name, instead, out = options.corpus, None, options.out
     if read_options(options):  # notebooks take a corpus and a folder: the corpus is imported once, as it was read
         if name:
