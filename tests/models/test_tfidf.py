@@ -135,7 +135,7 @@ def test_on_simulated_words_it_stays_below_the_oracle_that_reads_words(tmp_path)
     assert right["tfidf"]["plain"] > right["tfidf"]["referential"] + 0.15
     assert right["tfidf-context"]["referential"] > right["tfidf"]["referential"] + 0.3
     for found, best in share.values():
-        assert 0.3 < found < best - 0.1  # a bag of words does not solve it
+        assert np.bincount(truth).max() / len(truth) + 0.02 < found < best - 0.1  # a bag of words does not solve it
     vectors = posterior(corpus, world, ("text",), "utterance", split="test").label.argmax(1) == truth
     assert share["tfidf"][1] > vectors.mean()  # vectors are the words and noise
 
