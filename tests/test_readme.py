@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from erclab.analysis import efficiency, readers
+from erclab.analysis import ceilings, efficiency, readers
+from erclab.corpora import simulated
 from erclab.runs.table import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,3 +93,23 @@ def test_hits_of_explanations_are_those_of_the_table():
     hits = (table.loc["integrated gradients, text", "hit"], table.loc["integrated gradients, text", "chance"],
             table.loc["attention text from text", "hit"])
     assert [int(x) for x in told.groups()] == [round(100 * x) for x in hits]
+
+
+def test_ceilings_and_the_distance_to_them_are_as_told():
+    corpus = simulated.generate("small")
+    world = simulated.world_behind(corpus)
+    best = {view: ceilings.oracle_scores(corpus, world, subsets=[subset], view=view)["weighted F1"].round(1).tolist()
+            for view, subset in (("vectors", corpus.modalities), ("words", ("text",)))}
+    utterance, _, dialogue = best["vectors"]
+    assert f"| exact oracle of the vectors, whole dialogue | {dialogue} |" in README
+    assert f"one utterance | {utterance} | exact oracle of the frames | {utterance} |" in README
+    assert "with what was before* | *{}, {}* |".format(*best["words"][:2]) in README
+    scores = 100 * efficiency.ours(catalogue(ROOT / "data" / "results"), "simulated")["score"]
+    table = catalogue(ROOT / "data" / "results").query("corpus == 'simulated'")
+    probe = 100 * table.loc[table["model"] == "linear", "sound"].item()
+    assert f"The best model is {dialogue - scores.max():.1f} points below it" in README
+    assert f"{scores.max() - probe:.1f} points above a linear probe" in README
+    trained = table[(table["modalities"] == "text+audio+visual") & table["published"].notna()].astype(
+        {"sound": float, "published": float}).groupby("model")[["sound", "published"]].mean()
+    gained = 100 * (trained["published"] - trained["sound"]).max()
+    assert len(trained) == 11 and f"adds up to {gained:.1f} points" in README
