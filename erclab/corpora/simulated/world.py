@@ -197,7 +197,7 @@ class World:
         """(C, C): row b is the emotion after the other's emotion b: b with probability a half, else by the prior among
         emotions of b's valence."""
         same = (self.group[:, None] == self.group[None, :]) * self.prior
-        return 0.5 * np.eye(len(self.labels)) + 0.5 * same / same.sum(1, keepdims=True)
+        return 0.5 * np.eye(len(self.labels)) + 0.5 * _rows(same)
 
     def transition(self, own: bool, other: bool) -> np.ndarray:
         """p(e | own last, other's last), axes [own,] [other,] e for those that exist."""
