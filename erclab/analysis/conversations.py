@@ -10,7 +10,7 @@ import pandas as pd
 from erclab.core.errors import UsageError, unknown
 from erclab.corpora import SPLITS, Corpus
 from erclab.corpora.simulated.observe import LEAD_SECONDS
-from erclab.corpora.simulated.world import INTENSITIES, LEVELS, World
+from erclab.corpora.simulated.world import INTENSITIES, World
 
 STRENGTHS = ("weak", "medium", "strong")  # of emotion words
 
@@ -47,10 +47,8 @@ def word_shares(world: World, form: str = "direct") -> pd.DataFrame:
     """
     if form not in ("direct", "denied"):
         raise unknown("form with a word of the emotion", form, ("direct", "denied"))
-    levels = LEVELS if form == "direct" else np.full_like(LEVELS, 1 / len(LEVELS))
-    table = np.einsum("eg,il->eigl", world.felt if form == "direct" else world.excluded, levels)
     C = len(world.labels)
-    return pd.DataFrame(100 * table.reshape(3 * C, 3 * C),
+    return pd.DataFrame(100 * world.words(form).reshape(3 * C, 3 * C),
                         pd.MultiIndex.from_product([world.labels, INTENSITIES], names=["emotion", "intensity"]),
                         pd.MultiIndex.from_product([world.labels, STRENGTHS], names=["word", "strength"]))
 

@@ -123,11 +123,9 @@ class Evidence:
                                        + shown[None, :, -1:] * seen[:, None, -1:])
         if "text" in modalities:
             (form, word, self.event) = (_printed if view == "words" else _heard)(corpus, world)
-            strengths = {"direct": LEVELS, "denied": np.full_like(LEVELS, 1 / len(LEVELS))}
-            emotions = {"direct": world.felt, "denied": world.excluded}
-            for name in emotions:
+            for name in ("direct", "denied"):
                 at = form == name
-                self.own[at] *= np.einsum("eg,il,ngl->nei", emotions[name], strengths[name], word[at])
+                self.own[at] *= np.einsum("eigl,ngl->nei", world.words(name), word[at])
 
     def node(self, i: int, announced: bool) -> np.ndarray:
         """(C, I) of utterance i; `announced` when the turn before is seen too, with the event in its words."""

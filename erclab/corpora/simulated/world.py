@@ -238,6 +238,13 @@ class World:
         """(C, C): p(emotion of a denied word | emotion)."""
         return (1 - self.settings.slip) * self.opposite + self.settings.slip * self.prior
 
+    def words(self, form: str) -> np.ndarray:
+        """(C, 3, C, 3): p(emotion and strength of the word | emotion, intensity) in a direct or denied utterance; how
+        strong a denied word is does not depend on the intensity. A contrast has the table of a direct utterance."""
+        if form == "denied":
+            return np.einsum("eg,il->eigl", self.excluded, np.full_like(LEVELS, 1 / len(LEVELS)))
+        return np.einsum("eg,il->eigl", self.felt, LEVELS)
+
     @cached_property
     def mistaken(self) -> np.ndarray:
         """(C, C): p(what one annotator writes | emotion)."""
