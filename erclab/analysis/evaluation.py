@@ -22,6 +22,7 @@ import pandas as pd
 
 from erclab import runs
 from erclab.analysis import ceilings, statistics
+from erclab.analysis.tallies import dialogues_of
 from erclab.core import metrics
 from erclab.core.errors import RunError, UsageError
 from erclab.core.targets import Task
@@ -208,9 +209,8 @@ def beside(found: Evaluation, record: Record, corpus: Corpus, split: str = "test
 
 
 def _on(corpus: Corpus, split: str, title: str, target: Task, predictions: np.ndarray) -> Evaluation:
-    lengths = np.diff(corpus.starts)[corpus.dialogue_splits == split]
-    return Evaluation(title, target, corpus.targets(split, target.name), predictions,
-                      np.repeat(np.arange(len(lengths)), lengths), f"{split} split of {corpus.name} ({corpus.source})")
+    return Evaluation(title, target, corpus.targets(split, target.name), predictions, dialogues_of(corpus, split),
+                      f"{split} split of {corpus.name} ({corpus.source})")
 
 
 def corpus_of(run: Record) -> Corpus:

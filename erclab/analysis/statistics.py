@@ -1,18 +1,30 @@
-"""Numbers over seeds. A difference that is smaller than the deviation over seeds is not a finding.
+"""Numbers over seeds and dialogues: intervals, equivalence, corrections for many claims, and what can be seen at all.
 
-`difference` compares two sides: by `paired`, if both were trained with the same seeds, or by `unpaired` (Welch), if
-they have nothing in common. `verdict` gives the result in words.
+What a claim needs is the expected difference between two training procedures over seeds *and* over new conversations
+of the same kind. `Sampled` is a quantity of several runs on one test split, with its values under other draws of
+dialogues; `Sampled.estimate` gives the mean with its error over both. An interval over seeds alone says only what other
+seeds would have given on this very test split.
+
+`holm` and `benjamini_hochberg` correct for many claims; `power` and `resolvable` say what can be seen before a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
+from erclab.analysis.oldrule import _old_verdict, difference, paired, unpaired  # noqa: F401  to be removed
+from erclab.core.errors import UsageError
 from erclab.runs import Pooled, Record
+
+CONFIDENCE = 0.95
+ROUNDS = 2000  # draws of dialogues; the error of a standard error is then 1.6 %
+POWER = 0.8
+_MIDDLES = (np.arange(2000) + 0.5) / 2000
 
 
 @dataclass(frozen=True)
@@ -59,77 +71,270 @@ def summarise(x: Sequence[float]) -> Summary:
     return Summary(float(values.mean()), float(values.std(ddof=1)) if np.ptp(values) > 0 else 0.0, len(values))
 
 
-def difference(values: Sequence[float], base: Sequence[float], *, pairs: bool, confidence: float = 0.95
-               ) -> dict[str, float]:
-    """How much higher `values` are than `base` on average, with a confidence interval.
+@cache
+def draws(dialogues: int) -> np.ndarray:
+    """(R, D) how often each dialogue is drawn in each of `ROUNDS` draws of D dialogues with replacement; the same in
+    every process, so that all quantities of one test split are paired."""
+    found = np.random.default_rng(dialogues).multinomial(dialogues, np.full(dialogues, 1 / dialogues), size=ROUNDS)
+    found = found.astype(np.float64)
+    found.setflags(write=False)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A quantity of several runs, with its values under other draws of dialogues.
+
+    Quantities of the same seeds and dialogues can be added, subtracted, multiplied and divided: a difference of
+    differences is written as such.
+
+    Attributes:
+        seeds: (S,) the quantity of each run on the test split as it is.
+        drawn: (S, R) the same under the `draws` of dialogues.
+        dialogues: D.
+        fixed: the quantity has no seed (an oracle, a fitted baseline, a printed number): S is 1, and one is enough.
+    """
+
+    seeds: np.ndarray
+    drawn: np.ndarray
+    dialogues: int
+    fixed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.seeds.ndim != 1 or self.drawn.ndim != 2 or len(self.drawn) != len(self.seeds):
+            raise UsageError(f"values of seeds {self.seeds.shape} and of draws {self.drawn.shape} do not fit")
+
+    def __add__(self, other: Sampled | float) -> Sampled:
+        return combine(np.add, self, other)
+
+    def __sub__(self, other: Sampled | float) -> Sampled:
+        return combine(np.subtract, self, other)
+
+    def __mul__(self, other: Sampled | float) -> Sampled:
+        return combine(np.multiply, self, other)
+
+    def __truediv__(self, other: Sampled | float) -> Sampled:
+        return combine(np.divide, self, other)
+
+    def estimate(self) -> Estimate:
+        """The mean over seeds, with its error over seeds and dialogues."""
+        S, D = len(self.seeds), self.dialogues
+        deviation = float(np.std(self.seeds, ddof=1)) if S > 1 else 0.0 if self.fixed else float("nan")
+        # A draw of D dialogues with replacement has a smaller variance than D new dialogues, by (D - 1) / D.
+        among = float(np.std(self.drawn.mean(0), ddof=1)) * (D / (D - 1)) ** 0.5 if D > 1 else float("nan")
+        return Estimate(float(self.seeds.mean()), deviation, among, S, D, self.fixed)
+
+
+def combine(function: Callable[..., np.ndarray], *sides: Sampled | float) -> Sampled:
+    """A quantity that follows from others, seed by seed and draw by draw.
 
     Args:
-        pairs: True where value i of both sides has the same seed and the same data, as in an ablation: the paired t
-            interval (`paired`). False for sides without a common seed, such as two corpora, or a model and a fitted
-            baseline: Welch's interval (`unpaired`).
+        function: of as many arrays as there are sides, element by element.
 
-    Returns:
-        `difference`, `low` and `high` of its interval (NaN with one seed), `seed_deviation`, the larger deviation of
-        the two sides; with `pairs` also `p` and `effect`. See `verdict`.
+    Raises:
+        UsageError: the sides have different test splits, or different numbers of seeds.
     """
-    return (paired if pairs else unpaired)(values, base, confidence)
+    given = [side for side in sides if isinstance(side, Sampled)]
+    dialogues, counts = {one.dialogues for one in given}, {len(one.seeds) for one in given if not one.fixed}
+    if len(dialogues) != 1 or len(counts) > 1:
+        raise UsageError(f"quantities of {', '.join(map(str, sorted(counts)))} seeds and of "
+                         f"{', '.join(map(str, sorted(dialogues)))} dialogues cannot be compared",
+                         remedy="Compare runs of the same seeds on one test split.")
+    seeds, drawn = ([getattr(side, name) if isinstance(side, Sampled) else side for side in sides]
+                    for name in ("seeds", "drawn"))
+    return Sampled(np.asarray(function(*seeds)), np.asarray(function(*drawn)), dialogues.pop(),
+                   all(one.fixed for one in given))
 
 
-def verdict(found: Mapping[str, float]) -> str:
-    """A `difference` in words: "higher", "lower", "within seed noise" or "one seed".
+@dataclass(frozen=True)
+class Estimate:
+    """A quantity and its uncertainty over seeds and dialogues together.
 
-    It is within seed noise where the interval contains 0, or where the difference is at most the deviation over seeds.
+    SE² = s² / S + se_d², with degrees of freedom by Welch and Satterthwaite from S - 1 and D - 1, and intervals by
+    Student's t. A simulation with known truth holds the coverage (tests/analysis/test_coverage.py).
+
+    Attributes:
+        value: the mean over seeds.
+        deviation: s, the sample deviation over seeds; 0 for what has no seed, NaN for one seed of a training.
+        among_dialogues: se_d, the standard error from the draw of the test dialogues.
+        seeds, dialogues: S and D.
+        fixed: the quantity has no seed.
     """
-    if np.isnan(found["low"]):
+
+    value: float
+    deviation: float
+    among_dialogues: float
+    seeds: int
+    dialogues: int
+    fixed: bool = False
+
+    @property
+    def error(self) -> float:
+        """SE over seeds and dialogues; NaN where one seed or one dialogue cannot tell."""
+        return (self.deviation**2 / self.seeds + self.among_dialogues**2) ** 0.5
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of `error`; infinite where the error is 0."""
+        a, b = self.deviation**2 / self.seeds, self.among_dialogues**2
+        parts = (a**2 / (self.seeds - 1) if a and self.seeds > 1 else 0.0) + (b**2 / (self.dialogues - 1) if b else 0.0)
+        return (a + b) ** 2 / parts if parts else float("inf")
+
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """(low, high) over seeds and dialogues; NaN for one seed."""
+        half = float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.error
+        return self.value - half, self.value + half
+
+    def p(self, against: float = 0.0) -> float:
+        """Two-sided p of the hypothesis that the quantity is `against`; NaN for one seed."""
+        if self.error == 0:
+            return float(self.value == against)
+        return float(2 * stats.t.sf(abs(self.value - against) / self.error, self.freedom))
+
+    def equivalent(self, margin: float, alpha: float = 0.05) -> bool:
+        """Whether two one-sided tests find the quantity within ± margin of 0 (Schuirmann 1987, J. Pharmacokinetics
+        and Biopharmaceutics 15). "No difference" may be said only where this is True."""
+        low, high = self.interval(1 - 2 * alpha)
+        return bool(-margin < low and high < margin)
+
+    def text(self, scale: float = 100, digits: int = 1, confidence: float = CONFIDENCE) -> str:
+        """`+1.3 [0.2, 2.4]`; with one seed `+1.3 (one seed)`."""
+        low, high = (scale * x for x in self.interval(confidence))
+        value = f"{scale * self.value:+.{digits}f}"
+        return f"{value} (one seed)" if np.isnan(low) else f"{value} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def verdict(found: Estimate, matters: float | None = None) -> str:
+    """A difference in words, as strong as its 95 % interval.
+
+    "higher" or "lower": the interval is on one side of 0. Else "equivalent": two one-sided tests find the difference
+    within ± `matters`; else "undecided". "one seed" where there is no interval.
+
+    Args:
+        matters: the smallest difference that matters, in the unit of the difference; None: nothing is called
+            equivalent.
+    """
+    if isinstance(found, Mapping):
+        return _old_verdict(found)
+    low, high = found.interval()
+    if np.isnan(low):
         return "one seed"
-    if found["low"] <= 0 <= found["high"] or abs(found["difference"]) <= found["seed_deviation"]:
-        return "within seed noise"
-    return "higher" if found["difference"] > 0 else "lower"
+    if low > 0 or high < 0:
+        return "higher" if low > 0 else "lower"
+    return "equivalent" if matters is not None and found.equivalent(matters) else "undecided"
 
 
-def unpaired(values: Sequence[float], base: Sequence[float], confidence: float = 0.95) -> dict[str, float]:
-    """How much higher `values` are than `base` on average, by Welch's interval.
-
-    A side with one value is a number without noise (a fitted baseline): the interval is then that of the other side.
-
-    Returns:
-        `difference`, `low` and `high` of the interval, and `seed_deviation`, the larger of the two deviations.
-    """
-    a, b = np.asarray(values, dtype=float), np.asarray(base, dtype=float)
-    mean, deviations = float(a.mean() - b.mean()), [summarise(x).deviation for x in (a, b)]
-    variances = [d**2 / len(x) for d, x in zip(deviations, (a, b), strict=True)]
-    if len(a) == len(b) == 1:
-        low = high = float("nan")
-    elif sum(variances) == 0:
-        low = high = mean
-    else:  # by hand: scipy warns when one side is constant, and has no interval when it is a single number
-        freedom = sum(variances) ** 2 / sum(v**2 / (len(x) - 1) for v, x in zip(variances, (a, b), strict=True) if v)
-        half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * sum(variances) ** 0.5
-        low, high = mean - half, mean + half
-    return {"difference": mean, "low": low, "high": high, "seed_deviation": max(deviations)}
-
-
-def paired(values: Sequence[float], base: Sequence[float], confidence: float = 0.95) -> dict[str, float]:
-    """How much higher `values` are than `base`, where both have the same seeds, by the paired t interval.
-
-    Effects of a seed on both sides (a lucky initialisation, the order of the data) cancel; therefore ablations are
-    trained with the same seeds. If one side is longer, only the seeds count that both sides have.
+def above(values: Sequence[float], base: Sequence[float], *, rounds: int = ROUNDS) -> tuple[float, float, float]:
+    """P(A > B): how often a run of A scores higher than a run of B, over all pairs of seeds (ties count half), with a
+    95 % interval from drawing seeds of both sides with replacement. Bouthillier et al. (2021, MLSys) call 0.75
+    meaningful. It is about this test split: seeds are drawn, dialogues are not.
 
     Returns:
-        `difference`; `low`, `high` of its interval (nan with one seed); `p` of the two-sided test; `effect`, Cohen's d
-        of the pairs (mean over deviation of the differences; infinite if all are the same, 0 if all are 0); and
-        `seed_deviation`, the larger deviation of the two sides.
+        (share, low, high); the interval is NaN where a side has one value.
     """
-    n = min(len(values), len(base))
-    a, b = (np.asarray(x, dtype=float)[:n] for x in (values, base))
-    gaps, noise = a - b, max(summarise(x).deviation for x in (a, b))
-    mean, deviation = float(gaps.mean()), summarise(gaps).deviation
-    if n == 1:
-        low = high = p = effect = float("nan")
-    elif deviation == 0:
-        low, high, p, effect = mean, mean, float(mean == 0), float(np.sign(mean) * np.inf) if mean else 0.0
-    else:
-        tested = stats.ttest_rel(a, b)
-        (low, high), p, effect = map(float, tested.confidence_interval(confidence)), float(tested.pvalue), (
-            mean / deviation)
-    return {"difference": mean, "low": low, "high": high, "p": p, "effect": effect, "seed_deviation": noise}
+    a, b = (np.asarray(x, dtype=float) for x in (values, base))
+    wins = (a[:, None] > b) + 0.5 * (a[:, None] == b)
+    if min(len(a), len(b)) < 2:
+        return float(wins.mean()), float("nan"), float("nan")
+    rng = np.random.default_rng(0)
+    i, j = (rng.integers(len(x), size=(rounds, len(x))) for x in (a, b))
+    found = wins[i[:, :, None], j[:, None, :]].mean((1, 2))
+    low, high = np.quantile(found, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(wins.mean()), float(low), float(high)
+
+
+def gap_closed(score: Sampled, base: Sampled, ceiling: Sampled) -> Sampled:
+    """The share of the way from a baseline to the oracle that a model has gone: 0 at the baseline, 1 at the ceiling."""
+    return (score - base) / (ceiling - base)
+
+
+def holm(p: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Holm's correction within a family of claims (Holm 1979, Scandinavian J. of Statistics 6), by statsmodels.
+
+    Args:
+        p: two-sided p of each claim.
+
+    Returns:
+        The corrected p of each claim; and the confidence of the interval that belongs to the decision: the claim of
+        rank r among m is judged at alpha / (m - r + 1), and those after the first that fails at the level of that one.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    p, alpha = np.asarray(p, dtype=float), 1 - CONFIDENCE
+    order, levels, failed = np.argsort(p, kind="stable"), np.empty(len(p)), False
+    for rank, i in enumerate(order):
+        if not failed:
+            level = alpha / (len(p) - rank)
+        failed = failed or p[i] > level
+        levels[i] = level
+    return (multipletests(p, method="holm")[1] if len(p) else p), 1 - levels
+
+
+def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
+    """q of each claim: the smallest false discovery rate at which the claim is a discovery (Benjamini and Hochberg
+    1995, J. Royal Statistical Society B 57), by scipy."""
+    return stats.false_discovery_control(p) if len(p) else np.zeros(0)
+
+
+def power(effect: float, deviation: float, among_dialogues: float, seeds: int, dialogues: int,
+          alpha: float = 1 - CONFIDENCE) -> float:
+    """The probability that the interval of `Estimate` excludes 0 when the true difference is `effect`.
+
+    Args:
+        deviation: of the difference over seeds.
+        among_dialogues: its standard error over dialogues; 0: this test split for ever.
+
+    Raises:
+        UsageError: fewer than two seeds.
+    """
+    if seeds < 2:
+        raise UsageError(f"{seeds} seeds have no deviation", remedy="Plan for two seeds or more.")
+    planned = Estimate(effect, deviation, among_dialogues, seeds, dialogues)
+    if planned.error == 0:
+        return float(effect != 0)
+    freedom, away = planned.freedom, abs(effect) / planned.error
+    edge = float(stats.t.ppf(1 - alpha / 2, freedom))
+    # P(|T| > edge) for T = (Z + away) / w, over quantiles of w: scipy's noncentral t is NaN for many of these cases.
+    w = np.sqrt(stats.chi2.ppf(_MIDDLES, freedom) / freedom) if np.isfinite(freedom) else np.ones(1)
+    return float((stats.norm.sf(edge * w - away) + stats.norm.cdf(-edge * w - away)).mean())
+
+
+def resolvable(deviation: float, among_dialogues: float, seeds: int, dialogues: int, wanted: float = POWER) -> float:
+    """The smallest true difference that is seen with a probability of `wanted`, in the unit of the deviation."""
+    unit = Estimate(0.0, deviation, among_dialogues, seeds, dialogues).error
+    if unit == 0:
+        return 0.0
+    return float(optimize.brentq(
+        lambda x: power(x * unit, deviation, among_dialogues, seeds, dialogues) - wanted, 0, 60)) * unit
+
+
+def seeds_needed(effect: float, deviation: float, among_dialogues: float, dialogues: int, most: int = 1000
+                 ) -> int | None:
+    """How many seeds see a difference of `effect` with a probability of `POWER` on a test split of this many dialogues;
+    None where `most` are too few, because dialogues are what is missing (`dialogues_needed`)."""
+    if power(effect, deviation, among_dialogues, most, dialogues) < POWER:
+        return None
+    low, high = 1, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(effect, deviation, among_dialogues, middle, dialogues) >= POWER else (
+            middle, high)
+    return high
+
+
+def dialogues_needed(effect: float, deviation: float, among_dialogues: float, seeds: int, dialogues: int) -> int | None:
+    """How many test dialogues see a difference of `effect` with these seeds, if the error falls with the square root of
+    their number; None where seeds are what is missing."""
+    if power(effect, deviation, 0.0, seeds, dialogues) < POWER:
+        return None
+    def enough(n: int) -> bool:
+        return power(effect, deviation, among_dialogues * (dialogues / n) ** 0.5, seeds, n) >= POWER
+
+    low, high = 1, 2
+    while not enough(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
