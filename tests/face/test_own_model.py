@@ -1,4 +1,4 @@
-"""A class of one's own through the face: trained, checked, edited, compared, as in `30_your_own_model`."""
+"""A class of one's own through the face: trained, checked, edited, compared, as in `40_your_own_model`."""
 
 import dataclasses
 
