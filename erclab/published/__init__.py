@@ -1,52 +1,67 @@
 """Numbers that papers report, as data with their source. They are shown beside ours and never mixed with them.
 
-One file per paper, named after its model:
-
-    paper       who wrote it, and where
-    unit        of `scores`: percent, but `mae` and `correlation` are on their own scale
-    protocol    how the paper selects and averages, as far as it is known
-    scores      rows of the paper's tables, its headline table first: its own model, and others that erclab has as well
-    parameters  sizes of models that the paper prints, and those of its authors' code, counted
-    size_notes  model -> why ours differs from a printed size
-    left_out    details that the paper leaves open: the choice of the authors' code, and our choice; the names of the
-                fields that hold the choice are in parentheses
-    ablations   where the paper has such tables: rows as in `scores`, of variants of its own model
-    settings    where it prints them: sizes of its corpora, and hyper-parameters
+`cells` has every printed cell of the papers' tables, those of models that erclab lacks included, with the printed
+header and our reading of it apart; `readings` has the reason for each reading. The other functions show parts of these.
+The files and their format: `erclab/published/printed.py`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from functools import cache
-from importlib import resources
+from decimal import Decimal
 
 import pandas as pd
 
-from erclab.core.errors import unknown
+from erclab.published.printed import COLUMNS, MARKS, PARTS, RAW, every_cell, number, paper_file, papers
 
-# Scores that are not in percent, also as the last part of a name such as `valence.correlation`.
-RAW = ("mae", "correlation", "support")
-# Of one emotion, after its name. `share` and `from_negative` are DialogueTRM's case study (D7).
-PARTS = ("precision", "recall", "f1", "support", "share", "from_negative")
+__all__ = ["COLUMNS", "PARTS", "RAW", "ablations", "cells", "left_out", "papers", "parameters", "readings", "reference",
+           "reported", "scores", "settings", "size_note", "tables"]
 
 
-@cache
-def papers() -> tuple[str, ...]:
-    """The models whose papers have a file, by name."""
-    return tuple(sorted(f.name.removesuffix(".json") for f in resources.files(__name__).iterdir()
-                        if f.name.endswith(".json")))
+def cells(paper: str | None = None) -> pd.DataFrame:
+    """Every printed cell, of one paper or of all: one row per cell, in the order of the tables.
+
+    Columns: paper (the name of its model), exhibit (our id), table, corpus, setting, model (the printed name, without
+    marks and sizes), name (erclab's model, "" if it has none), printed (the header of the column), metric (our reading
+    of it, see `readings`), value (in our unit, nan where no single number is printed), text (as printed), marks
+    (footnote marks of row and cell, see `tables`), bold (<NA> where the paper's plain text does not show it), source.
+
+    Raises:
+        UsageError: no published numbers are kept for this model.
+    """
+    return _of(paper)[list(COLUMNS)]
 
 
-@cache
-def _read(model: str) -> dict:
-    if model not in papers():
-        raise unknown("published results of", model, papers())
-    return json.loads(resources.files(__name__).joinpath(f"{model}.json").read_text(encoding="utf-8"))
+def readings(paper: str | None = None) -> pd.DataFrame:
+    """How each printed column is read, and why: paper, table, printed, metric, evidence.
+
+    Raises:
+        UsageError: no published numbers are kept for this model.
+    """
+    found = _of(paper)[["paper", "table", "printed", "metric", "evidence"]]
+    return found[found["metric"] != ""].drop_duplicates(ignore_index=True)
+
+
+def tables(paper: str | None = None) -> pd.DataFrame:
+    """The tables that are kept: paper, exhibit, table, corpus, about (what caption and text tell of it), mark and
+    meaning (a row for each footnote mark; "" without one), bold (whether the text at hand shows bold cells).
+
+    Raises:
+        UsageError: no published numbers are kept for this model.
+    """
+    found = []
+    for name in papers() if paper is None else (paper,):
+        data = paper_file(name)
+        for table in data["tables"]:
+            for mark, meaning in (table.get("marks") or {"": ""}).items():
+                found.append({"paper": name, "exhibit": table["exhibit"], "table": table["table"],
+                              "corpus": table.get("corpus", ""), "about": table.get("about", ""), "mark": mark,
+                              "meaning": meaning, "bold": data["bold"] == "shown"})
+    return pd.DataFrame(found, columns=["paper", "exhibit", "table", "corpus", "about", "mark", "meaning", "bold"])
 
 
 def scores(model: str, corpus: str | None = None) -> pd.DataFrame:
-    """What the paper of this model prints, of its own model and of others: one row per number.
+    """What the paper of this model prints, of its own model and of others that erclab has: one row per number, averages
+    first, the own model before others.
 
     Columns: exhibit, corpus, model, setting ("aligned", ...; "" where there is one only), metric as `core.metrics`
     names it, or `EMOTION.PART` for one of `PARTS` of an emotion ("macro" and "weighted" are averages), value (percent,
@@ -55,7 +70,7 @@ def scores(model: str, corpus: str | None = None) -> pd.DataFrame:
     Raises:
         UsageError: no published numbers are kept for this model.
     """
-    return _rows([model], "scores", corpus).drop(columns="paper")
+    return _rows(model, "scores", corpus).drop(columns="paper")
 
 
 def ablations(model: str, corpus: str | None = None) -> pd.DataFrame:
@@ -64,7 +79,7 @@ def ablations(model: str, corpus: str | None = None) -> pd.DataFrame:
     Raises:
         UsageError: no published numbers are kept for this model.
     """
-    return _rows([model], "ablations", corpus).drop(columns="paper")
+    return _rows(model, "ablations", corpus).drop(columns="paper")
 
 
 def settings(model: str, corpus: str | None = None) -> pd.DataFrame:
@@ -73,12 +88,19 @@ def settings(model: str, corpus: str | None = None) -> pd.DataFrame:
     Raises:
         UsageError: no published numbers are kept for this model.
     """
-    return _rows([model], "settings", corpus).drop(columns="paper")
+    found = []
+    for row in _of(model).query("kind == 'settings'").itertuples():
+        names, values = row.metric.split("/"), [_plain(v) for v in str(row.text).strip(MARKS).split("/")]
+        if len(names) == 1 and len(set(values)) == 1:
+            values = values[:1]
+        found += [{"exhibit": row.exhibit, "corpus": row.corpus, "what": what, "value": value, "source": row.source}
+                  for what, value in zip(names, values, strict=True)]
+    return _of_corpus(pd.DataFrame(found, columns=["exhibit", "corpus", "what", "value", "source"]), corpus)
 
 
 def reported(model: str, corpus: str | None = None) -> pd.DataFrame:
     """What all papers print of one model: the columns of `scores`, and `paper`, whose file has the row."""
-    table = _rows(papers(), "scores", corpus)
+    table = pd.concat([_rows(p, "scores", corpus) for p in papers()])
     return table[table["model"] == model].reset_index(drop=True)
 
 
@@ -88,13 +110,20 @@ def parameters(model: str, corpus: str | None = None) -> pd.DataFrame:
     Columns: paper, exhibit, corpus, model, variant ("paper" or "official" where it is the size of that one, else ""),
     value, unit ("parameters", or "million" as papers print it), source.
     """
-    table = _rows(papers(), "parameters", corpus)
-    return table[table["model"] == model].reset_index(drop=True)
+    columns = ["exhibit", "corpus", "model", "variant", "value", "unit", "source", "paper"]
+    printed = every_cell().query("kind == 'sizes' and name == @model", engine="python")
+    found = []
+    for p in papers():
+        found += [{"variant": "", **row, "paper": p} for row in paper_file(p)["parameters"] if row["model"] == model]
+        found += [{"exhibit": r.exhibit, "corpus": r.corpus, "model": model, "variant": "", "value": r.value,
+                   "unit": "million", "source": r.source, "paper": p}
+                  for r in printed[printed["paper"] == p].itertuples()]
+    return _of_corpus(pd.DataFrame(found, columns=columns), corpus)
 
 
 def size_note(model: str) -> str:
     """Why our sizes differ from printed ones; empty without a difference."""
-    return " ".join(note for paper in papers() for name, note in _read(paper)["size_notes"].items() if name == model)
+    return " ".join(note for p in papers() for name, note in paper_file(p)["size_notes"].items() if name == model)
 
 
 def reference(model: str, corpus: str, metric: str = "weighted_f1") -> dict[str, float]:
@@ -103,24 +132,44 @@ def reference(model: str, corpus: str, metric: str = "weighted_f1") -> dict[str,
     table = scores(model, corpus)
     own = table[(table["model"] == model) & (table["metric"] == metric)]
     own = own[own["exhibit"] == own["exhibit"].iloc[0]] if len(own) else own
-    legend = _read(model)["legend"]
+    legend = paper_file(model)["legend"]
     return {f"published ({' '.join(filter(None, (r.exhibit, r.setting)))}), {legend}": float(r.value)
             for r in own.itertuples()}
 
 
 def left_out(model: str) -> pd.DataFrame:
     """What the paper does not specify: detail, what paper and official code say, and our choice."""
-    return pd.DataFrame(_read(model)["left_out"])
+    return pd.DataFrame(paper_file(model)["left_out"])
 
 
-COLUMNS = {"scores": ("exhibit", "corpus", "model", "setting", "metric", "value", "source"),
-           "parameters": ("exhibit", "corpus", "model", "variant", "value", "unit", "source"),
-           "settings": ("exhibit", "corpus", "what", "value", "source")}
-COLUMNS["ablations"] = COLUMNS["scores"]
+def _of(model: str | None) -> pd.DataFrame:
+    """The cells of one paper or of all."""
+    if model is not None:
+        paper_file(model)  # raises where there is none
+    table = every_cell()
+    return (table if model is None else table[table["paper"] == model]).reset_index(drop=True)
 
 
-def _rows(models: Sequence[str], section: str, corpus: str | None) -> pd.DataFrame:
-    rows = [{**dict.fromkeys(COLUMNS[section], ""), **row, "paper": m} for m in models
-            for row in _read(m).get(section, ())]
-    table = pd.DataFrame(rows, columns=[*COLUMNS[section], "paper"])
+def _of_corpus(table: pd.DataFrame, corpus: str | None) -> pd.DataFrame:
     return table if corpus is None else table[table["corpus"] == corpus].reset_index(drop=True)
+
+
+def _rows(model: str, kind: str, corpus: str | None) -> pd.DataFrame:
+    """The numbers of this kind of models that erclab has, in the order of `scores`."""
+    table = _of(model)
+    table = table[(table["kind"] == kind) & (table["name"] != "") & table["value"].notna()]
+    table = table.assign(apart=table["part"] != "", place=pd.factorize(table["exhibit"])[0],
+                         where=pd.factorize(table["corpus"])[0], other=table["name"] != model)
+    table = table.sort_values(["apart", "place", "where", "other"], kind="stable")
+    joined = [", ".join(filter(None, pair)) for pair in zip(table["setting"], table["part"], strict=True)]
+    table = table.assign(model=table["name"], setting=joined)
+    columns = ["exhibit", "corpus", "model", "setting", "metric", "value", "source", "paper"]
+    return _of_corpus(table[columns].reset_index(drop=True), corpus)
+
+
+def _plain(text: str) -> int | float | str:
+    """A printed setting as our code holds it: whole numbers are int, words are in small letters."""
+    value = number(text)
+    if pd.isna(value):
+        return text.lower()
+    return int(value) if Decimal(text.replace(",", "")) == int(value) else value
