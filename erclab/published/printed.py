@@ -105,7 +105,7 @@ def parsed(text: str, where: str) -> dict[str, Any]:
 
 @cache
 def every_cell() -> pd.DataFrame:
-    """All cells of all papers: `COLUMNS`, and kind, part, evidence and about, which `published` needs."""
+    """All cells of all papers: `COLUMNS`, and kind, part and evidence, which `published` needs."""
     rows = [cell for name in papers() for cell in cells_of(paper_file(name), name, f"published/papers/{name}.json")]
     return pd.DataFrame(rows).astype({"bold": "boolean", "value": float})
 
@@ -122,8 +122,14 @@ def cells_of(data: Mapping[str, Any], name: str, where: str) -> list[dict[str, A
         for row in table["rows"]:
             _keys(row, f"{where}, {table['table']}", required=("row", "cells"), optional=("at", *FIELDS))
             made += _cells_of_row(data, table, row, f"{where}, {table['table']}, row '{row['row']}'")
+    seen = set()
     for cell in made:
         cell["paper"] = name
+        place = tuple(cell[k] for k in ("table", "corpus", "setting", "model", "printed", "metric"))
+        if place in seen:
+            raise UsageError(f"'{cell['printed']}' of '{cell['model']}' stands there twice",
+                             where=f"{where}, {cell['table']}", remedy="Remove one, or tell them apart by 'setting'.")
+        seen.add(place)
     return made
 
 
@@ -140,17 +146,20 @@ def _cells_of_row(data: Mapping[str, Any], table: Mapping[str, Any], row: Mappin
     if strange := set(row.get("at", ())) - {c["printed"] for c in columns}:
         raise UsageError(f"'at' has '{min(strange)}', which is no column", where=where,
                          remedy=f"There is: {', '.join(c['printed'] for c in columns)}.")
+    if (labels := table.get("labels", "")) not in ("", "metric", "other"):
+        raise UsageError(f"labels is '{labels}'", where=where, remedy="Write metric or other, or leave it out.")
     size, bare = SIZE.search(label), OURS.sub("", SIZE.sub("", label)).strip(MARKS + " ")
     for column, text in zip(columns, texts, strict=True):
         own = row.get("at", {}).get(column["printed"], {})
         _keys(own, where, optional=FIELDS)
         said = {k: v for part in (table, column, row, own) for k, v in part.items() if k in FIELDS}
         said["metric"] = own.get("metric", _metric(column.get("metric", "{}"), row.get("metric", "{}")))
-        metrics_are_rows = table.get("labels") == "metric"
-        header = f"{label} {column['printed']}" if "metric" in column else label
-        said.setdefault("model", "" if "labels" in table else bare)
+        said.setdefault("model", "" if labels else bare)
+        header = column["printed"]
+        if labels == "metric":
+            header = f"{label} {header}" if "metric" in column else label
         if text != NOTHING:
-            yield _cell(data, table, said, header if metrics_are_rows else column["printed"], text, label, where)
+            yield _cell(data, table, said, header, text, label, where)
     if size:
         said = {k: v for part in (table, row) for k, v in part.items() if k in ("exhibit", "corpus", "setting", "name")}
         said |= {"kind": "sizes", "metric": "million_parameters", "model": bare}
@@ -166,6 +175,9 @@ def _cell(data: Mapping[str, Any], table: Mapping[str, Any], said: Mapping[str, 
         raise UsageError(f"the mark {lost[0]} has no meaning", where=where, remedy="Add it to 'marks' of the table.")
     if (kind := said.get("kind")) not in KINDS:
         raise UsageError(f"kind is '{kind}'", where=where, remedy=f"Write one of {', '.join(KINDS[:-1])}.")
+    if lost := [k for k in ("exhibit", "corpus", "metric") if said.get(k, "{}") == "{}"]:
+        raise UsageError(f"'{lost[0]}' is missing for '{printed}'", where=where,
+                         remedy="Add it to the table, the column or the row.")
     why = said.get("evidence", "")
     if why not in ("", *data["evidence"]) or (not why and kind != "sizes"):
         raise UsageError(f"no evidence '{why}' for '{printed}'", where=where,
@@ -173,9 +185,8 @@ def _cell(data: Mapping[str, Any], table: Mapping[str, Any], said: Mapping[str, 
     value = number(text, factor)
     notes = [table["marks"][m] for m in marks] if kind != "sizes" else []
     notes += [f"printed as {text}"] * (factor != 1 and not np.isnan(value)) + ([said["note"]] if "note" in said else [])
-    empty = dict.fromkeys(("exhibit", "corpus", "setting", "name", "part"), "")
-    return {**dict.fromkeys(COLUMNS, ""), **empty, **{k: v for k, v in said.items() if k not in ("factor", "note")},
-            "table": table["table"], "about": table.get("about", ""), "printed": printed, "text": text, "marks": marks,
+    return {**dict.fromkeys((*COLUMNS, "part"), ""), **{k: v for k, v in said.items() if k not in ("factor", "note")},
+            "table": table["table"], "printed": printed, "text": text, "marks": marks,
             "value": value, "bold": bool(strong) if data["bold"] == "shown" and kind != "sizes" else None,
             "evidence": data["evidence"].get(why, "the size behind the model's name"),
             "source": ", ".join([said.get("source", table["table"]), *notes])}
