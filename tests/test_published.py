@@ -443,5 +443,5 @@ def test_the_gate_of_iemocap_cannot_move_far():
     assert steps == 60 * 170 and round(found["learning_rate"] * steps, 2) == 0.10
     rows = published.left_out("hct-mg").set_index("detail")["ours"]
     low, high = np.exp([-0.2, 0.2]) / (np.exp([-0.2, 0.2]) + 2)  # one logit against both others
-    words = f"60 x 170 steps of Adam move a logit by at most about 0.10, so that no weight leaves {low:.2f} to {high:.2f}"
-    assert words in rows["speed of the gate"]
+    assert (f"60 x 170 steps of Adam move a logit by at most about 0.10, so that no weight leaves {low:.2f} to "
+            f"{high:.2f}") in rows["speed of the gate"]
