@@ -25,6 +25,8 @@ SAME_ROLE = {
     "run": "trains what is not stored yet: erc.run of the face, of runs, of a sweep",
     "execute": "a planned run, a notebook",
     "main": "the entry of a program",
+    "exact": "without an approximation: a claim decided by arithmetic, a backward pass without autocast",
+    "table": "all results of the module as one DataFrame: findings of the audit, scores of groups of runs",
     "predict": "the output of a model: of a contract's batch, and of the face for conversations",
     "predictions": "of a task from logits, of a split from a model",
     "text": "a result, or cells of a file, as text",

@@ -51,14 +51,24 @@ def _described(info: ModelInfo) -> dict[str, Any]:
             "note": published.size_note(info.name)}
 
 
-def _sizes(info: ModelInfo) -> list[dict[str, Any]]:
-    """Presets first, then recipes."""
-    rows = []
+def of_presets(name: str) -> list[dict[str, Any]]:
+    """The sizes of `describe` that follow from the paper's and its authors' settings, without those of recipes.
+
+    Raises:
+        UsageError: there is no such model.
+    """
+    rows, info = [], models.info(name)
     for corpus in info.cls.published:
         made = {v: getattr(info.cls, v)(corpus) for v in recipes.VARIANTS}
         same = made["paper"] == made["official"]
         rows += [_row(info, made[v], corpus, corpus, variants=list(made) if same else [v])
                  for v in (["paper"] if same else made)]
+    return rows
+
+
+def _sizes(info: ModelInfo) -> list[dict[str, Any]]:
+    """Presets first, then recipes."""
+    rows = of_presets(info.name)
     for model, corpus, profile in recipes.RECIPES:
         # A row for any corpus has its size on the simulated corpus, unless that corpus has a row of its own.
         if model == info.name and not (corpus == "*" and (model, "simulated", profile) in recipes.RECIPES):
