@@ -44,6 +44,7 @@ SAME_ROLE = {
     "Settings": "of a part that has settings of its own: a simulated world, a distillation",
     "Source": "where data come from: of a sweep's corpus, of a table's arrays",
     "cells": "of a table: of a file that is read, of the papers",
+    "measure": "computes what the module is about: how readers compare with the oracle, the inner values of a run",
     "match": "the rows of one table to those of another",
     "require": "raises an error unless a condition holds",
     "ablation_questions": "the questions of a paper's ablation; one in each exhibits file with an ablation",

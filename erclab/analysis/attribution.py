@@ -14,8 +14,7 @@ import torch
 from captum.attr import IntegratedGradients, ShapleyValues
 from torch import Tensor
 
-from erclab import runs
-from erclab.analysis.inside import check_corpus, planted_steps
+from erclab.analysis import inside
 from erclab.core.batches import SequenceBatch
 from erclab.corpora import Corpus
 from erclab.models.interface import Model, Output
@@ -116,12 +115,10 @@ def batches(record: Record, corpus: Corpus, split: str = "test", most: int | Non
     (neighbouring batches have similar lengths).
 
     Raises:
-        UsageError: the run was trained on another corpus.
+        RunError, UsageError: see `inside.split_view`.
     """
-    check_corpus(record, corpus)
-    found = list(runs.views(record.spec, corpus, splits=[split])[split].batches(size))
-    count = len(found) if most is None else min(-(-most // size), len(found))
-    yield from (found[i] for i in np.linspace(0, len(found) - 1, count).round().astype(int))
+    view = inside.split_view(record, corpus, split)
+    yield from (view.batch(items) for items in inside.groups(view, size, most))
 
 
 def shows_emotion(corpus: Corpus, modality: str, rows: np.ndarray) -> np.ndarray:
@@ -133,7 +130,7 @@ def shows_emotion(corpus: Corpus, modality: str, rows: np.ndarray) -> np.ndarray
 def truth(corpus: Corpus, modality: str, batch: SequenceBatch) -> Tensor:
     """(B, L_m) bool: the steps that show the emotion, none where the modality shows nothing."""
     rows = batch.rows.numpy()
-    there = planted_steps(corpus, modality, rows, batch.masks[modality].shape[1])
+    there = inside.planted_steps(corpus, modality, rows, batch.masks[modality].shape[1])
     return torch.from_numpy(there & shows_emotion(corpus, modality, rows)[:, None])
 
 

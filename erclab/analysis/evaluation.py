@@ -22,9 +22,10 @@ import pandas as pd
 
 from erclab import runs
 from erclab.analysis import ceilings, statistics
+from erclab.analysis.inside import check_fitted
 from erclab.analysis.tallies import dialogues_of
 from erclab.core import metrics
-from erclab.core.errors import RunError, UsageError
+from erclab.core.errors import UsageError
 from erclab.core.targets import Task
 from erclab.corpora import Corpus, simulated
 from erclab.corpora.simulated.generator import world_described
@@ -170,9 +171,7 @@ def evaluate(record: Record, corpus: Corpus, split: str = "test", *, device: str
         RunError: the run lacks its weights, or what was fitted on the corpus of training.
         FeatureError: the tokenizer of a run that reads words is not available.
     """
-    if record.fitted is None and record.spec["fingerprint"] != corpus.fingerprint:
-        raise RunError("an older version of erclab made the run and did not keep what was fitted on its corpus",
-                       where=record.id, remedy="Run it again with --force (in a notebook: force=True).")
+    check_fitted(record, corpus)
     if record.info.kind == "fitted":
         found = record.baseline().predict(flat_splits(record, corpus, [split])[split])
     else:

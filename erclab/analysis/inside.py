@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,10 @@ from torch import Tensor
 
 from erclab import models, runs
 from erclab.core.batches import DialogueBatch, SequenceBatch
-from erclab.core.errors import UsageError
+from erclab.core.errors import RunError, UsageError
 from erclab.corpora import Corpus
 from erclab.corpora.simulated.observe import LEAD_SECONDS
+from erclab.corpora.views import View
 from erclab.models.interface import Model, Output
 from erclab.runs import Record
 
@@ -31,15 +32,53 @@ def per_utterance(record: Record, corpus: Corpus, read: Read, split: str = "test
         model: another one of the same configuration (`untrained`); the trained one by default.
 
     Raises:
-        UsageError: the run was trained on another corpus.
+        RunError, UsageError: see `split_view`.
     """
-    check_corpus(record, corpus)
-    model, parts = model or record.model(), []
-    for batch in runs.views(record.spec, corpus, splits=[split])[split].batches(batch_size):
+    batches = split_view(record, corpus, split).batches(batch_size)
+    return _table(model or record.model(), batches, read, attention=attention)
+
+
+def _table(model: Model, batches: Iterable, read: Read, *, attention: bool = False) -> pd.DataFrame:
+    """What `read` finds in the forward pass over these batches, one row per utterance, in row order."""
+    parts = []
+    for batch in batches:
         there = batch.rows >= 0
         columns = {name: x[there].numpy() for name, x in read(model(batch, attention=attention), batch).items()}
         parts.append(pd.DataFrame(columns, index=batch.rows[there].numpy()))
     return pd.concat(parts).sort_index()
+
+
+def split_view(record: Record, corpus: Corpus, split: str) -> View:
+    """A split as the run's model reads it, with the standardiser of its training. The corpus is that of training, or
+    another one that fits the run: of the same labels and widths.
+
+    Raises:
+        RunError: the corpus is another one, and what was fitted in training was not kept.
+        UsageError: the corpus does not fit the run.
+        CorpusError: the split is empty or without labels.
+    """
+    check_fitted(record, corpus)
+    return runs.views(record, corpus, splits=[split])[split]
+
+
+def check_fitted(record: Record, corpus: Corpus) -> None:
+    """Refuse another corpus than that of training where what was fitted in training was not kept.
+
+    Raises:
+        RunError: the run must be made again.
+    """
+    if record.spec["fingerprint"] != corpus.fingerprint and record.fitted is None:
+        raise RunError("an older version of erclab made the run and did not keep what was fitted on its corpus",
+                       where=record.id, remedy="Run it again with --force (in a notebook: force=True).")
+
+
+def groups(view: View, size: int, most: int | None = None) -> list[np.ndarray]:
+    """The items of each batch, as `View.batches` makes them; of a long split, batches at even distances with about
+    `most` items (neighbouring batches have similar lengths)."""
+    order = np.argsort(-view.lengths, kind="stable")
+    found = [order[i : i + size] for i in range(0, len(order), size)]
+    count = len(found) if most is None else min(-(-most // size), len(found))
+    return [found[i] for i in np.linspace(0, len(found) - 1, count).round().astype(int)]
 
 
 def check_corpus(record: Record, corpus: Corpus) -> None:
@@ -68,7 +107,7 @@ def gate_weights(record: Record, corpus: Corpus, split: str = "test", *, model: 
     `model` as in `per_utterance`.
 
     Raises:
-        UsageError: the run saw one modality only, so there is no gate, or another corpus.
+        RunError, UsageError: the run saw one modality only, so there is no gate; or see `split_view`.
     """
     modalities = record.spec["modalities"]
     if len(modalities) < 2:
@@ -81,7 +120,7 @@ def pair_gates(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFr
     """DialogueTRM: z of Eq. 6, the share of the first of each pair, mean over features; columns such as text_audio.
 
     Raises:
-        UsageError: the run has no such gates, or another corpus.
+        RunError, UsageError: the run has no such gates; or see `split_view`.
     """
     if record.spec["settings"].get("fusion") not in ("mgif", "gate_concat") or len(record.spec["modalities"]) < 2:
         raise UsageError("this run has no gates of pairs", where=record.id,
@@ -147,18 +186,29 @@ def planted_steps(corpus: Corpus, modality: str, rows: np.ndarray, length: int) 
     return ((table["burst_start"].to_numpy()[:, None] <= seconds) & (seconds <= table["burst_end"].to_numpy()[:, None]))
 
 
-def depends_on_batch(record: Record, corpus: Corpus, sizes: tuple[int, int] = (1, 32), split: str = "test"
-                     ) -> pd.DataFrame:
+@torch.inference_mode()
+def depends_on_batch(record: Record, corpus: Corpus, sizes: tuple[int, int] = (1, 32), split: str = "test",
+                     most: int | None = None) -> pd.DataFrame:
     """How a model's predictions for the same utterances depend on the size of their batch.
+
+    Args:
+        sizes: of the small and of the large batches. A small batch has neighbours of one large batch.
+        most: dialogues or utterances that are read, see `groups`; all by default.
 
     Returns:
         Per utterance the emotion predicted (`small`, `large` batch) and `distance`, half the sum of the absolute
         differences between the two distributions: 0 for the same, 1 for nothing in common.
+
+    Raises:
+        RunError, UsageError: see `split_view`.
     """
     def probabilities(output: Output, _) -> dict[str, Tensor]:
         p = output.logits.softmax(-1)
         return {str(i): p[..., i] for i in range(p.shape[-1])}
 
-    small, large = (per_utterance(record, corpus, probabilities, split, batch_size=size) for size in sizes)
+    view, model, few = split_view(record, corpus, split), record.model(), sizes[0]
+    chosen = groups(view, sizes[1], most)
+    cut = [items[i : i + few] for items in chosen for i in range(0, len(items), few)]
+    small, large = (_table(model, (view.batch(items) for items in parts), probabilities) for parts in (cut, chosen))
     return pd.DataFrame({"small": small.to_numpy().argmax(1), "large": large.to_numpy().argmax(1),
                          "distance": (small - large).abs().sum(axis=1) / 2})

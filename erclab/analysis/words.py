@@ -1,9 +1,9 @@
 """The use of an utterance's words by models of sequences, from the forward pass that makes the prediction.
 
-Three measures: `maps`, the frames to which a word attends; `added`, how much attention adds to a word;
-`reading_weights`, the weight of a word in the classified vector. The rows of crossmodal attention sum to 1 for every
-word, so the weights alone do not show which word was enhanced; the norm of the added vector does (Kobayashi et al.
-2020, "Attention is not only a weight", EMNLP).
+Four measures: `maps`, the frames to which a word attends; `to_burst`, how much of that goes to the planted frames;
+`added`, how much attention adds to a word; `reading_weights`, the weight of a word in the classified vector. The rows
+of crossmodal attention sum to 1 for every word, so the weights alone do not show which word was enhanced; the norm of
+the added vector does (Kobayashi et al. 2020, "Attention is not only a weight", EMNLP).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from erclab import runs
 from erclab.analysis import inside
 from erclab.core.batches import SequenceBatch
 from erclab.core.errors import UsageError
@@ -53,7 +52,7 @@ def maps(record: Record | Untrained, corpus: Corpus, row: int) -> dict[str, np.n
     and heads; rows sum to 1.
 
     Raises:
-        UsageError: the run is of another corpus, or its model has no attention over the steps of its input.
+        RunError, UsageError: the model has no attention over the steps of its input; or see `inside.split_view`.
     """
     output, batch, _ = next(_passes(record, corpus, [row]))
     lengths = {m: int(mask.sum()) for m, mask in batch.masks.items()}
@@ -104,6 +103,26 @@ def added(record: Record | Untrained, corpus: Corpus, rows: list[int], source: s
         for i, row in enumerate(at):
             x = norms[i, :int(batch.masks["text"][i].sum())].numpy()
             found[row] = x / max(float(x.sum()), 1e-12)
+    return {row: found[row] for row in rows}
+
+
+def to_burst(record: Record | Untrained, corpus: Corpus, rows: list[int], source: str = "visual") -> ByRow:
+    """How much of its attention each word gives to the frames in which the voice or the face shows the emotion, mean
+    over layers and heads.
+
+    Raises:
+        UsageError: as `maps`; or the text of this model does not attend to the frames of this modality.
+    """
+    found, name = {}, f"text_from_{source}"
+    for output, batch, at in _passes(record, corpus, rows):
+        weights = (output.attention or {}).get(name)
+        if weights is None or weights.shape[-2:] != tuple(batch.masks[m].shape[1] for m in ("text", source)):
+            raise UsageError(f"this model has no {name.replace('_', ' ')}", where=record.id,
+                             remedy="Take MulT, or HCT-MG with primary='text', of both modalities.")
+        there = torch.from_numpy(inside.planted_steps(corpus, source, batch.rows.numpy(), weights.shape[-1]))
+        given = (weights.mean((1, 2)) * there.unsqueeze(1)).sum(-1)  # (B, L_text)
+        for i, row in enumerate(at):
+            found[row] = given[i, :int(batch.masks["text"][i].sum())].numpy()
     return {row: found[row] for row in rows}
 
 
@@ -196,9 +215,10 @@ def _passes(record: Record | Untrained, corpus: Corpus, rows: list[int], *, watc
     """The forward pass over batches of these utterances, of one split: output, batch, their rows; with `watch`, the
     name of a crossmodal transformer, also what each of its layers adds, (B, L_target, d). The longest come first, so
     that batches have little padding."""
-    inside.check_corpus(record, corpus)
+    if not rows:
+        return
     split = corpus.table["split"].iloc[rows[0]]
-    view = runs.views(record.spec, corpus, splits=[split])[split]
+    view = inside.split_view(record.record if isinstance(record, Untrained) else record, corpus, split)
     place = {row: i for i, row in enumerate(view.rows.tolist())}
     model, told = record.model(), []
     if watch:

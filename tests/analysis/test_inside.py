@@ -1,5 +1,6 @@
 """What is read from inside a model is in row order, and known answers come out as known."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 import torch
 
 from erclab import corpora, runs
-from erclab.analysis import inside
-from erclab.core.errors import UsageError
+from erclab.analysis import evaluation, inside
+from erclab.core.errors import RunError, UsageError
 from erclab.models.interface import Output
 
 SMALL = {"epochs": 1, "hidden": 8, "heads": 2, "layers": 1}
@@ -49,9 +50,33 @@ def test_gates_of_pairs(ask, tiny):
         inside.pair_gates(ask("dialoguetrm", epochs=1, fusion="concat"), tiny)
 
 
-def test_another_corpus_is_refused(ask):
-    with pytest.raises(UsageError, match="another corpus"):
-        inside.gate_weights(ask("sdt", epochs=1, hidden=8, heads=2), corpora.simulated.generate("tiny", seed=1))
+@pytest.mark.parametrize("model", ["sdt", "ef-lstm"])
+def test_another_corpus_is_read_with_the_standardiser_of_training(ask, model):
+    record = ask(model, epochs=1, hidden=8, **({"heads": 2} if model == "sdt" else {}))
+    other = corpora.simulated.generate("tiny", frames=True, seed=1)
+    table = inside.per_utterance(record, other, lambda output, _: {
+        str(i): x for i, x in enumerate(output.logits.log_softmax(-1).unbind(-1))}, batch_size=4)
+    np.testing.assert_allclose(table.to_numpy(), evaluation.evaluate(record, other).predictions, atol=1e-5)
+
+
+def test_a_corpus_that_does_not_fit_and_a_run_without_its_standardiser_are_refused(ask, tiny):
+    record = ask("sdt", epochs=1, hidden=8, heads=2)
+    with pytest.raises(UsageError, match="the labels of simulated-tiny are"):
+        inside.gate_weights(record, corpora.simulated.generate("tiny", scheme="meld"))
+    lost = dataclasses.replace(record, path=record.path.with_name("lost.json"))
+    with pytest.raises(RunError, match="did not keep what was fitted"):
+        inside.split_view(lost, corpora.simulated.generate("tiny", seed=1), "test")
+    assert len(inside.split_view(lost, tiny, "test")) == 6  # of the corpus of training, it is fitted again
+
+
+def test_batches_of_a_view_and_some_at_even_distances(ask, tiny):
+    view = inside.split_view(ask("ef-lstm", epochs=1, hidden=8), tiny, "test")
+    found = inside.groups(view, 8)
+    for items, batch in zip(found, view.batches(8), strict=True):
+        np.testing.assert_array_equal(view.rows[items], batch.rows)
+    some = inside.groups(view, 3, 12)
+    assert len(some) == 4 and some[0].tolist() == inside.groups(view, 3)[0].tolist()
+    assert some[-1].tolist() == inside.groups(view, 3)[-1].tolist()
 
 
 class Looks(torch.nn.Module):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from erclab import runs
-from erclab.analysis import words
+from erclab.analysis import inside, words
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
 from erclab.models.interface import Output
@@ -67,6 +67,20 @@ def test_what_is_added_is_the_norm_of_the_attentions_output(ask, tiny):
         np.testing.assert_allclose(x, steps / steps.sum(), atol=1e-5, err_msg=f"row {row}")
 
 
+def test_another_corpus_of_the_same_world_is_read_with_the_standardiser_of_training(ask):
+    record, other = ask("mult"), simulated.fresh(simulated.world_of("tiny"), 2, frames=True)
+    for run, model in ((record, record.model()), (words.Untrained(record), inside.untrained(record, 0))):
+        with torch.inference_mode():
+            batch = runs.views(record, other, splits=["test"])["test"].batch([1])
+            raw = model(batch, attention=True).attention
+        np.testing.assert_allclose(words.maps(run, other, 1)["text_from_visual"],
+                                   raw["text_from_visual"][0].mean((0, 1)).numpy(), atol=1e-6)
+        burst = inside.planted_steps(other, "visual", np.array([1]), raw["text_from_visual"].shape[-1])[0]
+        np.testing.assert_allclose(words.to_burst(run, other, [1])[1],
+                                   raw["text_from_visual"][0].mean((0, 1)).numpy()[:, burst].sum(1), atol=1e-6)
+    assert words.to_burst(record, other, []) == {}
+
+
 def test_names_are_the_words_where_there_are_as_many(tiny):
     row = int(tiny.rows("test")[0])
     assert words.step_names(tiny, row) == tiny.table["text"].iloc[row].split()
@@ -100,10 +114,12 @@ def test_refused(ask, tiny):
         words.maps(_without_attention(ask("mult")), tiny, row)
     with pytest.raises(UsageError, match="not read by self-attention"):
         words.reading_weights(ask("hct-mg", primary="audio"), tiny, [row])
+    with pytest.raises(UsageError, match="no text from visual"):
+        words.to_burst(ask("mult", modalities=["text"]), tiny, [row])
     with pytest.raises(UsageError, match="no text from audio"):
         words.added(ask("mult", modalities=["text", "visual"]), tiny, [row], "audio")
-    with pytest.raises(UsageError, match="another corpus"):
-        words.maps(ask("mult"), simulated.generate("tiny", frames=True, seed=5), row)
+    with pytest.raises(UsageError, match="the labels of simulated-tiny are"):
+        words.maps(ask("mult"), simulated.generate("tiny", frames=True, scheme="meld"), row)
     with pytest.raises(UsageError, match="x has no planted words"):
         words.pointing_game({0: np.ones(2)}, SimpleNamespace(table=tiny.table.drop(columns="salient_word"), name="x"))
 
