@@ -33,6 +33,7 @@ _FACE = {
     "predict": "face.prediction", "load_model": "face.prediction", "evaluate": "face.evaluation",
     "export": "runs.export",
     "exhibit": "face.exhibits", "list_exhibits": "face.exhibits", "save": "face.exhibits",
+    "ledger": "face.ledger",
     "Recipe": "training.recipes", "Model": "models.interface", "Output": "models.interface",
     "DialogueBatch": "core.batches", "SequenceBatch": "core.batches", "ErclabError": "core.errors",
 }

@@ -21,6 +21,7 @@ from erclab.face.evaluation import evaluate as evaluate
 from erclab.face.exhibits import exhibit as exhibit
 from erclab.face.exhibits import list_exhibits as list_exhibits
 from erclab.face.exhibits import save as save
+from erclab.face.ledger import ledger as ledger
 from erclab.face.models import check_model as check_model
 from erclab.face.models import left_out as left_out
 from erclab.face.models import list_models as list_models

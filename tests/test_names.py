@@ -38,6 +38,7 @@ SAME_ROLE = {
     "previous": "what stands one turn before: labels in a view, states in a GRU",
     "sinusoids": "position table, as the paper of the model has it",
     "without": "a batch that lacks a modality, in some utterances or in one sample",
+    "Verdict": "what a check found: of a record that is trained again, of a claim",
     "info_of": "the registry's row, of a class and of a record",
     "Losses": "the terms of a model's loss",
     "Result": "of a contract, of a sweep",

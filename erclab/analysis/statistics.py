@@ -248,11 +248,12 @@ def gap_closed(score: Sampled, base: Sampled, ceiling: Sampled) -> Sampled:
     return (score - base) / (ceiling - base)
 
 
-def holm(p: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+def holm(p: Sequence[float], alpha: float = 1 - CONFIDENCE) -> tuple[np.ndarray, np.ndarray]:
     """Holm's correction within a family of claims (Holm 1979, Scandinavian J. of Statistics 6), by statsmodels.
 
     Args:
         p: two-sided p of each claim.
+        alpha: the level of the family.
 
     Returns:
         The corrected p of each claim; and the confidence of the interval that belongs to the decision: the claim of
@@ -260,7 +261,7 @@ def holm(p: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """
     from statsmodels.stats.multitest import multipletests
 
-    p, alpha = np.asarray(p, dtype=float), 1 - CONFIDENCE
+    p = np.asarray(p, dtype=float)
     order, levels, failed = np.argsort(p, kind="stable"), np.empty(len(p)), False
     for rank, i in enumerate(order):
         if not failed:

@@ -1,0 +1,105 @@
+"""The claims ledger as pictures: verdicts, effects with their intervals, and verdicts that other choices flip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from erclab.figures import style
+
+# Verdict -> (colour, letter): the letter says it in grey, too. The first beginning that fits counts.
+LOOK: Mapping[str, tuple[str, str]] = {
+    "supported": (style.GREEN, "S"), "exact": (style.GREEN, "="), "contradicted: reversed": (style.RED, "R"),
+    "contradicted: smaller": (style.ORANGE, "<"), "contradicted": (style.RED, "C"), "undecided": (style.SKY, "?"),
+    "to train": ("#E8E8E8", "t"), "not testable": ("#FFFFFF", "–"), "refused": (style.PURPLE, "!")}
+_MEANING = {"S": "supported", "=": "exact: holds", "R": "contradicted: reversed",
+            "<": "contradicted: smaller than matters", "C": "contradicted", "?": "undecided", "t": "to train",
+            "–": "not testable here", "!": "refused: the rule is newer than its runs"}
+
+
+def _look(verdict: str) -> tuple[int, str]:
+    """(number of the colour, letter) of a verdict."""
+    for i, (begin, (_, letter)) in enumerate(LOOK.items()):
+        if verdict.startswith(begin):
+            return i, letter
+    raise ValueError(verdict)
+
+
+@style.style()
+def tiles(table: pd.DataFrame, *, title: str) -> Figure:
+    """A tile per claim (row) and corpus (column), coloured and lettered by its verdict.
+
+    Args:
+        table: `erc.ledger()`.
+    """
+    wide = table.reset_index().pivot_table(index="id", columns="corpus", values="verdict", aggfunc="first", sort=False)
+    wide = wide.reindex(index=list(dict.fromkeys(table.index)), columns=list(dict.fromkeys(table["corpus"])))
+    numbers = wide.map(lambda v: np.nan if pd.isna(v) else _look(v)[0]).astype(float)
+    letters = wide.map(lambda v: "" if pd.isna(v) else _look(v)[1])
+    made, ((axis,),) = style.figure(figsize=(9, 1.8 + 0.3 * len(wide)))
+    sns.heatmap(numbers, annot=letters, fmt="", cmap=ListedColormap([colour for colour, _ in LOOK.values()]), vmin=-0.5,
+                vmax=len(LOOK) - 0.5, cbar=False, linewidths=1, linecolor="white", ax=axis,
+                annot_kws={"size": 11, "color": "black"})
+    axis.set(title=title, xlabel="", ylabel="")
+    axis.tick_params(axis="x", rotation=35, labelsize=11)
+    axis.tick_params(axis="y", rotation=0, labelsize=11)
+    for label in axis.get_xticklabels():
+        label.set_ha("right")
+    shown = dict.fromkeys(x for x in letters.to_numpy().ravel() if x)
+    handles = [Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=f"{letter}  {_MEANING[letter]}")
+               for colour, letter in LOOK.values() if letter in shown]
+    made.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=11)
+    return made
+
+
+@style.style()
+def forest(rows: pd.DataFrame, *, title: str) -> Figure:
+    """A forest plot: each contrast with its interval, in units of the smallest effect that matters.
+
+    Args:
+        rows: index: what is compared; columns value, low, high (divided by the smallest effect) and verdict.
+    """
+    made, ((axis,),) = style.figure(figsize=(9, 1.6 + 0.36 * len(rows)))
+    axis.axvspan(0, 1, color="#EEEEEE", zorder=0)
+    axis.axvline(0, color="black", lw=1)
+    for i, row in enumerate(rows.itertuples()):
+        colour, letter = list(LOOK.values())[_look(row.verdict)[0]]
+        axis.plot([row.low, row.high], [i, i], color=colour, lw=3, solid_capstyle="butt")
+        axis.plot(row.value, i, "D", color="black", ms=5)
+        axis.annotate(letter, (1.01, i), xycoords=("axes fraction", "data"), va="center", fontsize=11)
+    axis.set(yticks=range(len(rows)), yticklabels=list(rows.index), ylim=(len(rows) - 0.5, -0.5), title=title,
+             xlabel="difference, in units of the smallest effect that matters (grey: smaller than that)")
+    axis.tick_params(axis="y", labelsize=11)
+    axis.grid(visible=True, axis="x", alpha=0.3)
+    axis.grid(axis="y", visible=False)
+    return made
+
+
+@style.style()
+def flips(table: pd.DataFrame, *, title: str) -> Figure:
+    """A bar per other choice: how many verdicts it flips, by where they go.
+
+    Args:
+        table: `erclab.ledger.multiverse.flips`.
+    """
+    made, ((axis,),) = style.figure(figsize=(9, 1.9 + 0.42 * len(table)))
+    left = np.zeros(len(table))
+    for (name, colour), hatch in zip({"to supported": style.GREEN, "to contradicted": style.RED,
+                                      "to undecided": style.SKY}.items(), ("", "//", ".."), strict=True):
+        axis.barh(range(len(table)), table[name], left=left, color=colour, hatch=hatch, edgecolor="white", label=name)
+        left += table[name].to_numpy(dtype=float)
+    for i, row in enumerate(table.itertuples()):
+        axis.annotate(f"{row.flipped} of {row.verdicts}", (left[i], i), xytext=(6, 0), textcoords="offset points",
+                      va="center", fontsize=11)
+    axis.set(yticks=range(len(table)), yticklabels=list(table.index), ylim=(len(table) - 0.5, -0.5), title=title,
+             xlabel="verdicts that change", xlim=(0, max(left.max(), 1) * 1.25))
+    axis.grid(visible=True, axis="x", alpha=0.3)
+    axis.grid(axis="y", visible=False)
+    made.legend(loc="outside lower center", ncols=3)
+    return made

@@ -1,0 +1,12 @@
+"""The claims ledger: rules (`erclab.published.claims`), the evidence of runs that it keeps, and verdicts.
+
+    splits       the test dialogues on which the runs of a corpus are compared
+    evidence     what is kept of a run: predictions or counts of each dialogue, scores of each epoch, its origin
+    training     the runs that claims need, as a sweep, and their evidence
+    quantities   the terms of a contrast, over seeds and dialogues
+    judge        the rules, and verdicts
+    states       every claim with its verdict, or with what is missing and what that costs
+    multiverse   how verdicts change under other defensible choices
+
+Verdicts are computed again from `data/results/claims` alone, without training.
+"""

@@ -1,0 +1,258 @@
+"""The ledger as a whole: every claim on every corpus that can test it, with its verdict or with what is missing.
+
+Verdicts are stored in `data/results/claims/verdicts.json`, and each can be computed again from the evidence beside it.
+A verdict by an older version of a rule stays there, as "superseded".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from erclab.core import metrics, paths
+from erclab.core.errors import RunError, UsageError
+from erclab.core.storage import write_atomically
+from erclab.corpora import CORPORA
+from erclab.ledger import costs, judge, splits
+from erclab.ledger.evidence import Shelf
+from erclab.ledger.quantities import Universe
+from erclab.ledger.training import Plan, applicable
+from erclab.ledger.verdicts import NOT_HERE, TO_TRAIN, Effect, Verdict, verdict_from
+from erclab.published.claims import Book, Claim
+
+FILE = "verdicts.json"
+PRINTED = "printed"  # the corpus of claims about printed numbers
+NONE = ""  # the corpus of claims that no corpus can test
+
+
+def folder() -> Path:
+    """Where evidence and verdicts are kept: `data/results/claims` of the checkout."""
+    return paths.results_dir() / "claims"
+
+
+def shelf_of(corpus: str, where: Path | None = None) -> Shelf:
+    """The evidence of a corpus."""
+    place = (where or folder()) / corpus
+    return Shelf(place, splits.load(place))
+
+
+def places(book: Book, claim: Claim) -> tuple[str, ...]:
+    """The corpora of a claim, with the rehearsal's last where a simulated one can test it."""
+    if not claim.corpora:
+        return (NONE,)
+    rehearsal = book.rehearsal["corpus"]
+    return (*claim.corpora, *((rehearsal,) if claim in applicable(book, rehearsal) else ()))
+
+
+def judge_corpus(book: Book, corpus: str, where: Path | None = None, choice: Universe | None = None) -> list[Verdict]:
+    """The verdicts on all claims that a corpus can test, from the evidence; families of corrections are complete."""
+    if corpus in (PRINTED, NONE):
+        claims = [c for c in book.claims if c.corpora == ((corpus,) if corpus else ())]
+        return judge.judge(book, claims, corpus, Shelf(folder() / corpus), choice)
+    return judge.judge(book, applicable(book, corpus), corpus, shelf_of(corpus, where), choice)
+
+
+def corpora_of(book: Book) -> list[str]:
+    """Every corpus of the claims, in the order in which the claims name them, the rehearsal's last."""
+    names = dict.fromkeys(name for c in book.claims for name in (c.corpora or (NONE,)))
+    return [*(n for n in names if n != NONE), *([NONE] if NONE in names else []), book.rehearsal["corpus"]]
+
+
+def judge_again(book: Book, where: Path | None = None, corpora: Iterable[str] | None = None) -> list[Verdict]:
+    """Judge again and store: verdicts of today's rules replace those of the same version; others stay.
+
+    Raises:
+        RunError: the folder cannot be written, or evidence is damaged.
+    """
+    names = list(corpora or corpora_of(book))
+    new = {(v.claim, v.version, v.corpus): v for name in names for v in judge_corpus(book, name, where)}
+    old = {(v.claim, v.version, v.corpus): v for v in stored_verdicts(where)}
+    gone = {key for key, v in old.items() if key[2] in names and key not in new and v.version == _version(book, key[0])}
+    kept = {**{key: v for key, v in old.items() if key not in gone}, **new}
+    current = [v for key, v in kept.items() if v.version == _version(book, key[0])]
+    rehearsal = book.rehearsal["corpus"]
+    corrected = {(v.claim, v.version, v.corpus): v for some in ([v for v in current if v.corpus != rehearsal],
+                                                              [v for v in current if v.corpus == rehearsal])
+                 for v in judge.with_q(some)}
+    found = [corrected.get(key, kept[key]) for key in sorted(kept, key=_order(book))]
+    content = json.dumps([v.as_dict() for v in found], indent=0, ensure_ascii=False).encode()
+    try:
+        write_atomically((where or folder()) / FILE, content + b"\n")
+    except OSError as error:
+        raise RunError(f"verdicts cannot be stored: {error.strerror or error}", where=where or folder(),
+                       remedy="Free space or choose another folder (--evidence).") from None
+    return found
+
+
+def _version(book: Book, id: str) -> int:
+    return next((c.version for c in book.claims if c.id == id), 0)
+
+
+def _order(book: Book):
+    ids, names = [c.id for c in book.claims], corpora_of(book)
+
+    def key(k: tuple[str, int, str]) -> tuple:
+        return (ids.index(k[0]) if k[0] in ids else len(ids), names.index(k[2]) if k[2] in names else len(names), k[1])
+    return key
+
+
+def stored_verdicts(where: Path | None = None) -> list[Verdict]:
+    """The verdicts that are stored; none without the file.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = (where or folder()) / FILE
+    if not path.exists():
+        return []
+    try:
+        return [verdict_from(row) for row in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"not a file of verdicts ({type(error).__name__}: {error})", where=path,
+                       remedy="Restore the file, or judge again: erclab claims --judge.") from None
+
+
+def entries(book: Book, ids: Sequence[str] = (), corpus: str | None = None, where: Path | None = None
+           ) -> list[Verdict]:
+    """Every claim on every corpus that can test it: the stored verdict by today's version of the rule, else what is
+    missing and what it costs on two cores.
+
+    Args:
+        ids: of claims, or beginnings such as "S" for a paper's.
+        corpus: one only.
+
+    Raises:
+        UsageError: there is no such claim or corpus.
+    """
+    chosen = [c for c in book.claims if not ids or any(means_claim(c, i) for i in ids)]
+    for i in ids:
+        if not any(means_claim(c, i) for c in book.claims):
+            book.find(i)  # raises
+    if corpus is not None and corpus not in corpora_of(book):
+        raise UsageError(f"no claim can be tested on '{corpus}'", remedy="One of "
+                         f"{', '.join(n for n in corpora_of(book) if n)}.")
+    there = {(v.claim, v.version, v.corpus): v for v in stored_verdicts(where)}
+    found = []
+    for claim in chosen:
+        for name in places(book, claim):
+            if corpus is not None and name != corpus:
+                continue
+            known = there.get((claim.id, claim.version, name))
+            if known is None or known.digest != book.digest(claim) or known.verdict == TO_TRAIN:
+                known = _open(book, claim, name, where)
+            found.append(known)
+    return found
+
+
+def means_claim(claim: Claim, given: str) -> bool:
+    """Whether a name given by a user means the claim: its id, or paper or letter of its paper."""
+    given = given.casefold()
+    return claim.id.casefold() == given or claim.paper == given or claim.id.casefold().startswith(f"{given}-")
+
+
+def _open(book: Book, claim: Claim, name: str, where: Path | None) -> Verdict:
+    """A claim without a verdict: not testable, or to be trained at some cost."""
+    open_one = Verdict(claim.id, claim.version, name, TO_TRAIN, rules=book.sha256, digest=book.digest(claim))
+    if name == NONE:
+        return replace(open_one, verdict=NOT_HERE, detail=claim.limits)
+    if name == PRINTED:
+        return next(v for v in judge_corpus(book, PRINTED) if v.claim == claim.id)
+    rehearsal = name == book.rehearsal["corpus"]
+    seeds = (book.rehearsal if rehearsal else book.protocol)["seeds"]
+    plan, shelf = Plan(name, book, (claim,), seeds, book.protocol), shelf_of(name, where)
+    missing = [(arm, seed) for arm in plan.arms for seed in seeds
+               if book.arms[arm]["model"] != splits.ORACLE and not any(e.seed == seed for e in shelf.arm(arm))]
+    if claim.rule == "POWER" or not missing:
+        return replace(open_one, detail="follows from the runs of the other claims")
+    taken = costs.of_plan(plan, missing)
+    return replace(open_one, detail=f"{len(missing)} runs, about {costs.duration(taken)} on two cores"
+                   + (", and the corpus's folder" if CORPORA[name].needs_data else ""))
+
+
+def table(book: Book, verdicts: Iterable[Verdict]) -> pd.DataFrame:
+    """A row per claim and corpus, with the contrast that decides: the one of its verdict, else the first.
+
+    Columns: paper, claim (in words), rule, tier, corpus, verdict, effect (with its interval, in points or as it is),
+    matters, contrast, seeds, dialogues, p (corrected by Holm where that applies), q, needed, detail. Index: id.
+    """
+    claims, rows = {c.id: c for c in book.claims}, []
+    for v in verdicts:
+        claim = claims.get(v.claim)
+        one = deciding(v)
+        rows.append({"id": v.claim, "paper": claim.paper if claim else "", "claim": claim.claim if claim else "",
+                     "rule": claim.rule if claim else "", "tier": claim.tier if claim else 0, "corpus": v.corpus,
+                     "verdict": v.verdict, "effect": effect_text(claim, one) if claim and one else "",
+                     "matters": _short(claim, one.matters, one) if claim and one else "",
+                     "contrast": one.name if one else "", "seeds": v.seeds, "dialogues": v.dialogues,
+                     "p": v.corrected if one is None or v.corrected == v.corrected else one.p, "q": v.q,
+                     "needed": one.needed if one else "", "detail": v.detail})
+    columns = ["id", "paper", "claim", "rule", "tier", "corpus", "verdict", "effect", "matters", "contrast", "seeds",
+               "dialogues", "p", "q", "needed", "detail"]
+    return pd.DataFrame(rows, columns=columns).set_index("id")
+
+
+def deciding(v: Verdict) -> Effect | None:
+    """The contrast that decides a verdict: of those with the claim's verdict the one with the smallest effect."""
+    some = [f for f in v.effects if f.verdict == v.verdict] or list(v.effects)
+    return min(some, key=lambda f: f.value) if some else None
+
+
+def shown_in(claim: Claim, finding: Effect) -> tuple[float, int]:
+    """(factor, digits) in which an effect is shown: points for shares, else as it is."""
+    if claim.rule in ("RATIO", "RANK"):
+        return 1, 2
+    contrast = next((c for c in claim.contrasts if c.name == finding.name), None)
+    score = str(contrast.terms[0].score) if contrast else "weighted_f1"
+    plain = score.lstrip("-").rpartition(".")[2] in metrics.PLAIN or score == "mended" or "correlation" in score
+    return (1, 3) if plain and not score.startswith("{") else (100, 1)
+
+
+def effect_text(claim: Claim, finding: Effect) -> str:
+    """Such as "+1.3 [0.2, 2.4]"."""
+    factor, digits = shown_in(claim, finding)
+    value = f"{factor * finding.value:+.{digits}f}"
+    if claim.rule == "POWER":
+        return f"{value} (resolvable {factor * finding.matters:.{digits}f})"
+    if finding.low != finding.low:
+        return f"{value} (one seed)"
+    return f"{value} [{factor * finding.low:.{digits}f}, {factor * finding.high:.{digits}f}]"
+
+
+def _short(claim: Claim, matters: float, finding: Effect) -> str:
+    factor, digits = shown_in(claim, finding)
+    return f"{factor * matters:.{digits}f}"
+
+
+def counts(verdicts: Iterable[Verdict]) -> Mapping[str, int]:
+    """Verdict -> how many, most frequent first."""
+    found: dict[str, int] = {}
+    for v in verdicts:
+        found[v.verdict] = found.get(v.verdict, 0) + 1
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def as_rows(verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
+    """For JSON."""
+    return [v.as_dict() for v in verdicts]
+
+
+def in_units(book: Book, verdicts: Iterable[Verdict]) -> pd.DataFrame:
+    """A row per contrast that has an interval, in units of the smallest effect that matters, for a figure.
+
+    Index: claim, corpus and contrast. Columns: claim, corpus, value, low, high, verdict.
+    """
+    rules, rows = {c.id: c.rule for c in book.claims}, {}
+    for v in verdicts:
+        for f in v.effects:
+            if rules.get(v.claim) in ("SUP", "DID", "NI", "MECH", "INFL") and f.matters and f.low == f.low:
+                name = f"{v.claim}: {f.name}"
+                rows[v.claim, v.corpus, f.name] = {
+                    "name": name, "claim": v.claim, "corpus": v.corpus, "value": f.value / f.matters,
+                    "low": f.low / f.matters, "high": f.high / f.matters, "verdict": f.verdict}
+    made = pd.DataFrame(list(rows.values()), columns=["name", "claim", "corpus", "value", "low", "high", "verdict"])
+    return made.set_index("name")

@@ -1,0 +1,61 @@
+"""What runs cost that have not been trained, from the times of committed records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from erclab.core import paths
+from erclab.corpora import simulated
+from erclab.ledger.training import Plan
+
+
+@cache
+def _measured(folder: Path) -> dict[tuple[str, str], tuple[float, int]]:
+    """(model, corpus) -> mean seconds of a run on one thread, and its training utterances."""
+    found: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            key = data["spec"]["model"], data["spec"]["corpus"]
+            seconds = data["wall_time_s"] / max(data.get("seeds_in_one_pass", 1), 1)
+            found.setdefault(key, []).append((seconds, data["corpus"]["utterances"]["train"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return {key: (float(np.mean([s for s, _ in rows])), rows[0][1]) for key, rows in found.items()}
+
+
+def of_run(model: str, corpus: str, folder: Path | None = None) -> float | None:
+    """Seconds of a run of a model on one thread: of its records on this corpus, else of those on another one, by the
+    number of training utterances; None without a record of the model."""
+    known = _measured(folder or paths.results_dir())
+    if (model, corpus) in known:
+        return known[model, corpus][0]
+    others = [(taken / count, name) for (m, name), (taken, count) in known.items() if m == model and count]
+    size = _utterances(corpus, known)
+    if not others or size is None:
+        return None
+    return float(np.median([each for each, _ in others])) * size
+
+
+def _utterances(corpus: str, known: dict[tuple[str, str], tuple[float, int]]) -> int | None:
+    if corpus in simulated.NAMES:
+        settings = simulated.PRESETS[simulated.NAMES[corpus]]
+        return settings.dialogues[0] * settings.turns[1]
+    return next((count for (_, name), (_, count) in known.items() if name == corpus), None)
+
+
+def of_plan(plan: Plan, missing: Iterable[tuple[str, int]], cores: int = 2) -> float:
+    """Seconds that missing runs (arm, seed) take on some cores; what has no record counts as the mean of the rest."""
+    each = [of_run(plan.book.arms[arm]["model"], plan.name) for arm, _ in missing]
+    there = [x for x in each if x is not None]
+    return (sum(there) + (len(each) - len(there)) * (float(np.mean(there)) if there else 0.0)) / cores
+
+
+def duration(taken: float) -> str:
+    """Such as "12 s", "8 min", "2.5 h"."""
+    return f"{taken:.0f} s" if taken < 90 else f"{taken / 60:.0f} min" if taken < 5400 else f"{taken / 3600:.1f} h"

@@ -1,0 +1,192 @@
+"""What is kept of a run for verdicts: enough to compute each score again under any draw of dialogues, and its origin.
+
+One zip file per arm of the claims, `data/results/claims/CORPUS/ARM.zip`, with a folder per seed:
+
+    about.json   the run's id, specification, environment, parameters; scores of both protocols; the scores of both
+                 splits at each epoch; the settings that were tried for it (`tuning`, if it was tuned); the claims that
+                 were registered when it was trained: id -> digest
+    NAME.npy     of a simulated corpus: what was predicted on the fresh dialogues (`guess`, (N,) or (N, K); of students
+                 `students.text`, ...). Of a real corpus: `sum|PART`, the sums of each dialogue (`tallies.Tally`), and
+                 no label or prediction of an utterance. Mechanisms: (D, ...) sums of each dialogue.
+
+Arrays are read without pickle.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from erclab.analysis.tallies import Tally, tally
+from erclab.core.errors import RunError
+from erclab.core.storage import write_atomically
+from erclab.core.targets import Task
+from erclab.ledger.splits import Split
+
+ABOUT, GUESS, SUM = "about.json", "guess", "sum|"
+WHEN = (2020, 1, 1, 0, 0, 0)  # of each member: the same evidence makes the same file
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The evidence of one run.
+
+    Attributes:
+        about: see the module.
+        arrays: name -> array, see the module.
+        split: the fresh dialogues; None of a real corpus.
+    """
+
+    about: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+    split: Split | None = None
+
+    @property
+    def id(self) -> str:
+        """The run's."""
+        return self.about["id"]
+
+    @property
+    def seed(self) -> int:
+        """The run's; of what has no seed 0."""
+        return self.about["seed"]
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the predictions have no seed."""
+        return self.about["fixed"]
+
+    @cached_property
+    def target(self) -> Task:
+        """The task that the run predicts."""
+        return Task.from_dict(self.about["target"])
+
+    @cached_property
+    def tally(self) -> Tally:
+        """The sums of each dialogue."""
+        return self.of_head(GUESS)
+
+    def of_head(self, name: str) -> Tally:
+        """The sums of each dialogue, of one of the run's predictions ("guess", "students.text", ...)."""
+        if self.split is None:
+            begin = SUM if name == GUESS else f"{name}|"
+            return Tally(self.target, {key.removeprefix(begin): x.astype(np.float64) for key, x in self.arrays.items()
+                                       if key.startswith(begin)}, self.fixed)
+        return tally(self.target, self.split.truth[self.target.name], self.arrays[name], self.split.dialogue,
+                     self.split.parts, fixed=self.fixed)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The students whose predictions are kept."""
+        return tuple(dict.fromkeys(key.partition("|")[0] for key in self.arrays if key.startswith("students.")))
+
+
+@dataclass
+class Shelf:
+    """The evidence of one corpus: a folder with a file per arm.
+
+    Attributes:
+        folder: of the corpus.
+        split: its fresh dialogues, of a simulated corpus.
+    """
+
+    folder: Path
+    split: Split | None = None
+    _read: dict[str, list[Kept]] = field(default_factory=dict)
+
+    def arm(self, name: str) -> list[Kept]:
+        """The evidence of an arm by seed; none if nothing was kept.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        if name not in self._read:
+            self._read[name] = [replace(e, split=self.split) for e in read(self.path(name))]
+        return self._read[name]
+
+    def path(self, arm: str) -> Path:
+        """The file of an arm."""
+        return self.folder / f"{slug(arm)}.zip"
+
+    def add(self, arm: str, *new: Kept) -> None:
+        """Add the evidence of runs to an arm's file; what is there of a seed is replaced."""
+        kept = {(e.seed, e.fixed): e for e in (*self.arm(arm), *new)}
+        found = [kept[key] for key in sorted(kept)]
+        write_arm(self.path(arm), arm, found)
+        self._read[arm] = [replace(e, split=self.split) for e in found]
+
+    def arms(self) -> list[str]:
+        """The arms that have a file, as they are called."""
+        return sorted(_title(path) for path in self.folder.glob("*.zip"))
+
+
+def slug(arm: str) -> str:
+    """An arm's name as a file name."""
+    return re.sub(r"[^a-z0-9]+", "-", arm.casefold()).strip("-")
+
+
+def write_arm(path: Path, arm: str, found: Iterable[Kept]) -> None:
+    """Write the evidence of an arm, or keep the file as it was if that fails.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        def put(name: str, content: bytes) -> None:
+            file.writestr(zipfile.ZipInfo(name, WHEN), content, zipfile.ZIP_DEFLATED, 9)
+
+        put("arm.txt", arm.encode())
+        for e in found:
+            put(f"{e.seed}/{ABOUT}", json.dumps(e.about, sort_keys=True).encode())
+            for name, x in sorted(e.arrays.items()):
+                data = io.BytesIO()
+                np.lib.format.write_array(data, np.ascontiguousarray(x), allow_pickle=False)
+                put(f"{e.seed}/{name}.npy", data.getvalue())
+    try:
+        write_atomically(path, buffer.getvalue())
+    except OSError as error:
+        raise RunError(f"evidence cannot be kept: {error.strerror or error}", where=path,
+                       remedy="Free space or choose another folder (--evidence).") from None
+
+
+def read(path: Path) -> list[Kept]:
+    """The evidence of an arm's file, by seed; none without the file.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    if not path.exists():
+        return []
+    abouts: dict[str, dict] = {}
+    arrays: dict[str, dict[str, np.ndarray]] = {}
+    try:
+        with zipfile.ZipFile(path) as file:
+            for name in file.namelist():
+                seed, _, what = name.partition("/")
+                if what == ABOUT:
+                    abouts[seed] = json.loads(file.read(name).decode("utf-8"))
+                elif what:
+                    arrays.setdefault(seed, {})[what.removesuffix(".npy")] = np.lib.format.read_array(
+                        io.BytesIO(file.read(name)), allow_pickle=False)
+        return [Kept(abouts[seed], arrays.get(seed, {})) for seed in sorted(abouts, key=int)]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        raise RunError(f"the evidence cannot be read ({type(error).__name__}: {error})", where=path,
+                       remedy="Restore the file, or delete it and train again (erclab claims --train).") from None
+
+
+def _title(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.read("arm.txt").decode("utf-8")
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise RunError(f"the evidence cannot be read ({error})", where=path, remedy="Restore the file.") from None

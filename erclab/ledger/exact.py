@@ -1,0 +1,113 @@
+"""Verdicts without seeds (arithmetic and contracts), inflation by the choice of the epoch, and printed gaps beside what
+a test split can resolve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from erclab import published
+from erclab.analysis import audit, statistics
+from erclab.analysis.statistics import Estimate, Sampled, draws
+from erclab.analysis.tallies import Tally
+from erclab.core.errors import UsageError
+from erclab.ledger.evidence import SUM, Kept, Shelf
+from erclab.ledger.quantities import Missing, score_of
+from erclab.ledger.verdicts import CONTRADICTED, EXACT, SMALLER, SUPPORTED, TO_TRAIN, UNDECIDED, Effect, Verdict
+from erclab.published.claims import Claim, Contrast
+
+# Corpus -> the papers' corpus whose ablations are looked at, its test dialogues, and those of the paper.
+PRINTED = {"simulated": ("iemocap", 31), "simulated-iemocap": ("iemocap", 31), "iemocap-text-audio": ("iemocap", 31),
+           "simulated-lesson": ("iemocap", 31), "simulated-meld": ("meld", 280), "meld": ("meld", 280)}
+RUNS = {"dialoguetrm": 5}  # runs that a paper averages; without a word about it, one
+GAP_SCORE = "weighted_f1"
+
+
+def exact_claim(open_one: Verdict, claim: Claim, shelf: Shelf) -> Verdict:
+    """An exact claim: by arithmetic of printed numbers, or by a contract that a run keeps or breaks."""
+    if claim.corpora == ("printed",):
+        holds, effects, text = audit.exact(claim.id)
+        return replace(open_one, verdict=EXACT if holds else CONTRADICTED, detail=text, records=tuple(effects))
+    found = [e for c in claim.contrasts for t in c.terms for e in shelf.arm(t.arm)]
+    score = claim.contrasts[0].terms[0].scored_by("emotion") if claim.contrasts else ""
+    sums = [e.arrays[score] for e in found if score in e.arrays]
+    if not sums:
+        return replace(open_one, verdict=TO_TRAIN, detail="the contract has not been tried on a trained run")
+    changed, count = sum(float(x[:, 0].sum()) for x in sums), sum(float(x[:, 1].sum()) for x in sums)
+    text = f"{changed:.0f} of {count:.0f} predictions of {len(sums)} runs change with the batch"
+    return replace(open_one, verdict=EXACT if changed == 0 else CONTRADICTED, detail=text, seeds=len(sums),
+                   dialogues=len(sums[0]), records=tuple(e.id for e in found))
+
+
+def inflation(shelf: Shelf, contrast: Contrast, seeds: Sequence[int]) -> Sampled:
+    """The test score of the best test epoch minus that of the epoch chosen on validation, of one training.
+
+    On a simulated corpus each run has test dialogues of its own, so that the deviation over seeds holds both sources.
+
+    Raises:
+        Missing: the runs have no such score or no epochs.
+    """
+    term = contrast.terms[0]
+    found = [e for e in shelf.arm(term.arm) if e.seed in seeds]
+    score = term.scored_by(found[0].target.like)
+    if not score or len(found[0].about["protocols"]) < 2:
+        raise Missing(f"{term.arm} has no epochs or no score for the task {found[0].target.name}")
+    if shelf.split is None:
+        both = [score_of([_tally(e, begin) for e in found], score) for begin in ("published|", SUM)]
+        return both[0] - both[1]
+    gaps = np.array([e.about["protocols"]["published"]["test"][score] - e.about["protocols"]["sound"]["test"][score]
+                     for e in found])
+    D = found[0].tally.dialogues
+    return Sampled(gaps, np.repeat(gaps[:, None], len(draws(D)), 1), D)
+
+
+def _tally(e: Kept, begin: str) -> Tally:
+    return Tally(e.target, {key.removeprefix(begin): x.astype(np.float64) for key, x in e.arrays.items()
+                            if key.startswith(begin)})
+
+
+def ablation_gaps(corpus: str) -> list[tuple[str, str, float]]:
+    """(paper, what, gap) for each row of the papers' ablations on a corpus: how far it is below the best row of its
+    table, in weighted F1 as a share."""
+    cells, found = published.cells(), []
+    own = cells[(cells["name"] == cells["paper"]) & (cells["corpus"] == corpus) & (cells["metric"] == GAP_SCORE)
+                & cells["exhibit"].isin(("D4", "D6", "M5"))]
+    for (paper, exhibit), rows in own.groupby(["paper", "exhibit"], sort=False):
+        values = rows.drop_duplicates(["setting"])
+        best = values["value"].max()
+        found += [(str(paper), f"{exhibit}, {r.setting}", float(best - r.value) / 100) for r in values.itertuples()
+                  if r.value < best]
+    return found
+
+
+def gaps_beside(open_one: Verdict, components: Sequence[Estimate]) -> Verdict:
+    """What the papers' number of runs and test split can resolve, beside the gaps that they print.
+
+    The components are the medians over contrasts of one model with and without a part, measured here; the error over
+    dialogues is scaled to the number of the paper's test dialogues. Of a single run the deviation is taken as known.
+    """
+    if open_one.corpus not in PRINTED:
+        return replace(open_one, verdict=UNDECIDED, detail="the papers print no ablation on a corpus like this one")
+    if not components:
+        return replace(open_one, verdict=TO_TRAIN, detail="no contrast of one model in two settings has runs")
+    printed, dialogues = PRINTED[open_one.corpus]
+    deviation = float(np.median([e.deviation for e in components]))
+    among = float(np.median([e.among_dialogues * (e.dialogues / dialogues) ** 0.5 for e in components]))
+    effects = []
+    for paper, what, gap in ablation_gaps(printed):
+        runs = RUNS.get(paper, 1)
+        if runs > 1:
+            least = statistics.resolvable(deviation, among, runs, dialogues)
+        else:
+            least = 2.8 * (deviation**2 + among**2) ** 0.5  # 1.96 + 0.84: two-sided 5 %, power 0.8
+        name = f"{paper}, {what}, {runs} run{'s' * (runs > 1)}"
+        effects.append(Effect(name, gap, gap, gap, deviation, among, least, float("nan"), float("nan"),
+                                SUPPORTED if gap > least else SMALLER))
+    if not effects:
+        raise UsageError(f"no printed ablation on {printed}")
+    below = sum(f.verdict == SMALLER for f in effects)
+    verdict = SUPPORTED if below == 0 else SMALLER if 2 * below >= len(effects) else UNDECIDED
+    return replace(open_one, verdict=verdict, effects=tuple(effects), seeds=components[0].seeds, dialogues=dialogues,
+                   detail=f"{below} of {len(effects)} printed gaps are below what {dialogues} test dialogues resolve")

@@ -1,0 +1,249 @@
+"""Verdicts: each rule of the claims, from the evidence that is kept.
+
+A rule judges only evidence that was made after it: a run keeps the digests of the claims that were registered when it
+was trained, and a claim with another digest today is refused (`REFUSED`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from erclab.analysis import statistics
+from erclab.analysis.statistics import Estimate, Sampled
+from erclab.core.errors import UsageError
+from erclab.ledger import exact
+from erclab.ledger.evidence import Shelf
+from erclab.ledger.quantities import Missing, NotMeasured, Quantities, Universe, deviation_ratio
+from erclab.ledger.verdicts import (
+    CONTRADICTED,
+    NOT_HERE,
+    REFUSED,
+    REVERSED,
+    SMALLER,
+    SUPPORTED,
+    TO_TRAIN,
+    UNDECIDED,
+    Effect,
+    Verdict,
+)
+from erclab.published.claims import CORE, Book, Claim, Contrast
+
+FAMILY = ("SUP", "DID", "NI")  # the rules of confirmatory claims that Holm's correction covers
+Measured = list[tuple[Contrast, Estimate, Sampled]]
+LATE = 0.03  # the level of a claim that was looked at twice (`protocol.looks`)
+
+
+def judge(book: Book, claims: Sequence[Claim], corpus: str, shelf: Shelf, choice: Universe | None = None
+          ) -> list[Verdict]:
+    """The verdicts on claims on one corpus.
+
+    Args:
+        claims: of this corpus; Holm's families are formed among them.
+    """
+    choice = choice or Universe()
+    quantities = Quantities(shelf, choice)
+    measured = [_measure(book, claim, corpus, quantities, choice) for claim in claims]
+    families: dict[str, list[int]] = {}
+    for i, (claim, (found, estimates)) in enumerate(zip(claims, measured, strict=True)):
+        if estimates and claim.tier == CORE and claim.rule in FAMILY and found.verdict == "":
+            families.setdefault(claim.paper, []).append(i)
+    levels = {i: 1 - _level(book, found.seeds) for i, (found, _) in enumerate(measured)}
+    corrected: dict[int, float] = {}
+    for members in families.values() if choice.holm else ():
+        alpha = max(1 - levels[i] for i in members)
+        p, confidences = statistics.holm([max(e.p() for _, e, _ in measured[i][1]) for i in members], alpha)
+        for i, one, confidence in zip(members, p, confidences, strict=True):
+            corrected[i], levels[i] = float(one), float(confidence)
+    components = _components(book, claims, measured)
+    verdicts = []
+    for i, (claim, (found, estimates)) in enumerate(zip(claims, measured, strict=True)):
+        if claim.rule == "POWER":
+            found = exact.gaps_beside(found, components)
+        elif not found.verdict:
+            found = _judged(claim, found, estimates, levels[i], quantities)
+        verdicts.append(replace(found, corrected=corrected.get(i, float("nan"))))
+    return with_q(verdicts)
+
+
+def _components(book: Book, claims: Sequence[Claim], measured: Sequence[tuple[Verdict, Measured]]) -> list[Estimate]:
+    """The estimates of contrasts between two settings of one model, over all claims: what a part of a model does."""
+    found = {}
+    for claim, (_, estimates) in zip(claims, measured, strict=True):
+        for contrast, estimate, _ in estimates:
+            arms = [book.arms[t.arm] for t in contrast.terms if t.arm]
+            by_f1 = all(t.scored_by("emotion") == "weighted_f1" for t in contrast.terms)
+            if claim.rule == "SUP" and by_f1 and len(arms) == 2 and arms[0]["model"] == arms[1]["model"]:
+                found[contrast.name] = estimate
+    return [e for e in found.values() if not np.isnan(e.error)]
+
+
+def with_q(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts with q over all of them; a claim of several contrasts counts with its largest p."""
+    p = [max((f.p for f in v.effects), default=float("nan")) for v in verdicts]
+    there = [i for i, x in enumerate(p) if not np.isnan(x)]
+    q = dict(zip(there, statistics.benjamini_hochberg([p[i] for i in there]), strict=True))
+    return [replace(v, q=float(q[i])) if i in q else v for i, v in enumerate(verdicts)]
+
+
+def _level(book: Book, seeds: int) -> float:
+    return LATE if seeds > len(book.protocol["seeds"]) else 1 - book.protocol["confidence"]
+
+
+def _measure(book: Book, claim: Claim, corpus: str, quantities: Quantities, choice: Universe
+             ) -> tuple[Verdict, Measured]:
+    """A verdict that is complete already (with `verdict` set), or an open one with the estimates to be judged."""
+    open_one = Verdict(claim.id, claim.version, corpus, "", rules=book.sha256, digest=book.digest(claim))
+    if claim.rule == "-":
+        return replace(open_one, verdict=NOT_HERE, detail=claim.limits), []
+    if claim.rule == "EXACT":
+        return exact.exact_claim(open_one, claim, quantities.shelf), []
+    if claim.rule == "POWER":
+        return open_one, []
+    shelf = quantities.shelf
+    missing = [arm for arm in claim.arms if not shelf.arm(arm)]
+    contrasts = _contrasts(claim, shelf, missing)
+    if not contrasts:
+        return replace(open_one, verdict=TO_TRAIN, detail=f"{len(missing)} of {len(claim.arms)} arms have no runs"), []
+    seeds = quantities.common(contrasts)
+    arms = list(dict.fromkeys(a for c in contrasts for t in c.terms for a in (
+        t.arm, t.part if t.score == "mended" else "") if a))
+    used = [e for arm in arms for e in shelf.arm(arm) if e.fixed or e.seed in seeds]
+    open_one = replace(open_one, seeds=len(seeds), dialogues=used[0].tally.dialogues if used else 0,
+                       records=tuple(dict.fromkeys(e.id for e in used)))
+    if not seeds:
+        return replace(open_one, verdict=TO_TRAIN, detail="the arms have no seed in common"), []
+    if any(e.about["registered"].get(claim.id) != open_one.digest for e in used):
+        return replace(open_one, verdict=REFUSED, detail="train with seeds that were not looked at before"), []
+    found: Measured = []
+    for contrast in contrasts:
+        try:
+            if claim.rule == "INFL":
+                sampled = exact.inflation(shelf, contrast, seeds)
+            else:
+                sampled = quantities.contrast(contrast, seeds)
+        except NotMeasured as error:
+            return replace(open_one, verdict=TO_TRAIN, detail=str(error)), []
+        except Missing as error:
+            open_one = replace(open_one, detail=str(error))
+            continue
+        if not choice.over_dialogues:
+            sampled = replace(sampled, drawn=np.repeat(sampled.seeds[:, None], sampled.drawn.shape[1], 1))
+        found.append((contrast, sampled.estimate(), sampled))
+    if not found:
+        return replace(open_one, verdict=NOT_HERE), []
+    return open_one, found
+
+
+def _contrasts(claim: Claim, shelf: Shelf, missing: Sequence[str]) -> list[Contrast]:
+    """The contrasts whose arms all have runs and whose sides are different runs (on a corpus of text alone, "all
+    modalities" and "text" are one run). If an arm of several contrasts is missing, the claim waits for it."""
+    if missing:
+        return []
+
+    def ids(arm: str) -> frozenset[str]:
+        return frozenset(e.id for e in shelf.arm(arm))
+
+    def apart(contrast: Contrast) -> bool:
+        sides = [(ids(t.arm), t.part, str(t.score)) for t in contrast.terms if t.arm]
+        return len(set(sides)) == len(sides)
+
+    return [c for c in claim.contrasts if apart(c)]
+
+
+def _judged(claim: Claim, found: Verdict, estimates: Measured, confidence: float, quantities: Quantities) -> Verdict:
+    effects = tuple(_effect_of(claim, contrast, estimate, sampled, confidence, quantities)
+                     for contrast, estimate, sampled in estimates)
+    verdict = _of_all([f.verdict for f in effects], inflation=claim.rule == "INFL")
+    detail = found.detail
+    if verdict == SUPPORTED and claim.fewer_parameters:
+        sizes = [quantities.shelf.arm(t.arm)[0].about["parameters"] for t in claim.contrasts[0].terms]
+        detail = f"{sizes[0]:,} against {sizes[1]:,} parameters"
+        verdict = verdict if sizes[0] < sizes[1] else CONTRADICTED
+    return replace(found, verdict=verdict, effects=effects, detail=detail)
+
+
+def _of_all(each: Sequence[str], inflation: bool = False) -> str:
+    """A claim is supported where all of its contrasts are, and contradicted where one of them is."""
+    for bad in (REVERSED, SMALLER, CONTRADICTED):
+        if bad in each:
+            return bad
+    return SUPPORTED if all(x == SUPPORTED for x in each) else UNDECIDED
+
+
+def _effect_of(claim: Claim, contrast: Contrast, estimate: Estimate, sampled: Sampled, confidence: float,
+             quantities: Quantities) -> Effect:
+    task = quantities.shelf.arm(contrast.terms[0].arm)[0].target.like
+    matters = contrast.matters_for(task)
+    if quantities.choice.larger_wins:
+        wins = SUPPORTED if estimate.value > 0 else REVERSED
+        return Effect(contrast.name, estimate.value, estimate.value, estimate.value, estimate.deviation,
+                       estimate.among_dialogues, matters, float("nan"), float("nan"), wins)
+    if claim.rule == "RATIO":
+        a, b = (quantities.term(t, quantities.common([contrast])) for t in contrast.terms)
+        value, low, high = deviation_ratio(a, b * -1.0)
+        verdict = SUPPORTED if high < 1 and value <= matters else CONTRADICTED if low > matters else UNDECIDED
+        nan = float("nan")
+        return Effect(contrast.name, value, low, high, nan, nan, matters, statistics.CONFIDENCE, nan, verdict)
+    if claim.rule == "NI":
+        confidence = 1 - 2 * (1 - confidence)  # one-sided
+    low, high = estimate.interval(confidence)
+    verdict = RULES[claim.rule](estimate.value, low, high, matters)
+    above = None
+    if [t.factor for t in contrast.terms] == [1, -1] and claim.rule in FAMILY:
+        a, b = (quantities.term(t, quantities.common([contrast])) for t in contrast.terms)
+        above = statistics.above(a.seeds, -b.seeds)
+    return Effect(contrast.name, estimate.value, low, high, estimate.deviation, estimate.among_dialogues, matters,
+                   confidence, estimate.p(), verdict, above, needed(estimate, matters) if verdict == UNDECIDED else "")
+
+
+def _superior(value: float, low: float, high: float, matters: float) -> str:
+    if np.isnan(low):
+        return UNDECIDED
+    if high < 0:
+        return REVERSED
+    if high < matters:
+        return SMALLER
+    return SUPPORTED if low > 0 and value >= matters else UNDECIDED
+
+
+def _not_inferior(value: float, low: float, high: float, margin: float) -> str:
+    return SUPPORTED if low > -margin else CONTRADICTED if high < -margin else UNDECIDED
+
+
+def _harmless(value: float, low: float, high: float, matters: float) -> str:
+    """INFL: the claim is that choosing the epoch on the test split does not matter."""
+    return CONTRADICTED if low > matters else SUPPORTED if high < matters else UNDECIDED
+
+
+def _ranked(value: float, low: float, high: float, matters: float) -> str:
+    return SUPPORTED if value >= matters and low > 0 else CONTRADICTED if high < matters else UNDECIDED
+
+
+RULES: Mapping[str, Callable[[float, float, float, float], str]] = {
+    "SUP": _superior, "DID": _superior, "MECH": _superior, "NI": _not_inferior, "INFL": _harmless, "RANK": _ranked}
+
+
+def needed(estimate: Estimate, matters: float) -> str:
+    """What would decide with a power of 0.8 that an effect is as large as matters: seeds, or else dialogues."""
+    size = max(abs(matters), 1e-9)
+    if np.isnan(estimate.error):
+        return "2 seeds or more"
+    if estimate.error == 0:
+        return "the effect is at the border"
+    seeds = statistics.seeds_needed(size, estimate.deviation, estimate.among_dialogues, estimate.dialogues)
+    if seeds is not None:
+        return f"{max(seeds, estimate.seeds + 1)} seeds"
+    try:
+        count = max(estimate.seeds, 10)
+        dialogues = statistics.dialogues_needed(size, estimate.deviation, estimate.among_dialogues, count,
+                                                estimate.dialogues)
+        while dialogues is None and count < 10_000:
+            count *= 2
+            dialogues = statistics.dialogues_needed(size, estimate.deviation, estimate.among_dialogues, count,
+                                                    estimate.dialogues)
+    except UsageError:
+        return "more seeds"
+    return f"{dialogues:,} dialogues with {count} seeds" if dialogues else "more than 10,000 seeds"

@@ -1,0 +1,344 @@
+"""The runs that claims need, trained as a sweep, and what is kept of them.
+
+Seed by seed, so that a ledger that was stopped has whole seeds. On a simulated corpus the run of seed s is trained on
+the corpus of corpus seed s and evaluated on fresh dialogues that all runs share: the interval is then about the
+training procedure in this world, not about one draw of its training data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from erclab import corpora, models, runs, sweep
+from erclab.analysis import mechanisms
+from erclab.analysis.evaluation import evaluate
+from erclab.analysis.tallies import dialogues_of, of_record, tally
+from erclab.core.errors import RunError, UsageError, unknown
+from erclab.core.progress import bar
+from erclab.corpora import CORPORA, Corpus, simulated
+from erclab.ledger import splits
+from erclab.ledger.evidence import GUESS, SUM, Kept, Shelf
+from erclab.published.claims import Book, Claim
+from erclab.runs import Record, RunSpec
+from erclab.runs.code import older
+
+NOT_SETTINGS = ("model", "modalities", "task", "words", "world")  # of an arm; the others are settings of its model
+MEASURED = 200  # fresh dialogues from which a mechanism is measured: attributions and attention cost more than scores
+
+
+@dataclass
+class Plan:
+    """The runs of some claims on one corpus.
+
+    Attributes:
+        name: of the corpus.
+        book: the claims and arms.
+        claims: those that are asked for.
+        seeds: of the runs.
+        protocol: `fresh` and `profile` of the claims, or of the rehearsal.
+        recipe: fields of every recipe that a rehearsal changes.
+        data: the folder of a real corpus.
+    """
+
+    name: str
+    book: Book
+    claims: Sequence[Claim]
+    seeds: Sequence[int]
+    protocol: Mapping[str, Any]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    data: str = ""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the corpus is generated."""
+        return self.name in simulated.NAMES
+
+    @cached_property
+    def arms(self) -> tuple[str, ...]:
+        """The arms of the claims, each once."""
+        return tuple(dict.fromkeys(arm for claim in self.claims for arm in claim.arms))
+
+    def source(self, arm: str, seed: int) -> dict[str, Any]:
+        """The corpus of a run, as a sweep has it."""
+        if not self.simulated:
+            return {"name": self.name, "data": self.data}
+        world = self.book.arms[arm].get("world")
+        return {"name": self.name, "seed": seed} | ({"world": dict(world)} if world else {})
+
+    def question(self, arm: str) -> dict[str, Any]:
+        """The arguments of `runs.plan` for an arm, without corpus and seeds."""
+        given = self.book.arms[arm]
+        changes = {key: value for key, value in given.items() if key not in NOT_SETTINGS}
+        if models.info(given["model"]).kind == "trained":
+            changes |= self.recipe
+        return {"model": given["model"], "profile": self.protocol["profile"], "modalities": given.get("modalities"),
+                "task": given.get("task"), "words": given.get("words"), **changes}
+
+    def grid(self, arm: str, seed: int) -> Mapping[str, Any]:
+        """One run as a sweep."""
+        asked = self.question(arm)
+        known = {key: asked.pop(key) for key in ("model", "profile", "modalities", "task", "words")}
+        return {"models": [known["model"]], "corpora": [self.source(arm, seed)], "seeds": [seed],
+                "profile": known["profile"], "settings": asked,
+                **({"modalities": ["+".join(known["modalities"])]} if known["modalities"] else {}),
+                **({"tasks": [known["task"]]} if known["task"] else {}),
+                **({"words": known["words"]} if known["words"] else {})}
+
+
+class Corpora:
+    """The corpora of a plan, each read once; of simulated ones also the fresh dialogues."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self._read: dict[tuple, Corpus] = {}
+
+    def of(self, arm: str, seed: int) -> Corpus:
+        """The corpus on which a run is trained."""
+        given, text_as = self.plan.source(arm, seed), self._text_as(arm)
+        key = ("trained", text_as, repr(given))
+        if key not in self._read:
+            options = {k: x for k, x in given.items() if k not in ("name", "data")}
+            # Corpora of other seeds are not needed again: seeds come one after the other.
+            for old in [k for k in self._read if k[0] == "trained" and self.plan.simulated and k[1] == text_as]:
+                del self._read[old]
+            self._read[key] = corpora.load(given["name"], given.get("data") or None, text_as=text_as, **options)
+        return self._read[key]
+
+    def fresh(self, arm: str, dialogues: int | None = None) -> Corpus:
+        """The fresh dialogues on which a run is evaluated."""
+        world = self.plan.book.arms[arm].get("world")
+        frames = self._text_as(arm) == "tokens"
+        key = ("fresh", frames, repr(world))
+        if key not in self._read:
+            asked = self.plan.protocol["fresh"]
+            self._read[key] = splits.fresh_dialogues(self.plan.name, asked, frames=frames, world=world)
+        whole = self._read[key]
+        return whole if dialogues is None or dialogues >= len(whole.starts) - 1 else whole.select(
+            np.arange(whole.starts[dialogues]))
+
+    def _text_as(self, arm: str) -> str:
+        given = self.plan.book.arms[arm]
+        return "tokens" if given["model"] == splits.ORACLE else models.info(given["model"]).text_as
+
+
+def specs(plan: Plan, arm: str, corpus: Corpus, seed: int) -> RunSpec:
+    """The run of an arm.
+
+    Raises:
+        UsageError: the corpus lacks what the arm needs.
+    """
+    question = plan.question(arm)
+    return runs.plan(question.pop("model"), corpus, seeds=[seed], **question)[0]
+
+
+def train_arms(plan: Plan, shelf: Shelf, folder: Path, *, jobs: int | None = None, progress: bool = True,
+          said: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Train the runs that are missing and keep their evidence. It is safe to stop: the same call goes on.
+
+    Args:
+        folder: where the records go; runs that are there already are not trained again.
+        jobs: runs at a time, one per core by default.
+        said: called with a line for each arm that the corpus does not allow and for each failed run.
+
+    Returns:
+        What failed, a line each; the other runs are kept.
+
+    Raises:
+        RunError: evidence cannot be written; or the evidence that is there is of other dialogues than the protocol's.
+        CorpusError: the corpus cannot be read.
+    """
+    found, failed, impossible = Corpora(plan), [], set[str]()
+    if plan.simulated:
+        _use_split(plan, shelf, found)
+    with bar(total=len(plan.seeds) * len(plan.arms), desc=f"claims on {plan.name}", unit="run", progress=progress,
+             smoothing=0) as shown:
+        for seed in plan.seeds:
+            wanted: dict[str, list[str]] = {}
+            for arm in plan.arms:
+                if arm in impossible or _there(shelf, plan, arm, seed):
+                    shown.update()
+                    continue
+                if plan.book.arms[arm]["model"] == splits.ORACLE:
+                    shelf.add(arm, _oracle(plan, shelf))
+                    shown.update()
+                    continue
+                try:
+                    wanted.setdefault(specs(plan, arm, found.of(arm, seed), seed).id, []).append(arm)
+                except UsageError as error:
+                    impossible.add(arm)
+                    said(f"{arm}: not on {plan.name} ({error})")
+                    shown.update()
+            done = set[str]()
+
+            def keep_run(job: Any, record: Any, *_: Any, wanted=wanted, done=done, seed=seed) -> None:
+                if isinstance(record, Record) and record.id in wanted:
+                    done.add(record.id)
+                    for arm in wanted[record.id]:
+                        shelf.add(arm, kept_of(plan, arm, record, found, seed))
+                        shown.update()
+
+            grids = [g for ids in wanted.values() for g in sweep.grids(plan.grid(ids[0], seed))]
+            if not grids:
+                continue
+            result = sweep.run(grids, folder=folder, jobs=jobs, progress=False, said=keep_run)
+            for record in result.records:
+                if record.id not in done:
+                    keep_run(None, record)
+            for failure in result.failures:
+                failed.append(f"{failure.job.title}: {failure.error}")
+                said(failed[-1])
+    return failed
+
+
+def _use_split(plan: Plan, shelf: Shelf, found: Corpora) -> None:
+    there = splits.load(shelf.folder)
+    fresh = splits.fresh_dialogues(plan.name, plan.protocol["fresh"], frames=False) if there is None else None
+    if there is None:
+        there = splits.split_of(fresh)
+        there.save(shelf.folder)
+    count = int(there.dialogue.max()) + 1
+    if count != plan.protocol["fresh"]["dialogues"]:
+        raise RunError(f"the evidence is about {count} fresh dialogues, the protocol about "
+                       f"{plan.protocol['fresh']['dialogues']}", where=shelf.folder,
+                       remedy="Choose another folder (--evidence).")
+    shelf.split = there
+
+
+def _there(shelf: Shelf, plan: Plan, arm: str, seed: int) -> bool:
+    """Whether today's code and today's rules have evidence of this run."""
+    return any((e.fixed or e.seed == seed) and not _older(e) for e in shelf.arm(arm))
+
+
+def _older(e: Kept) -> bool:
+    spec = e.about.get("spec")
+    return spec is not None and older(models.info(spec["model"]), spec["code"])
+
+
+def kept_of(plan: Plan, arm: str, record: Record, found: Corpora, seed: int) -> Kept:
+    """The evidence of a finished run."""
+    about = _about(plan, record)
+    if not plan.simulated:
+        corpus = found.of(arm, seed)
+        parts = splits.parts_of(corpus)
+        sums = of_record(record, corpus, parts=parts).sums
+        arrays = {SUM + name: _compact(x) for name, x in sums.items()}
+        if record.info.kind == "trained":
+            published = of_record(record, corpus, protocol="published").sums
+            arrays |= {"published|" + name: _compact(x) for name, x in published.items()}
+        arrays |= _students(record, corpus, parts)
+        return Kept(about, arrays)
+    fresh = found.fresh(arm)
+    predicted = evaluate(record, fresh).predictions
+    arrays = {GUESS: _guess(record.target.kind, predicted, fresh.targets("test", record.target.name))}
+    names = mechanisms.names_for(record)
+    if "students" in names:
+        arrays |= mechanisms.measure(record, fresh, ["students"])
+    if rest := [name for name in names if name != "students"]:
+        arrays |= mechanisms.measure(record, found.fresh(arm, MEASURED), rest)
+    return Kept(about, arrays, None)
+
+
+def _students(record: Record, corpus: Corpus, parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """On a real corpus: the sums of each student's predictions."""
+    if "students" not in mechanisms.names_for(record):
+        return {}
+    guesses = mechanisms.measure(record, corpus, ["students"])
+    truth, dialogue = corpus.targets("test", record.target.name), dialogues_of(corpus, "test")
+    return {f"{name}|{part}": _compact(x) for name, guess in guesses.items()
+            for part, x in tally(record.target, truth, guess, dialogue, parts).sums.items()}
+
+
+def _compact(x: np.ndarray) -> np.ndarray:
+    """Counts in the smallest type that holds them, sums in float32."""
+    if (x == np.round(x)).all() and x.min() >= 0 and x.max() < 65536:
+        return x.astype(np.uint8 if x.max() < 256 else np.uint16)
+    return x.astype(np.float32)
+
+
+def _guess(kind: str, predictions: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Predictions as they are kept: classes as indices, binary labels as zeros and ones, numbers as float16."""
+    if kind == "classes":
+        return predictions.argmax(1).astype(np.uint8)
+    if kind == "binary":
+        return predictions.reshape(len(predictions), -1, 2).argmax(2).astype(np.uint8)
+    return predictions[:, :truth.shape[1]].astype(np.float16)
+
+
+def _about(plan: Plan, record: Record) -> dict[str, Any]:
+    """What is kept of a record. The scores of each epoch have four digits: a curve needs no more."""
+    def short(scores: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: x if x is None else round(x, 4) for name, x in scores.items()}
+
+    curve = [{"epoch": row["epoch"], **{split: short(row[split]) for split in ("valid", "test") if split in row}}
+             for row in record.data["curve"] if "epoch" in row]
+    protocols = {name: {key: x for key, x in found.items() if key != "confusion"}
+                 for name, found in record.data["protocols"].items()}
+    last = record.data["curve"][-1].get("model", {}) if record.data["curve"] else {}
+    return {"id": record.id, "seed": record.spec["seed"] if record.info.kind == "trained" else plan_seed(plan, record),
+            "fixed": record.info.kind == "fitted" and not plan.simulated, "spec": record.spec,
+            "target": record.target.as_dict(), "chosen_by": record.chosen_by, "protocols": protocols, "curve": curve,
+            "primary": last.get("primary"), "parameters": record.data["parameters"]["all"],
+            "seconds": record.data.get("wall_time_s"), "environment": record.data.get("environment"),
+            "tuning": record.data.get("tuning"), "rules": plan.book.sha256,
+            "registered": {claim.id: plan.book.digest(claim) for claim in plan.book.claims},
+            "made": datetime.now(UTC).strftime("%Y-%m-%d")}
+
+
+def plan_seed(plan: Plan, record: Record) -> int:
+    """Of a fitted baseline on a simulated corpus: the corpus seed, which is what varies; else 0."""
+    source = record.data["corpus"].get("source", "")
+    with contextlib.suppress(ValueError, IndexError):
+        if plan.simulated:
+            return int(source.split("seed ")[1].split(",")[0])
+    return 0
+
+
+def _oracle(plan: Plan, shelf: Shelf) -> Kept:
+    """The oracle's predictions as evidence; exact, without a run."""
+    names = simulated.world_of(simulated.NAMES[plan.name]).labels
+    target = {"name": "emotion", "kind": "classes", "names": list(names)}
+    about = {"id": f"oracle-{plan.name}", "seed": 0, "fixed": True, "spec": None, "target": target,
+             "rules": plan.book.sha256, "registered": {c.id: plan.book.digest(c) for c in plan.book.claims}}
+    return Kept(about, {GUESS: shelf.split.oracle.astype(np.uint8)})
+
+
+def applicable(book: Book, name: str, ids: Iterable[str] = ()) -> list[Claim]:
+    """The claims that a corpus can test: those that name the corpus; of the rehearsal's corpus, all that name a
+    simulated one.
+
+    Raises:
+        UsageError: there is no such claim or corpus, or a claim cannot be tested on the corpus.
+    """
+    if name not in CORPORA:
+        raise unknown("corpus", name, CORPORA)
+    rehearsal = name == book.rehearsal["corpus"]
+    able = [c for c in book.claims if name in c.corpora or (rehearsal and any(x in simulated.NAMES for x in c.corpora))]
+    if not ids:
+        return able
+    asked = [book.find(i) for i in ids]
+    for claim in asked:
+        if claim not in able:
+            raise UsageError(f"{claim.id} cannot be tested on {name}", remedy=f"It can be on "
+                             f"{', '.join(claim.corpora) or 'none: ' + claim.limits}.")
+    return asked
+
+
+def planned(book: Book, name: str, ids: Iterable[str] = (), *, data: str = "", seeds: Sequence[int] | None = None
+            ) -> Plan:
+    """The plan of the claims on a corpus: the protocol's seeds, or those of the rehearsal on its corpus."""
+    claims, rehearsal = applicable(book, name, ids), name == book.rehearsal["corpus"]
+    if CORPORA[name].needs_data and not data:
+        raise UsageError(f"the corpus '{name}' needs a folder", remedy="Give it (--data FOLDER).")
+    protocol = {**book.protocol, **({"fresh": book.rehearsal["fresh"]} if rehearsal else {})}
+    default = book.rehearsal["seeds"] if rehearsal else book.protocol["seeds"]
+    return Plan(name, book, claims, tuple(seeds or default), protocol, book.rehearsal["recipe"] if rehearsal else {},
+                data)
+

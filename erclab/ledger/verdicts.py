@@ -1,0 +1,98 @@
+"""A verdict on a claim, with what was measured and the runs that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+SUPPORTED, REVERSED, SMALLER = "supported", "contradicted: reversed", "contradicted: smaller than matters"
+CONTRADICTED, UNDECIDED, EXACT, NOT_HERE = "contradicted", "undecided", "exact", "not testable here"
+REFUSED, TO_TRAIN = "refused: the rule is newer than its runs", "to train"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A contrast as it was measured. `value`, `low` and `high` are in the unit of the score (a share: 0.01 is a
+    point), `among_dialogues` and `deviation` are the components of the error.
+
+    Attributes:
+        matters: the smallest effect that matters.
+        confidence: of the interval, widened by Holm's correction.
+        p: two-sided, not corrected.
+        above: P(A > B) over pairs of seeds with its interval; None where the contrast is not A minus B.
+        verdict: of this contrast.
+        needed: how many seeds or dialogues would decide, in words; "" where the contrast is decided.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    deviation: float
+    among_dialogues: float
+    matters: float
+    confidence: float
+    p: float
+    verdict: str
+    above: tuple[float, float, float] | None = None
+    needed: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on a claim on one corpus.
+
+    Attributes:
+        claim, version, corpus: of which claim, by which version of its rule, where.
+        verdict: one of the names above.
+        effects: of each contrast.
+        seeds, dialogues: S and D.
+        records: the ids of the runs.
+        rules: sha256 of the claims file of today; `digest` of the claim.
+        corrected: p by Holm within the claims of the paper on the corpus; NaN where that does not apply.
+        q: by Benjamini and Hochberg over the ledger; NaN where there is no p.
+        detail: in words, where a rule needs them.
+    """
+
+    claim: str
+    version: int
+    corpus: str
+    verdict: str
+    effects: tuple[Effect, ...] = ()
+    seeds: int = 0
+    dialogues: int = 0
+    records: tuple[str, ...] = ()
+    rules: str = ""
+    digest: str = ""
+    corrected: float = float("nan")
+    q: float = float("nan")
+    detail: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; numbers with six significant digits, NaN as null."""
+        return _plain(asdict(self))
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, dict):
+        return {key: _plain(value) for key, value in x.items()}
+    if isinstance(x, list | tuple):
+        return [_plain(value) for value in x]
+    if isinstance(x, float):
+        return None if np.isnan(x) else float(f"{x:.6g}")
+    return x
+
+
+def verdict_from(values: Mapping[str, Any]) -> Verdict:
+    """The verdict that `Verdict.as_dict` described."""
+    def number(x: Any) -> float:
+        return float("nan") if x is None else x
+
+    effects = tuple(Effect(**{**f, **{k: number(f[k]) for k in ("value", "low", "high", "deviation", "p")},
+                                "above": tuple(map(number, f["above"])) if f["above"] else None})
+                     for f in values["effects"])
+    return Verdict(**{**values, "effects": effects, "records": tuple(values["records"]),
+                      "corrected": number(values["corrected"]), "q": number(values["q"])})
