@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ledgers import D, NAMES, T, book_of, guesses, kept, row, shelf_with, sides, split
+from ledgers import NAMES, D, T, book_of, guesses, kept, row, shelf_with, sides, split
 from scipy import stats
 
 from erclab.core import metrics
@@ -177,7 +177,8 @@ def test_ratio_of_deviations_and_ranks(tmp_path):
 
     def noisy(width):
         return lambda s: {GUESS: guesses(where, 0.7 + width * np.random.default_rng(s).normal(), s)}
-    book = book_of(row(rule="RATIO", contrasts=[{"name": "r", "matters": 0.8, "terms": sides("steady", "wild")}], tier=2),
+    spread = [{"name": "r", "matters": 0.8, "terms": sides("steady", "wild")}]
+    book = book_of(row(rule="RATIO", contrasts=spread, tier=2),
                    row("S-c2", rule="RANK", tier=2, contrasts=[{"name": "k", "matters": 0.5, "terms": [
                        [1, "frequent", "f1 by frequency", ""]]}]))
     truth = where.truth["emotion"]
