@@ -1,5 +1,5 @@
-"""Our own exhibits, in no paper: Bayes ceilings (O1), explanations against planted salience (O2), contracts (O7),
-and readers beside their ceilings (O10, O11)."""
+"""Our own exhibits, in no paper: Bayes ceilings (O1), explanations against planted salience (O2), the constant
+predictor beside printed numbers (O4), contracts (O7), and readers beside their ceilings (O10, O11)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from erclab import contracts, models
 from erclab.analysis import ceilings, readers, salience, statistics
+from erclab.analysis.audit import degenerate
 from erclab.contracts.rows import ROWS
 from erclab.core.batches import SequenceBatch
 from erclab.corpora import Corpus, simulated
@@ -93,6 +94,8 @@ EXHIBITS = (
     Exhibit("O2", "Attention, gates and attributions against planted salience", "a simulated corpus with sequences",
             lambda corpus, groups: salience.planted_salience(groups, corpus), lambda corpus: questions_about(EXPLAINED),
             lacks.all_of(lacks.planted, lacks.sequences(2)), "sequence"),
+    Exhibit("O4", "The constant predictor beside every printed table", "nothing",
+            lambda corpus, groups: degenerate.beside_constants()),
     Exhibit("O7", "Contract matrix: models × contracts, quirks on", "nothing",
             lambda corpus, groups: contracts.matrix()),
     Exhibit("O10", "Readers of words and vectors beside their ceilings", "readers measured in its world",

@@ -8,6 +8,7 @@
     comparison      better and worse cells, gains, chance of equal digits
     steps           batches, and the reach of Adam
     degenerate      the constant predictor beside every printed table (exhibit O4)
+    control         how much a pair says that no 2×2 table gives
     dialoguetrm, hct_mg, lmr_cbt, together, m2fnet, sdt     the findings, paper by paper
 
 A finding is computed from `erclab.published.cells` and has a fair reading: none of them needs bad faith.

@@ -57,6 +57,18 @@ def pairs_of_classes(scores: Mapping[str, float], truth: np.ndarray, names: Sequ
     return pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS).rename_axis("class")
 
 
+def shares_found(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Class -> index row, columns low and high: percent of the positives found, nan where no table fits.
+
+    Args:
+        pairs: rows of `beside_constants`, one for each printed row and class.
+    """
+    ends = pairs["positives found"].str.extract(r"^(\d+)(?:-(\d+))? of (\d+)$").astype(float)
+    shares = pd.DataFrame({"low": ends[0], "high": ends[1].fillna(ends[0])}).mul(100).div(ends[2], axis=0)
+    shares.index = pd.MultiIndex.from_arrays([pairs.index.get_level_values(level) for level in ("class", "row")])
+    return {name: shares.loc[name] for name in dict.fromkeys(pairs.index.get_level_values("class"))}
+
+
 def _of_paper(paper: str) -> Iterator[dict[str, Any]]:
     cells = published.cells(paper)
     cells = cells[cells["value"].notna() & (cells["table"] != CASES)]

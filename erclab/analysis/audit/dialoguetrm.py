@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from erclab.analysis.audit.averages import averages, which_average
+import pandas as pd
+
+from erclab.analysis.audit.averages import KINDS, averages, which_average
 from erclab.analysis.audit.comparison import gain, sign_test
 from erclab.analysis.audit.finding import Finding
 from erclab.analysis.audit.predictions import implied_precision, one_file, row_predictions, whole_parts
@@ -31,6 +33,14 @@ def _averages_of_rows() -> dict[tuple[str, str], dict[str, Any]]:
                 "printed": row[average], "is": which_average(values, supports, row[average]),
                 **{kind: round(made.middle, 2) for kind, made in averages(values, supports).items()}}
     return found
+
+
+def averages_of_f1() -> pd.DataFrame:
+    """The printed average F1 of each row of Table 2 beside both averages of its six: index model, columns weighted,
+    unweighted and printed (percent)."""
+    made = {name: {kind: float(found[kind]) for kind in (*KINDS, "printed")}
+            for (name, score), found in _averages_of_rows().items() if score == "f1"}
+    return pd.DataFrame(made).T.rename_axis("model")
 
 
 def which_averages() -> Finding:

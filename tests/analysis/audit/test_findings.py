@@ -7,7 +7,7 @@ import pytest
 
 from erclab import published
 from erclab.analysis import audit
-from erclab.analysis.audit import degenerate, lmr_cbt, report
+from erclab.analysis.audit import control, degenerate, lmr_cbt, report
 from erclab.core import metrics
 from erclab.core.errors import UsageError
 
@@ -236,3 +236,21 @@ def test_runs_of_ours_pass_the_same_test():
     table = degenerate.pairs_of_classes(metrics.emotion4_scores(truth, guess, names), truth, names)
     assert not table["comes from"].isin(["no single table", "swapped only"]).any()
     assert table.loc["neutral", "comes from"] == "constant"
+
+
+def test_shares_that_were_found_follow_the_pairs():
+    pairs = degenerate.beside_constants().xs("HCT-MG", level="paper").xs("iemocap", level="corpus")
+    found = degenerate.shares_found(pairs)
+    assert list(found) == ["happy", "sad", "angry", "neutral"]
+    assert found["neutral"].loc["HCT-MG"].tolist() == [100 * 34 / 383] * 2
+    assert found["neutral"].loc["T"].tolist() == [100 * 94 / 383, 100 * 95 / 383]
+    assert found["happy"].loc["LF-LSTM"].isna().all()  # only with swapped arguments
+
+
+def test_a_pair_of_one_file_always_has_a_table_and_others_often_have():
+    """The test has no false alarms; near the constant predictor it sees means and mixed epochs, elsewhere rarely."""
+    shares = control.impossible_shares(draws=60)
+    weak, good = (shares[name] for name in control.PREDICTORS)
+    assert (shares.loc["one prediction file"] == 0).all()
+    assert weak["mean of 5 runs"] > 25 > good["mean of 5 runs"]
+    assert weak["best epoch of each score"] > 10 > good["best epoch of each score"]
