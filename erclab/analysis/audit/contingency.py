@@ -41,8 +41,9 @@ class Counts(NamedTuple):
 
     @property
     def balanced_accuracy(self) -> float:
-        """The mean of the recalls of both classes."""
-        return (self.tp / (self.tp + self.fn) + self.tn / (self.tn + self.fp)) / 2
+        """The mean of the recalls of both classes; of one class where the other has no samples."""
+        classes = [(right, wrong) for right, wrong in ((self.tp, self.fn), (self.tn, self.fp)) if right + wrong]
+        return sum(right / (right + wrong) for right, wrong in classes) / len(classes)
 
     def weighted_f1(self, swapped: bool = False) -> float:
         """F1 of both classes, weighted with the shares of the truth, or of the predictions if `swapped`."""
