@@ -3,7 +3,7 @@
 import pytest
 
 from erclab import corpora, runs, sweep
-from erclab.analysis import statistics
+from erclab.analysis import statistics, tallies
 
 
 @pytest.mark.slow
@@ -21,5 +21,5 @@ def test_sdt_on_real_text_beats_both_linear_probes(real_data, tmp_path, monkeypa
     assert f1["Linear probe"][0] == pytest.approx(0.565, abs=0.01)
     assert 0.48 < f1["Linear probe, class-balanced"][0] < 0.53
     for probe in ("Linear probe", "Linear probe, class-balanced"):
-        gain = statistics.difference(f1["SDT, text alone"], f1[probe], pairs=False)
-        assert gain["difference"] > gain["seed_deviation"] and gain["low"] > 0, (probe, gain)
+        gain = tallies.difference(sdt, table[probe], corpus, "weighted_f1")
+        assert gain.dialogues == 280 and statistics.verdict(gain) == "higher", (probe, gain)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from erclab import runs
-from erclab.analysis import ceilings, statistics
+from erclab.analysis import ceilings, statistics, tallies
 from erclab.analysis.degrade import degrade, deviation
 from erclab.analysis.inside import check_corpus
 from erclab.core import metrics
@@ -87,7 +87,8 @@ def costs(whole: Sequence[Record], without: Mapping[str, Sequence[Record]], corp
     """The loss of score without each modality, in points; a row per modality.
 
     `lost when asked`: the model was trained with the modality, and every utterance of the test split lacks it.
-    `retrained without`: the model never had the modality; `low` and `high` of its 95 % interval, paired over seeds.
+    `retrained without`: the model never had the modality; `low` and `high` of its 95 % interval over seeds
+    and dialogues.
     `oracle of the vectors`: the loss of the exact posterior that sees the vectors of the whole dialogue; only for
     emotions on a simulated corpus.
 
@@ -100,9 +101,9 @@ def costs(whole: Sequence[Record], without: Mapping[str, Sequence[Record]], corp
     gone = degradation_curves(whole, corpus, "missing", metric=metric, rates=(0.0, 1.0))
     for m, table in gone.items():
         rows[m] = {LOST: scale * (table.loc[0.0] - table.loc[1.0]).mean()}
-        both = statistics.difference(statistics.values(whole, metric), statistics.values(without[m], metric),
-                                     pairs=True)
-        rows[m] |= {RETRAINED: scale * both["difference"], "low": scale * both["low"], "high": scale * both["high"]}
+        both = tallies.difference(whole, without[m], corpus, metric)
+        low, high = both.interval()
+        rows[m] |= {RETRAINED: scale * both.value, "low": scale * low, "high": scale * high}
     made = pd.DataFrame(rows).T
     world = simulated.world_behind(corpus)
     if world and metric in ceilings.METRICS and whole[0].task == "emotion":

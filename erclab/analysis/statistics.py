@@ -17,13 +17,13 @@ from functools import cache
 import numpy as np
 from scipy import optimize, stats
 
-from erclab.analysis.oldrule import _old_verdict, difference, paired, unpaired  # noqa: F401  to be removed
 from erclab.core.errors import UsageError
 from erclab.runs import Pooled, Record
 
 CONFIDENCE = 0.95
 ROUNDS = 2000  # draws of dialogues; the error of a standard error is then 1.6 %
 POWER = 0.8
+NOT_JUDGED = "not judged"
 _MIDDLES = (np.arange(2000) + 0.5) / 2000
 
 
@@ -157,7 +157,7 @@ class Estimate:
         value: the mean over seeds.
         deviation: s, the sample deviation over seeds; 0 for what has no seed, NaN for one seed of a training.
         among_dialogues: se_d, the standard error from the draw of the test dialogues.
-        seeds, dialogues: S and D.
+        seeds, dialogues: S and D; D is 0 where dialogues were not drawn (`over_seeds`).
         fixed: the quantity has no seed.
     """
 
@@ -167,6 +167,11 @@ class Estimate:
     seeds: int
     dialogues: int
     fixed: bool = False
+
+    @property
+    def over(self) -> str:
+        """What the interval is over, in words."""
+        return "seeds and dialogues" if self.dialogues else "seeds only, this test split"
 
     @property
     def error(self) -> float:
@@ -204,18 +209,26 @@ class Estimate:
         return f"{value} (one seed)" if np.isnan(low) else f"{value} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
+def over_seeds(values: Sequence[float]) -> Estimate:
+    """The mean of values over seeds, with its error over seeds alone: what other seeds would give on this very test
+    split. For runs without predictions; no verdict is drawn from it (`NOT_JUDGED`)."""
+    x = np.asarray(values, dtype=float)
+    return Estimate(float(x.mean()), float(np.std(x, ddof=1)) if len(x) > 1 else float("nan"), 0.0, len(x), 0)
+
+
 def verdict(found: Estimate, matters: float | None = None) -> str:
     """A difference in words, as strong as its 95 % interval.
 
     "higher" or "lower": the interval is on one side of 0. Else "equivalent": two one-sided tests find the difference
-    within ± `matters`; else "undecided". "one seed" where there is no interval.
+    within ± `matters`; else "undecided". "one seed" where there is no interval, and `NOT_JUDGED` for an interval over
+    seeds only (`over_seeds`).
 
     Args:
         matters: the smallest difference that matters, in the unit of the difference; None: nothing is called
             equivalent.
     """
-    if isinstance(found, Mapping):
-        return _old_verdict(found)
+    if not found.dialogues:
+        return NOT_JUDGED
     low, high = found.interval()
     if np.isnan(low):
         return "one seed"

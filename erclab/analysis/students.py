@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from torch import nn
 
 from erclab import runs
-from erclab.analysis import robustness, statistics
+from erclab.analysis import ablation, robustness, statistics, tallies
 from erclab.analysis.inside import check_corpus
+from erclab.analysis.tallies import Tally
 from erclab.core import metrics
 from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.models.interface import Output
 from erclab.runs import Record
+from erclab.training import loop
 
 
 class StudentHead(nn.Module):
@@ -30,23 +33,32 @@ class StudentHead(nn.Module):
         return Output(self.model(batch).aux[f"student.{self.modality}"])
 
 
-def student_scores(records: Sequence[Record], corpus: Corpus, metric: str = "weighted_f1", split: str = "test"
-                   ) -> pd.DataFrame:
-    """One row per run, a column per modality: the score of that modality's student.
+def student_tallies(records: Sequence[Record], corpus: Corpus, split: str = "test") -> dict[str, list[Tally]]:
+    """Modality -> the predictions of that modality's student, one tally per run.
 
     A student reads one modality at the end, but its stream has attended to the others before.
 
     Raises:
         UsageError: a run of another model, or of another corpus.
     """
-    rows = []
+    found: dict[str, list[Tally]] = {}
     for r in records:
         if r.spec["model"] != "sdt":
             raise UsageError(f"{r.title} has no students", where=r.id, remedy="Take runs of sdt.")
         check_corpus(r, corpus)
         view, model = runs.views(r.spec, corpus, splits=[split])[split], r.model()
-        rows.append({m: robustness.score_on(StudentHead(model, m), view, metric) for m in r.spec["modalities"]})
-    return pd.DataFrame(rows)
+        truth, dialogue = corpus.targets(split, r.target.name), tallies.dialogues_of(corpus, split)
+        for m in r.spec["modalities"]:
+            said = loop.predictions(StudentHead(model, m), view, robustness.BATCH)
+            found.setdefault(m, []).append(tallies.tally(r.target, truth, said, dialogue))
+    return found
+
+
+def student_scores(records: Sequence[Record], corpus: Corpus, metric: str = "weighted_f1", split: str = "test"
+                   ) -> pd.DataFrame:
+    """One row per run, a column per modality: the score of that modality's student, see `student_tallies`."""
+    return pd.DataFrame({m: [float(tallies.scored(one, metric, np.ones(one.dialogues))) for one in of_runs]
+                         for m, of_runs in student_tallies(records, corpus, split).items()})
 
 
 def students_learn(settings: Mapping) -> bool:
@@ -55,18 +67,25 @@ def students_learn(settings: Mapping) -> bool:
 
 
 def teaching_gains(groups: Mapping[str, Sequence[Record]], corpus: Corpus, reference: str) -> pd.DataFrame:
-    """The gain of the students by each kind of teaching over the setting `reference`, in points, paired over seeds.
+    """The gain of the students by each kind of teaching over the setting `reference`, in points, paired over seeds and
+    test dialogues.
 
-    Rows: setting and modality; columns difference, low and high of its 95 % interval, and verdict. A setting in which
-    students learn nothing is left out.
+    Rows: setting and modality; columns difference, low and high of its 95 % interval over seeds and dialogues, and
+    verdict. A setting in which students learn nothing is left out.
     """
     metric = statistics.shown_metric(groups)
-    base, rows, scale = student_scores(groups[reference], corpus, metric), {}, metrics.scale(metric)
+
+    def of(name: str) -> dict[str, statistics.Sampled]:
+        found = student_tallies(groups[name], corpus)
+        return {m: tallies.sampled(some, metric) for m, some in found.items()}
+
+    base, rows, scale = of(reference), {}, metrics.scale(metric)
     for name, records in groups.items():
         if name == reference or not students_learn(records[0].spec["settings"]):
             continue
-        for m, x in student_scores(records, corpus, metric).items():
-            found = statistics.difference(x, base[m], pairs=True)
-            rows[name, m] = {key: scale * found[key] for key in ("difference", "low", "high")} | {
-                "verdict": statistics.verdict(found)}
+        for m, x in of(name).items():
+            found = (x - base[m]).estimate()
+            low, high = found.interval()
+            rows[name, m] = {"difference": scale * found.value, "low": scale * low, "high": scale * high,
+                             "verdict": statistics.verdict(found, ablation.smallest(metric))}
     return pd.DataFrame(rows).T.rename_axis(["teaching", "student"])

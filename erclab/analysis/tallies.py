@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from erclab.analysis.statistics import Sampled, draws
+from erclab.analysis.statistics import Estimate, Sampled, draws, over_seeds, values
 from erclab.core import metrics
 from erclab.core.errors import UsageError, unknown
 from erclab.core.targets import Task
@@ -112,8 +112,11 @@ def _of_utterances(target: Task, truth: np.ndarray, predictions: np.ndarray) -> 
     there, x = ~np.isnan(truth), np.nan_to_num(truth.astype(np.float64))
     y = np.where(there, predictions[:, :truth.shape[1]].astype(np.float64), 0.0)
     found = {"": np.stack([there * each for each in (np.ones_like(x), x, y, x * x, y * y, x * y, np.abs(x - y))], 2)}
-    if target.name == "sentiment" and target.built_in:
+    if target.name == "sentiment":
         x, y, at = x[:, 0], y[:, 0], there[:, 0]
+        if target.scale and not target.built_in:  # as `metrics.sentiment_scores`: 0 is the middle of the scale
+            middle, half = sum(target.scale) / 2, (target.scale[1] - target.scale[0]) / 2
+            x, y = (np.round((each - middle) / half, 6) for each in (x, y))
         found[".signs"] = np.stack([_pairs(x > 0, y > 0, at & (x != 0), 2), _pairs(x >= 0, y >= 0, at, 2),
                                     _pairs(np.round(np.clip(x, 0, 1)), np.round(np.clip(y, 0, 1)), at, 2)], 1)
         found[".fine"] = (at & (np.round(np.clip(x, -3, 3)) == np.round(np.clip(y, -3, 3)))).astype(float)[:, None]
@@ -150,18 +153,19 @@ def scored(one: Tally, metric: str, weights: np.ndarray, part: str = ALL) -> np.
     names, (column, _, name) = list(one.target.names), metric.rpartition(".")
     if one.target.kind == "classes":
         return _of_classes(total(""), names, metric)
-    if f"{part}.signs" in one.sums and metric in SIGNS:
+    if f"{part}.signs" in one.sums and metric in (SIGNS if one.target.built_in else SIGNS.keys() - {"mult_a2"}):
         at, name = SIGNS[metric]
         counts = total(".signs")[..., at, :, :]
         return _of_classes(np.swapaxes(counts, -1, -2) if metric.endswith("swapped") else counts, [], name)
     sums = total("")
-    if f"{part}.fine" in one.sums and metric == "acc7":
+    if f"{part}.fine" in one.sums and metric == "acc7" and one.target.built_in:
         return _over(total(".fine")[..., 0], sums[..., 0, 0])
     if column and column not in names:
         raise unknown(f"column of {one.target.name}", column, names)
     of_one = _of_binary if one.target.kind == "binary" else _of_numbers
     axis = np.ndim(weights) - 1
-    chosen = [names.index(column)] if column else range(sums.shape[axis])
+    there = one.sums[part][..., 0].sum(0) if one.target.kind == "numbers" else one.sums[part].sum((0, 2, 3))
+    chosen = [names.index(column)] if column else np.flatnonzero(there)  # a column without a label is left out
     return np.mean([of_one(np.take(sums, k, axis), name) for k in chosen], 0)
 
 
@@ -225,3 +229,37 @@ def sampled(tallies: Sequence[Tally], metric: str, part: str = ALL) -> Sampled:
     ones, weights = np.ones(tallies[0].dialogues), draws(tallies[0].dialogues)
     return Sampled(np.array([float(scored(one, metric, ones, part)) for one in tallies]),
                    np.stack([scored(one, metric, weights, part) for one in tallies]), tallies[0].dialogues, fixed)
+
+
+def difference(records: Sequence[Record], base: Sequence[Record], corpus: Corpus | None, metric: str) -> Estimate:
+    """How much higher `records` score than `base` on the test split, paired by seed and by test dialogue.
+
+    Args:
+        base: runs of the same corpus; only seeds that both sides have count. A fitted model is the same for all seeds.
+        corpus: that of the training. Without it, or where a run has no predictions beside its record, the interval is
+            over seeds only (`statistics.over_seeds`).
+
+    Raises:
+        UsageError: no seed in common, or another corpus.
+    """
+    records, base = same_seeds(records, base)
+    if corpus is None or not all(r.path.with_suffix(".predictions.safetensors").exists() for r in (*records, *base)):
+        return over_seeds(values(records, metric) - values(base, metric))
+    one, other = (sampled([of_record(r, corpus) for r in side], metric) for side in (records, base))
+    return (one - other).estimate()
+
+
+def same_seeds(records: Sequence[Record], base: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """The runs of both sides whose seeds both sides have, in one order. A fitted model counts for every seed.
+
+    Raises:
+        UsageError: no seed in common.
+    """
+    sides = [{r.spec["seed"]: r for r in side} for side in (records, base)]
+    if any(side[0].info.kind == "fitted" for side in (records, base)):
+        return list(records), list(base)
+    common = [seed for seed in sides[0] if seed in sides[1]]
+    if not common:
+        raise UsageError(f"{records[0].title} and {base[0].title} have no seed in common",
+                         remedy="Train both with the same seeds.")
+    return [sides[0][seed] for seed in common], [sides[1][seed] for seed in common]

@@ -18,11 +18,12 @@ import pandas as pd
 import torch
 
 from erclab import runs
-from erclab.analysis import statistics
+from erclab.analysis import ablation, statistics, tallies
 from erclab.analysis.inside import check_corpus
 from erclab.core import metrics
 from erclab.core.batches import DialogueBatch
 from erclab.core.errors import UsageError
+from erclab.core.targets import Task
 from erclab.corpora import MODALITIES, UNLABELLED, Corpus, simulated
 from erclab.corpora.views import DialogueView, Standardiser
 from erclab.runs import Record
@@ -102,12 +103,34 @@ def guest_scores(records: Sequence[Record], home: Corpus, abroad: Corpus, among:
     return pd.DataFrame([transfer_scores(r, home, abroad, among) for r in records])
 
 
+def gain(own: Sequence[Record], guest: Sequence[Record], home: Corpus, abroad: Corpus, among: tuple[str, ...]
+         ) -> statistics.Estimate:
+    """How much higher the guest's weighted F1 is on the test split of `abroad` than that of the corpus's own model,
+    over seeds and dialogues.
+
+    Args:
+        own, guest: runs trained on `abroad` and on `home`, as many of each.
+    """
+    truth, dialogue = targets(abroad, among, "test"), tallies.dialogues_of(abroad, "test")
+    task, at = Task("shared", "classes", among), truth >= 0
+    found = []
+    for records, origin in ((guest, home), (own, abroad)):
+        some = []
+        for r in records:
+            said = np.zeros(len(truth), dtype=int)
+            said[at] = truth_and_predictions(r, origin, abroad, among)[1]
+            some.append(tallies.tally(task, truth, said, dialogue))
+        found.append(tallies.sampled(some, "weighted_f1"))
+    return (found[0] - found[1]).estimate()
+
+
 def between(first: Sequence[Record], second: Sequence[Record], corpus: Corpus, other: Corpus) -> pd.DataFrame:
     """For the test split of each corpus: a model of the other one, a model of its own, and the constant answer of the
     guest's corpus. All are scored on the labels that both corpora have.
 
     Columns: accuracy and weighted F1 in percent, mean ± deviation over seeds; the utterances that are scored; and for
-    the guest, how much its weighted F1 differs from the one at home, with Welch's 95 % interval and the verdict.
+    the guest, how much its weighted F1 differs from the one at home, with the 95 % interval over seeds and dialogues
+    and the verdict, where a point matters (`ablation.ARCHITECTURE`).
 
     Args:
         first, second: runs of a model trained on `corpus` and on `other`.
@@ -116,12 +139,14 @@ def between(first: Sequence[Record], second: Sequence[Record], corpus: Corpus, o
     for abroad, at_home, guest, home in ((other, second, first, corpus), (corpus, first, second, other)):
         tested = f"tested on {abroad.name}"
         own, foreign = guest_scores(at_home, abroad, abroad, among), guest_scores(guest, home, abroad, among)
-        found = statistics.difference(foreign["weighted_f1"], own["weighted_f1"], pairs=False)
+        found = gain(at_home, guest, home, abroad, among)
+        low, high = found.interval()
         count = int((targets(abroad, among, "test") >= 0).sum())
         rows[tested, f"trained on {abroad.name}"] = _row(own, count)
         rows[tested, f"trained on {home.name}"] = _row(foreign, count) | {
-            key: f"{100 * found[key]:.1f}" for key in ("difference", "low", "high")} | {
-            "verdict": statistics.verdict(found)}
+            key: f"{100 * x:.1f}" for key, x in (("difference", found.value), ("low", low), ("high", high))} | {
+            "matters": ablation.ARCHITECTURE,
+            "verdict": statistics.verdict(found, ablation.smallest("weighted_f1", ablation.ARCHITECTURE))}
         rows[tested, f"most frequent in {home.name}"] = _row(pd.DataFrame([constant(home, abroad, among)]), count)
     return pd.DataFrame(rows).T.fillna("").rename_axis(["corpus", "model"])
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from erclab import published
-from erclab.analysis import ablation, cases, ceilings, context, statistics
+from erclab.analysis import ablation, cases, ceilings, context, statistics, tallies
 from erclab.core import metrics
 from erclab.corpora import MODALITIES, Corpus
 from erclab.exhibits import lacks
@@ -109,13 +109,14 @@ def fusion_questions(corpus: Corpus) -> dict[str, Question]:
 def fusion(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """D4. Table 4: every fusion against the text alone, which is the uplift that the paper prints.
 
-    The columns are those of `erclab.analysis.ablation.effects`. The last two compare with Gate+TRM over the same seeds,
-    which is the question of the paper's ablation.
+    The columns are those of `erclab.analysis.ablation.effects`. The last ones compare with Gate+TRM, which is the
+    question of the paper's ablation.
     """
-    made = ablation.effects(groups, published=_settings_printed("D4", corpus))
+    made = ablation.effects(groups, corpus, published=_settings_printed("D4", corpus), matters=ablation.ARCHITECTURE)
     others = {GATE_TRM: groups[GATE_TRM], **{k: v for k, v in groups.items() if k not in (GATE_TRM, TEXT_ONLY)}}
-    against = ablation.effects(others)
-    return made.assign(**{f"from {GATE_TRM}": against["difference"], "verdict of that": against["verdict"]})
+    against = ablation.effects(others, corpus)
+    return made.assign(**{f"from {GATE_TRM}": against["difference"],
+                          **{f"{column} of that": against[column] for column in ("low", "high", "matters", "verdict")}})
 
 
 # D5
@@ -151,8 +152,8 @@ def context_preference(corpus: Corpus, groups: Groups) -> Figure:
     scale, share = metrics.scale(metric), metrics.is_share(metric)
     scores = {name: tuple(scale * statistics.values(records, metric) for records in sides)
               for name, sides in found.items()}
-    gains = pd.DataFrame({name: statistics.difference(dependent, free, pairs=True)
-                          for name, (free, dependent) in scores.items()}).T
+    gains = pd.DataFrame({name: ablation.differences({"free": free, "dependent": dependent}, corpus, metric).iloc[0]
+                          for name, (free, dependent) in found.items()}).T
     alone = ", ".join(f"{name} {gains.loc[name, 'difference']:+.{1 if share else 2}f}"
                       for name in found if name in MODALITIES)
     return context_figures.preference(
@@ -171,16 +172,17 @@ def summary_questions(corpus: Corpus) -> dict[str, Question]:
 
 
 def summaries(corpus: Corpus, groups: Groups) -> Figure:
-    """D6. Figure 4: the text's score with each reader, beside the paper's scores where it has this corpus."""
+    """D6. Figure 4: the text's score with each reader, beside the paper's scores where it has this corpus; in the title
+    the difference of the better one from BERT alone, with its interval over seeds and dialogues."""
     metric = statistics.shown_metric(groups)
     values = {name: statistics.values(records, metric) for name, records in groups.items()}
     base, *rest = values
     best = max(rest, key=lambda name: values[name].mean())
-    found = statistics.difference(values[best], values[base], pairs=True)
-    percent = metrics.is_share(metric)
-    gap = f"{100 * found['difference']:+.1f} points" if percent else f"{found['difference']:+.3f}"
+    found, percent = tallies.difference(groups[best], groups[base], corpus, metric), metrics.is_share(metric)
+    gap, verdict = found.text(metrics.scale(metric), 1 if percent else 3), statistics.verdict(
+        found, ablation.smallest(metric))
     printed = {f"published, {name}": value for name, value in (_settings_printed("D6", corpus) or {}).items()}
-    return seed_bars(values, title=f"{best} over BERT alone: {gap} ({statistics.verdict(found)})", percent=percent,
+    return seed_bars(values, title=f"{best} over BERT alone: {gap}{' points' * percent}, {verdict}", percent=percent,
                      xlabel=f"{metrics.TITLES[metric]} of the text on the test split" + (" (%)" if percent else ""),
                      reference=printed, colours=dict.fromkeys(values, style.MODALITY["text"]))
 

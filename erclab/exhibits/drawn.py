@@ -90,13 +90,16 @@ def confusions(groups: Groups) -> Figure:
          for name, records in groups.items()}, next(iter(groups.values()))[0].labels)
 
 
-def differences(groups: Groups, *, title: str, metric: str | None = None) -> Figure:
-    """The differences from the first setting with their intervals and a dot per seed."""
+def differences(groups: Groups, corpus: Corpus | None = None, *, title: str, metric: str | None = None,
+                matters: float = ablation.PART) -> Figure:
+    """The differences from the first setting with their intervals and a dot per seed, see
+    `erclab.analysis.ablation.effects`."""
     metric = metric or statistics.shown_metric(groups)
-    found, noise = ablation.differences(groups, metric)
-    unit = " (points)" if metrics.is_share(metric) else ""
-    return ablation_figures.differences(found, noise, title=title, reference=next(iter(groups)),
-                                        xlabel=f"difference in {metrics.title(metric)}{unit}")
+    share = metrics.is_share(metric)
+    return ablation_figures.differences(
+        ablation.differences(groups, corpus, metric), metrics.scale(metric) * ablation.smallest(metric, matters),
+        title=title, reference=next(iter(groups)),
+        xlabel=f"{'points' if share else 'difference'} in {metrics.title(metric)}")
 
 
 def focus(records: Sequence[Record], corpus: Corpus) -> Figure:

@@ -210,10 +210,12 @@ def gate_pace(corpus: Corpus, groups: Groups) -> Figure:
 
 
 def primaries(corpus: Corpus, groups: Groups) -> pd.DataFrame:
-    """H8. Table 4: differences from gating, paired over seeds; `chosen`, the gate's final choice."""
+    """H8. Table 4: differences from gating, see `erclab.analysis.ablation.effects`; `chosen`, the gate's final choice.
+    """
     metric = statistics.shown_metric(groups)
     names = {"gating": "unaligned"} | {name: name for name in groups if name != "gating"}
-    made = ablation.effects(groups, metric=metric, published=sequences.printed_variants(PAPER, corpus, names, metric))
+    made = ablation.effects(groups, corpus, metric=metric, matters=ablation.ARCHITECTURE,
+                            published=sequences.printed_variants(PAPER, corpus, names, metric))
     last = gates.final_primaries(groups["gating"])
     return made.assign(chosen=[gates.counted(last, len(groups["gating"]))] + [""] * (len(groups) - 1))
 

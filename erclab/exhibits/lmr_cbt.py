@@ -62,10 +62,10 @@ def variant_questions(corpus: Corpus) -> dict[str, Question]:
 
 
 def variant_effects(corpus: Corpus, groups: Groups) -> pd.DataFrame:
-    """L2. Table 2 as differences from the paper's model, paired over seeds, and the sizes."""
+    """L2. Table 2 as differences from the paper's model (`erclab.analysis.ablation.effects`), and the sizes."""
     metric = statistics.shown_metric(groups)
     theirs = sequences.printed_variants(PAPER, corpus, {name: row for name, (_, row) in VARIANTS.items()}, metric)
-    made = ablation.effects(groups, metric=metric, published=theirs)
+    made = ablation.effects(groups, corpus, metric=metric, published=theirs, matters=ablation.ARCHITECTURE)
     return made.assign(parameters=[f"{records[0].data['parameters']['all']:,}" for records in groups.values()])
 
 
@@ -85,7 +85,8 @@ def size_against_score(corpus: Corpus, groups: Groups) -> Figure:
     rank = efficiency.rank_correlation(ours.astype({"parameters": float, "score": float}))
     return efficiency_figures.size_against_score(
         {f"{corpus.name}: rank correlation {rank:+.2f}": ours, "the paper, MOSEI, unaligned": efficiency.theirs()},
-        ylabel="F1 (%)", title=f"{ours.index[0]} is the smallest, {ours['score'].astype(float).idxmax()} the best")
+        ylabel="F1 (%)",
+        title=f"Fewest parameters: {ours.index[0]}; highest mean: {ours['score'].astype(float).idxmax()}")
 
 
 def _ask(task: str):

@@ -106,8 +106,10 @@ def ablated(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """M5. Table 5 twice, by weighted and by macro F1 (columns with "macro" before them): see `ablation.effects`."""
     table = published.scores(MODEL, family(corpus.name))
     own = table[(table["exhibit"] == "M5") & (table["model"] == MODEL)]
-    weighted, macro = (ablation.effects(groups, metric=m, published=_by_setting(own, m)) for m in F1)
-    macro = macro.drop(columns="runs").rename(columns=lambda c: c if c.startswith("macro") else f"macro {c}")
+    weighted, macro = (ablation.effects(groups, corpus, metric=m, published=_by_setting(own, m),
+                                        matters=ablation.ARCHITECTURE) for m in F1)
+    macro = macro.drop(columns=["runs", "interval over", "matters"])
+    macro = macro.rename(columns=lambda c: c if c.startswith("macro") else f"macro {c}")
     return weighted.join(macro)
 
 

@@ -5,6 +5,7 @@ Only a summary of the paper was available: its headline scores are known, the nu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from erclab import models, published
-from erclab.analysis import ablation, ceilings, efficiency, robustness, scores, statistics, students, transfer
+from erclab.analysis import ablation, ceilings, efficiency, robustness, scores, statistics, students, tallies, transfer
 from erclab.core import metrics
 from erclab.corpora import MODALITIES, Corpus, simulated
 from erclab.exhibits import lacks
@@ -109,7 +110,7 @@ def teachers(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     Soft labels teach the students, so their effect should show there first. A student that
     learned nothing has no score.
     """
-    metric, made = statistics.shown_metric(groups), ablation.effects(groups)
+    metric, made = statistics.shown_metric(groups), ablation.effects(groups, corpus)
     for name, records in groups.items():
         if not students.students_learn(_settings(groups, name)):
             continue
@@ -129,21 +130,29 @@ def temperature_questions(corpus: Corpus) -> dict[str, Question]:
 
 
 def temperature(corpus: Corpus, groups: Groups) -> Figure:
-    """S8. The score against the temperature, bands over seeds: left the fused prediction, right the students' mean."""
+    """S8. The score against the temperature, bands over seeds: left the fused prediction, right the students' mean.
+
+    The titles compare the best temperature with labels alone, over seeds and dialogues; the best of many is chosen, so
+    that its p is corrected for all of them (Holm).
+    """
     metric, panels = statistics.shown_metric(groups), {}
-    fused = {name: statistics.values(records, metric) for name, records in groups.items()}
-    below = {name: students.student_scores(records, corpus, metric).mean(axis=1).to_numpy()
+    fused = {name: tallies.sampled([tallies.of_record(r, corpus) for r in records], metric)
+             for name, records in groups.items()}
+    below = {name: _mean([tallies.sampled(some, metric) for some in students.student_tallies(records, corpus).values()])
              for name, records in groups.items()}
     scale = metrics.scale(metric)
     for who, values in (("Fused prediction", fused), ("Mean of the students", below)):
         lines = {name: scale * table for name, table in _lines(groups, values).items()}
-        base = scale * statistics.summarise(values[LABELS]).mean
-        panels[f"{who}: {_finding(groups, values, metric)}"] = lines, base
+        panels[f"{who}: {_finding(groups, values, metric)}"] = lines, scale * float(values[LABELS].seeds.mean())
     unit = " (%)" if metrics.is_share(metric) else ""
     return ablation_figures.temperatures(panels, ylabel=f"{metrics.TITLES[metric]}, test split{unit}")
 
 
-def _lines(groups: Groups, values: dict[str, np.ndarray]) -> dict[str, pd.DataFrame]:
+def _mean(of: Sequence[statistics.Sampled]) -> statistics.Sampled:
+    return statistics.combine(lambda *x: sum(x) / len(x), *of)
+
+
+def _lines(groups: Groups, values: dict[str, statistics.Sampled]) -> dict[str, pd.DataFrame]:
     """Scaling -> index temperatures, columns seeds."""
     rows: dict[str, dict[float, np.ndarray]] = {SCALED: {}, UNSCALED: {}}
     for name in groups:
@@ -151,16 +160,19 @@ def _lines(groups: Groups, values: dict[str, np.ndarray]) -> dict[str, pd.DataFr
         tau = settings["temperature"]
         for line, scaled in ((SCALED, True), (UNSCALED, False)):
             if name != LABELS and (settings["tau_squared"] == scaled or tau == 1):
-                rows[line][tau] = values[name]
+                rows[line][tau] = values[name].seeds
     return {line: pd.DataFrame(found).T.sort_index() for line, found in rows.items() if found}
 
 
-def _finding(groups: Groups, values: dict[str, np.ndarray], metric: str) -> str:
+def _finding(groups: Groups, values: dict[str, statistics.Sampled], metric: str) -> str:
     """In words, what the best temperature gives beyond labels alone."""
-    best = max((name for name in values if name != LABELS), key=lambda name: values[name].mean())
-    found = statistics.difference(values[best], values[LABELS], pairs=True)
-    gain = f"{100 * found['difference']:+.1f} points" if metrics.is_share(metric) else f"{found['difference']:+.3f}"
-    return f"{gain} at best\n(temperature {_settings(groups, best)['temperature']:g}, {statistics.verdict(found)})"
+    gains = {name: (x - values[LABELS]).estimate() for name, x in values.items() if name != LABELS}
+    best = max(gains, key=lambda name: gains[name].value)
+    corrected = dict(zip(gains, statistics.holm([found.p() for found in gains.values()])[0], strict=True))[best]
+    share = metrics.is_share(metric)
+    gain = f"{metrics.scale(metric) * gains[best].value:+.{1 if share else 3}f}{' points' * share}"
+    told = "one seed" if np.isnan(corrected) else f"p {corrected:.2f}, Holm"
+    return f"{gain} at best\n(temperature {_settings(groups, best)['temperature']:g}; {told})"
 
 
 def _settings(groups: Groups, name: str) -> dict:
@@ -202,21 +214,19 @@ def robustness_figure(corpus: Corpus, groups: Groups) -> Figure:
         pd.DataFrame({"change": -retrained, "low": -costs["low"], "high": -costs["high"]}),
         -costs[robustness.ORACLE] if robustness.ORACLE in costs else None,
         titles=(f"Without {worst}: {-lost[worst]:+.{digits}f}, retrained {-retrained[worst]:+.{digits}f}",
-                _noise_against_absence(found)),
+                _noise_beside_absence(found)),
         ylabel=f"change in {metrics.TITLES[metric]}{unit}",
         limits=(low - 0.08 * (high - low), high + 0.08 * (high - low)))
 
 
-def _noise_against_absence(found: dict[str, dict[str, pd.DataFrame]]) -> str:
-    """The noise from which a modality is worse than none, on average over the modalities that can be noisy."""
+def _noise_beside_absence(found: dict[str, dict[str, pd.DataFrame]]) -> str:
+    """The change by the strongest noise beside that by absence, on average over the modalities that can be noisy."""
     noisy = found["noise"]
     if not noisy:
         return "Words cannot be noisy"
     gone = np.mean([found["missing"][m].loc[1.0].mean() for m in noisy])
     curve = sum(table.mean(axis=1) for table in noisy.values()) / len(noisy)
-    worse = curve.index[curve < gone]
-    return (f"Noise of {worse[0]:g} deviations is worse than absence" if len(worse) else
-            f"Noise up to {curve.index[-1]:g} is no worse than absence")
+    return f"Noise of {curve.index[-1]:g} deviations: {curve.iloc[-1]:+.0f}; absence: {gone:+.0f}"
 
 
 # S9
@@ -243,7 +253,8 @@ def transfer_questions(corpus: Corpus, other: Corpus) -> dict[str, Question]:
 
 
 def transfer_bars(corpus: Corpus, groups: Groups, other: Corpus) -> Figure:
-    """The weighted F1 of S9: for each corpus its own model, the guest, and the constant answer."""
+    """The weighted F1 of S9: for each corpus its own model, the guest, and the constant answer; in the title what the
+    guest gains, with the interval over seeds and dialogues."""
     among, shown, colours, lost = transfer.shared(corpus, other), {}, {}, []
     for abroad, at_home, guest, home in ((other, THERE, HERE, corpus), (corpus, HERE, THERE, other)):
         own, foreign = (transfer.guest_scores(groups[name], origin, abroad, among)["weighted_f1"]
@@ -253,7 +264,7 @@ def transfer_bars(corpus: Corpus, groups: Groups, other: Corpus) -> Figure:
                                ("constant answer", constant, style.GREY)):
             shown[name := f"{abroad.name}: {who}"] = x
             colours[name] = colour
-        lost.append(f"{100 * (foreign.mean() - own.mean()):+.0f}")
+        lost.append(transfer.gain(groups[at_home], groups[guest], home, abroad, among).text(digits=0))
     return seed_bars(shown, title=f"A model from elsewhere: {' and '.join(lost)} points", colours=colours,
                      xlabel="weighted F1 on the test split, shared labels (%)")
 
@@ -282,7 +293,7 @@ _TWO = lacks.all_of(lacks.vectors(2), lacks.dialogues)
 EXHIBITS = (
     Exhibit("S1", "headline: accuracy and weighted F1", "utterance vectors", headline_table, rivals, lacks.vectors()),
     *(Exhibit(name, f"ablation: {what}", f"dialogues with utterance vectors of {how}",
-              lambda corpus, groups: ablation.effects(groups),
+              lambda corpus, groups: ablation.effects(groups, corpus),
               lambda corpus, name=name: ablation_questions(name), where)
       for name, what, how, where in (
           ("S2", "self-distillation", "a modality", _DIALOGUES),

@@ -13,36 +13,41 @@ from erclab.figures.scores import band
 
 
 @style.style()
-def differences(found: pd.DataFrame, noise: float, *, title: str, reference: str, xlabel: str) -> Figure:
+def differences(found: pd.DataFrame, matters: float, *, title: str, reference: str, xlabel: str) -> Figure:
     """The difference of each setting from a reference: the mean, its interval, and a dot per seed.
 
-    The grey band is the deviation over seeds of the reference: a difference inside it is no finding.
+    The grey band is what is too small to matter: an interval inside it shows that two settings are equivalent, an
+    interval that contains 0 and leaves the band shows nothing.
 
     Args:
-        found: a row per setting: difference, low and high of the interval (NaN for one seed), and a column per seed
-            that starts with "seed"; see `erclab.analysis.ablation.differences`.
-        noise: the deviation, in the unit of the differences.
+        found: a row per setting: difference, low and high of the interval (NaN for one seed), what it is over, and a
+            column per seed that starts with "seed"; see `erclab.analysis.ablation.differences`.
+        matters: the smallest difference that matters, in the unit of the differences.
         reference: the name of the setting that the others are compared with.
     """
     made, ((axis,),) = style.figure(figsize=(9, 1.8 + 0.55 * len(found)))
-    axis.axvspan(-noise, noise, color=style.GREY, alpha=0.25, lw=0, label=f"deviation over seeds of {reference}")
+    axis.axvspan(-matters, matters, color=style.GREY, alpha=0.25, lw=0, label=f"too small to matter: ± {matters:g}")
     axis.axvline(0, color="black", lw=1)
+    drawn: set[str] = set()
     for i, (_, row) in enumerate(found.iterrows()):
-        seeds = row[[c for c in found if c.startswith("seed ")]].dropna()
+        seeds = row[[c for c in found if c.startswith("seed ")]].dropna().astype(float)
         if not np.isnan(row["low"]):
-            axis.plot([row["low"], row["high"]], [i, i], color=style.BLUE, lw=2.5)
+            axis.plot([row["low"], row["high"]], [i, i], color=style.BLUE, lw=2.5,
+                      label=None if row["over"] in drawn else f"95 % interval over {row['over']}")
+            drawn.add(row["over"])
         axis.plot(seeds, np.full(len(seeds), i), "o", color="black", ms=4, alpha=0.7, zorder=3)
         axis.plot(row["difference"], i, "D", color=style.ORANGE, ms=9, zorder=4)
-    axis.set(yticks=range(len(found)), yticklabels=list(found.index), title=title, xlabel=xlabel)
+    axis.set(yticks=range(len(found)), yticklabels=list(found.index), title=title, xlabel=f"{xlabel} from {reference}")
     axis.invert_yaxis()
     axis.margins(y=0.15)
-    made.legend(loc="outside lower center")
+    made.legend(loc="outside lower center", ncols=2)
     return made
 
 
 @style.style()
 def student_dots(gains: pd.DataFrame, reference: str) -> Figure:
-    """What teaching gives SDT's students: a dot per student with its interval, grouped by the kind of teaching.
+    """What teaching gives SDT's students: a dot per student with its interval over seeds and dialogues, grouped by the
+    kind of teaching.
 
     Args:
         gains: index (teaching, modality), columns difference, low, high and verdict; see
@@ -55,9 +60,10 @@ def student_dots(gains: pd.DataFrame, reference: str) -> Figure:
         axis.plot([row["low"], row["high"]], [i, i], color=colour, lw=2.5)
         axis.plot(row["difference"], i, marker=style.MARKERS[list(style.MODALITY).index(m)], color=colour, ms=9)
     axis.axvline(0, color="black", lw=1)
-    found = (gains["verdict"] == "higher").sum()
+    higher, lower = ((gains["verdict"] == word).sum() for word in ("higher", "lower"))
     axis.set(yticks=range(len(gains)), yticklabels=[f"{kind}: {m}" for kind, m in gains.index],
-             title=f"{found} of {len(gains)} students gain from being taught", xlabel=f"points above: {reference}")
+             title=f"Of {len(gains)} students, {higher} are shown to gain and {lower} to lose",
+             xlabel=f"points above: {reference}")
     axis.invert_yaxis()
     return made
 

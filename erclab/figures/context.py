@@ -19,7 +19,7 @@ def preference(scores: Mapping[str, tuple[Sequence[float], Sequence[float]]], ga
 
     Args:
         scores: name of the modalities -> scores over seeds (free of context, in context).
-        gains: per name `low` and `high` of the interval over seeds, NaN for one seed.
+        gains: per name `low` and `high` of the interval, NaN for one seed, and what it is `over`.
         oracle: name -> the gain of the exact oracle of the vectors, drawn as a star.
         score: the vertical axis on the left.
         unit: appended to the vertical axis on the right, such as " (points)".
@@ -31,10 +31,10 @@ def preference(scores: Mapping[str, tuple[Sequence[float], Sequence[float]]], ga
             left.bar(i + 0.38 * (j - 0.5), np.mean(x), 0.38, color=colour, hatch=hatch, edgecolor="white",
                      label=None if i else ("free of context", "in context")[j])
             left.plot(np.full(len(x), i + 0.38 * (j - 0.5)), x, "o", color="black", ms=3)
-        n, (low, high) = min(map(len, values)), gains.loc[name, ["low", "high"]]
+        n, (low, high, over) = min(map(len, values)), gains.loc[name, ["low", "high", "over"]]
         if not np.isnan(low):
             right.plot([i, i], [low, high], color=style.BLUE, lw=2.5,
-                       label=None if i else "95 % interval over seeds")
+                       label=None if i else f"95 % interval over {over}")
         right.plot(np.full(n, i), np.asarray(values[1])[:n] - np.asarray(values[0])[:n], "o", color="black", ms=4,
                    zorder=3, label=None if i else "each seed")
         if name in oracle:

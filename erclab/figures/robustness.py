@@ -23,7 +23,7 @@ def falls(missing: Mapping[str, pd.DataFrame], noise: Mapping[str, pd.DataFrame]
 
     Args:
         missing, noise: modality -> change, index rates and a column per seed.
-        retrained: a row per modality: `change`, and `low` and `high` of its interval over seeds.
+        retrained: a row per modality: `change`, and `low` and `high` of its interval over seeds and dialogues.
         oracle: change per modality of the oracle of the vectors; None where it is not known.
         titles: of the two panels.
         limits: of the vertical axis.

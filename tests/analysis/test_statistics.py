@@ -1,16 +1,19 @@
-"""Numbers over seeds, against scipy and numpy done by hand."""
+"""Numbers over seeds and dialogues, against scipy, statsmodels and numpy done by hand."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
-from erclab.analysis.statistics import Summary, difference, paired, summarise, unpaired, values, verdict
+from erclab.analysis import statistics
+from erclab.analysis.statistics import Estimate, Sampled, Summary, combine, summarise, values, verdict
 from erclab.core.errors import UsageError
 from erclab.runs import Record
 
-A, B = [0.71, 0.74, 0.69, 0.73, 0.75], [0.66, 0.70, 0.69]
+A = [0.71, 0.74, 0.69, 0.73, 0.75]
 
 
 def test_summarise_is_mean_sample_deviation_and_count():
@@ -23,57 +26,6 @@ def test_summarise_is_mean_sample_deviation_and_count():
 @pytest.mark.parametrize(("x", "text"), [([0.71, 0.73], "72.0 ± 1.4"), ([0.7246], "72.5"), ([0.5, 0.5], "50.0 ± 0.0")])
 def test_a_summary_is_printed_in_percent_with_a_deviation_only_where_there_is_one(x, text):
     assert str(summarise(x)) == text
-
-
-def welch(a, b, confidence):
-    """The interval by its formula (Welch 1947, degrees of freedom by Satterthwaite)."""
-    va, vb = np.var(a, ddof=1) / len(a), np.var(b, ddof=1) / len(b)
-    freedom = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
-    half = stats.t.ppf((1 + confidence) / 2, freedom) * (va + vb) ** 0.5
-    middle = np.mean(a) - np.mean(b)
-    return middle - half, middle + half
-
-
-@pytest.mark.parametrize("confidence", [0.95, 0.8])
-@pytest.mark.parametrize(("a", "b"), [(A, B), (B, A), (A, A)])
-def test_an_unpaired_difference_has_welchs_interval(a, b, confidence):
-    made = unpaired(a, b, confidence)
-    assert made["difference"] == pytest.approx(np.mean(a) - np.mean(b))
-    assert (made["low"], made["high"]) == pytest.approx(welch(a, b, confidence))
-    assert made["seed_deviation"] == pytest.approx(max(np.std(a, ddof=1), np.std(b, ddof=1)))
-
-
-@pytest.mark.parametrize("confidence", [0.95, 0.8])
-def test_against_a_single_number_the_interval_is_that_of_the_seeds(confidence):
-    half = stats.t.ppf((1 + confidence) / 2, 4) * np.std(A, ddof=1) / 5**0.5
-    for made, sign in ((unpaired(A, [0.6], confidence), 1), (unpaired([0.6], A, confidence), -1)):
-        middle = sign * (np.mean(A) - 0.6)
-        assert made["difference"] == pytest.approx(middle)
-        assert (made["low"], made["high"]) == pytest.approx((middle - half, middle + half))
-        assert made["seed_deviation"] == pytest.approx(np.std(A, ddof=1))
-
-
-def test_two_single_numbers_have_a_difference_but_no_interval():
-    made = unpaired([0.7], [0.6])
-    assert made["difference"] == pytest.approx(0.1) and made["seed_deviation"] == 0
-    assert np.isnan(made["low"]) and np.isnan(made["high"])
-
-
-@pytest.mark.parametrize(("a", "b"), [([0.7, 0.7], [0.5, 0.5, 0.5]), ([0.7, 0.7], [0.5]), ([0.7], [0.5, 0.5])])
-def test_seeds_that_agree_exactly_have_an_interval_without_width(a, b):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        made = unpaired(a, b)
-    assert made["low"] == made["high"] == made["difference"] == pytest.approx(0.2)
-
-
-def test_the_interval_covers_the_truth_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    covered = 0
-    for _ in range(400):
-        made = unpaired(rng.normal(0.7, 0.02, 5), rng.normal(0.65, 0.005, 3))
-        covered += made["low"] <= 0.05 <= made["high"]
-    assert 0.92 <= covered / 400 <= 0.98
 
 
 def record(seed, tmp_path, **protocols):
@@ -93,45 +45,189 @@ def test_values_of_a_protocol_that_a_run_does_not_know_are_an_error(tmp_path):
         values([record(1, tmp_path, published={"epoch": 1, "test": {"weighted_f1": 0.5}})])
 
 
-@pytest.mark.parametrize(("a", "b"), [([0.3, 0.3, 0.3], [0.1, 0.12]), ([0.7, 0.7, 0.7], [0.1]),
-                                      ([0.7, 0.7, 0.7], [0.1, 0.1, 0.1])])
-def test_a_side_whose_seeds_agree_is_no_cause_for_a_warning(a, b):
+# Draws of dialogues
+
+def test_draws_have_as_many_dialogues_as_the_split_and_are_the_same_for_all():
+    drawn = statistics.draws(31)
+    assert drawn.shape == (statistics.ROUNDS, 31) and (drawn.sum(1) == 31).all()
+    assert (drawn == statistics.draws.__wrapped__(31)).all()
+    assert drawn.var() == pytest.approx(1 - 1 / 31, rel=0.02) and not drawn.flags.writeable
+
+
+def mean_of(x, shifts=(0.0,), *, fixed=False):
+    """The mean over dialogues of x (D,), one run per shift."""
+    drawn = statistics.draws(len(x)) @ x / len(x)
+    return Sampled(np.array([x.mean() + s for s in shifts]), np.stack([drawn + s for s in shifts]), len(x), fixed)
+
+
+X = np.random.default_rng(3).normal(0.7, 0.1, 40)
+
+
+def test_the_error_over_dialogues_of_a_mean_is_that_of_the_textbook():
+    found = mean_of(X, fixed=True).estimate()
+    assert found.value == pytest.approx(X.mean())
+    assert found.among_dialogues == pytest.approx(X.std(ddof=1) / 40**0.5, rel=0.05)  # 2000 draws: 1.6 %
+    low, high = stats.t.interval(0.95, 39, X.mean(), found.among_dialogues)
+    assert found.interval() == pytest.approx((low, high)) and found.deviation == 0 and found.freedom == 39
+
+
+def test_both_errors_add_and_the_degrees_of_freedom_are_welchs_and_satterthwaites():
+    shifts = [0.02, -0.01, 0.03]
+    found = mean_of(X, shifts).estimate()
+    a, b = np.var(shifts, ddof=1) / 3, found.among_dialogues**2
+    assert found.value == pytest.approx(X.mean() + np.mean(shifts)) and found.error == pytest.approx((a + b) ** 0.5)
+    freedom = (a + b) ** 2 / (a**2 / 2 + b**2 / 39)
+    assert found.freedom == pytest.approx(freedom)
+    assert found.interval(0.9) == pytest.approx(stats.t.interval(0.9, freedom, found.value, found.error))
+    assert found.p(0.68) == pytest.approx(2 * stats.t.sf(abs(found.value - 0.68) / found.error, freedom))
+
+
+def test_what_seeds_and_dialogues_share_cancels_in_a_difference():
+    one, other = mean_of(X, [0.05, 0.02]), mean_of(X, [0.03, 0.0])
+    found = (one - other).estimate()
+    assert found.value == pytest.approx(0.02) and found.error == pytest.approx(0, abs=1e-12)
+
+
+def test_quantities_are_combined_seed_by_seed_and_draw_by_draw():
+    a, b, fixed = mean_of(X, [0.0, 0.1]), mean_of(X**2, [0.2, 0.3]), mean_of(X**3, fixed=True)
+    made = combine(lambda x, y, z: x * y - z, a, b, fixed)
+    assert made.seeds == pytest.approx([a.seeds[i] * b.seeds[i] - fixed.seeds[0] for i in range(2)])
+    assert made.drawn == pytest.approx(a.drawn * b.drawn - fixed.drawn) and not made.fixed
+    for found, expected in ((a + b, a.seeds + b.seeds), (a - 1, a.seeds - 1), (a * 2, a.seeds * 2),
+                            (a / b, a.seeds / b.seeds)):
+        assert found.seeds == pytest.approx(expected)
+    way = statistics.gap_closed(a, fixed, fixed + 0.5)
+    assert way.seeds == pytest.approx((a.seeds - fixed.seeds) / 0.5)
+
+
+@pytest.mark.parametrize(("x", "shifts"), [(X[:30], [0, 0]), (X, [0, 0, 0]), (X, [0])])
+def test_other_dialogues_or_other_numbers_of_seeds_are_refused(x, shifts):
+    with pytest.raises(UsageError, match="cannot be compared"):
+        mean_of(X, [0, 0]) - mean_of(x, shifts)
+    with pytest.raises(UsageError, match="do not fit"):
+        Sampled(np.zeros(2), np.zeros((1, 5)), 5)
+
+
+# Estimates in words
+
+def test_one_seed_of_a_training_has_no_interval_and_no_verdict():
+    found = mean_of(X).estimate()
+    assert np.isnan(found.interval()).all() and np.isnan(found.p()) and verdict(found, 0.5) == "one seed"
+    assert found.text() == f"{100 * X.mean():+.1f} (one seed)" and not found.equivalent(1e9)
+
+
+def test_an_estimate_without_error_is_certain():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        made = unpaired(a, b)
-    assert made["seed_deviation"] == pytest.approx(np.std(b, ddof=1) if len(set(b)) > 1 else 0, abs=0)
-    assert (made["low"] < made["high"]) == (len(set(b)) > 1)
+        found = Estimate(0.1, 0.0, 0.0, 3, 40)
+        assert found.interval() == (0.1, 0.1) and found.p() == 0 and found.p(0.1) == 1
+    assert verdict(found) == "higher" and verdict(replace(found, value=-0.1)) == "lower"
+    assert verdict(replace(found, value=0.0)) == "undecided" and verdict(replace(found, value=0.0), 0.1) == "equivalent"
 
 
-def test_paired_differences_forget_what_seeds_share():
-    rng = np.random.default_rng(0)
-    seeds = rng.normal(0, 1, 5)
-    found = paired(seeds + 0.5 + rng.normal(0, 0.01, 5), seeds)
-    assert found["low"] < 0.5 < found["high"] < 0.55 and found["p"] < 0.001 and found["effect"] > 10
-    tested = stats.ttest_rel([1.0, 2.0, 4.0], [1.0, 1.0, 2.0])
-    low, high = tested.confidence_interval(0.9)
-    found = paired([1.0, 2.0, 4.0, 9.0], [1.0, 1.0, 2.0], confidence=0.9)  # the fourth has no partner
-    assert (found["low"], found["high"], found["p"]) == pytest.approx((low, high, tested.pvalue))
-    assert found["effect"] == pytest.approx(1.0) and found["difference"] == pytest.approx(1.0)
+@pytest.mark.parametrize(("value", "matters", "word"), [
+    (2.2, 0.5, "higher"), (-2.2, 0.5, "lower"), (2.2, 9, "higher"), (1.9, 0.5, "undecided"), (0.0, None, "undecided"),
+    (0.0, 1.7, "equivalent"), (0.0, 1.6, "undecided"), (-0.5, 2.2, "equivalent"), (-0.5, 2.1, "undecided")])
+def test_a_verdict_is_as_strong_as_its_interval(value, matters, word):
+    """The error is 1 with 1,000 degrees of freedom: 0 leaves the interval at 1.96, and a margin is kept at 1.65."""
+    found = Estimate(value, 0.0, 1.0, 5, 1001)
+    assert verdict(found, matters) == word
+    if matters:
+        p = max(stats.t.sf(matters + value, 1000), stats.t.sf(matters - value, 1000))  # two one-sided tests
+        assert found.equivalent(matters) == (p < 0.05)
 
 
-def test_paired_without_noise_or_with_one_seed():
-    found = paired([0.5, 0.5], [0.4, 0.4])
-    assert found["low"] == found["high"] == pytest.approx(0.1) and found["effect"] == np.inf
-    assert paired([0.4, 0.4], [0.4, 0.4])["effect"] == 0
-    assert np.isnan(paired([0.5], [0.4])["low"])
+def test_an_estimate_is_printed_with_its_interval():
+    assert Estimate(0.0131, 0.0, 0.005, 3, 10**6).text() == "+1.3 [0.3, 2.3]"
+    assert Estimate(-0.05, 0.0, 0.01, 3, 10**6).text(1, 3, 0.9) == "-0.050 [-0.066, -0.034]"
 
 
-@pytest.mark.parametrize(("pairs", "by"), [(True, paired), (False, unpaired)])
-def test_a_difference_is_paired_or_not_as_the_caller_says(pairs, by):
-    assert difference(A[:3], B, pairs=pairs, confidence=0.8) == by(A[:3], B, 0.8)
-    with pytest.raises(TypeError):
-        difference(A, B)  # it cannot be seen from the numbers
+def test_over_seeds_is_the_paired_t_interval_and_is_never_judged():
+    a, b = np.array(A), np.array([0.66, 0.70, 0.69, 0.60, 0.65])
+    found, tested = statistics.over_seeds(a - b), stats.ttest_rel(a, b)
+    assert found.interval() == pytest.approx(tuple(tested.confidence_interval())) and found.p() == pytest.approx(
+        tested.pvalue)
+    assert found.interval()[0] > 0 and verdict(found, 0.5) == statistics.NOT_JUDGED
+    assert found.over == "seeds only, this test split" != mean_of(X, [0, 1]).estimate().over
+    assert np.isnan(statistics.over_seeds([0.1]).interval()).all()
 
 
-@pytest.mark.parametrize(("found", "words"), [
-    ((0.1, np.nan, np.nan), "one seed"), ((0.1, -0.1, 0.3), "within seed noise"), ((0.1, 0.05, 0.15), "higher"),
-    ((-0.15, -0.2, -0.1), "lower"), ((0.02, 0.01, 0.03), "within seed noise")])
-def test_a_verdict_needs_an_interval_without_0_and_more_than_the_deviation_over_seeds(found, words):
-    found = dict(zip(("difference", "low", "high"), found, strict=True))
-    assert verdict({"seed_deviation": 0.02, **found}) == words
+def test_how_often_a_run_is_above_another():
+    assert statistics.above([3, 4], [1, 2])[0] == 1 and statistics.above([1, 3], [1, 3])[0] == 0.5
+    share, low, high = statistics.above(A, [0.66, 0.74, 0.72])
+    assert share == pytest.approx((1 + 2.5 + 1 + 2 + 3) / 15) and 0 <= low < share < high <= 1
+    assert np.isnan(statistics.above([1.0], [0.5, 0.6])[1:]).all()
+
+
+# Many claims
+
+@pytest.mark.parametrize("p", [[0.03, 0.001, 0.2, 0.009, 0.009, 0.04, 0.9, 0.002], [0.013, 0.02, 0.05]])
+def test_holm_decides_as_statsmodels_and_its_intervals_as_it(p):
+    corrected, confidence = statistics.holm(p)
+    rejected, expected, *_ = multipletests(p, alpha=0.05, method="holm")
+    assert corrected == pytest.approx(expected) and rejected.any()
+    edge = stats.norm.isf(np.array(p) / 2)  # the z of each p; its interval leaves 0 where Holm rejects
+    assert ((edge > stats.norm.ppf((1 + confidence) / 2)) == rejected).all()
+    assert confidence.max() == pytest.approx(1 - 0.05 / len(p))
+
+
+def test_no_claim_is_no_error():
+    assert len(statistics.holm([])[0]) == len(statistics.benjamini_hochberg([])) == 0
+
+
+def test_the_false_discovery_rate_is_that_of_statsmodels():
+    p = [0.03, 0.001, 0.2, 0.012, 0.5]
+    assert statistics.benjamini_hochberg(p) == pytest.approx(multipletests(p, method="fdr_bh")[1])
+
+
+# What can be seen at all
+
+@pytest.mark.parametrize(("deviation", "seeds"), [
+    (0.5, (10, 5, 3)), (0.8, (23, 8, 4)), (1.0, (34, 10, 5)), (1.5, (73, 20, 7)), (2.5, (199, 52, 15))])
+def test_the_seeds_that_are_needed_on_one_test_split_for_ever(deviation, seeds):
+    """80 % power for half a point, one and two points; for example 1.0 / 1.0: the paired t-test of 10 pairs."""
+    assert tuple(statistics.seeds_needed(effect, deviation, 0.0, 80) for effect in (0.5, 1.0, 2.0)) == seeds
+
+
+@pytest.mark.parametrize(("effect", "deviation", "n"), [(1.0, 1.04, 3), (2.0, 1.04, 3), (1.0, 1.0, 10), (0.5, 1.5, 20)])
+def test_power_over_seeds_is_that_of_the_t_test(effect, deviation, n):
+    edge, away = stats.t.ppf(0.975, n - 1), effect / deviation * n**0.5
+    expected = stats.nct.sf(edge, n - 1, away) + stats.nct.cdf(-edge, n - 1, away)
+    assert statistics.power(effect, deviation, 0.0, n, 80) == pytest.approx(expected, abs=2e-3)
+
+
+def test_three_seeds_see_next_to_nothing():
+    seen = [statistics.power(effect, 1.04, 0.0, 3, 80) for effect in (1.0, 2.0)]
+    assert [round(x, 2) for x in seen] == [0.17, 0.45]
+
+
+@pytest.mark.parametrize(("among", "dialogues"), [(0.6, 1000), (1.0, 280), (2.0, 1000)])
+def test_dialogues_set_a_floor_that_no_number_of_seeds_passes(among, dialogues):
+    floor = statistics.resolvable(1.0, among, 100_000, dialogues)
+    assert floor == pytest.approx(2.8 * among, rel=0.02)
+    assert statistics.seeds_needed(0.9 * floor, 1.0, among, dialogues) is None
+    assert statistics.resolvable(1.0, among, 10, dialogues) > floor
+
+
+@pytest.mark.parametrize(("deviation", "among", "dialogues", "five", "ten"), [
+    (0.5, 0.6, 80, 1.9, 1.8), (0.8, 0.6, 80, 2.1, 2.0), (1.5, 1.0, 80, 3.4, 3.1), (1.6, 1.3, 31, 4.4, 4.1),
+    (0.7, 0.3, 280, 1.2, 1.0), (1.2, 0.9, 280, 3.1, 2.9)])
+def test_the_smallest_difference_that_five_and_ten_seeds_see(deviation, among, dialogues, five, ten):
+    """The study's plan printed these, from components that are rounded here."""
+    found = [statistics.resolvable(deviation, among, n, dialogues) for n in (5, 10)]
+    assert found == pytest.approx([five, ten], abs=0.16)
+    assert statistics.power(found[0], deviation, among, 5, dialogues) == pytest.approx(0.8, abs=1e-3)
+
+
+def test_dialogues_needed_are_the_fewest_that_suffice():
+    found = statistics.dialogues_needed(1.0, 0.5, 0.6, 10, 80)
+    enough, fewer = (statistics.power(1.0, 0.5, 0.6 * (80 / n) ** 0.5, 10, n) for n in (found, found - 1))
+    assert enough >= statistics.POWER > fewer and found > 80
+    assert statistics.dialogues_needed(0.5, 2.5, 0.6, 5, 80) is None
+
+
+def test_power_needs_two_seeds_and_certainty_has_all():
+    with pytest.raises(UsageError, match="no deviation"):
+        statistics.power(1.0, 1.0, 1.0, 1, 80)
+    assert statistics.power(0.1, 0, 0, 5, 80) == 1 and statistics.power(0, 0, 0, 5, 80) == 0
+    assert statistics.resolvable(0, 0, 5, 80) == 0

@@ -9,10 +9,8 @@ import pytest
 from sequence_corpora import without_text_in_training
 
 from erclab import cli, corpora, models, published, runs, sweep
-from erclab.analysis import ablation
 from erclab.core.errors import ErclabError, RunError, UsageError
-from erclab.core.targets import BUILT_IN
-from erclab.exhibits import catalogue, dialoguetrm, drawn, hct_mg, lacks, lmr_cbt, m2fnet, ours
+from erclab.exhibits import catalogue, dialoguetrm, hct_mg, lacks, lmr_cbt, m2fnet, ours
 from erclab.exhibits.catalogue import Exhibit
 from erclab.exhibits.store import Store
 from erclab.runs import Question
@@ -207,30 +205,3 @@ def test_the_command_lists_trains_and_builds(folder, capsys, monkeypatch):
     assert status == 1 and "D1" in out and "S8: failed" in out and "--train" in err  # one fails, the other is built
     status, _, err = call("D99")
     assert status == 2 and "unknown exhibit 'D99'" in err
-
-
-class Scored:
-    """A record with given scores."""
-
-    task, target = "emotion", BUILT_IN["emotion"]
-
-    def __init__(self, score):
-        self.score = score
-
-    def scores(self, split="test"):
-        return {"weighted_f1": self.score, "accuracy": self.score}
-
-
-def test_an_ablation_calls_seed_noise_noise():
-    groups = {name: [Scored(x) for x in values] for name, values in {
-        "whole": (0.60, 0.62, 0.64), "without a leg": (0.50, 0.52, 0.54), "without a hair": (0.61, 0.61, 0.64),
-        "without much": (0.40, 0.43, 0.44)}.items()}
-    table = ablation.effects(groups, published={"whole": 70.0, "without a leg": 60.5})
-    assert table["verdict"].iloc[1:].tolist() == ["lower", "within seed noise", "lower"]
-    assert table.loc["without a leg", "difference"] == -10.0
-    assert table.loc["without much", "low"] < -19.67 + 0.01 < table.loc["without much", "high"]
-    assert table["published"].tolist()[:2] == [70.0, 60.5] and np.isnan(table["published"].iloc[2])
-    one = ablation.effects({name: records[:1] for name, records in groups.items()})
-    assert one["verdict"].iloc[1] == "one seed"
-    axis, = drawn.differences(groups, title="What the parts are worth").axes
-    assert [t.get_text() for t in axis.get_yticklabels()] == ["without a leg", "without a hair", "without much"]

@@ -82,7 +82,7 @@ def test_fusions_are_compared_with_the_text_and_with_mgif(tiny, answered):
     assert made.loc["Gate+Concat", "difference"] == pytest.approx(100 * (concat - text).mean(), abs=0.051)
     assert made.loc["Gate+Concat", "from Gate+TRM (MGIF)"] == pytest.approx(100 * (concat - gate).mean(), abs=0.051)
     assert pd.isna(made.loc["Gate+TRM (MGIF)", "from Gate+TRM (MGIF)"]) and "published" not in made
-    paper = dialoguetrm.fusion(SimpleNamespace(name="iemocap"), table)
+    paper = dialoguetrm.fusion(replace(tiny, name="iemocap"), table)
     assert paper["published"].tolist() == [67.67, 67.98, 68.52, 69.23, 68.72, 68.61]
 
 
@@ -135,7 +135,7 @@ def test_summaries_name_the_best_and_the_published(tiny, answered):
     assert [t.get_text() for t in axis.get_yticklabels()] == ["BERT alone", "DialogueRNN", "Transformer"]
     best = max(("DialogueRNN", "Transformer"), key=lambda n: values(table[n]).mean())
     assert title(axis).startswith(f"{best} over BERT alone")
-    paper = dialoguetrm.summaries(SimpleNamespace(name="iemocap"), table)
+    paper = dialoguetrm.summaries(replace(tiny, name="iemocap"), table)
     assert [t.get_text() for t in paper.legends[0].get_texts()] == [
         "published, BERT alone: 67.18", "published, DialogueRNN: 67.27", "published, Transformer: 67.67"]
 

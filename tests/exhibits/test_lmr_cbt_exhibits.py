@@ -72,4 +72,4 @@ def test_size_against_score_has_every_trained_model_beside_the_papers(answer, ti
     made = found.build(tiny, answer(found, tiny, seeds=1))
     ours, theirs = made.axes
     assert len(ours.get_legend().get_texts()) == 6 and len(theirs.get_legend().get_texts()) == 3
-    assert "EF-LSTM is the smallest" in made.get_suptitle()
+    assert "Fewest parameters: EF-LSTM" in made.get_suptitle()

@@ -127,7 +127,7 @@ def test_ablations_by_weighted_and_by_macro_f1(tiny, answered):
     specs = {name: records[0].spec for name, records in table.items()}
     assert [specs[n]["recipe"]["class_weights"] for n in made.index] == [True, True, True, False]
     assert specs["without GRU context"]["settings"]["context"] == "none"
-    meld = m2fnet.ablated(SimpleNamespace(name="meld"), table)
+    meld = m2fnet.ablated(replace(tiny, name="meld"), table)
     columns = [c for c in meld if "published" in c]
     assert meld[columns].to_numpy().tolist() == [[58.0, 42.0], [54.1, 38.5], [55.2, 39.2], [56.3, 37.6]]
 

@@ -141,8 +141,9 @@ def test_gains_of_students_are_paired_with_those_of_labels_alone(tiny, answered)
         sdt.SELF, sdt.LABELS))
     assert gains.loc[(sdt.SELF, "text"), "difference"] == pytest.approx(100 * (a - b).mean())
     (axis,) = ablation_figures.student_dots(gains, sdt.LABELS).axes
-    higher = (gains["verdict"] == "higher").sum()
-    assert axis.get_title(loc="left") == f"{higher} of 9 students gain from being taught"
+    higher, lower = ((gains["verdict"] == word).sum() for word in ("higher", "lower"))
+    assert axis.get_title(loc="left") == f"Of 9 students, {higher} are shown to gain and {lower} to lose"
+    assert (gains["low"] <= gains["difference"]).all() and (gains["low"] < gains["high"]).any()
 
 
 def test_the_sweep_has_a_point_per_temperature_and_one_for_both_scalings_at_1(tiny, answered, built):
@@ -221,7 +222,7 @@ def test_each_corpus_is_tested_by_its_own_model_a_guest_and_a_constant(tiny, ans
     own, guest = (100 * np.mean([transfer.transfer_scores(r, home, other, among)["weighted_f1"] for r in records])
                   for home, records in ((other, answered["S9"]["second"]), (tiny, answered["S9"]["first"])))
     assert [bar.get_width() for bar in axis.patches[:2]] == pytest.approx([own, guest]) and len(axis.patches) == 6
-    assert f"elsewhere: {guest - own:+.0f} and" in axis.get_title(loc="left")
+    assert f"elsewhere: {guest - own:+.0f} [" in axis.get_title(loc="left")
 
 
 def test_overhead_has_parameters_operations_and_seconds(built):
