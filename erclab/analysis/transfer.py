@@ -103,7 +103,7 @@ def guest_scores(records: Sequence[Record], home: Corpus, abroad: Corpus, among:
     return pd.DataFrame([transfer_scores(r, home, abroad, among) for r in records])
 
 
-def gain(own: Sequence[Record], guest: Sequence[Record], home: Corpus, abroad: Corpus, among: tuple[str, ...]
+def guest_gain(own: Sequence[Record], guest: Sequence[Record], home: Corpus, abroad: Corpus, among: tuple[str, ...]
          ) -> statistics.Estimate:
     """How much higher the guest's weighted F1 is on the test split of `abroad` than that of the corpus's own model,
     over seeds and dialogues.
@@ -139,7 +139,7 @@ def between(first: Sequence[Record], second: Sequence[Record], corpus: Corpus, o
     for abroad, at_home, guest, home in ((other, second, first, corpus), (corpus, first, second, other)):
         tested = f"tested on {abroad.name}"
         own, foreign = guest_scores(at_home, abroad, abroad, among), guest_scores(guest, home, abroad, among)
-        found = gain(at_home, guest, home, abroad, among)
+        found = guest_gain(at_home, guest, home, abroad, among)
         low, high = found.interval()
         count = int((targets(abroad, among, "test") >= 0).sum())
         rows[tested, f"trained on {abroad.name}"] = _row(own, count)
