@@ -1,0 +1,225 @@
+"""The ledger from rules to verdicts: training, resuming, storing, and what the command line and the face print."""
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ledgers import book_of, row, shelf_with, sides
+
+import erclab as erc
+from erclab import cli, corpora, runs
+from erclab.core.errors import RunError, UsageError
+from erclab.ledger import book as books
+from erclab.ledger import costs, multiverse, training
+from erclab.ledger.evidence import read
+from erclab.ledger.verdicts import TO_TRAIN
+from erclab.published import claims
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = {"epochs": 1, "hidden": 8}
+ARMS = {"bc": {"model": "bc-lstm", **TINY}, "sdt": {"model": "sdt", "heads": 2, **TINY}, "probe": {"model": "linear"},
+        "text": {"model": "bc-lstm", "modalities": ["text"], **TINY}, "oracle": {"model": "oracle"},
+        "smell": {"model": "bc-lstm", "modalities": ["smell"], **TINY}}
+PROTOCOL = {**claims.book().protocol, "fresh": {"dialogues": 8, "seed": 100}, "seeds": [100, 101]}
+
+
+def tiny_book(*rows, **changes):
+    return book_of(*rows, **{"arms": ARMS, "protocol": PROTOCOL, **changes})
+
+
+def tiny_row(id, a, b, **more):
+    contrasts = [{"name": f"{a} - {b}", "matters": 0.01, "terms": sides(a, b, score="weighted_f1")}]
+    return row(id, contrasts=contrasts, corpora=["simulated-tiny"], **more)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Two claims on the smallest corpus, trained and judged."""
+    where = tmp_path_factory.mktemp("ledger")
+    book = tiny_book(tiny_row("S-c1", "sdt", "bc"), tiny_row("S-c2", "sdt", "probe"), tiny_row("S-c3", "oracle", "sdt"),
+                     tiny_row("S-c4", "smell", "bc"))
+    plan = training.planned(book, "simulated-tiny")
+    said: list[str] = []
+    shelf = books.shelf_of("simulated-tiny", where / "evidence")
+    failed = training.train_arms(plan, shelf, where / "runs", jobs=1, progress=False, said=said.append)
+    return book, plan, where, said, failed
+
+
+def test_every_claim_of_the_study_is_there_with_a_rule_and_reads_as_in_the_specification():
+    book = claims.book()
+    assert len(book.claims) == 82 and [sum(c.tier == t for c in book.claims) for t in (1, 2, 3)] == [60, 16, 6]
+    assert all(c.rule != "-" and (c.contrasts or c.rule in ("EXACT", "POWER")) for c in book.claims if c.tier == 1)
+    assert all(c.limits for c in book.claims if c.rule == "-")
+    assert set(book.protocol["seeds"]) == set(range(100, 110))
+
+
+def test_every_arm_of_the_study_can_be_planned_on_a_simulated_corpus():
+    book = claims.book()
+    loaded = {text_as: corpora.load("simulated-tiny", text_as=text_as) for text_as in ("vectors", "tokens")}
+    plan = training.Plan("simulated-tiny", book, book.claims, (100,), {**book.protocol})
+    ids = {}
+    for arm in plan.arms:
+        if book.arms[arm]["model"] != "oracle":
+            spec = training.specs(plan, arm, loaded[erc.models.info(book.arms[arm]["model"]).text_as], 100)
+            ids.setdefault((spec.id, str(book.arms[arm].get("world"))), []).append(arm)
+    assert len(plan.arms) > 60 and all(len(same) == 1 for same in ids.values()), "two arms are one run"
+
+
+def test_the_digest_covers_what_decides_and_not_the_words():
+    plain = tiny_book(tiny_row("S-c1", "sdt", "bc"))
+    digest = plain.digest(plain.claims[0])
+    for other in (tiny_book(tiny_row("S-c1", "sdt", "probe")), tiny_book(tiny_row("S-c1", "sdt", "bc", tier=1, version=2)),
+                  tiny_book(tiny_row("S-c1", "sdt", "bc"), protocol={**PROTOCOL, "confidence": 0.9}),
+                  tiny_book(tiny_row("S-c1", "sdt", "bc"), arms={**ARMS, "bc": {"model": "bc-lstm", "epochs": 2}})):
+        assert other.digest(replace(other.claims[0])) != digest
+    words = tiny_book(tiny_row("S-c1", "sdt", "bc", claim="other words", limits="none"))
+    assert words.digest(words.claims[0]) == digest and words.sha256 != plain.sha256
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"claims": [{"id": "x"}]}'])
+def test_a_malformed_file_of_claims_is_one_clear_error(content):
+    with pytest.raises(UsageError, match="not a file of claims"):
+        claims.read(content)
+
+
+def test_a_claim_with_an_unknown_arm_or_rule_or_twice_the_same_id_is_refused():
+    with pytest.raises(UsageError, match="unknown arm"):
+        book_of(row(), arms={})
+    with pytest.raises(UsageError, match="unknown rule"):
+        book_of(row(rule="VOTE"))
+    with pytest.raises(UsageError, match="two claims"):
+        book_of(row(), row())
+
+
+def test_runs_are_trained_on_corpora_of_their_own_seed_and_compared_on_the_same_fresh_dialogues(trained):
+    book, plan, where, said, failed = trained
+    assert not failed and len(said) == 1 and said[0].startswith("smell: not on simulated-tiny")
+    evidence = {arm: read(where / "evidence" / "simulated-tiny" / f"{arm}.zip") for arm in ("bc", "sdt", "probe")}
+    for arm, found in evidence.items():
+        assert [e.seed for e in found] == [100, 101] and not any(e.fixed for e in found), arm
+        records = [runs.find(e.id, where / "runs") for e in found]
+        assert [r.data["corpus"]["source"] for r in records] == [f"simulated, seed {s}" for s in (100, 101)]
+        fresh = training.Corpora(plan).fresh(arm)
+        for e, record in zip(found, records, strict=True):
+            scores = erc.analysis.evaluation.evaluate(record, fresh).scores
+            shelf_tally = books.shelf_of("simulated-tiny", where / "evidence").arm(arm)[found.index(e)].tally
+            from erclab.analysis.tallies import scored
+            assert float(scored(shelf_tally, "weighted_f1", np.ones(8))) == pytest.approx(scores["weighted_f1"])
+            assert e.about["registered"]["S-c1"] == book.digest(book.find("S-c1"))
+            assert e.about["protocols"]["sound"]["test"] == record.scores() and "confusion" not in e.about["protocols"][
+                "sound"]
+    assert {f"students.{m}" for m in ("text", "audio", "visual")} <= set(evidence["sdt"][0].arrays)
+    assert evidence["bc"][0].about["curve"][0]["test"]["weighted_f1"] >= 0
+
+
+def test_a_second_call_trains_nothing(trained, monkeypatch):
+    book, plan, where, *_ = trained
+    monkeypatch.setattr(training.sweep, "run", lambda *a, **k: pytest.fail("a run was trained again"))
+    shelf = books.shelf_of("simulated-tiny", where / "evidence")
+    assert training.train_arms(plan, shelf, where / "runs", progress=False) == []
+    other = replace(plan, protocol={**plan.protocol, "fresh": {"dialogues": 9, "seed": 100}})
+    with pytest.raises(RunError, match="8 fresh dialogues, the protocol about 9"):
+        training.train_arms(other, shelf, where / "runs", progress=False)
+
+
+def test_verdicts_are_stored_read_and_kept_when_a_rule_gets_a_new_version(trained, tmp_path):
+    book, _, where, *_ = trained
+    place = where / "evidence"
+    books.judge_again(book, place, ["simulated-tiny"])
+    first = {v.claim: v for v in books.stored_verdicts(place)}
+    assert first["S-c4"].verdict == TO_TRAIN and first["S-c3"].verdict != TO_TRAIN
+    again = books.judge_corpus(book, "simulated-tiny", place)
+    assert {v.claim: v.verdict for v in again} == {name: v.verdict for name, v in first.items()}
+    stored, now = first["S-c1"].effects[0], next(v for v in again if v.claim == "S-c1").effects[0]
+    assert (stored.value, stored.low) == pytest.approx((now.value, now.low), rel=1e-5)
+    changed = tiny_book(tiny_row("S-c1", "sdt", "bc", version=2, matters=0.5), tiny_row("S-c2", "sdt", "probe"))
+    later = books.judge_again(changed, place, ["simulated-tiny"])
+    both = {v.version: v for v in later if v.claim == "S-c1"}
+    assert both[1].verdict == first["S-c1"].verdict and both[2].verdict.startswith("refused")
+    (tmp_path / books.FILE).write_text("{]")
+    with pytest.raises(RunError, match="not a file of verdicts"):
+        books.stored_verdicts(tmp_path)
+
+
+def test_the_multiverse_counts_verdicts_that_change(tmp_path):
+    book = book_of(*(row(f"S-c{i}", contrasts=[{"name": "x", "matters": 0.001, "terms": sides(f"a{i}", "base")}],
+                         corpora=["simulated"]) for i in range(3)))
+    shelf_with(tmp_path / "simulated", book, {"a0": 0.7, "base": 0.7, "a1": 0.7, "a2": 0.9})
+    made = multiverse.table(book, ["simulated"], tmp_path)
+    counts = multiverse.changed(made)
+    assert list(made[multiverse.REGISTERED]) == ["undecided", "undecided", "supported"]
+    assert counts.loc["larger mean wins", "flipped"] == 2 and counts.loc["larger mean wins", "to undecided"] == 0
+    assert counts.loc["no Holm correction", "verdicts"] == 3
+
+
+def test_what_is_missing_has_a_price(tmp_path):
+    book = claims.book()
+    found, = books.entries(book, ["S-c9"], "simulated", tmp_path)
+    assert found.verdict == TO_TRAIN and found.detail.startswith("20 runs, about ")
+    assert costs.of_run("sdt", "simulated") > 1
+    small, large = (costs.of_run("sdt", name) for name in ("simulated-tiny", "simulated-meld"))
+    assert small < costs.of_run("sdt", "simulated") < large
+    assert [costs.duration(x) for x in (12, 600, 7200)] == ["12 s", "10 min", "2.0 h"]
+
+
+def test_names_that_do_not_exist_are_refused(tmp_path):
+    book = claims.book()
+    with pytest.raises(UsageError, match="unknown claim 'Z-c1'"):
+        books.entries(book, ["Z-c1"])
+    with pytest.raises(UsageError, match="no claim can be tested on 'nowhere'"):
+        books.entries(book, corpus="nowhere")
+    with pytest.raises(UsageError, match="M-c3 cannot be tested on mosi"):
+        training.applicable(book, "mosi", ["M-c3"])
+    with pytest.raises(UsageError, match="needs a folder"):
+        training.planned(book, "meld")
+    with pytest.raises(UsageError, match="unknown corpus"):
+        training.planned(book, "mled")
+
+
+def test_the_command_line_and_the_face_show_all_sixty_core_claims(capsys, tmp_path):
+    assert cli.main(["claims", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    book = claims.book()
+    core = {c.id for c in book.claims if c.tier == claims.CORE}
+    assert len(core) == 60 and core <= {r["claim"] for r in rows}
+    assert all(r["verdict"] for r in rows)
+    assert cli.main(["claims", "S-c3", "--rule", "--evidence", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "to train" in shown and "SUP: A minus B" in shown and "core" in shown.casefold()
+    assert cli.main(["claims", "--train"]) == 2 and "--corpus" in capsys.readouterr().err
+    assert cli.main(["claims", "S-c99"]) == 2 and "unknown claim" in capsys.readouterr().err
+    table = erc.ledger("sdt", corpus="simulated")
+    assert set(table["paper"]) == {"sdt"} and {"verdict", "effect", "matters", "needed"} <= set(table.columns)
+
+
+def _git(*arguments):
+    return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False).stdout
+
+
+def test_rules_are_older_than_the_evidence_that_they_judge():
+    """In the history: the commit that has the claims file of the evidence is an ancestor of the commit that brought the
+    evidence, and the digests that the evidence registered are those of that file."""
+    files = sorted((ROOT / "data" / "results" / "claims").glob("*/*.zip"))
+    assert files, "no evidence is committed"
+    if not _git("rev-parse", "--git-dir") or _git("rev-parse", "--is-shallow-repository").strip() == "true":
+        pytest.skip("no history here: a copy without git, or a shallow clone")
+    versions = {}
+    for commit in _git("log", "--format=%H", "--", "erclab/published/claims.json").split():
+        content = subprocess.run(["git", "-C", str(ROOT), "show", f"{commit}:erclab/published/claims.json"],
+                                 capture_output=True, check=False).stdout
+        if content:
+            book = claims.read(content)
+            versions.setdefault(book.sha256, (book, []))[1].append(commit)
+    for path in files:
+        brought = _git("log", "--format=%H", "--", str(path)).split()
+        for kept in read(path):
+            if not brought:  # not committed yet
+                continue
+            book, commits = versions[kept.about["rules"]]
+            assert kept.about["registered"] == {c.id: book.digest(c) for c in book.claims}, path
+            oldest = brought[-1]
+            assert any(subprocess.run(["git", "-C", str(ROOT), "merge-base", "--is-ancestor", c, oldest], check=False
+                                      ).returncode == 0 and c != oldest for c in commits), path
