@@ -1,6 +1,6 @@
 """The house has its order: who may import whom, and what every file must have. By reading the code, not running it.
 
-    cli -> exhibits -> ledger -> figures / analysis / sweep / contracts / bench -> runs -> training -> models, corpora
+    cli -> exhibits -> claims -> figures / analysis / sweep / contracts / bench -> runs -> training -> models, corpora
         -> ops, features, published -> core
 """
 
@@ -23,7 +23,7 @@ LEVELS = (
     ("training",),
     ("runs",),
     ("analysis", "figures", "sweep", "contracts", "bench"),
-    ("ledger",),
+    ("claims",),
     ("exhibits",),
     ("study",),
     ("cli", "__main__"),
@@ -42,7 +42,7 @@ FORBIDDEN = {
     "bench": ("features", "runs"),
     "analysis": TRAINING,
     "figures": ("corpora", "models", "training", "runs"),
-    "ledger": ("features", "figures", "contracts", "bench", *TRAINING),  # its runs are a sweep
+    "claims": ("features", "figures", "contracts", "bench", *TRAINING),  # its runs are a sweep
     "exhibits": ("sweep", "bench", *TRAINING),
     "study": tuple(room for line in LEVELS[1:] for room in line if room != "figures"),
 }
@@ -50,7 +50,7 @@ FORBIDDEN = {
 ESTIMATORS = ("linear_model", "discriminant_analysis", "svm", "ensemble", "neighbors", "neural_network", "naive_bayes",
               "tree", "cluster", "gaussian_process", "model_selection", "pipeline")
 FITS = ("erclab.models.baselines", "erclab.analysis")
-MOST_ARROWS = 87  # between rooms; the ledger brought eleven
+MOST_ARROWS = 87  # between rooms; the room of claims brought eleven
 JUPYTER = ("papermill", "jupyter", "jupyterlab", "jupyter_client", "jupyter_core", "nbformat", "nbclient", "nbconvert",
            "ipykernel", "IPython", "ipywidgets")
 # In two halves, so that this file may be searched as well.

@@ -24,7 +24,7 @@ CONFIDENCE = 0.95
 ROUNDS = 2000  # draws of dialogues; the error of a standard error is then 1.6 %
 POWER = 0.8
 NOT_JUDGED = "not judged"
-_MIDDLES = (np.arange(2000) + 0.5) / 2000
+_MIDDLES = (np.arange(400) + 0.5) / 400
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ weights they are the scores of `erclab.core.metrics`, by test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -187,14 +187,15 @@ def _of_classes(counts: np.ndarray, names: Sequence[str], metric: str) -> np.nda
         return own[name][..., list(names).index(column)]
     apart = metrics.neutral(names)
     others = [i for i in range(counts.shape[-1]) if i != apart]
-    found = {"accuracy": _over(hit.sum(-1), support.sum(-1)),
-             "weighted_f1": _over((f1 * support).sum(-1), support.sum(-1)), "macro_f1": f1.mean(-1),
-             "balanced_accuracy": _over(recall.sum(-1), (support > 0).sum(-1)),
-             "macro_f1_no_neutral": f1[..., others].mean(-1),
-             "micro_f1_no_neutral": _over(2 * hit[..., others].sum(-1), (support + guessed)[..., others].sum(-1))}
+    found: dict[str, Callable[[], np.ndarray]] = {
+        "accuracy": lambda: _over(hit.sum(-1), support.sum(-1)),
+        "weighted_f1": lambda: _over((f1 * support).sum(-1), support.sum(-1)), "macro_f1": lambda: f1.mean(-1),
+        "balanced_accuracy": lambda: _over(recall.sum(-1), (support > 0).sum(-1)),
+        "macro_f1_no_neutral": lambda: f1[..., others].mean(-1),
+        "micro_f1_no_neutral": lambda: _over(2 * hit[..., others].sum(-1), (support + guessed)[..., others].sum(-1))}
     if metric not in found:
         raise unknown("score", metric, found)
-    return found[metric]
+    return found[metric]()
 
 
 def _of_binary(counts: np.ndarray, name: str) -> np.ndarray:

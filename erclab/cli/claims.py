@@ -31,8 +31,8 @@ def add(commands) -> None:
 
 
 def _claims(options) -> int:
+    from erclab.claims import book as books
     from erclab.core.errors import UsageError
-    from erclab.ledger import book as books
     from erclab.published.claims import book
 
     claims, failed = book(), []
@@ -54,9 +54,9 @@ def _claims(options) -> int:
 
 
 def _train(options, claims) -> list[str]:
+    from erclab.claims import book as books
+    from erclab.claims import training
     from erclab.core import paths
-    from erclab.ledger import book as books
-    from erclab.ledger import training
 
     ids = [c.id for c in claims.claims if any(books.means_claim(c, i) for i in options.ids)] if options.ids else []
     plan = training.planned(claims, options.corpus, ids, data=options.data or "")
@@ -68,7 +68,7 @@ def _train(options, claims) -> list[str]:
 
 
 def _print(claims, found, rule: bool) -> None:
-    from erclab.ledger import book as books
+    from erclab.claims import book as books
 
     table = books.table(claims, found)
     last = None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from erclab.claims import book as books
+from erclab.claims import multiverse
 from erclab.corpora import Corpus
 from erclab.exhibits.catalogue import Exhibit, Groups
 from erclab.figures import claims as claim_figures
-from erclab.ledger import book as books
-from erclab.ledger import multiverse
 from erclab.published.claims import book
 
 
@@ -25,7 +25,7 @@ def judged_claims(corpus: Corpus) -> str:
 
 
 def verdicts(corpus: Corpus, groups: Groups) -> pd.DataFrame:
-    """O8. The stored verdicts on a corpus, and what the others cost, see `erclab.ledger.book.table`."""
+    """O8. The stored verdicts on a corpus, and what the others cost, see `erclab.claims.book.table`."""
     claims = book()
     made = books.table(claims, books.entries(claims, corpus=corpus.name))
     return made[["paper", "claim", "rule", "verdict", "effect", "matters", "contrast", "seeds", "dialogues", "p", "q",

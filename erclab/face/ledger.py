@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from erclab.ledger import book as books
+from erclab.claims import book as books
 from erclab.published.claims import book
 
 

@@ -86,7 +86,7 @@ def flips(table: pd.DataFrame, *, title: str) -> Figure:
     """A bar per other choice: how many verdicts it flips, by where they go.
 
     Args:
-        table: `erclab.ledger.multiverse.flips`.
+        table: `erclab.claims.multiverse.flips`.
     """
     made, ((axis,),) = style.figure(figsize=(9, 1.9 + 0.42 * len(table)))
     left = np.zeros(len(table))

@@ -3,7 +3,7 @@
 `claims.json` is committed before the runs that it judges. A rule that changes is a new `version` of its claim: the
 verdict of the old version stays. `Claim.digest` covers everything that decides a verdict, and a run keeps the digests
 of all claims at the time of its training, so that a rule which is newer than its runs is refused
-(`erclab.ledger.judge`).
+(`erclab.claims.judge`).
 
 A claim has contrasts; a contrast is a sum of terms [factor, arm, score, part]. An arm is a model with settings. The
 score is one of `erclab.core.metrics`, "-mae" (so that more is better), of some classes (`surprise+sadness.f1`; with `!`

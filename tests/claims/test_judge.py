@@ -5,10 +5,10 @@ import pytest
 from ledgers import NAMES, D, T, book_of, guesses, kept, row, shelf_with, sides, split
 from scipy import stats
 
+from erclab.claims import judge
+from erclab.claims.evidence import GUESS
+from erclab.claims.quantities import Missing, Quantities, Universe, score_of
 from erclab.core import metrics
-from erclab.ledger import judge
-from erclab.ledger.evidence import GUESS
-from erclab.ledger.quantities import Missing, Quantities, Universe, score_of
 
 ARMS = {"better": 0.80, "same": 0.70, "base": 0.70, "worse": 0.60}
 

@@ -8,6 +8,7 @@ is what it is, and nothing of the corpus may be kept but counts.
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ def load(folder: Path) -> Split | None:
                 key.partition(".")[2]: found[key] for key in found if key.startswith("truth.")}, {
                 key.partition(".")[2]: np.unpackbits(found[key], count=N).astype(bool)
                 for key in found if key.startswith("part.")}, found["oracle"].astype(int))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(f"the test dialogues cannot be read ({error})", where=path,
                        remedy="Restore the file, or delete the folder and train again (--train).") from None
 
@@ -92,7 +93,8 @@ def parts_of(corpus: Corpus, split: str = "test") -> dict[str, np.ndarray]:
     """Name -> (N,) bool: the parts of a split that claims speak of. Ambiguous utterances are planted or short
     (`cases.ambiguous`). Where it was planted: referential ones, and incongruent ones, whose voice or face shows another
     emotion than the true one."""
-    found = {"ambiguous": ambiguous(corpus, split)} if corpus.has_words else {}
+    spoken = corpus.table["text"].fillna("").str.strip().ne("").any()
+    found = {"ambiguous": ambiguous(corpus, split)} if spoken else {}
     if has_shown(corpus):
         lie = lies(corpus, split).any(axis=1).to_numpy()
         found |= {"referential": kinds(corpus, split) == "referential", "incongruent": lie, "congruent": ~lie}

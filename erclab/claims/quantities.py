@@ -13,8 +13,8 @@ from erclab.analysis.cases import negative
 from erclab.analysis.mechanisms import area
 from erclab.analysis.statistics import Sampled, draws
 from erclab.analysis.tallies import ALL, Tally, sampled, scored
+from erclab.claims.evidence import GUESS, Kept, Shelf
 from erclab.core.errors import UsageError
-from erclab.ledger.evidence import GUESS, Kept, Shelf
 from erclab.published.claims import Contrast, Term
 
 

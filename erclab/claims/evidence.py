@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 
 from erclab.analysis.tallies import Tally, tally
+from erclab.claims.splits import Split
 from erclab.core.errors import RunError
 from erclab.core.storage import write_atomically
 from erclab.core.targets import Task
-from erclab.ledger.splits import Split
 
 ABOUT, GUESS, SUM = "about.json", "guess", "sum|"
 WHEN = (2020, 1, 1, 0, 0, 0)  # of each member: the same evidence makes the same file

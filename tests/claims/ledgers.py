@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
-from erclab.ledger.evidence import GUESS, Kept, Shelf
-from erclab.ledger.splits import Split
+from erclab.claims.evidence import GUESS, Kept, Shelf
+from erclab.claims.splits import Split
 from erclab.published import claims
 
 NAMES = ("neutral", "joy", "anger", "fear")

@@ -14,15 +14,15 @@ from typing import Any
 
 import pandas as pd
 
+from erclab.claims import costs, judge, splits
+from erclab.claims.evidence import Shelf
+from erclab.claims.quantities import Universe
+from erclab.claims.training import Plan, applicable
+from erclab.claims.verdicts import NOT_HERE, TO_TRAIN, Effect, Verdict, verdict_from
 from erclab.core import metrics, paths
 from erclab.core.errors import RunError, UsageError
 from erclab.core.storage import write_atomically
 from erclab.corpora import CORPORA
-from erclab.ledger import costs, judge, splits
-from erclab.ledger.evidence import Shelf
-from erclab.ledger.quantities import Universe
-from erclab.ledger.training import Plan, applicable
-from erclab.ledger.verdicts import NOT_HERE, TO_TRAIN, Effect, Verdict, verdict_from
 from erclab.published.claims import Book, Claim
 
 FILE = "verdicts.json"

@@ -21,11 +21,11 @@ from erclab import corpora, models, runs, sweep
 from erclab.analysis import mechanisms
 from erclab.analysis.evaluation import evaluate
 from erclab.analysis.tallies import dialogues_of, of_record, tally
+from erclab.claims import splits
+from erclab.claims.evidence import GUESS, SUM, Kept, Shelf
 from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.progress import bar
 from erclab.corpora import CORPORA, Corpus, simulated
-from erclab.ledger import splits
-from erclab.ledger.evidence import GUESS, SUM, Kept, Shelf
 from erclab.published.claims import Book, Claim
 from erclab.runs import Record, RunSpec
 from erclab.runs.code import older

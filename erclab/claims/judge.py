@@ -13,11 +13,10 @@ import numpy as np
 
 from erclab.analysis import statistics
 from erclab.analysis.statistics import Estimate, Sampled
-from erclab.core.errors import UsageError
-from erclab.ledger import exact
-from erclab.ledger.evidence import Shelf
-from erclab.ledger.quantities import Missing, NotMeasured, Quantities, Universe, deviation_ratio
-from erclab.ledger.verdicts import (
+from erclab.claims import exact
+from erclab.claims.evidence import Shelf
+from erclab.claims.quantities import Missing, NotMeasured, Quantities, Universe, deviation_ratio
+from erclab.claims.verdicts import (
     CONTRADICTED,
     NOT_HERE,
     REFUSED,
@@ -29,6 +28,7 @@ from erclab.ledger.verdicts import (
     Effect,
     Verdict,
 )
+from erclab.core.errors import UsageError
 from erclab.published.claims import CORE, Book, Claim, Contrast
 
 FAMILY = ("SUP", "DID", "NI")  # the rules of confirmatory claims that Holm's correction covers

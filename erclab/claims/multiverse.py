@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from erclab.ledger import book as books
-from erclab.ledger.quantities import Universe
-from erclab.ledger.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED
+from erclab.claims import book as books
+from erclab.claims.quantities import Universe
+from erclab.claims.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED
 from erclab.published.claims import Book
 
 REGISTERED = "as registered"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from erclab.claims.training import Plan
 from erclab.core import paths
 from erclab.corpora import simulated
-from erclab.ledger.training import Plan
 
 
 @cache

@@ -12,10 +12,10 @@ from erclab import published
 from erclab.analysis import audit, statistics
 from erclab.analysis.statistics import Estimate, Sampled, draws
 from erclab.analysis.tallies import Tally
+from erclab.claims.evidence import SUM, Kept, Shelf
+from erclab.claims.quantities import Missing, score_of
+from erclab.claims.verdicts import CONTRADICTED, EXACT, SMALLER, SUPPORTED, TO_TRAIN, UNDECIDED, Effect, Verdict
 from erclab.core.errors import UsageError
-from erclab.ledger.evidence import SUM, Kept, Shelf
-from erclab.ledger.quantities import Missing, score_of
-from erclab.ledger.verdicts import CONTRADICTED, EXACT, SMALLER, SUPPORTED, TO_TRAIN, UNDECIDED, Effect, Verdict
 from erclab.published.claims import Claim, Contrast
 
 # Corpus -> the papers' corpus whose ablations are looked at, its test dialogues, and those of the paper.
