@@ -196,7 +196,8 @@ def _effect_of(claim: Claim, contrast: Contrast, estimate: Estimate, sampled: Sa
         a, b = (quantities.term(t, quantities.common([contrast])) for t in contrast.terms)
         above = statistics.above(a.seeds, -b.seeds)
     return Effect(contrast.name, estimate.value, low, high, estimate.deviation, estimate.among_dialogues, matters,
-                   confidence, estimate.p(), verdict, above, needed(estimate, matters) if verdict == UNDECIDED else "")
+                   confidence, estimate.p(), verdict, above, needed(estimate, matters)
+                  if verdict == UNDECIDED and quantities.choice == Universe() else "")
 
 
 def _superior(value: float, low: float, high: float, matters: float) -> str:
