@@ -265,7 +265,7 @@ def transfer_bars(corpus: Corpus, groups: Groups, other: Corpus) -> Figure:
             shown[name := f"{abroad.name}: {who}"] = x
             colours[name] = colour
         lost.append(transfer.guest_gain(groups[at_home], groups[guest], home, abroad, among).text(digits=0))
-    return seed_bars(shown, title=f"A model from elsewhere: {' and '.join(lost)} points", colours=colours,
+    return seed_bars(shown, title=f"From elsewhere, points:\n{' and '.join(lost)}", colours=colours,
                      xlabel="weighted F1 on the test split, shared labels (%)")
 
 

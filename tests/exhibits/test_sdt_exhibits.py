@@ -222,7 +222,7 @@ def test_each_corpus_is_tested_by_its_own_model_a_guest_and_a_constant(tiny, ans
     own, guest = (100 * np.mean([transfer.transfer_scores(r, home, other, among)["weighted_f1"] for r in records])
                   for home, records in ((other, answered["S9"]["second"]), (tiny, answered["S9"]["first"])))
     assert [bar.get_width() for bar in axis.patches[:2]] == pytest.approx([own, guest]) and len(axis.patches) == 6
-    assert f"elsewhere: {guest - own:+.0f} [" in axis.get_title(loc="left")
+    assert f"elsewhere, points:\n{guest - own:+.0f} [" in axis.get_title(loc="left")
 
 
 def test_overhead_has_parameters_operations_and_seconds(built):
