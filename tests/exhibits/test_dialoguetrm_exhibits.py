@@ -162,19 +162,19 @@ def test_what_a_corpus_lacks_is_said_in_words(tiny):
         catalogue.find(["D4"])[0].build(bare, {})
 
 
-def test_context_is_found_where_it_was_put(tmp_path):
+@pytest.mark.parametrize("other", ["audio", pytest.param("visual", marks=pytest.mark.long)])
+def test_context_is_found_where_it_was_put(tmp_path, other):
     """The known answer. Many words that point back, to events whose verb is always of the answer's emotion: to the
     oracle of the vectors the text's context is worth 70 points of accuracy on those, voice's and face's fewer than 15.
-    DialogueTRM gains on them within 15 points of that oracle from the text's context, and from the others' fewer than
+    DialogueTRM gains on them within 15 points of that oracle from the text's context, and from the other's fewer than
     15."""
     changes = {"referential": 0.5, "slip": 0.0}
     corpus, world = simulated.generate("lesson", **changes), simulated.world_of("lesson", **changes)
     questions = {f"{m}, {which}": Question("dialoguetrm", {
         "modalities": (m,), "context": dialoguetrm.preference(*(m,) * (which == "dependent"))})
-        for m in corpus.modalities for which in ("free", "dependent")}
+        for m in ("text", other) for which in ("free", "dependent")}
     table = sweep.answers(questions, corpus, seeds=1, progress=False, folder=tmp_path)
     ours = context.context_gains(dialoguetrm.pairs(table), corpus)["gain"].unstack("words")["referential"]
     known = ceilings.context_gain(corpus, world)["gain"].unstack("words")["referential"]
     assert known["text"] > 60 and abs(ours["text"] - known["text"]) < 15, (ours, known)
-    for m in ("audio", "visual"):
-        assert abs(known[m]) < 15 and abs(ours[m]) < 15, (ours, known)
+    assert max(abs(known["audio"]), abs(known["visual"]), abs(ours[other])) < 15, (ours, known)

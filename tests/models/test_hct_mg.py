@@ -1,7 +1,7 @@
 """HCT-MG against a naive reference; the gate finds the modality that has the label."""
 
 import math
-from itertools import combinations, permutations, product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -178,7 +178,7 @@ def test_the_gate_finds_the_modality_that_has_the_label(modality):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "pair"), [*enumerate(permutations(MODALITIES, 2))])
+@pytest.mark.parametrize(("seed", "pair"), [*enumerate([("text", "audio"), ("audio", "visual"), ("visual", "text")])])
 def test_the_gate_finds_it_when_another_is_slightly_ahead(seed, pair):
     """From 0.38 against 0.31. Longer than from equal weights: what is learnt early through the wrong hierarchy leaves
     the gate less to gain. From 0.45 against 0.27 one in thirty stays with the wrong modality."""

@@ -2,15 +2,14 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 import torch
 from compare_runs import differences
+from forked import Forked
 
-from erclab import runs
+from erclab import cli, runs
 from erclab.core.errors import RunError
 from erclab.training import checkpoint as checkpoints
 from erclab.training.checkpoint import Checkpoint
@@ -124,19 +123,29 @@ def test_writing_takes_no_more_than_a_tenth_of_the_time(tmp_path):
     assert checkpoint.seconds == 66.0
 
 
+def stays(command):
+    """The command stops when it has written a checkpoint."""
+    save = Checkpoint.save
+
+    def stay(self, state):
+        if save(self, state):
+            time.sleep(60)
+    Checkpoint.save = stay
+    cli.main(command)
+
+
 @pytest.mark.slow
 def test_a_killed_process_goes_on(tmp_path, call):
     """In this process."""
     folder, whole = tmp_path / "runs", tmp_path / "whole"
     command = ["run", "sdt", "--corpus", "simulated-tiny", "--json"]
-    for setting in ("epochs=40", "hidden=16", "heads=2"):
+    for setting in ("epochs=4", "hidden=16", "heads=2"):
         command += ["--set", setting]
-    process = subprocess.Popen([sys.executable, "-m", "erclab", *command, "--out", str(folder)],
-                               env={**os.environ, "TQDM_DISABLE": "1"}, stdout=subprocess.DEVNULL)
+    process = Forked(stays, [*command, "--out", str(folder)])
     deadline = time.monotonic() + 60
     while not list(folder.glob(".*.checkpoint")) and time.monotonic() < deadline:
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run ended before it was killed"
     assert not list(folder.glob("*.json"))
     for out in (folder, whole):

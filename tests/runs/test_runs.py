@@ -2,13 +2,12 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 import torch
+from forked import Forked
 
 from erclab import models, runs
 from erclab.core import metrics
@@ -193,22 +192,21 @@ def test_small_models_of_short_batches_train_on_one_thread(ask, monkeypatch, sma
         torch.set_num_threads(before)
 
 
-WAITS = """
-import sys
-import time
-from pathlib import Path
-from erclab import corpora, runs
-from erclab.training import loop
-folder, train = Path(sys.argv[1]), loop.train_seeds
-def slowly(*a, **k):
-    (folder / "trains").touch()
-    until = time.monotonic() + 60
-    while not (folder / "waits").exists() and time.monotonic() < until:
-        time.sleep(0.01)
-    return train(*a, **k)
-loop.train_seeds = slowly
-runs.run("sdt", corpora.load("simulated-tiny"), folder=folder / "runs", progress=False, epochs=3, hidden=16, heads=2)
-"""
+SAME = {"progress": False, "epochs": 3, "hidden": 16, "heads": 2}
+
+
+def trains_slowly(corpus, folder):
+    """A run whose training waits until another process waits for the run."""
+    train = runs.engine.loop.train_seeds
+
+    def slowly(*a, **k):
+        (folder / "trains").touch()
+        until = time.monotonic() + 60
+        while not (folder / "waits").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        return train(*a, **k)
+    runs.engine.loop.train_seeds = slowly
+    runs.run("sdt", corpus, folder=folder / "runs", **SAME)
 
 
 @pytest.mark.slow
@@ -220,13 +218,13 @@ def test_two_processes_that_want_the_same_run_train_it_once(ask, tiny, tmp_path,
         (tmp_path / "waits").touch()
         return lock(*args, **options)
 
-    other = subprocess.Popen([sys.executable, "-c", WAITS, str(tmp_path)])
+    other = Forked(trains_slowly, tiny, tmp_path)
     until = time.monotonic() + 60
     while not (tmp_path / "trains").exists() and time.monotonic() < until:
         time.sleep(0.01)
     monkeypatch.setattr(runs.engine, "FileLock", waits)
     monkeypatch.setattr(runs.engine.loop, "train_seeds", None)  # is not called here
-    record, = runs.run("sdt", tiny, folder=tmp_path / "runs", progress=False, epochs=3, hidden=16, heads=2)
+    record, = runs.run("sdt", tiny, folder=tmp_path / "runs", **SAME)
     assert other.wait(60) == 0 and record.scores()
     assert len(list((tmp_path / "runs").glob("*.json"))) == 1 and not list((tmp_path / "runs").glob(".*"))
 

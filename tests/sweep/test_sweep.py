@@ -8,13 +8,15 @@ import subprocess
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 from compare_runs import differences, leftovers
+from forked import Forked
 
-from erclab import runs, sweep
+from erclab import cli, runs, sweep
 from erclab.core.errors import RunError, UsageError
 from erclab.sweep import backends
 from erclab.sweep.backends import Loky
@@ -105,41 +107,47 @@ def tasks(folder, **values):
 
 
 def deadly(kills, beside, signs):
-    """Work that ends its process for the seed `kills`, the first time while the seed `beside` is at work: that seed
-    waits, and ends with the pool of processes."""
+    """Work that ends its process for the task `kills`, the first time while the task `beside` is at work: that task
+    waits, and ends with the pool of processes. Neither tasks nor work import erclab, so that processes start at
+    once."""
+    @dataclass(frozen=True)
+    class Named:
+        id: str
+        error: str = ""
+
+    @dataclass(frozen=True)
+    class Task:
+        job: Named
+        marks: str = ""
+
     def do(task, driver):
         import os
         import signal
         import time
         from pathlib import Path
 
-        from erclab.sweep import backends
-        seed, begun, killed = task.job.question["seeds"][0], Path(signs, "begun"), Path(signs, "killed")
-        if seed == kills or (seed == beside and not killed.exists()):
-            Path(task.marks, task.job.id).touch()
-            if seed == beside:
+        name, begun, killed = task.job.id, Path(signs, "begun"), Path(signs, "killed")
+        Path(task.marks, name).touch()
+        if name == kills or (name == beside and not killed.exists()):
+            if name == beside:
                 begun.touch()
-            while seed == beside or not begun.exists():
+            while name == beside or not begun.exists():
                 time.sleep(0.01)
             killed.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return backends._in_process(task, driver)
-    return do
+        return Named(name)
+    return do, lambda name: Task(Named(name))
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_its_own_run_only(undisturbed, tmp_path, monkeypatch):
-    """Seed 1 ends its process always, and at first seed 0 with it; seed 2 has not begun then."""
-    (tmp_path / "signs").mkdir()
-    monkeypatch.setattr(backends, "_in_process", deadly(kills=1, beside=0, signs=str(tmp_path / "signs")))
-    backend, folder = Loky(2), tmp_path / "runs"
-    given = tasks(folder, seeds=3)
-    answers = [(a.id, a.error) for a in backend.answers(given)]
-    ids = [t.job.id for t in given]
-    assert answers == [(ids[2], ""), (ids[0], ""), (ids[1], backends.LOST)]
-    assert backend.alone == {*ids[:2]} and {p.stem for p in folder.glob("*.json")} == {ids[0], ids[2]}
-    names = {d.partition(": ")[0].partition(".")[0] for d in differences(undisturbed[0], folder)}
-    assert names == {ids[1]}
+def test_a_killed_worker_costs_its_own_run_only(tmp_path, monkeypatch):
+    """"second" ends its process always, and at first "first" with it; "third" has not begun then."""
+    do, task = deadly(kills="second", beside="first", signs=str(tmp_path))
+    monkeypatch.setattr(backends, "_in_process", do)
+    backend = Loky(2)
+    answers = [(a.id, a.error) for a in backend.answers([task(name) for name in ("first", "second", "third")])]
+    assert answers == [("third", ""), ("first", ""), ("second", backends.LOST)]
+    assert backend.alone == {"first", "second"}
 
 
 def test_processes_that_never_begin_are_an_error(tmp_path, monkeypatch):
@@ -332,10 +340,11 @@ def test_workers_end_when_the_sweep_is_killed(tmp_path, grid):
 def test_two_sweeps_of_one_folder_train_each_run_once(undisturbed, tmp_path, grid, call):
     """One of them is this process, which begins when the other trains."""
     path, folder = grid(THREE), tmp_path / "runs"
-    other = start(path, folder, "--json", "--jobs", "1")
+    other = Forked(cli.main, ["sweep", str(path), "--out", str(folder), "--json", "--jobs", "1"],
+                   said=tmp_path / "said")
     wait_for(lambda: list(folder.glob(".*.lock")))
     status, here, _ = call(path, "--out", folder, "--json", "--jobs", "1")
     there, err = other.communicate(timeout=60)
-    assert status == 0 and other.returncode == 0, err
+    assert status == 0 and other.wait() == 0, err
     assert len(json.loads(here)) == len(json.loads(there)) == 3
     assert differences(undisturbed[0], folder) == [] and leftovers(folder) == []
