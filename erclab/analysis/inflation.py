@@ -1,0 +1,181 @@
+"""Inflation (O3): how much higher a test score is when the test split chooses the epoch, or the run.
+
+Many released codes report the best test epoch, and many tables the best of several runs. Each choice adds the noise of
+the test split to the score. Two protocols of one training are compared:
+
+    sound       the epoch with the best validation score
+    published   the epoch with the best test score
+
+Inflation is the test score of `published` minus that of `sound`; it is never negative. `by_epochs` is the inflation had
+the training ended earlier, `by_runs` that of the best of R runs. Training labels that were shuffled (`shuffled`) leave
+nothing to learn: what is left there is the choice alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import comb
+
+import numpy as np
+import pandas as pd
+
+from erclab.analysis import tallies
+from erclab.analysis.kept import Groups, Kept
+from erclab.analysis.statistics import Estimate
+from erclab.core import metrics
+from erclab.core.errors import UsageError
+from erclab.corpora import Corpus
+
+SHUFFLED = "-shuffled"  # ends the name of a corpus with shuffled training labels
+EPOCHS = (5, 10, 20, 50, 100)  # prefixes of the curve that the table shows
+MOST = 5  # runs of which the best is reported
+MATTERS = 0.003  # 0.3 points: the smallest inflation that matters (claims X-c2 and L-c11)
+FEWEST = 10  # seeds that the rule of these claims demands
+
+
+def shuffled(corpus: Corpus, seed: int = 0) -> Corpus:
+    """The corpus with the labels of its training split permuted; validation and test labels stay.
+
+    All annotations of an utterance move together. The name of the corpus ends with `SHUFFLED`, and no world is behind
+    the new corpus any more.
+    """
+    rows, order = corpus.rows("train"), np.arange(len(corpus))
+    order[rows] = np.random.default_rng(seed).permutation(rows)
+    return replace(corpus, name=corpus.name + SHUFFLED, source="",
+                   table=corpus.table.assign(label=corpus.table["label"].to_numpy()[order]),
+                   annotations={task: values[order] for task, values in corpus.annotations.items()})
+
+
+def by_epochs(runs: Sequence[Kept]) -> np.ndarray:
+    """(S, E) the inflation of each run if only the first 1, 2, ..., E epochs had been tried.
+
+    Runs that stopped early count as trained to the end of the longest run, without a better epoch.
+
+    Raises:
+        UsageError: no run has a curve with scores of both splits.
+    """
+    valid, test = _curves(runs)
+    best = np.maximum.accumulate(test, 1)
+    chosen = np.stack([np.take_along_axis(test, valid[:, :e + 1].argmax(1)[:, None], 1)[:, 0]
+                       for e in range(test.shape[1])], 1)
+    return np.subtract(best, chosen, out=np.zeros_like(best), where=np.isfinite(best))  # 0 before the first score
+
+
+def _curves(runs: Sequence[Kept]) -> tuple[np.ndarray, np.ndarray]:
+    """(S, E) validation and test scores, more is better; -inf where a score is not defined or the run had stopped."""
+    E = max((len(run.test) for run in runs), default=0)
+    if not E or any(len(run.valid) != len(run.test) for run in runs):
+        raise UsageError("there are no scores of both splits after each epoch",
+                         remedy="Train the runs again: records of this version have them.")
+    found = []
+    for split in ("valid", "test"):
+        values = np.full((len(runs), E), -np.inf)
+        for i, run in enumerate(runs):
+            values[i, :len(run.test)] = np.nan_to_num(run.metric[1] * getattr(run, split), nan=-np.inf)
+        found.append(values)
+    return found[0], found[1]
+
+
+def inflation(runs: Sequence[Kept], corpus: Corpus | None = None) -> Estimate:
+    """The inflation of whole trainings, over seeds and dialogues where the predictions of both protocols were kept,
+    else over seeds alone (`Estimate.dialogues` is then 0).
+
+    Other draws of dialogues keep the chosen epochs, as only their predictions are kept. The interval is then wider than
+    needed: a maximum over epochs varies less than the score of one epoch. In simulations in which every draw chooses
+    anew it covered the truth in 99 of 100 cases (`tests/analysis/test_inflation.py`), so the verdicts are cautious.
+    """
+    if corpus is not None and all({"sound", "published"} <= {*run.predictions} for run in runs):
+        metric, sign = runs[0].metric
+        published, sound = (tallies.sampled([run.tally(corpus, protocol) for run in runs], metric)
+                            for protocol in ("published", "sound"))
+        return ((published - sound) * float(sign)).estimate()
+    return over_seeds(lambda some: by_epochs([runs[i] for i in some])[:, -1].mean(), len(runs))
+
+
+def over_seeds(statistic: Callable[[Sequence[int]], float], seeds: int) -> Estimate:
+    """A statistic of the runs with its error over seeds by the jackknife (for a mean this is the deviation over the
+    square root of the number of seeds). `dialogues` is 0: the test split stays as it is.
+
+    Args:
+        statistic: of the numbers of some runs, with repetition of none.
+        seeds: S.
+    """
+    every = list(range(seeds))
+    value = float(statistic(every))
+    if seeds < 2:
+        return Estimate(value, float("nan"), 0.0, seeds, 0)
+    without = np.array([statistic(every[:i] + every[i + 1:]) for i in every])
+    error = ((seeds - 1) / seeds * ((without - without.mean()) ** 2).sum()) ** 0.5
+    return Estimate(value, float(error) * seeds**0.5, 0.0, seeds, 0)
+
+
+def expected_best(values: Sequence[float], runs: int, by: Sequence[float] | None = None) -> float:
+    """What is reported on average if a subset of R runs is drawn and the best one is reported: exact over all subsets.
+
+    Args:
+        values: (S,) a score of each run.
+        runs: R, at most S.
+        by: (S,) what decides which run is best; by default the values themselves. Equal ones count as drawn by lot.
+
+    Raises:
+        UsageError: there are fewer than R runs.
+    """
+    x, key = np.asarray(values, dtype=float), np.asarray(values if by is None else by, dtype=float)
+    S = len(x)
+    if not 1 <= runs <= S:
+        raise UsageError(f"there are {S} runs, {runs} cannot be drawn from them")
+    order = np.argsort(key, kind="stable")
+    fair = pd.Series(x).groupby(key).transform("mean").to_numpy()[order]  # by lot among equals
+    weights = np.array([comb(i, runs - 1) for i in range(S)]) / comb(S, runs)  # that rank i is the best of a subset
+    return float(weights @ fair)
+
+
+def by_runs(runs: Sequence[Kept], most: int = MOST) -> dict[str, list[Estimate]]:
+    """How much higher the best of 1, 2, ..., R runs is than the mean of validation-chosen epochs, over seeds.
+
+    Keys: "test", where the test split chooses epoch and run; "validation", where the validation split chooses both,
+    which is no inflation: it is what more runs really give. At most S - 1 runs, so that each subset can lack a seed.
+    """
+    valid, test = _curves(runs)
+    at = valid.argmax(1)
+    sound, judge, best = test[np.arange(len(at)), at], valid.max(1), test.max(1)
+    found: dict[str, list[Estimate]] = {"test": [], "validation": []}
+    for R in range(1, max(2, min(most + 1, len(runs)))):
+        found["test"].append(over_seeds(lambda i, R=R: expected_best(best[i], R) - sound[i].mean(), len(runs)))
+        found["validation"].append(
+            over_seeds(lambda i, R=R: expected_best(sound[i], R, judge[i]) - sound[i].mean(), len(runs)))
+    return found
+
+
+def judged(found: Estimate, matters: float = MATTERS) -> str:
+    """The rule of X-c2 and L-c11 ("the choice does not matter") in words."""
+    low, high = found.interval()
+    if found.seeds < FEWEST:
+        return f"fewer than {FEWEST} seeds"
+    return "matters" if low > matters else "does not matter" if high < matters else "undecided"
+
+
+def by_choice(groups: Groups, corpus: Corpus | None = None, epochs: Sequence[int] = EPOCHS) -> pd.DataFrame:
+    """O3: one row per group, and per number of epochs and of runs that were tried.
+
+    Columns: `epochs`, `runs`; `score`, the mean of the validation-chosen epochs; `inflation` and `low`, `high` of its
+    95 % interval; `over`, what the interval is over; `seeds`; `verdict` (`judged`, of whole trainings). Shares are in
+    percent and points. Rows with several runs say what the best of them on the test split adds.
+    """
+    rows = []
+    for name, runs in groups.items():
+        prefixes, (metric, sign) = by_epochs(runs), runs[0].metric
+        E, scale = prefixes.shape[1], metrics.scale(metric)
+        valid, test = _curves(runs)
+        found = [(e, 1, over_seeds(lambda i, x=prefixes[:, e - 1]: x[i].mean(), len(runs))) for e in epochs if e < E]
+        found += [(E, 1, inflation(runs, corpus))]
+        found += [(E, R, one) for R, one in enumerate(by_runs(runs)["test"], 1) if R > 1]
+        for e, R, one in found:
+            chosen = np.take_along_axis(test, valid[:, :e].argmax(1)[:, None], 1)
+            low, high = one.interval()
+            rows.append({"": name, "epochs": e, "runs": R, "score": scale * sign * float(chosen.mean()),
+                         "inflation": scale * one.value, "low": scale * low, "high": scale * high,
+                         "over": "seeds and dialogues" if one.dialogues else "seeds", "seeds": len(runs),
+                         "verdict": judged(one) if (e, R) == (E, 1) else ""})
+    return pd.DataFrame(rows).set_index("").round(2 if all(r[0].metric[0] != "mae" for r in groups.values()) else 3)

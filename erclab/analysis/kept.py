@@ -1,0 +1,154 @@
+"""Runs as the repository keeps them for the audits of protocols: curves and test predictions in one small file.
+
+A record with its predictions takes a hundred kilobytes; the audits need two scores per epoch and one character per test
+utterance. `of_records` takes them from records, `write_kept` and `read` store and load them under
+`data/results/protocol/CORPUS/`, so that every number of the audits is computed again from the repository alone, without
+training (`tools/protocol.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from erclab.analysis.tallies import Tally, dialogues_of, tally
+from erclab.core import metrics, paths
+from erclab.core.errors import RunError, UsageError
+from erclab.core.storage import write_atomically
+from erclab.core.targets import Task
+from erclab.corpora import Corpus
+from erclab.runs import Record
+from erclab.training.loop import PROTOCOLS
+
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"  # a class of a prediction as one character
+DECIMALS = 3  # of a predicted number
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What is kept of a run.
+
+    Attributes:
+        id, seed: of the run.
+        target: the task that it predicts.
+        fixed: the run was fitted and has no seed.
+        metric: the score that chose the epoch, and whether more is better (1) or less (-1).
+        epochs: the epochs that the two protocols chose, by the names of `PROTOCOLS`; 0 of a fit.
+        valid, test: (E,) that score after each epoch, NaN where it is not defined; empty for a fit.
+        predictions: protocol -> predictions of the test split: (N,) indices of classes, or (N, K) numbers. Empty where
+            the record had none beside it.
+    """
+
+    id: str
+    seed: int
+    target: Task
+    fixed: bool
+    metric: tuple[str, int]
+    epochs: Mapping[str, int]
+    valid: np.ndarray
+    test: np.ndarray
+    predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def tally(self, corpus: Corpus, protocol: str = "sound") -> Tally:
+        """The sums of each test dialogue of the corpus of training, see `erclab.analysis.tallies`.
+
+        Raises:
+            UsageError: no predictions were kept, or the corpus has another test split.
+        """
+        truth = corpus.targets("test", self.target.name)
+        if protocol not in self.predictions:
+            raise UsageError(f"no predictions of {self.id} were kept")
+        if len(truth) != len(self.predictions[protocol]):
+            raise UsageError(f"{len(self.predictions[protocol])} predictions do not fit the {len(truth)} test "
+                             f"utterances of {corpus.name}", where=self.id)
+        return tally(self.target, truth, self.predictions[protocol], dialogues_of(corpus, "test"), fixed=self.fixed)
+
+
+Groups = Mapping[str, Sequence[Kept]]  # name of a question -> its runs, one per seed
+
+
+def kept_of(record: Record) -> Kept:
+    """What is kept of a record. A task of binary columns keeps no predictions."""
+    name, sign = record.chosen_by, metrics.select(record.target, record.chosen_by)[1]
+    curve = record.curve if record.epoch() else {}
+    valid, test = (np.array(curve[f"{split}.{name}"], dtype=float) if f"{split}.{name}" in curve else np.zeros(0)
+                   for split in ("valid", "test"))
+    found = {}
+    for protocol in (p for p in PROTOCOLS if p in record.data["protocols"] and record.target.kind != "binary"):
+        try:
+            values = record.predictions("test", protocol)
+        except RunError:  # a record alone
+            continue
+        found[protocol] = values.argmax(1) if record.target.kind == "classes" else values.astype(float).round(DECIMALS)
+    return Kept(record.id, record.spec["seed"], record.target, record.info.kind == "fitted", (name, sign),
+                {p: record.epoch(p) for p in record.data["protocols"]}, valid, test, found)
+
+
+def of_records(groups: Mapping[str, Sequence[Record]]) -> dict[str, list[Kept]]:
+    """What is kept of the runs of each question."""
+    return {name: [kept_of(record) for record in records] for name, records in groups.items()}
+
+
+def place(corpus: str, what: str) -> Path:
+    """Where the study keeps runs of a corpus for one audit, such as "inflation"."""
+    return paths.results_dir() / "protocol" / corpus / f"{what}.json"
+
+
+def write_kept(path: Path, groups: Groups, fingerprints: Sequence[str], **facts: Any) -> None:
+    """Keep runs in a file: a line each.
+
+    Args:
+        fingerprints: of the corpora whose test split the runs predict (the same conversations, read in several ways).
+        facts: what a reader should know, such as the environment.
+    """
+    rows = [json.dumps({"group": name, **_as_json(one)}) for name, runs in groups.items() for one in runs]
+    head = json.dumps({"fingerprints": list(fingerprints), **facts})
+    write_atomically(path, (f'{{"head": {head},\n "runs": [\n' + ",\n".join(rows) + "\n]}\n").encode())
+
+
+def read(path: Path) -> dict[str, list[Kept]]:
+    """The runs of a file, by the name of their question.
+
+    Raises:
+        RunError: the file is absent or damaged.
+    """
+    try:
+        found: dict[str, list[Kept]] = {}
+        for row in json.loads(path.read_text(encoding="utf-8"))["runs"]:
+            found.setdefault(row["group"], []).append(_of_json(row))
+        return found
+    except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
+        raise RunError(f"kept runs cannot be read ({error})", where=path,
+                       remedy="Make the file again: python tools/protocol.py.") from None
+
+
+def has(corpus: Corpus, what: str) -> bool:
+    """Whether the study keeps runs for one audit on this very corpus."""
+    try:
+        head = json.loads(place(corpus.name, what).read_text(encoding="utf-8"))["head"]
+        return corpus.fingerprint in head["fingerprints"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _as_json(one: Kept) -> dict[str, Any]:
+    scores = {split: [None if np.isnan(x) else round(float(x), 5) for x in values]
+              for split, values in (("valid", one.valid), ("test", one.test))}
+    shown = {protocol: "".join(DIGITS[i] for i in x) if x.ndim == 1 else x.tolist()
+             for protocol, x in one.predictions.items()}
+    return {"id": one.id, "seed": one.seed, "target": one.target.as_dict(), "fixed": one.fixed,
+            "metric": list(one.metric), "epochs": dict(one.epochs), **scores, "predictions": shown}
+
+
+def _of_json(row: Mapping[str, Any]) -> Kept:
+    valid, test = (np.array(row[split], dtype=float) for split in ("valid", "test"))  # None becomes NaN
+    shown = {protocol: np.array([DIGITS.index(c) for c in x]) if isinstance(x, str) else np.array(x, dtype=float)
+             for protocol, x in row["predictions"].items()}
+    name, sign = row["metric"]
+    return Kept(row["id"], row["seed"], Task.from_dict(row["target"]), row["fixed"], (name, sign), row["epochs"],
+                valid, test, shown)
