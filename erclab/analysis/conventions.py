@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from erclab.analysis.kept import Groups, Kept
+from erclab.analysis.kept import Groups, KeptRun
 from erclab.analysis.statistics import Estimate, Sampled, verdict
 from erclab.analysis.tallies import Tally, dialogues_of, sampled, tally
 from erclab.core.errors import UsageError
@@ -111,7 +111,7 @@ CONVENTIONS = (
 )
 
 
-def scored_by(how: Convention, run: Kept, corpus: Corpus) -> Tally:
+def scored_by(how: Convention, run: KeptRun, corpus: Corpus) -> Tally:
     """The sums of each test dialogue, of labels and predictions as the convention reads them.
 
     Raises:

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.analysis import tallies
-from erclab.analysis.kept import Groups, Kept
+from erclab.analysis.kept import Groups, KeptRun
 from erclab.analysis.statistics import Estimate
 from erclab.core import metrics
 from erclab.core.errors import UsageError
@@ -47,7 +47,7 @@ def shuffled(corpus: Corpus, seed: int = 0) -> Corpus:
                    annotations={task: values[order] for task, values in corpus.annotations.items()})
 
 
-def by_epochs(runs: Sequence[Kept]) -> np.ndarray:
+def by_epochs(runs: Sequence[KeptRun]) -> np.ndarray:
     """(S, E) the inflation of each run if only the first 1, 2, ..., E epochs had been tried.
 
     Runs that stopped early count as trained to the end of the longest run, without a better epoch.
@@ -62,7 +62,7 @@ def by_epochs(runs: Sequence[Kept]) -> np.ndarray:
     return np.subtract(best, chosen, out=np.zeros_like(best), where=np.isfinite(best))  # 0 before the first score
 
 
-def _curves(runs: Sequence[Kept]) -> tuple[np.ndarray, np.ndarray]:
+def _curves(runs: Sequence[KeptRun]) -> tuple[np.ndarray, np.ndarray]:
     """(S, E) validation and test scores, more is better; -inf where a score is not defined or the run had stopped."""
     E = max((len(run.test) for run in runs), default=0)
     if not E or any(len(run.valid) != len(run.test) for run in runs):
@@ -77,7 +77,7 @@ def _curves(runs: Sequence[Kept]) -> tuple[np.ndarray, np.ndarray]:
     return found[0], found[1]
 
 
-def inflation(runs: Sequence[Kept], corpus: Corpus | None = None) -> Estimate:
+def whole_inflation(runs: Sequence[KeptRun], corpus: Corpus | None = None) -> Estimate:
     """The inflation of whole trainings, over seeds and dialogues where the predictions of both protocols were kept,
     else over seeds alone (`Estimate.dialogues` is then 0).
 
@@ -90,10 +90,10 @@ def inflation(runs: Sequence[Kept], corpus: Corpus | None = None) -> Estimate:
         published, sound = (tallies.sampled([run.tally(corpus, protocol) for run in runs], metric)
                             for protocol in ("published", "sound"))
         return ((published - sound) * float(sign)).estimate()
-    return over_seeds(lambda some: by_epochs([runs[i] for i in some])[:, -1].mean(), len(runs))
+    return jackknifed(lambda some: by_epochs([runs[i] for i in some])[:, -1].mean(), len(runs))
 
 
-def over_seeds(statistic: Callable[[Sequence[int]], float], seeds: int) -> Estimate:
+def jackknifed(statistic: Callable[[Sequence[int]], float], seeds: int) -> Estimate:
     """A statistic of the runs with its error over seeds by the jackknife (for a mean this is the deviation over the
     square root of the number of seeds). `dialogues` is 0: the test split stays as it is.
 
@@ -131,7 +131,7 @@ def expected_best(values: Sequence[float], runs: int, by: Sequence[float] | None
     return float(weights @ fair)
 
 
-def by_runs(runs: Sequence[Kept], most: int = MOST) -> dict[str, list[Estimate]]:
+def by_runs(runs: Sequence[KeptRun], most: int = MOST) -> dict[str, list[Estimate]]:
     """How much higher the best of 1, 2, ..., R runs is than the mean of validation-chosen epochs, over seeds.
 
     Keys: "test", where the test split chooses epoch and run; "validation", where the validation split chooses both,
@@ -142,9 +142,9 @@ def by_runs(runs: Sequence[Kept], most: int = MOST) -> dict[str, list[Estimate]]
     sound, judge, best = test[np.arange(len(at)), at], valid.max(1), test.max(1)
     found: dict[str, list[Estimate]] = {"test": [], "validation": []}
     for R in range(1, max(2, min(most + 1, len(runs)))):
-        found["test"].append(over_seeds(lambda i, R=R: expected_best(best[i], R) - sound[i].mean(), len(runs)))
+        found["test"].append(jackknifed(lambda i, R=R: expected_best(best[i], R) - sound[i].mean(), len(runs)))
         found["validation"].append(
-            over_seeds(lambda i, R=R: expected_best(sound[i], R, judge[i]) - sound[i].mean(), len(runs)))
+            jackknifed(lambda i, R=R: expected_best(sound[i], R, judge[i]) - sound[i].mean(), len(runs)))
     return found
 
 
@@ -168,8 +168,8 @@ def by_choice(groups: Groups, corpus: Corpus | None = None, epochs: Sequence[int
         prefixes, (metric, sign) = by_epochs(runs), runs[0].metric
         E, scale = prefixes.shape[1], metrics.scale(metric)
         valid, test = _curves(runs)
-        found = [(e, 1, over_seeds(lambda i, x=prefixes[:, e - 1]: x[i].mean(), len(runs))) for e in epochs if e < E]
-        found += [(E, 1, inflation(runs, corpus))]
+        found = [(e, 1, jackknifed(lambda i, x=prefixes[:, e - 1]: x[i].mean(), len(runs))) for e in epochs if e < E]
+        found += [(E, 1, whole_inflation(runs, corpus))]
         found += [(E, R, one) for R, one in enumerate(by_runs(runs)["test"], 1) if R > 1]
         for e, R, one in found:
             chosen = np.take_along_axis(test, valid[:, :e].argmax(1)[:, None], 1)

@@ -30,7 +30,7 @@ DECIMALS = 3  # of a predicted number
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class KeptRun:
     """What is kept of a run.
 
     Attributes:
@@ -69,10 +69,10 @@ class Kept:
         return tally(self.target, truth, self.predictions[protocol], dialogues_of(corpus, "test"), fixed=self.fixed)
 
 
-Groups = Mapping[str, Sequence[Kept]]  # name of a question -> its runs, one per seed
+Groups = Mapping[str, Sequence[KeptRun]]  # name of a question -> its runs, one per seed
 
 
-def kept_of(record: Record) -> Kept:
+def from_record(record: Record) -> KeptRun:
     """What is kept of a record. A task of binary columns keeps no predictions."""
     name, sign = record.chosen_by, metrics.select(record.target, record.chosen_by)[1]
     curve = record.curve if record.epoch() else {}
@@ -85,13 +85,13 @@ def kept_of(record: Record) -> Kept:
         except RunError:  # a record alone
             continue
         found[protocol] = values.argmax(1) if record.target.kind == "classes" else values.astype(float).round(DECIMALS)
-    return Kept(record.id, record.spec["seed"], record.target, record.info.kind == "fitted", (name, sign),
+    return KeptRun(record.id, record.spec["seed"], record.target, record.info.kind == "fitted", (name, sign),
                 {p: record.epoch(p) for p in record.data["protocols"]}, valid, test, found)
 
 
-def of_records(groups: Mapping[str, Sequence[Record]]) -> dict[str, list[Kept]]:
+def of_records(groups: Mapping[str, Sequence[Record]]) -> dict[str, list[KeptRun]]:
     """What is kept of the runs of each question."""
-    return {name: [kept_of(record) for record in records] for name, records in groups.items()}
+    return {name: [from_record(record) for record in records] for name, records in groups.items()}
 
 
 def place(corpus: str, what: str) -> Path:
@@ -111,14 +111,14 @@ def write_kept(path: Path, groups: Groups, fingerprints: Sequence[str], **facts:
     write_atomically(path, (f'{{"head": {head},\n "runs": [\n' + ",\n".join(rows) + "\n]}\n").encode())
 
 
-def read(path: Path) -> dict[str, list[Kept]]:
+def read(path: Path) -> dict[str, list[KeptRun]]:
     """The runs of a file, by the name of their question.
 
     Raises:
         RunError: the file is absent or damaged.
     """
     try:
-        found: dict[str, list[Kept]] = {}
+        found: dict[str, list[KeptRun]] = {}
         for row in json.loads(path.read_text(encoding="utf-8"))["runs"]:
             found.setdefault(row["group"], []).append(_of_json(row))
         return found
@@ -136,7 +136,7 @@ def has(corpus: Corpus, what: str) -> bool:
         return False
 
 
-def _as_json(one: Kept) -> dict[str, Any]:
+def _as_json(one: KeptRun) -> dict[str, Any]:
     scores = {split: [None if np.isnan(x) else round(float(x), 5) for x in values]
               for split, values in (("valid", one.valid), ("test", one.test))}
     shown = {protocol: "".join(DIGITS[i] for i in x) if x.ndim == 1 else x.tolist()
@@ -145,10 +145,10 @@ def _as_json(one: Kept) -> dict[str, Any]:
             "metric": list(one.metric), "epochs": dict(one.epochs), **scores, "predictions": shown}
 
 
-def _of_json(row: Mapping[str, Any]) -> Kept:
+def _of_json(row: Mapping[str, Any]) -> KeptRun:
     valid, test = (np.array(row[split], dtype=float) for split in ("valid", "test"))  # None becomes NaN
     shown = {protocol: np.array([DIGITS.index(c) for c in x]) if isinstance(x, str) else np.array(x, dtype=float)
              for protocol, x in row["predictions"].items()}
     name, sign = row["metric"]
-    return Kept(row["id"], row["seed"], Task.from_dict(row["target"]), row["fixed"], (name, sign), row["epochs"],
+    return KeptRun(row["id"], row["seed"], Task.from_dict(row["target"]), row["fixed"], (name, sign), row["epochs"],
                 valid, test, shown)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from erclab import models, published
 from erclab.analysis import statistics
-from erclab.analysis.kept import Groups, Kept
+from erclab.analysis.kept import Groups, KeptRun
 from erclab.analysis.statistics import Estimate
 from erclab.analysis.tallies import sampled
 from erclab.core import metrics
@@ -98,7 +98,7 @@ def sensitivities(groups: Groups, corpus: Corpus) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "alternative", "difference", "low", "high", "seeds", "verdict"])
 
 
-def _difference(some: Sequence[Kept], base: Sequence[Kept], corpus: Corpus) -> Estimate:
+def _difference(some: Sequence[KeptRun], base: Sequence[KeptRun], corpus: Corpus) -> Estimate:
     """The difference of the score that chooses epochs, over the seeds that both have, and over dialogues."""
     seeds = [one.seed for one in base if one.seed in {other.seed for other in some}]
     metric, sign = base[0].metric

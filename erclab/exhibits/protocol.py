@@ -30,7 +30,7 @@ SCORED = ("sdt", "m2fnet", "bc-lstm", "linear", "constant")
 SCORED_TASKS = ("emotion", "sentiment")
 
 
-def runs_of(corpus: Corpus, what: str, groups: Groups | None = None) -> dict[str, list[kept.Kept]]:
+def runs_of(corpus: Corpus, what: str, groups: Groups | None = None) -> dict[str, list[kept.KeptRun]]:
     """The kept runs of a corpus, or those of the exhibit's own questions.
 
     Raises:
@@ -67,12 +67,12 @@ def inflation_figure(corpus: Corpus, groups: Groups | None = None) -> Figure:
     metric = next(iter(runs.values()))[0].metric[0]
     scale = metrics.scale(metric)
     epochs = {name: figures.band_of(
-        [inflation.over_seeds(lambda i, x=x, e=e: x[i, e].mean(), len(x)) for e in range(x.shape[1])], scale)
+        [inflation.jackknifed(lambda i, x=x, e=e: x[i, e].mean(), len(x)) for e in range(x.shape[1])], scale)
         for name, some in runs.items() for x in [inflation.by_epochs(some)]}
     best = {name: {by: figures.band_of(found, scale) for by, found in inflation.by_runs(some).items()}
             for name, some in runs.items() if len(some) > 2}
     first = next(iter(runs))
-    whole = inflation.inflation(runs[first], corpus).text(scale, 1 if scale == 100 else 3)
+    whole = inflation.whole_inflation(runs[first], corpus).text(scale, 1 if scale == 100 else 3)
     return figures.inflation_curves(epochs, best, dashed=[name for name in runs if name.endswith(SHUFFLED)],
                              unit=f"{metrics.title(metric)} ({'points' if scale == 100 else 'as it is'})",
                              title=f"{first}: the test split's choice adds {whole}")
@@ -100,7 +100,7 @@ def convention_questions(corpus: Corpus) -> dict[str, Question]:
 
 def convention_scores(corpus: Corpus, groups: Groups | None = None):
     """O5: see `erclab.analysis.conventions.scores`; models go by their titles."""
-    by_model: dict[str, list[kept.Kept]] = {}
+    by_model: dict[str, list[kept.KeptRun]] = {}
     for name, runs in runs_of(corpus, CONVENTIONS, groups).items():
         by_model.setdefault(name.rpartition(", ")[0], []).extend(runs)
     return conventions.scores(by_model, corpus)

@@ -14,7 +14,7 @@ from erclab.corpora import UNLABELLED
 
 
 def run(corpus, task, prediction, seed=0, fixed=False):
-    return kept.Kept(f"{task}-{seed}", seed, corpus.task(task), fixed, ("mae", -1), {}, np.zeros(0), np.zeros(0),
+    return kept.KeptRun(f"{task}-{seed}", seed, corpus.task(task), fixed, ("mae", -1), {}, np.zeros(0), np.zeros(0),
                      {"sound": prediction})
 
 
@@ -133,5 +133,5 @@ def test_predictions_of_another_task_are_refused(corpus):
         conventions.scored_by(conventions.CONVENTIONS[-1], one, corpus)
     assert BUILT_IN["sentiment"].like == "sentiment"
     with pytest.raises(UsageError, match=r"3 predictions do not fit"):
-        kept.Kept("x", 0, corpus.task("emotion"), False, ("weighted_f1", 1), {}, np.zeros(0), np.zeros(0),
+        kept.KeptRun("x", 0, corpus.task("emotion"), False, ("weighted_f1", 1), {}, np.zeros(0), np.zeros(0),
                   {"sound": np.zeros(3, int)}).tally(corpus)

@@ -12,7 +12,7 @@ from erclab.core.targets import BUILT_IN
 
 
 def run(valid, test, seed=0, sign=1, **more):
-    return kept.Kept(f"run-{seed}", seed, BUILT_IN["emotion"], False, ("weighted_f1", sign), {}, np.array(valid, float),
+    return kept.KeptRun(f"run-{seed}", seed, BUILT_IN["emotion"], False, ("weighted_f1", sign), {}, np.array(valid, float),
                      np.array(test, float), **more)
 
 
@@ -52,9 +52,9 @@ def test_equal_judges_draw_lots():
 
 def test_over_seeds_a_mean_has_its_usual_interval():
     x = np.array([.1, .4, .3, .6])
-    found = inflation.over_seeds(lambda i: x[i].mean(), 4)
+    found = inflation.jackknifed(lambda i: x[i].mean(), 4)
     assert found.interval() == pytest.approx(statistics.Estimate(x.mean(), x.std(ddof=1), 0.0, 4, 0).interval())
-    assert np.isnan(inflation.over_seeds(lambda i: x[i].mean(), 1).interval()[0])
+    assert np.isnan(inflation.jackknifed(lambda i: x[i].mean(), 1).interval()[0])
 
 
 def test_choice_alone_grows_with_epochs_and_runs():
@@ -110,18 +110,18 @@ def test_the_table_has_a_row_per_choice_and_judges_whole_trainings(tiny):
     runs = [run(rng.random(12), rng.random(12), seed, predictions={p: rng.integers(classes, size=N) for p in
                                                                    ("sound", "published")}) for seed in range(10)]
     target = tiny.task("emotion")
-    runs = [kept.Kept(**{**one.__dict__, "target": target}) for one in runs]
+    runs = [kept.KeptRun(**{**one.__dict__, "target": target}) for one in runs]
     made = inflation.by_choice({"a model": runs}, tiny)
     assert made[["epochs", "runs"]].values.tolist() == [[5, 1], [10, 1], [12, 1], [12, 2], [12, 3], [12, 4], [12, 5]]
     assert made["over"].tolist() == ["seeds"] * 2 + ["seeds and dialogues"] + ["seeds"] * 4
     assert [bool(v) for v in made["verdict"]] == [False, False, True] + [False] * 4
-    whole = inflation.by_choice({"a model": [kept.Kept(**{**one.__dict__, "predictions": {}}) for one in runs]}, tiny)
+    whole = inflation.by_choice({"a model": [kept.KeptRun(**{**one.__dict__, "predictions": {}}) for one in runs]}, tiny)
     assert set(whole["over"]) == {"seeds"}
 
 
 def test_kept_runs_are_read_as_they_were_written(tmp_path):
     one = run([.1, np.nan], [.2, .3], 7, predictions={"sound": np.array([0, 5, 11])})
-    number = kept.Kept("n", 0, BUILT_IN["sentiment"], True, ("mae", -1), {"sound": 0}, np.zeros(0), np.zeros(0),
+    number = kept.KeptRun("n", 0, BUILT_IN["sentiment"], True, ("mae", -1), {"sound": 0}, np.zeros(0), np.zeros(0),
                        {"sound": np.array([[.5], [-1.25]])})
     path = tmp_path / "x" / "runs.json"
     path.parent.mkdir()

@@ -35,7 +35,7 @@ def made(corpus, share, model="m2fnet", seeds=5):
     found = []
     for seed in range(seeds):
         guess = np.where(rng.random(len(truth)) < share, truth, rng.integers(len(corpus.labels), size=len(truth)))
-        found.append(kept.Kept(f"{share}-{seed}", seed, corpus.task("emotion"), False, ("weighted_f1", 1), {},
+        found.append(kept.KeptRun(f"{share}-{seed}", seed, corpus.task("emotion"), False, ("weighted_f1", 1), {},
                                np.zeros(0), np.zeros(0), {"sound": guess}))
     return found
 
