@@ -17,7 +17,7 @@ import pandas as pd
 from erclab.claims import costs, judge, splits
 from erclab.claims.evidence import Shelf
 from erclab.claims.quantities import Universe
-from erclab.claims.training import Plan, applicable
+from erclab.claims.training import Plan, applicable, corpus_name
 from erclab.claims.verdicts import NOT_HERE, TO_TRAIN, Effect, Verdict, verdict_from
 from erclab.core import metrics, paths
 from erclab.core.errors import RunError, UsageError
@@ -171,7 +171,7 @@ def _open(book: Book, claim: Claim, name: str, where: Path | None) -> Verdict:
         return replace(open_one, detail="follows from the runs of the other claims")
     taken = costs.of_plan(plan, missing)
     return replace(open_one, detail=f"{len(missing)} runs, about {costs.duration(taken)} on two cores"
-                   + (", and the corpus's folder" if CORPORA[name].needs_data else ""))
+                   + (", and the corpus's folder" if CORPORA[corpus_name(book, name)].needs_data else ""))
 
 
 def table(book: Book, verdicts: Iterable[Verdict]) -> pd.DataFrame:

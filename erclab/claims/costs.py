@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from erclab.claims.training import Plan
+from erclab.claims.training import Plan, corpus_name
 from erclab.core import paths
 from erclab.corpora import simulated
 
@@ -51,7 +51,8 @@ def _utterances(corpus: str, known: dict[tuple[str, str], tuple[float, int]]) ->
 
 def of_plan(plan: Plan, missing: Iterable[tuple[str, int]], cores: int = 2) -> float:
     """Seconds that missing runs (arm, seed) take on some cores; what has no record counts as the mean of the rest."""
-    each = [of_run(plan.book.arms[arm]["model"], plan.name) for arm, _ in missing]
+    name = corpus_name(plan.book, plan.name)
+    each = [of_run(plan.book.arms[arm]["model"], name) for arm, _ in missing]
     there = [x for x in each if x is not None]
     return (sum(there) + (len(each) - len(there)) * (float(np.mean(there)) if there else 0.0)) / cores
 

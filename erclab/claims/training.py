@@ -21,7 +21,7 @@ from erclab import corpora, models, runs, sweep
 from erclab.analysis import mechanisms
 from erclab.analysis.evaluation import evaluate
 from erclab.analysis.tallies import dialogues_of, of_record, tally
-from erclab.claims import splits
+from erclab.claims import folded, splits
 from erclab.claims.evidence import GUESS, SUM, Kept, Shelf
 from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.progress import bar
@@ -61,6 +61,11 @@ class Plan:
         """Whether the corpus is generated."""
         return self.name in simulated.NAMES
 
+    @property
+    def folds(self) -> int | str | None:
+        """How the corpus is cross-validated; None where it has splits."""
+        return self.book.protocol["folds"].get(self.name, {}).get("by")
+
     @cached_property
     def arms(self) -> tuple[str, ...]:
         """The arms of the claims, each once."""
@@ -69,7 +74,7 @@ class Plan:
     def source(self, arm: str, seed: int) -> dict[str, Any]:
         """The corpus of a run, as a sweep has it."""
         if not self.simulated:
-            return {"name": self.name, "data": self.data}
+            return {"name": corpus_name(self.book, self.name), "data": self.data}
         world = self.book.arms[arm].get("world")
         return {"name": self.name, "seed": seed} | ({"world": dict(world)} if world else {})
 
@@ -156,6 +161,8 @@ def train_arms(plan: Plan, shelf: Shelf, folder: Path, *, jobs: int | None = Non
         CorpusError: the corpus cannot be read.
     """
     found, failed, impossible = Corpora(plan), [], set[str]()
+    if plan.folds:
+        return _train_folds(plan, shelf, folder, found, jobs, progress, said)
     if plan.simulated:
         _use_split(plan, shelf, found)
     with bar(total=len(plan.seeds) * len(plan.arms), desc=f"claims on {plan.name}", unit="run", progress=progress,
@@ -196,6 +203,39 @@ def train_arms(plan: Plan, shelf: Shelf, folder: Path, *, jobs: int | None = Non
                 failed.append(f"{failure.job.title}: {failure.error}")
                 said(failed[-1])
     return failed
+
+
+def _train_folds(plan: Plan, shelf: Shelf, folder: Path, found: Corpora, jobs: int | None, progress: bool,
+                 said: Callable[[str], None]) -> list[str]:
+    """`train_arms` on a corpus that is cross-validated."""
+    failed, impossible, by = [], set[str](), plan.folds
+    wanted = [(arm, plan.question(arm), seed) for seed in plan.seeds for arm in plan.arms
+              if plan.book.arms[arm]["model"] != splits.ORACLE and not _there(shelf, plan, arm, seed)]
+    name = corpus_name(plan.book, plan.name)
+    with bar(total=len(wanted), desc=f"claims on {plan.name}", unit="arm", progress=progress, smoothing=0) as shown:
+        for arm, seed, pooled in folded.train(wanted, name, plan.data, by, folder, jobs):
+            shown.update()
+            if isinstance(pooled, UsageError):
+                if arm not in impossible:
+                    said(f"{arm}: not on {plan.name} ({pooled})")
+                impossible.add(arm)
+            elif isinstance(pooled, str):
+                failed.append(f"{arm}, seed {seed}: {pooled}")
+                said(failed[-1])
+            else:
+                corpus, record = found.of(arm, seed), pooled.records[0]
+                about = {**_about(plan, record), "scores": pooled.scores(), "folds": [r.id for r in pooled.records]}
+                arrays = {SUM + key: _compact(x) for key, x in folded.sums(pooled, corpus, by, "sound").items()}
+                if record.info.kind == "trained":
+                    arrays |= {f"published|{key}": _compact(x)
+                               for key, x in folded.sums(pooled, corpus, by, "published").items()}
+                shelf.add(arm, Kept(about, arrays))
+    return failed
+
+
+def corpus_name(book: Book, name: str) -> str:
+    """The corpus behind a name of the claims: a corpus that is cross-validated may have a name of its own."""
+    return book.protocol["folds"].get(name, {}).get("corpus", name)
 
 
 def _use_split(plan: Plan, shelf: Shelf, found: Corpora) -> None:
@@ -317,7 +357,7 @@ def applicable(book: Book, name: str, ids: Iterable[str] = ()) -> list[Claim]:
     Raises:
         UsageError: there is no such claim or corpus, or a claim cannot be tested on the corpus.
     """
-    if name not in CORPORA:
+    if corpus_name(book, name) not in CORPORA:
         raise unknown("corpus", name, CORPORA)
     rehearsal = name == book.rehearsal["corpus"]
     able = [c for c in book.claims if name in c.corpora or (rehearsal and any(x in simulated.NAMES for x in c.corpora))]
@@ -335,7 +375,7 @@ def planned(book: Book, name: str, ids: Iterable[str] = (), *, data: str = "", s
             ) -> Plan:
     """The plan of the claims on a corpus: the protocol's seeds, or those of the rehearsal on its corpus."""
     claims, rehearsal = applicable(book, name, ids), name == book.rehearsal["corpus"]
-    if CORPORA[name].needs_data and not data:
+    if CORPORA[corpus_name(book, name)].needs_data and not data:
         raise UsageError(f"the corpus '{name}' needs a folder", remedy="Give it (--data FOLDER).")
     protocol = {**book.protocol, **({"fresh": book.rehearsal["fresh"]} if rehearsal else {})}
     default = book.rehearsal["seeds"] if rehearsal else book.protocol["seeds"]
