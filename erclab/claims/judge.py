@@ -162,7 +162,8 @@ def _judged(claim: Claim, found: Verdict, estimates: Measured, confidence: float
         sizes = [quantities.shelf.arm(t.arm)[0].about["parameters"] for t in claim.contrasts[0].terms]
         detail = f"{sizes[0]:,} against {sizes[1]:,} parameters"
         verdict = verdict if sizes[0] < sizes[1] else CONTRADICTED
-    return replace(found, verdict=verdict, effects=effects, detail=detail)
+    return replace(found, verdict=verdict, effects=effects, detail=detail,
+                   dialogues=max(estimate.dialogues for _, estimate, _ in estimates))
 
 
 def _of_all(each: Sequence[str], inflation: bool = False) -> str:

@@ -11,6 +11,7 @@ from ledgers import book_of, row, shelf_with, sides
 
 import erclab as erc
 from erclab import cli, corpora, runs
+from erclab.analysis.tallies import scored
 from erclab.claims import book as books
 from erclab.claims import costs, multiverse, training
 from erclab.claims.evidence import read
@@ -107,7 +108,6 @@ def test_runs_are_trained_on_corpora_of_their_own_seed_and_compared_on_the_same_
         for e, record in zip(found, records, strict=True):
             scores = erc.analysis.evaluation.evaluate(record, fresh).scores
             shelf_tally = books.shelf_of("simulated-tiny", where / "evidence").arm(arm)[found.index(e)].tally
-            from erclab.analysis.tallies import scored
             assert float(scored(shelf_tally, "weighted_f1", np.ones(8))) == pytest.approx(scores["weighted_f1"])
             assert e.about["registered"]["S-c1"] == book.digest(book.find("S-c1"))
             assert e.about["protocols"]["sound"]["test"] == record.scores() and "confusion" not in e.about["protocols"][
@@ -143,6 +143,26 @@ def test_verdicts_are_stored_read_and_kept_when_a_rule_gets_a_new_version(traine
     (tmp_path / books.FILE).write_text("{]")
     with pytest.raises(RunError, match="not a file of verdicts"):
         books.stored_verdicts(tmp_path)
+
+
+def test_a_corpus_in_folds_tests_every_dialogue_once_and_keeps_no_label_of_an_utterance(tmp_path):
+    book = tiny_book(tiny_row("S-c1", "bc", "probe") | {"corpora": ["in-folds"]},
+                     protocol={**PROTOCOL, "folds": {"in-folds": {"corpus": "simulated-tiny", "by": 3}}})
+    plan = training.planned(book, "in-folds", seeds=[100])
+    shelf = books.shelf_of("in-folds", tmp_path)
+    assert training.train_arms(plan, shelf, tmp_path / "runs", jobs=1, progress=False) == []
+    corpus = corpora.load("simulated-tiny")
+    for arm in ("bc", "probe"):
+        kept, = shelf.arm(arm)
+        assert kept.split is None and kept.tally.dialogues == len(corpus.starts) - 1
+        assert kept.tally.sums["all"].sum() == len(corpus) and len(kept.about["folds"]) == 3
+        assert float(scored(kept.tally, "weighted_f1", np.ones(kept.tally.dialogues))) == pytest.approx(
+            kept.about["scores"]["weighted_f1"])
+        assert kept.fixed == (arm == "probe")
+        assert all(name.startswith(("sum|", "published|")) and x.ndim > 1 for name, x in kept.arrays.items())
+    assert training.train_arms(plan, shelf, tmp_path / "nowhere", jobs=1, progress=False) == []
+    verdict, = books.judge_corpus(book, "in-folds", tmp_path)
+    assert verdict.verdict == "undecided" and verdict.dialogues == 22  # one seed
 
 
 def test_the_multiverse_counts_verdicts_that_change(tmp_path, monkeypatch):
