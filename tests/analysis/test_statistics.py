@@ -116,6 +116,12 @@ def test_one_seed_of_a_training_has_no_interval_and_no_verdict():
     assert found.text() == f"{100 * X.mean():+.1f} (one seed)" and not found.equivalent(1e9)
 
 
+def test_two_seeds_have_an_interval_but_no_verdict():
+    two, three = (Estimate(0.05, 0.001, 0.001, n, 80) for n in (2, statistics.FEWEST))
+    assert two.interval()[0] > 0 and verdict(two) == statistics.NOT_JUDGED and verdict(three) == "higher"
+    assert verdict(Estimate(0.05, 0.0, 0.001, 1, 80, fixed=True)) == "higher"  # what has no seed needs none
+
+
 def test_an_estimate_without_error_is_certain():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
