@@ -21,15 +21,17 @@ class Forked:
     Args:
         function: called there; its integer answer is the exit status, and an exception is status 1.
         said: the file of what the copy writes to stdout; what it writes to stderr stands in `said` with ".err" added.
+        environment: variables that are set there.
     """
 
-    def __init__(self, function: Callable[..., int | None], *arguments, said: Path = Path(os.devnull)):
-        self.said = said
+    def __init__(self, function: Callable[..., int | None], *arguments, said: Path = Path(os.devnull), **environment):
+        self.said, self.environment = said, environment
         self.process = multiprocessing.get_context("fork").Process(target=self._work, args=(function, *arguments))
         self.process.start()
 
     def _work(self, function, *arguments):
         os.setsid()
+        os.environ.update(self.environment)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         torch.set_num_threads(1)  # the threads of OpenMP are not copied
         for stream, suffix in (("stdout", ""), ("stderr", ".err" if self.said != Path(os.devnull) else "")):

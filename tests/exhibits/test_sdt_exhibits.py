@@ -185,6 +185,7 @@ def test_costs_are_differences_of_scores(tiny, answered):
     assert robustness.ORACLE not in sdt.absence_costs(bare(tiny), found)
 
 
+@pytest.mark.long  # tests/analysis/test_robustness.py and notebook 27 hold the same at every time
 def test_what_is_removed_costs_what_the_oracle_says(tmp_path):
     """Voices tell most here, words less, faces nothing. A model that was trained without a modality loses what the
     oracle of the vectors loses without it; one that lost it after training loses more. The band, 8 points, is what two

@@ -2,13 +2,12 @@
 
 import dataclasses
 import importlib
-import os
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from forked import Forked
 from torch import nn
 
 from erclab import models, runs
@@ -246,11 +245,11 @@ print(*ids)
 def test_classes_in_cells_of_a_notebook(tmp_path):
     """Of IPython itself: a cell that the class does not use changes nothing, a cell that it uses does."""
     pytest.importorskip("IPython")
-    done = subprocess.run([sys.executable, "-c", NOTEBOOK.replace("{source!r}", repr(SOURCE))], text=True,
-                          capture_output=True, timeout=300, env={**os.environ, "ERCLAB_RUNS": str(tmp_path),
-                                                                 "IPYTHONDIR": str(tmp_path / "ipython")})
-    assert done.returncode == 0, done.stdout + done.stderr
-    ids = done.stdout.split()[-6:]
+    done = Forked(lambda: exec(NOTEBOOK.replace("{source!r}", repr(SOURCE)), {}), said=tmp_path / "said",
+                  ERCLAB_RUNS=str(tmp_path), IPYTHONDIR=str(tmp_path / "ipython"))
+    out, err = done.communicate(300)
+    assert done.wait() == 0, out + err
+    ids = out.split()[-6:]
     assert ids[0] == ids[1] == ids[2] and len({*ids}) == 4
 
 

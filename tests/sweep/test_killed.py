@@ -11,7 +11,7 @@ from forked import Forked
 from erclab import cli, sweep
 
 pytestmark = pytest.mark.slow
-GRID = {"models": "sdt", "corpora": "simulated-tiny", "seeds": 2, "settings": {"epochs": 12, "hidden": 16, "heads": 2}}
+GRID = {"models": "sdt", "corpora": "simulated-tiny", "seeds": 2, "settings": {"epochs": 8, "hidden": 16, "heads": 2}}
 
 
 def here(grid, folder, jobs):

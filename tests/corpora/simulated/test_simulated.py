@@ -153,7 +153,7 @@ def test_emotions_depend_on_the_past_exactly_as_set(persistence, contagion):
 
 def test_speakers_take_turns_as_often_as_set():
     for switch, low, high in ((1.0, 1, 1), (0.8, 0.77, 0.83), (0.0, 0, 0)):
-        corpus = small(switch=switch)
+        corpus = small(switch=switch, dialogues=(150, 1, 1))
         who, inside = column(corpus, "speaker"), np.ones(len(corpus) - 1, bool)
         inside[corpus.starts[1:-1] - 1] = False
         assert low <= (who[1:] != who[:-1])[inside].mean() <= high
@@ -246,7 +246,7 @@ def test_an_incongruent_voice_or_face_shows_the_opposite_valence(modality):
 
 def test_speakers_have_an_offset_of_their_own_where_set():
     for offset in (0.0, 2.0):
-        corpus = small(offset=offset, masked=1.0, incongruent=0.0)
+        corpus = small(offset=offset, masked=1.0, incongruent=0.0, dialogues=(60, 1, 1))
         speaker = column(corpus, "dialogue") + column(corpus, "speaker")
         means = [corpus.vectors["audio"][speaker == s].mean(0) for s in np.unique(speaker)[:60]]
         assert (np.std(means) > 1) == (offset > 0)
