@@ -122,8 +122,9 @@ def sdt_gates(records: Sequence[Record], corpus: Corpus) -> Figure:
     """SDT: the distribution of each modality's gate weight over utterances; one third means no preference."""
     weights = gates.mean_gate_weights(records, corpus)
     most = weights.median().idxmax()
-    return inside_figures.shares(weights, title=f"The gate gives most to {most} (mean over features, {len(records)} "
-                                 "seeds)", ylabel="weight in the multimodal gate", equal=1 / weights.shape[1],
+    return inside_figures.shares(weights, title=f"Largest median: {most}, {weights[most].median():.2f}; equal would be "
+                                 f"{1 / weights.shape[1]:.2f}", ylabel="weight in the multimodal gate",
+                                 equal=1 / weights.shape[1],
                                  colours=[style.MODALITY[m] for m in weights])
 
 

@@ -30,7 +30,7 @@ def explanation_bars(table: pd.DataFrame) -> Figure:
     above = int(((table["auroc"] - table["random"]) > 0.05).sum())
     axis.set(yticks=range(len(table)), yticklabels=names, xlim=(0.2, 1), ylim=(len(table) - 0.4, -0.6),
              xlabel="probability that what was planted scores above what was not",
-             title=f"{above} of {table['random'].notna().sum()} explanations find it better than random weights do")
+             title=f"{above} of {table['random'].notna().sum()} explanations: 0.05 or more above random weights")
     axis.tick_params(axis="y", labelsize=10)
     axis.grid(axis="y", visible=False)
     axis.grid(axis="x", alpha=0.3)
