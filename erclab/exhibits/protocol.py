@@ -114,10 +114,10 @@ def convention_figure(table: pd.DataFrame) -> Figure:
     """
     rows = table[table["of"] != ""].reset_index()
     top = rows.loc[rows["spread"].abs().idxmax()]
-    names = [f"{row.quantity}: {row.convention} ({row.of})" for row in rows.itertuples()]
+    names = [f"{row.task}, {row.quantity}: {row.convention} ({row.of})" for row in rows.itertuples()]
     return figures.intervals(
         rows.assign(name=names, value=rows["spread"]), matters=100 * conventions.MATTERS,
-        title=f"The same predictions: up to {abs(top['spread']):.0f} points apart",
+        title=f"{top['of']}, the same predictions: {abs(top['spread']):.0f} points apart",
         xlabel="difference from the first convention of that name (points)")
 
 

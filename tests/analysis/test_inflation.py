@@ -12,8 +12,8 @@ from erclab.core.targets import BUILT_IN
 
 
 def run(valid, test, seed=0, sign=1, **more):
-    return kept.KeptRun(f"run-{seed}", seed, BUILT_IN["emotion"], False, ("weighted_f1", sign), {}, np.array(valid, float),
-                     np.array(test, float), **more)
+    return kept.KeptRun(f"run-{seed}", seed, BUILT_IN["emotion"], False, ("weighted_f1", sign), {},
+                        np.array(valid, float), np.array(test, float), **more)
 
 
 def test_prefixes_by_hand():
@@ -115,8 +115,8 @@ def test_the_table_has_a_row_per_choice_and_judges_whole_trainings(tiny):
     assert made[["epochs", "runs"]].values.tolist() == [[5, 1], [10, 1], [12, 1], [12, 2], [12, 3], [12, 4], [12, 5]]
     assert made["over"].tolist() == ["seeds"] * 2 + ["seeds and dialogues"] + ["seeds"] * 4
     assert [bool(v) for v in made["verdict"]] == [False, False, True] + [False] * 4
-    whole = inflation.by_choice({"a model": [kept.KeptRun(**{**one.__dict__, "predictions": {}}) for one in runs]}, tiny)
-    assert set(whole["over"]) == {"seeds"}
+    alone = [kept.KeptRun(**{**one.__dict__, "predictions": {}}) for one in runs]
+    assert set(inflation.by_choice({"a model": alone}, tiny)["over"]) == {"seeds"}
 
 
 def test_kept_runs_are_read_as_they_were_written(tmp_path):

@@ -1,11 +1,15 @@
 """O3, O5, O6 and O9: from runs of their own questions, and from the runs that the study keeps."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
+import nbformat
+import protocol_answer
 import pytest
 
 from erclab import corpora, sweep
-from erclab.analysis import kept, plays
+from erclab.analysis import inflation, kept, plays
 from erclab.core import metrics
 from erclab.exhibits import catalogue, protocol
 
@@ -41,12 +45,10 @@ def test_inflation_of_own_runs_is_that_of_the_records(tiny, folder):
     assert len(protocol.inflation_figure(tiny, groups).axes) == 1  # two runs have no best of two with an interval
 
 
-def test_both_arms_of_o3_have_one_recipe():
-    corpus = corpora.load("simulated-lesson")
-    specs = catalogue.find(["O3"])[0].with_recipe({}).specs
-    asked = protocol.inflation_questions(corpus, None)
-    own = replace(exhibit("O3"), ask=lambda c, other: asked).specs(corpus, seeds=1)
-    assert specs and own["bc-LSTM"][0].recipe == own["bc-LSTM, shuffled labels"][0].recipe
+def test_both_arms_of_o3_have_one_recipe(lesson):
+    asked = protocol.inflation_questions(lesson, None)
+    own = replace(exhibit("O3"), ask=lambda c, other: asked).specs(lesson, seeds=1)
+    assert own["bc-LSTM"][0].recipe == own["bc-LSTM, shuffled labels"][0].recipe
     assert own["M2FNet"][0].recipe == own["M2FNet, shuffled labels"][0].recipe and own["M2FNet"][0].recipe.epochs == 100
 
 
@@ -73,22 +75,42 @@ def test_leakage_is_the_stored_table_where_there_is_one(tiny, monkeypatch):
         "it has neither words nor vectors")
 
 
-@pytest.mark.parametrize("audit", ["inflation", "conventions"])
-def test_kept_runs_of_the_study_fit_their_corpus(audit):
-    """The scores that are kept follow from the predictions that are kept."""
-    found = list(kept.place("x", audit).parent.parent.glob(f"*/{audit}.json"))
-    assert found
+@pytest.fixture(scope="module")
+def lesson():
+    return corpora.load("simulated-lesson")
+
+
+def test_kept_curves_give_the_epochs_that_are_kept():
+    found = list(kept.place("x", "x").parent.parent.glob("*/*.json"))
+    assert len(found) >= 4
     for path in found:
-        corpus = corpora.load(path.parent.name)
-        assert kept.has(corpus, audit)
         for name, runs in kept.read(path).items():
-            for run in runs[:1]:
-                metric, sign = run.metric
-                for protocol_, epoch in run.epochs.items():
-                    if epoch and run.target.name == "emotion" and protocol_ in run.predictions:
-                        truth, guess = corpus.targets("test"), run.predictions[protocol_]
-                        score = metrics.classification_scores(truth, guess, len(corpus.labels))[metric]
-                        assert score == pytest.approx(run.test[epoch - 1], abs=1e-4), (name, protocol_)
+            for run in runs:
                 if len(run.valid):
-                    assert run.epochs["sound"] == (sign * run.valid).argmax() + 1, name
-                    assert run.epochs["published"] == (sign * run.test).argmax() + 1, name
+                    chosen = [int((run.metric[1] * scores).argmax()) + 1 for scores in (run.valid, run.test)]
+                    assert chosen == [run.epochs["sound"], run.epochs["published"]], (path, name)
+
+
+@pytest.mark.parametrize("audit", ["inflation", "conventions", "left_out"])
+def test_kept_scores_follow_from_the_predictions_that_are_kept(audit, lesson):
+    assert kept.has(lesson, audit)
+    for name, runs in kept.read(kept.place(lesson.name, audit)).items():
+        for protocol_, guess in runs[0].predictions.items():
+            if runs[0].epochs[protocol_] and runs[0].target.name == "emotion":
+                score = metrics.classification_scores(lesson.targets("test"), guess, len(lesson.labels))["weighted_f1"]
+                assert score == pytest.approx(runs[0].test[runs[0].epochs[protocol_] - 1], abs=1e-4), (name, protocol_)
+
+
+def test_kept_exhibits_need_no_runs(lesson):
+    for name in ("O3", "O5", "O9"):
+        assert exhibit(name).state(lesson).name == "ready" and not exhibit(name).questions(lesson)
+    assert inflation.shuffled(lesson).fingerprint in kept.place("simulated-lesson", "inflation").read_text()
+    assert not re.search(r"[A-Za-z]{3,} [a-z]{3,} [a-z]{3,}", plays.table_place("iemocap-text-audio").read_text(
+        encoding="utf-8").replace("as many others left out", "").replace("no repeats, 4 words or more", ""))
+
+
+def test_the_answer_of_the_notebook_is_what_the_kept_runs_give(lesson):
+    path = Path(__file__).resolve().parents[2] / "notebooks" / "30_protocol_audit.ipynb"
+    said = nbformat.read(path, as_version=4).cells[0].source
+    for sentence in protocol_answer.sentences(lesson):
+        assert sentence in said
