@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import textwrap
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -86,10 +87,15 @@ def _row(info: ModelInfo, config: Any, corpus: str, family: str, recipe: str = "
     with torch.device("meta"):  # shapes only: a BERT takes neither memory nor time
         model = info.cls(config)
     ours = models.parameter_count(model)
-    table = published.parameters(info.name, family)
-    theirs = [_compared(row, ours) for row in table.itertuples() if row.variant in ("", *variants)]
+    theirs = [_compared(row, ours) for row in _published(info.name)
+              if row.corpus == family and row.variant in ("", *variants)]
     return {"corpus": corpus, "variants": list(variants), "recipe": recipe, "parameters": ours,
             "trainable": models.parameter_count(model, trainable=True), "published": theirs}
+
+
+@cache
+def _published(name: str) -> list[Any]:
+    return list(published.parameters(name).itertuples())
 
 
 def _compared(row: Any, ours: int) -> dict[str, Any]:
@@ -105,7 +111,7 @@ def _outline(info: ModelInfo, corpus: str) -> Corpus:
     preset = info.cls.published.get(recipes.family(corpus))
     if preset is None:
         ours = corpus == "*" or recipes.family(corpus) == "simulated"
-        found = simulated.generate((ours and corpus.partition("-")[2]) or "small", frames=True, dialogues=(1, 1, 1))
+        found = _simulated((ours and corpus.partition("-")[2]) or "small")
         return found if ours else dataclasses.replace(found, name=corpus)
     task, speakers = preset.get("task", "emotion"), preset.get("speakers", 1)
     table = pd.DataFrame([{"split": s, "dialogue": s, "turn": t, "speaker": f"{t}", "text": "", "label": 0}
@@ -115,6 +121,11 @@ def _outline(info: ModelInfo, corpus: str) -> Corpus:
     annotations = {} if labels else {task: np.zeros((len(table), len(ANNOTATIONS[task])), np.float32)}
     return Corpus(corpus, table if labels else table.assign(label=UNLABELLED), labels, vectors,
                   frames={m: Frames.pack(list(x[:, None])) for m, x in vectors.items()}, annotations=annotations)
+
+
+@cache
+def _simulated(preset: str) -> Corpus:
+    return simulated.generate(preset, frames=True, dialogues=(1, 1, 1))
 
 
 def _lines(model: dict[str, Any]) -> list[str]:

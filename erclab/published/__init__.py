@@ -111,13 +111,12 @@ def parameters(model: str, corpus: str | None = None) -> pd.DataFrame:
     value, unit ("parameters", or "million" as papers print it), source.
     """
     columns = ["exhibit", "corpus", "model", "variant", "value", "unit", "source", "paper"]
-    printed = every_cell().query("kind == 'sizes' and name == @model", engine="python")
+    printed = list(every_cell().query("kind == 'sizes' and name == @model", engine="python").itertuples())
     found = []
     for p in papers():
         found += [{"variant": "", **row, "paper": p} for row in paper_file(p)["parameters"] if row["model"] == model]
         found += [{"exhibit": r.exhibit, "corpus": r.corpus, "model": model, "variant": "", "value": r.value,
-                   "unit": "million", "source": r.source, "paper": p}
-                  for r in printed[printed["paper"] == p].itertuples()]
+                   "unit": "million", "source": r.source, "paper": p} for r in printed if r.paper == p]
     return _of_corpus(pd.DataFrame(found, columns=columns), corpus)
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from erclab.core.errors import CorpusError, UsageError
 from erclab.corpora import CORPORA, Corpus, cache, load, registry
+from erclab.corpora.simulated import reader
 
 
 def test_every_row_can_be_shown_to_people():
@@ -31,7 +32,11 @@ def test_no_name_is_taken_twice():
 
 
 @pytest.mark.parametrize("name", [n for n, info in CORPORA.items() if not info.needs_data])
-def test_an_embedded_corpus_loads_under_its_own_name_and_has_vectors(name):
+def test_an_embedded_corpus_loads_under_its_own_name_and_has_vectors(name, monkeypatch):
+    """A few dialogues of each: their sizes are tested where they are made."""
+    generate = reader.generate
+    monkeypatch.setattr(reader, "generate", lambda preset, **settings: generate(
+        preset, **{**settings, "dialogues": (4, 2, 2)}))
     corpus = load(name)
     assert corpus.name == name and corpus.modalities
     if name == "simulated-tiny":  # one generator makes them all

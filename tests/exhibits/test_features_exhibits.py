@@ -77,7 +77,7 @@ def test_towards_its_prototype_an_utterance_peaks_in_the_burst(framed):
             at = bar.get_x() + bar.get_width() / 2
             there = table["burst_start"][row] <= at <= table["burst_end"][row]
             (inside if there else outside).append(bar.get_height())
-        if len(inside) > 300:
+        if len(inside) > 60:
             break
     assert np.mean(inside) > np.mean(outside) + 0.3
 
