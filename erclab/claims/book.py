@@ -202,29 +202,27 @@ def deciding(v: Verdict) -> Effect | None:
     return min(some, key=lambda f: f.value) if some else None
 
 
-def shown_in(claim: Claim, finding: Effect) -> tuple[float, int]:
+def shown_in(claim: Claim, shown: Effect) -> tuple[float, int]:
     """(factor, digits) in which an effect is shown: points for shares, else as it is."""
     if claim.rule in ("RATIO", "RANK"):
         return 1, 2
-    contrast = next((c for c in claim.contrasts if c.name == finding.name), None)
-    score = str(contrast.terms[0].score) if contrast else "weighted_f1"
-    plain = score.lstrip("-").rpartition(".")[2] in metrics.PLAIN or score == "mended" or "correlation" in score
-    return (1, 3) if plain and not score.startswith("{") else (100, 1)
+    plain = not metrics.is_share(shown.score.removeprefix("-")) or shown.score == "mended"
+    return (1, 3) if plain else (100, 1)
 
 
-def effect_text(claim: Claim, finding: Effect) -> str:
+def effect_text(claim: Claim, shown: Effect) -> str:
     """Such as "+1.3 [0.2, 2.4]"."""
-    factor, digits = shown_in(claim, finding)
-    value = f"{factor * finding.value:+.{digits}f}"
+    factor, digits = shown_in(claim, shown)
+    value = f"{factor * shown.value:+.{digits}f}"
     if claim.rule == "POWER":
-        return f"{value} (resolvable {factor * finding.matters:.{digits}f})"
-    if finding.low != finding.low:
+        return f"{value} (resolvable {factor * shown.matters:.{digits}f})"
+    if shown.low != shown.low:
         return f"{value} (one seed)"
-    return f"{value} [{factor * finding.low:.{digits}f}, {factor * finding.high:.{digits}f}]"
+    return f"{value} [{factor * shown.low:.{digits}f}, {factor * shown.high:.{digits}f}]"
 
 
-def _short(claim: Claim, matters: float, finding: Effect) -> str:
-    factor, digits = shown_in(claim, finding)
+def _short(claim: Claim, matters: float, shown: Effect) -> str:
+    factor, digits = shown_in(claim, shown)
     return f"{factor * matters:.{digits}f}"
 
 

@@ -177,17 +177,17 @@ def _of_all(each: Sequence[str], inflation: bool = False) -> str:
 def _effect_of(claim: Claim, contrast: Contrast, estimate: Estimate, sampled: Sampled, confidence: float,
              quantities: Quantities) -> Effect:
     task = quantities.shelf.arm(contrast.terms[0].arm)[0].target.like
-    matters = contrast.matters_for(task)
+    matters, score = contrast.matters_for(task), contrast.terms[0].scored_by(task)
     if quantities.choice.larger_wins:
         wins = SUPPORTED if estimate.value > 0 else REVERSED
         return Effect(contrast.name, estimate.value, estimate.value, estimate.value, estimate.deviation,
-                       estimate.among_dialogues, matters, float("nan"), float("nan"), wins)
+                       estimate.among_dialogues, matters, score, float("nan"), float("nan"), wins)
     if claim.rule == "RATIO":
         a, b = (quantities.term(t, quantities.common([contrast])) for t in contrast.terms)
         value, low, high = deviation_ratio(a, b * -1.0)
         verdict = SUPPORTED if high < 1 and value <= matters else CONTRADICTED if low > matters else UNDECIDED
         nan = float("nan")
-        return Effect(contrast.name, value, low, high, nan, nan, matters, statistics.CONFIDENCE, nan, verdict)
+        return Effect(contrast.name, value, low, high, nan, nan, matters, score, statistics.CONFIDENCE, nan, verdict)
     if claim.rule == "NI":
         confidence = 1 - 2 * (1 - confidence)  # one-sided
     low, high = estimate.interval(confidence)
@@ -197,7 +197,7 @@ def _effect_of(claim: Claim, contrast: Contrast, estimate: Estimate, sampled: Sa
         a, b = (quantities.term(t, quantities.common([contrast])) for t in contrast.terms)
         above = statistics.above(a.seeds, -b.seeds)
     return Effect(contrast.name, estimate.value, low, high, estimate.deviation, estimate.among_dialogues, matters,
-                   confidence, estimate.p(), verdict, above, needed(estimate, matters)
+                   score, confidence, estimate.p(), verdict, above, needed(estimate, matters)
                   if verdict == UNDECIDED and quantities.choice == Universe() else "")
 
 

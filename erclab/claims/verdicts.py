@@ -20,6 +20,7 @@ class Effect:
 
     Attributes:
         matters: the smallest effect that matters.
+        score: of the first term.
         confidence: of the interval, widened by Holm's correction.
         p: two-sided, not corrected.
         above: P(A > B) over pairs of seeds with its interval; None where the contrast is not A minus B.
@@ -34,6 +35,7 @@ class Effect:
     deviation: float
     among_dialogues: float
     matters: float
+    score: str
     confidence: float
     p: float
     verdict: str
