@@ -213,7 +213,7 @@ def _train_folds(plan: Plan, shelf: Shelf, folder: Path, found: Corpora, jobs: i
               if plan.book.arms[arm]["model"] != splits.ORACLE and not _there(shelf, plan, arm, seed)]
     name = corpus_name(plan.book, plan.name)
     with bar(total=len(wanted), desc=f"claims on {plan.name}", unit="arm", progress=progress, smoothing=0) as shown:
-        for arm, seed, pooled in folded.train(wanted, name, plan.data, by, folder, jobs):
+        for arm, seed, pooled in folded.trained_in_folds(wanted, name, plan.data, by, folder, jobs):
             shown.update()
             if isinstance(pooled, UsageError):
                 if arm not in impossible:
