@@ -35,7 +35,7 @@ def main() -> None:
     command.add_argument("--data", help="its folder, for a corpus that is not embedded")
     command.add_argument("--seeds", default="100-109", help="first and last (default: 100-109)")
     command.add_argument("--runs", type=Path, default=paths.runs_dir(), help="where runs are kept")
-    command.add_argument("--only", default="", help="models, such as bc-lstm,sdt (default: all of the audit)")
+    command.add_argument("--only", default="", help="models or questions, such as bc-lstm,sdt or M2FNet; the others that are stored stay")
     options = command.parse_args()
     corpus = corpora.load(options.corpus, options.data) if options.data else corpora.load(options.corpus)
     first, _, last = options.seeds.partition("-")
@@ -49,7 +49,7 @@ def main() -> None:
                  "conventions": protocol.convention_questions, "left_out": protocol.left_out_questions,
                  "found": own_recipes}[audit](corpus)
         if options.only:
-            asked = {name: q for name, q in asked.items() if q.model in options.only.split(",")}
+            asked = {name: q for name, q in asked.items() if {q.model, name} & {*options.only.split(",")}}
         how = {"seeds": range(3) if audit == "found" else seeds, "folder": options.runs}
         found = {name: records for name, q in asked.items()
                  for records in [sweep.answers({name: q}, corpus, other, progress=False, **how)[name]]}
