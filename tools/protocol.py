@@ -35,7 +35,8 @@ def main() -> None:
     command.add_argument("--data", help="its folder, for a corpus that is not embedded")
     command.add_argument("--seeds", default="100-109", help="first and last (default: 100-109)")
     command.add_argument("--runs", type=Path, default=paths.runs_dir(), help="where runs are kept")
-    command.add_argument("--only", default="", help="models or questions, such as bc-lstm,sdt or M2FNet; the others that are stored stay")
+    command.add_argument("--only", default="", help="models or questions, such as bc-lstm,sdt or M2FNet; the others "
+                         "that are stored stay")
     options = command.parse_args()
     corpus = corpora.load(options.corpus, options.data) if options.data else corpora.load(options.corpus)
     first, _, last = options.seeds.partition("-")

@@ -80,7 +80,7 @@ def base_of(model: str, name: str) -> str:
 def sensitivities(groups: Groups, corpus: Corpus) -> pd.DataFrame:
     """A row per model and alternative that the groups have: `difference` from the model as it is here, of the score
     that chooses epochs, in points, with `low` and `high` over seeds and dialogues, `seeds`, and `verdict`: "higher",
-    "lower", "equivalent" (within `MATTERS`) or "undecided".
+    "lower", "equivalent" (within `MATTERS`) or "undecided". They explore: no correction for their number is made.
 
     Args:
         groups: named as `choices_of` has them.
