@@ -26,8 +26,9 @@ def _corpus(name: str, data: str, text_as: str) -> corpora.Corpus:
     return corpora.load(name, data or None, text_as=text_as)
 
 
-def trained_in_folds(jobs: Sequence[tuple[str, Mapping[str, Any], int]], name: str, data: str, by: int | str, folder: Path,
-          processes: int | None = None) -> Iterator[tuple[str, int, Pooled | str | UsageError]]:
+def trained_in_folds(jobs: Sequence[tuple[str, Mapping[str, Any], int]], name: str, data: str, by: int | str,
+                     folder: Path, processes: int | None = None
+                     ) -> Iterator[tuple[str, int, Pooled | str | UsageError]]:
     """Cross-validate arms, several at a time; runs that are in the folder are not trained again.
 
     Args:
