@@ -53,7 +53,8 @@ def test_pace_is_the_gate_batch_by_batch(ask, tiny):
         gates.pace(ask("hct-mg", **SMALL, primary="text"))
 
 
-@pytest.mark.parametrize("dominant", ["audio", "visual"])  # the text is the primary of equal weights
+# Equal weights have the text as their primary; notebook 24 holds all three at every time.
+@pytest.mark.parametrize("dominant", ["visual", *(pytest.param(m, marks=pytest.mark.long) for m in ("text", "audio"))])
 def test_the_gate_follows_the_modality_that_carries_the_emotion(ask, dominant):
     """The same conversations, made so that one modality has all the evidence; then another."""
     strength = tuple(9.0 if m == dominant else 0.0 for m in ("text", "audio", "visual"))
