@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from erclab.claims import costs, judge, splits
@@ -189,7 +190,7 @@ def table(book: Book, verdicts: Iterable[Verdict]) -> pd.DataFrame:
                      "verdict": v.verdict, "effect": effect_text(claim, one) if claim and one else "",
                      "matters": _short(claim, one.matters, one) if claim and one else "",
                      "contrast": one.name if one else "", "seeds": v.seeds, "dialogues": v.dialogues,
-                     "p": v.corrected if one is None or v.corrected == v.corrected else one.p, "q": v.q,
+                     "p": v.p if np.isnan(v.corrected) else v.corrected, "q": v.q,
                      "needed": one.needed if one else "", "detail": v.detail})
     columns = ["id", "paper", "claim", "rule", "tier", "corpus", "verdict", "effect", "matters", "contrast", "seeds",
                "dialogues", "p", "q", "needed", "detail"]

@@ -103,7 +103,7 @@ def gaps_beside(open_one: Verdict, components: Sequence[Estimate]) -> Verdict:
         else:
             least = 2.8 * (deviation**2 + among**2) ** 0.5  # 1.96 + 0.84: two-sided 5 %, power 0.8
         name = f"{paper}, {what}, {runs} run{'s' * (runs > 1)}"
-        effects.append(Effect(name, gap, gap, gap, deviation, among, least, GAP_SCORE, float("nan"), float("nan"),
+        effects.append(Effect(name, gap, gap, gap, gap, deviation, among, least, GAP_SCORE, float("nan"), float("nan"),
                                 SUPPORTED if gap > least else SMALLER))
     if not effects:
         raise UsageError(f"no printed ablation on {printed}")

@@ -33,6 +33,7 @@ from erclab.published.claims import CORE, Book, Claim, Contrast
 
 FAMILY = ("SUP", "DID", "NI")  # the rules of confirmatory claims that Holm's correction covers
 Measured = list[tuple[Contrast, Estimate, Sampled]]
+RATIO_SEEDS = 20
 LATE = 0.03  # the level of a claim that was looked at twice (`protocol.looks`)
 
 
@@ -54,7 +55,7 @@ def judge(book: Book, claims: Sequence[Claim], corpus: str, shelf: Shelf, choice
     corrected: dict[int, float] = {}
     for members in families.values() if choice.holm else ():
         alpha = max(1 - levels[i] for i in members)
-        p, confidences = statistics.holm([max(e.p() for _, e, _ in measured[i][1]) for i in members], alpha)
+        p, confidences = statistics.holm([p_of([e for _, e, _ in measured[i][1]]) for i in members], alpha)
         for i, one, confidence in zip(members, p, confidences, strict=True):
             corrected[i], levels[i] = float(one), float(confidence)
     components = _components(book, claims, measured)
@@ -81,11 +82,20 @@ def _components(book: Book, claims: Sequence[Claim], measured: Sequence[tuple[Ve
 
 
 def with_q(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts with q over all of them; a claim of several contrasts counts with its largest p."""
-    p = [max((f.p for f in v.effects), default=float("nan")) for v in verdicts]
+    """The verdicts with q over all of them."""
+    p = [v.p for v in verdicts]
     there = [i for i, x in enumerate(p) if not np.isnan(x)]
     q = dict(zip(there, statistics.benjamini_hochberg([p[i] for i in there]), strict=True))
     return [replace(v, q=float(q[i])) if i in q else v for i, v in enumerate(verdicts)]
+
+
+def p_of(estimates: Sequence[Estimate]) -> float:
+    """p of a claim of k contrasts: the smaller of that of its support, which needs all contrasts (the largest p, if all
+    are above 0; an intersection-union test), and that of its contradiction, for which one is enough (k times the
+    smallest p of those below 0)."""
+    above = max(e.p() for e in estimates) if all(e.value > 0 for e in estimates) else 1.0
+    below = min((e.p() for e in estimates if e.value < 0), default=1.0)
+    return float(min(above, len(estimates) * below, 1.0))
 
 
 def _level(book: Book, seeds: int) -> float:
@@ -154,15 +164,15 @@ def _contrasts(claim: Claim, shelf: Shelf, missing: Sequence[str]) -> list[Contr
 
 
 def _judged(claim: Claim, found: Verdict, estimates: Measured, confidence: float, quantities: Quantities) -> Verdict:
-    effects = tuple(_effect_of(claim, contrast, estimate, sampled, confidence, quantities)
-                     for contrast, estimate, sampled in estimates)
+    effects = tuple(_effect_of(claim, contrast, estimate, confidence, len(estimates), quantities)
+                    for contrast, estimate, _ in estimates)
     verdict = _of_all([f.verdict for f in effects], inflation=claim.rule == "INFL")
     detail = found.detail
     if verdict == SUPPORTED and claim.fewer_parameters:
         sizes = [quantities.shelf.arm(t.arm)[0].about["parameters"] for t in claim.contrasts[0].terms]
         detail = f"{sizes[0]:,} against {sizes[1]:,} parameters"
         verdict = verdict if sizes[0] < sizes[1] else CONTRADICTED
-    return replace(found, verdict=verdict, effects=effects, detail=detail,
+    return replace(found, verdict=verdict, effects=effects, detail=detail, p=p_of([e for _, e, _ in estimates]),
                    dialogues=max(estimate.dialogues for _, estimate, _ in estimates))
 
 
@@ -174,31 +184,44 @@ def _of_all(each: Sequence[str], inflation: bool = False) -> str:
     return SUPPORTED if all(x == SUPPORTED for x in each) else UNDECIDED
 
 
-def _effect_of(claim: Claim, contrast: Contrast, estimate: Estimate, sampled: Sampled, confidence: float,
-             quantities: Quantities) -> Effect:
+def _effect_of(claim: Claim, contrast: Contrast, estimate: Estimate, confidence: float, count: int,
+               quantities: Quantities) -> Effect:
     task = quantities.shelf.arm(contrast.terms[0].arm)[0].target.like
     matters, score = contrast.matters_for(task), contrast.terms[0].scored_by(task)
     if quantities.choice.larger_wins:
         wins = SUPPORTED if estimate.value > 0 else REVERSED
-        return Effect(contrast.name, estimate.value, estimate.value, estimate.value, estimate.deviation,
-                       estimate.among_dialogues, matters, score, float("nan"), float("nan"), wins)
+        return Effect(contrast.name, estimate.value, estimate.value, estimate.value, estimate.value,
+                      estimate.deviation, estimate.among_dialogues, matters, score, float("nan"), float("nan"), wins)
     if claim.rule == "RATIO":
-        a, b = (quantities.term(t, quantities.common([contrast])) for t in contrast.terms)
-        value, low, high = deviation_ratio(a, b * -1.0)
-        verdict = SUPPORTED if high < 1 and value <= matters else CONTRADICTED if low > matters else UNDECIDED
-        nan = float("nan")
-        return Effect(contrast.name, value, low, high, nan, nan, matters, score, statistics.CONFIDENCE, nan, verdict)
+        return _of_deviations(contrast, matters, score, quantities)
     if claim.rule == "NI":
         confidence = 1 - 2 * (1 - confidence)  # one-sided
     low, high = estimate.interval(confidence)
-    verdict = RULES[claim.rule](estimate.value, low, high, matters)
+    # One of several contrasts is enough to contradict, so that this end is corrected for their number (Bonferroni).
+    at_most = estimate.interval(1 - (1 - confidence) / count)[1]
+    verdict = RULES[claim.rule](estimate.value, low, at_most, matters)
     above = None
     if [t.factor for t in contrast.terms] == [1, -1] and claim.rule in FAMILY:
         a, b = (quantities.term(t, quantities.common([contrast])) for t in contrast.terms)
         above = statistics.above(a.seeds, -b.seeds)
-    return Effect(contrast.name, estimate.value, low, high, estimate.deviation, estimate.among_dialogues, matters,
-                   score, confidence, estimate.p(), verdict, above, needed(estimate, matters)
-                  if verdict == UNDECIDED and quantities.choice == Universe() else "")
+    wanting = verdict == UNDECIDED and quantities.choice == Universe()
+    return Effect(contrast.name, estimate.value, low, high, at_most, estimate.deviation, estimate.among_dialogues,
+                  matters, score, confidence, estimate.p(), verdict, above,
+                  needed(estimate, matters) if wanting else "")
+
+
+def _of_deviations(contrast: Contrast, matters: float, score: str, quantities: Quantities) -> Effect:
+    """RATIO: a deviation needs many seeds."""
+    nan, seeds = float("nan"), quantities.common([contrast])
+    a, b = (quantities.term(t, seeds) for t in contrast.terms)
+    value, low, high = deviation_ratio(a, b * -1.0)
+    if len(seeds) < RATIO_SEEDS:
+        low = high = nan
+        verdict = UNDECIDED
+    else:
+        verdict = SUPPORTED if high < 1 and value <= matters else CONTRADICTED if low > matters else UNDECIDED
+    return Effect(contrast.name, value, low, high, high, nan, nan, matters, score, statistics.CONFIDENCE, nan, verdict,
+                  needed=f"{RATIO_SEEDS} seeds" if len(seeds) < RATIO_SEEDS else "")
 
 
 def _superior(value: float, low: float, high: float, matters: float) -> str:

@@ -19,6 +19,8 @@ class Effect:
     point), `among_dialogues` and `deviation` are the components of the error.
 
     Attributes:
+        at_most: the upper end of the interval that is corrected for the number of contrasts of the claim; a contrast
+            contradicts by this end.
         matters: the smallest effect that matters.
         score: of the first term.
         confidence: of the interval, widened by Holm's correction.
@@ -32,6 +34,7 @@ class Effect:
     value: float
     low: float
     high: float
+    at_most: float
     deviation: float
     among_dialogues: float
     matters: float
@@ -54,6 +57,7 @@ class Verdict:
         seeds, dialogues: S and D.
         records: the ids of the runs.
         rules: sha256 of the claims file of today; `digest` of the claim.
+        p: two-sided, of the claim (`judge.p_of`).
         corrected: p by Holm within the claims of the paper on the corpus; NaN where that does not apply.
         q: by Benjamini and Hochberg over the ledger; NaN where there is no p.
         detail: in words, where a rule needs them.
@@ -69,6 +73,7 @@ class Verdict:
     records: tuple[str, ...] = ()
     rules: str = ""
     digest: str = ""
+    p: float = float("nan")
     corrected: float = float("nan")
     q: float = float("nan")
     detail: str = ""
@@ -93,8 +98,9 @@ def verdict_from(values: Mapping[str, Any]) -> Verdict:
     def number(x: Any) -> float:
         return float("nan") if x is None else x
 
-    effects = tuple(Effect(**{**f, **{k: number(f[k]) for k in ("value", "low", "high", "deviation", "p")},
-                                "above": tuple(map(number, f["above"])) if f["above"] else None})
-                     for f in values["effects"])
+    numbers = ("value", "low", "high", "at_most", "deviation", "among_dialogues", "confidence", "p")
+    effects = tuple(Effect(**{**f, **{k: number(f[k]) for k in numbers},
+                              "above": tuple(map(number, f["above"])) if f["above"] else None})
+                    for f in values["effects"])
     return Verdict(**{**values, "effects": effects, "records": tuple(values["records"]),
-                      "corrected": number(values["corrected"]), "q": number(values["q"])})
+                      **{k: number(values[k]) for k in ("p", "corrected", "q")}})

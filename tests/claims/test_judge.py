@@ -5,6 +5,7 @@ import pytest
 from ledgers import NAMES, D, T, book_of, guesses, kept, row, shelf_with, sides, split
 from scipy import stats
 
+from erclab.analysis.statistics import Estimate
 from erclab.claims import judge
 from erclab.claims.evidence import GUESS
 from erclab.claims.quantities import Missing, Quantities, Universe, score_of
@@ -61,6 +62,23 @@ def test_all_contrasts_must_hold_and_one_that_fails_contradicts(tmp_path):
     assert verdict(tmp_path, row(contrasts=both)).verdict == "contradicted: reversed"
     assert verdict(tmp_path / "2", row(contrasts=contrast("better", "base") + contrast("better", "worse"))
                    ).verdict == "supported"
+
+
+def test_p_of_a_claim_needs_all_contrasts_to_support_and_one_to_contradict():
+    def estimate(value, error):
+        return Estimate(value, 0.0, error, 6, 10_000)
+    good, better, bad = estimate(0.02, 0.01), estimate(0.05, 0.01), estimate(-0.03, 0.01)
+    assert judge.p_of([good, better]) == pytest.approx(good.p())
+    assert judge.p_of([good, better, bad]) == pytest.approx(3 * bad.p())
+    assert judge.p_of([estimate(-0.0001, 0.01), better]) == 1
+
+
+def test_a_contrast_contradicts_by_an_end_that_is_corrected_for_their_number(tmp_path):
+    many = contrast("better", "base") + contrast("worse", "base") + contrast("better", "worse")
+    one, = verdict(tmp_path / "1", row(contrasts=contrast("worse", "base"))).effects
+    of_three = verdict(tmp_path / "3", row(contrasts=many), arms=["better", "base", "worse"])
+    assert one.at_most == one.high and of_three.verdict == "contradicted: reversed"
+    assert all(e.at_most > e.high for e in of_three.effects)
 
 
 def test_holm_widens_the_interval_within_a_paper(tmp_path):
