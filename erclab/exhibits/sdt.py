@@ -171,7 +171,8 @@ def _finding(groups: Groups, values: dict[str, statistics.Sampled], metric: str)
     corrected = dict(zip(gains, statistics.holm([found.p() for found in gains.values()])[0], strict=True))[best]
     share = metrics.is_share(metric)
     gain = f"{metrics.scale(metric) * gains[best].value:+.{1 if share else 3}f}{' points' * share}"
-    told = "one seed" if np.isnan(corrected) else f"p {corrected:.2f}, Holm"
+    p = "p < 0.01" if corrected < 0.01 else f"p {corrected:.2f}"
+    told = "one seed" if np.isnan(corrected) else f"{p}, Holm"
     return f"{gain} at best\n(temperature {_settings(groups, best)['temperature']:g}; {told})"
 
 
