@@ -64,7 +64,7 @@ def judge(book: Book, claims: Sequence[Claim], corpus: str, shelf: Shelf, choice
         if claim.rule == "POWER":
             found = exact.gaps_beside(found, components)
         elif not found.verdict:
-            found = _judged(claim, found, estimates, levels[i], quantities)
+            found = _judged(claim, found, estimates, levels[i], quantities, _least(book, corpus))
         verdicts.append(replace(found, corrected=corrected.get(i, float("nan"))))
     return with_q(verdicts)
 
@@ -163,11 +163,20 @@ def _contrasts(claim: Claim, shelf: Shelf, missing: Sequence[str]) -> list[Contr
     return [c for c in claim.contrasts if apart(c)]
 
 
-def _judged(claim: Claim, found: Verdict, estimates: Measured, confidence: float, quantities: Quantities) -> Verdict:
+def _least(book: Book, corpus: str) -> int:
+    """The number of seeds from which a verdict may be drawn."""
+    return (book.rehearsal if corpus == book.rehearsal["corpus"] else book.protocol)["least_seeds"]
+
+
+def _judged(claim: Claim, found: Verdict, estimates: Measured, confidence: float, quantities: Quantities, least: int
+            ) -> Verdict:
     effects = tuple(_effect_of(claim, contrast, estimate, confidence, len(estimates), quantities)
                     for contrast, estimate, _ in estimates)
-    verdict = _of_all([f.verdict for f in effects], inflation=claim.rule == "INFL")
     detail = found.detail
+    if found.seeds < least and not all(estimate.fixed for _, estimate, _ in estimates) and not (
+            quantities.choice.larger_wins):
+        effects = tuple(replace(e, verdict=UNDECIDED, needed=f"{least} seeds") for e in effects)
+    verdict = _of_all([e.verdict for e in effects])
     if verdict == SUPPORTED and claim.fewer_parameters:
         sizes = [quantities.shelf.arm(t.arm)[0].about["parameters"] for t in claim.contrasts[0].terms]
         detail = f"{sizes[0]:,} against {sizes[1]:,} parameters"
@@ -176,7 +185,7 @@ def _judged(claim: Claim, found: Verdict, estimates: Measured, confidence: float
                    dialogues=max(estimate.dialogues for _, estimate, _ in estimates))
 
 
-def _of_all(each: Sequence[str], inflation: bool = False) -> str:
+def _of_all(each: Sequence[str]) -> str:
     """A claim is supported where all of its contrasts are, and contradicted where one of them is."""
     for bad in (REVERSED, SMALLER, CONTRADICTED):
         if bad in each:

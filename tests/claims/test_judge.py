@@ -51,10 +51,12 @@ def test_an_undecided_claim_says_how_many_dialogues_or_seeds_are_missing(tmp_pat
     assert "dialogues" in found.effects[0].needed and count > 100 * D
 
 
-def test_one_seed_decides_nothing(tmp_path):
+def test_fewer_seeds_than_the_protocol_asks_for_decide_nothing(tmp_path):
     found = verdict(tmp_path, row(contrasts=contrast("better", "base")), seeds=[100])
     assert found.verdict == "undecided" and np.isnan(found.effects[0].low)
-    assert found.effects[0].needed == "2 seeds or more"
+    assert found.effects[0].needed == "5 seeds"
+    four = verdict(tmp_path / "4", row(contrasts=contrast("better", "base")), seeds=range(100, 104))
+    assert four.verdict == "undecided" and four.effects[0].low > 0 and four.effects[0].needed == "5 seeds"
 
 
 def test_all_contrasts_must_hold_and_one_that_fails_contradicts(tmp_path):
