@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from erclab.analysis import statistics
-from erclab.analysis.inside import per_utterance
+from erclab.analysis.inside import check_corpus, per_utterance
 from erclab.core import metrics
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
@@ -129,6 +129,7 @@ def training_scores(record: Record, corpus: Corpus) -> dict[str, float]:
     Raises:
         UsageError: the run was trained on another corpus.
     """
+    check_corpus(record, corpus)
     found = per_utterance(record, corpus, lambda output, _: {"guess": output.logits.argmax(-1)}, "train")
     truth = corpus.targets("train")
     at = truth >= 0
