@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -8,6 +9,15 @@ import torch
 from one_line import WORDS
 
 from erclab import cli, corpora
+
+gc.disable()  # until the tests are collected
+
+
+def pytest_collection_finish(session):
+    """The collector leaves alone what lasts: libraries, and thousands of tests. Else it takes a twentieth of the
+    time."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(config, items):
