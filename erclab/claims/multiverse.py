@@ -12,7 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from erclab.claims import book as books
+from erclab.claims import judge
 from erclab.claims.quantities import Universe
+from erclab.claims.training import applicable
 from erclab.claims.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED
 from erclab.published.claims import Book
 
@@ -45,9 +47,10 @@ def table(book: Book, corpora: Iterable[str], where: Path | None = None) -> pd.D
     """
     rules = {c.id: c.rule for c in book.claims}
     found: dict[str, dict[tuple[str, str], str]] = {}
-    for name, choice in UNIVERSES.items():
-        for corpus in corpora:
-            for v in books.judge_corpus(book, corpus, where, choice):
+    for corpus in corpora:
+        claims, shelf = applicable(book, corpus), books.shelf_of(corpus, where)
+        for name, choice in UNIVERSES.items():
+            for v in judge.judge(book, claims, corpus, shelf, choice):
                 if rules[v.claim] in ("SUP", "DID", "NI", "MECH", "RANK") and group(v.verdict):
                     found.setdefault(name, {})[v.claim, v.corpus] = group(v.verdict)
     made = pd.DataFrame(found).reindex(columns=list(UNIVERSES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -33,13 +34,19 @@ def _look(verdict: str) -> tuple[int, str]:
 
 @style.style()
 def tiles(table: pd.DataFrame, *, title: str) -> Figure:
-    """A tile per claim (row) and corpus (column), coloured and lettered by its verdict.
+    """A tile per claim, coloured and lettered by its verdict: claims by corpora, or on one corpus numbers by papers.
 
     Args:
         table: `erc.ledger()`.
     """
-    wide = table.reset_index().pivot_table(index="id", columns="corpus", values="verdict", aggfunc="first", sort=False)
-    wide = wide.reindex(index=list(dict.fromkeys(table.index)), columns=list(dict.fromkeys(table["corpus"])))
+    rows = table.reset_index()
+    if rows["corpus"].nunique() == 1:
+        rows = rows.assign(id=rows["id"].str.partition("-")[2], corpus=rows["id"].str.partition("-")[0])
+    wide = rows.pivot_table(index="id", columns="corpus", values="verdict", aggfunc="first", sort=False)
+    order = list(dict.fromkeys(rows["id"]))
+    if len(order) < len(table):
+        order.sort(key=lambda name: int(name.rpartition("c")[2]))
+    wide = wide.reindex(index=order, columns=list(dict.fromkeys(rows["corpus"])))
     numbers = wide.map(lambda v: np.nan if pd.isna(v) else _look(v)[0]).astype(float)
     letters = wide.map(lambda v: "" if pd.isna(v) else _look(v)[1])
     made, ((axis,),) = style.figure(figsize=(9, 1.8 + 0.3 * len(wide)))
@@ -47,10 +54,10 @@ def tiles(table: pd.DataFrame, *, title: str) -> Figure:
                 vmax=len(LOOK) - 0.5, cbar=False, linewidths=1, linecolor="white", ax=axis,
                 annot_kws={"size": 11, "color": "black"})
     axis.set(title=title, xlabel="", ylabel="")
-    axis.tick_params(axis="x", rotation=35, labelsize=11)
+    axis.tick_params(axis="x", rotation=35 if max(map(len, wide.columns)) > 3 else 0, labelsize=11)
     axis.tick_params(axis="y", rotation=0, labelsize=11)
     for label in axis.get_xticklabels():
-        label.set_ha("right")
+        label.set_ha("right" if len(label.get_text()) > 3 else "center")
     shown = dict.fromkeys(x for x in letters.to_numpy().ravel() if x)
     handles = [Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=f"{letter}  {_MEANING[letter]}")
                for colour, letter in LOOK.values() if letter in shown]
@@ -65,7 +72,7 @@ def forest(rows: pd.DataFrame, *, title: str) -> Figure:
     Args:
         rows: index: what is compared; columns value, low, high (divided by the smallest effect) and verdict.
     """
-    made, ((axis,),) = style.figure(figsize=(9, 1.6 + 0.36 * len(rows)))
+    made, ((axis,),) = style.figure(figsize=(9, 1.8 + 0.44 * len(rows)))
     axis.axvspan(0, 1, color="#EEEEEE", zorder=0)
     axis.axvline(0, color="black", lw=1)
     for i, row in enumerate(rows.itertuples()):
@@ -73,9 +80,11 @@ def forest(rows: pd.DataFrame, *, title: str) -> Figure:
         axis.plot([row.low, row.high], [i, i], color=colour, lw=3, solid_capstyle="butt")
         axis.plot(row.value, i, "D", color="black", ms=5)
         axis.annotate(letter, (1.01, i), xycoords=("axes fraction", "data"), va="center", fontsize=11)
-    axis.set(yticks=range(len(rows)), yticklabels=list(rows.index), ylim=(len(rows) - 0.5, -0.5), title=title,
-             xlabel="difference, in units of the smallest effect that matters (grey: smaller than that)")
-    axis.tick_params(axis="y", labelsize=11)
+    axis.set_xscale("symlog", linthresh=1)  # an interval of two seeds can be a thousand times what matters
+    axis.set(yticks=range(len(rows)), yticklabels=[textwrap.fill(name, 36) for name in rows.index],
+             ylim=(len(rows) - 0.5, -0.5), xlabel="difference / smallest effect that matters (grey: smaller)")
+    axis.tick_params(axis="y", labelsize=10)
+    made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=14)
     axis.grid(visible=True, axis="x", alpha=0.3)
     axis.grid(axis="y", visible=False)
     return made
