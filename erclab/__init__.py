@@ -37,7 +37,7 @@ _FACE = {
     "Recipe": "training.recipes", "Model": "models.interface", "Output": "models.interface",
     "DialogueBatch": "core.batches", "SequenceBatch": "core.batches", "ErclabError": "core.errors",
 }
-_ROOMS = ("analysis", "contracts", "corpora", "exhibits", "features", "figures", "models", "published", "runs", "study",
+_ROOMS = ("analysis", "claims", "contracts", "corpora", "exhibits", "features", "figures", "models", "published", "runs", "study",
           "sweep")
 __all__ = ["__version__", *_FACE]
 

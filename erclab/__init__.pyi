@@ -1,5 +1,6 @@
 # What `erclab/__init__.py` offers, for editors and type checkers, which do not run its `__getattr__`.
 from erclab import analysis as analysis
+from erclab import claims as claims
 from erclab import contracts as contracts
 from erclab import corpora as corpora
 from erclab import exhibits as exhibits

@@ -12,7 +12,7 @@ import erclab as erc
 
 NAMES = {"load", "load_model", "export", "list_corpora", "oracle", "run", "compare", "Run", "Runs", "Comparison",
          "list_models", "check_model", "left_out", "predict", "evaluate", "exhibit", "list_exhibits", "save", "Recipe",
-         "Model", "Output", "DialogueBatch", "SequenceBatch", "ErclabError", "sizes", "__version__"}
+         "Model", "Output", "DialogueBatch", "SequenceBatch", "ErclabError", "sizes", "ledger", "__version__"}
 
 
 def fresh(code):
@@ -33,7 +33,7 @@ def test_every_name_is_there(name):
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         erc.lode  # noqa: B018
-    assert not hasattr(erc, "ledger")
+    assert not hasattr(erc, "registry")
 
 
 def test_a_room_is_still_imported_by_its_name():
@@ -56,7 +56,7 @@ def test_the_stub_has_the_same_names_from_the_same_modules():
                for alias in node.names)
 
 
-@pytest.mark.parametrize("name", ["load", "oracle", "run", "compare", "check_model", "left_out", "sizes", "predict",
+@pytest.mark.parametrize("name", ["load", "oracle", "run", "compare", "check_model", "left_out", "ledger", "sizes", "predict",
                                   "evaluate", "exhibit", "list_exhibits", "save"])
 def test_every_function_names_and_explains_its_arguments(name):
     function = getattr(erc, name)
