@@ -56,8 +56,8 @@ def test_the_stub_has_the_same_names_from_the_same_modules():
                for alias in node.names)
 
 
-@pytest.mark.parametrize("name", ["load", "oracle", "run", "compare", "check_model", "left_out", "ledger", "sizes", "predict",
-                                  "evaluate", "exhibit", "list_exhibits", "save"])
+@pytest.mark.parametrize("name", ["load", "oracle", "run", "compare", "check_model", "left_out", "ledger", "sizes",
+                                  "predict", "evaluate", "exhibit", "list_exhibits", "save"])
 def test_every_function_names_and_explains_its_arguments(name):
     function = getattr(erc, name)
     signature = inspect.signature(function)
