@@ -37,8 +37,8 @@ _FACE = {
     "Recipe": "training.recipes", "Model": "models.interface", "Output": "models.interface",
     "DialogueBatch": "core.batches", "SequenceBatch": "core.batches", "ErclabError": "core.errors",
 }
-_ROOMS = ("analysis", "claims", "contracts", "corpora", "exhibits", "features", "figures", "models", "published", "runs",
-          "study", "sweep")
+_ROOMS = ("analysis", "claims", "contracts", "corpora", "exhibits", "features", "figures", "models", "published",
+          "runs", "study", "sweep")
 __all__ = ["__version__", *_FACE]
 
 

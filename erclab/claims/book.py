@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from erclab import models
 from erclab.claims import costs, judge, splits
 from erclab.claims.evidence import Shelf
 from erclab.claims.quantities import Universe
@@ -25,6 +26,7 @@ from erclab.core.errors import RunError, UsageError
 from erclab.core.storage import write_atomically
 from erclab.corpora import CORPORA
 from erclab.published.claims import Book, Claim
+from erclab.runs.code import older
 
 FILE = "verdicts.json"
 PRINTED = "printed"  # the corpus of claims about printed numbers
@@ -124,6 +126,8 @@ def entries(book: Book, ids: Sequence[str] = (), corpus: str | None = None, wher
     """Every claim on every corpus that can test it: the stored verdict by today's version of the rule, else what is
     missing and what it costs on two cores.
 
+    A verdict whose runs were made by older code says so.
+
     Args:
         ids: of claims, or beginnings such as "S" for a paper's.
         corpus: one only.
@@ -147,8 +151,16 @@ def entries(book: Book, ids: Sequence[str] = (), corpus: str | None = None, wher
             known = there.get((claim.id, claim.version, name))
             if known is None or known.digest != book.digest(claim) or known.verdict == TO_TRAIN:
                 known = _open(book, claim, name, where)
-            found.append(known)
+            found.append(_marked(known))
     return found
+
+
+def _marked(v: Verdict) -> Verdict:
+    """A verdict with a word where today's code is not the code of its runs: a run today may give other numbers."""
+    changed = [model for model, _, code in (x.partition(" ") for x in v.codes) if older(models.info(model), code)]
+    if not changed:
+        return v
+    return replace(v, detail="; ".join(x for x in (v.detail, f"by older code of {', '.join(changed)}") if x))
 
 
 def means_claim(claim: Claim, given: str) -> bool:

@@ -122,7 +122,9 @@ def _measure(book: Book, claim: Claim, corpus: str, quantities: Quantities, choi
         t.arm, t.part if t.score == "mended" else "") if a))
     used = [e for arm in arms for e in shelf.arm(arm) if e.fixed or e.seed in seeds]
     open_one = replace(open_one, seeds=len(seeds), dialogues=used[0].tally.dialogues if used else 0,
-                       records=tuple(dict.fromkeys(e.id for e in used)))
+                       records=tuple(dict.fromkeys(e.id for e in used)),
+                       codes=tuple(dict.fromkeys(f"{e.about['spec']['model']} {e.about['spec']['code']}"
+                                                 for e in used if e.about.get("spec"))))
     if not seeds:
         return replace(open_one, verdict=TO_TRAIN, detail="the arms have no seed in common"), []
     if any(e.about["registered"].get(claim.id) != open_one.digest for e in used):

@@ -56,6 +56,7 @@ class Verdict:
         effects: of each contrast.
         seeds, dialogues: S and D.
         records: the ids of the runs.
+        codes: "MODEL DIGEST" of the code that made the runs, each once.
         rules: sha256 of the claims file of today; `digest` of the claim.
         p: two-sided, of the claim (`judge.p_of`).
         corrected: p by Holm within the claims of the paper on the corpus; NaN where that does not apply.
@@ -71,6 +72,7 @@ class Verdict:
     seeds: int = 0
     dialogues: int = 0
     records: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
     rules: str = ""
     digest: str = ""
     p: float = float("nan")
@@ -102,5 +104,5 @@ def verdict_from(values: Mapping[str, Any]) -> Verdict:
     effects = tuple(Effect(**{**f, **{k: number(f[k]) for k in numbers},
                               "above": tuple(map(number, f["above"])) if f["above"] else None})
                     for f in values["effects"])
-    return Verdict(**{**values, "effects": effects, "records": tuple(values["records"]),
+    return Verdict(**{**values, "effects": effects, **{k: tuple(values[k]) for k in ("records", "codes")},
                       **{k: number(values[k]) for k in ("p", "corrected", "q")}})

@@ -135,6 +135,14 @@ def test_verdicts_are_stored_read_and_kept_when_a_rule_gets_a_new_version(traine
     assert {v.claim: v.verdict for v in again} == {name: v.verdict for name, v in first.items()} | {"S-c4": TO_TRAIN}
     stored, now = first["S-c1"].effects[0], next(v for v in again if v.claim == "S-c1").effects[0]
     assert (stored.value, stored.low) == pytest.approx((now.value, now.low), rel=1e-5)
+    shown = {v.claim: v for v in books.entries(book, corpus="simulated-tiny", where=place)}
+    assert "older code" not in shown["S-c1"].detail and shown["S-c1"].codes
+    rows = json.loads((place / books.FILE).read_text())
+    for one in rows:
+        one["codes"] = ["sdt 0123456789abcdef" if x.startswith("sdt ") else x for x in one["codes"]]
+    (tmp_path / books.FILE).write_text(json.dumps(rows))
+    marked = {v.claim: v for v in books.entries(book, corpus="simulated-tiny", where=tmp_path)}
+    assert marked["S-c1"].detail == "by older code of sdt"
     changed = tiny_book(tiny_row("S-c1", "sdt", "bc", version=2, matters=0.5), tiny_row("S-c2", "sdt", "probe"))
     later = books.judge_again(changed, place, ["simulated-tiny"])
     both = {v.version: v for v in later if v.claim == "S-c1"}
