@@ -104,5 +104,5 @@ def verdict_from(values: Mapping[str, Any]) -> Verdict:
     effects = tuple(Effect(**{**f, **{k: number(f[k]) for k in numbers},
                               "above": tuple(map(number, f["above"])) if f["above"] else None})
                     for f in values["effects"])
-    return Verdict(**{**values, "effects": effects, **{k: tuple(values[k]) for k in ("records", "codes")},
+    return Verdict(**{**values, "effects": effects, **{k: tuple(values.get(k, ())) for k in ("records", "codes")},
                       **{k: number(values[k]) for k in ("p", "corrected", "q")}})
