@@ -135,10 +135,7 @@ def entries(book: Book, ids: Sequence[str] = (), corpus: str | None = None, wher
     Raises:
         UsageError: there is no such claim or corpus.
     """
-    chosen = [c for c in book.claims if not ids or any(means_claim(c, i) for i in ids)]
-    for i in ids:
-        if not any(means_claim(c, i) for c in book.claims):
-            book.find(i)  # raises
+    chosen = chosen_claims(book, ids)
     if corpus is not None and corpus not in corpora_of(book):
         raise UsageError(f"no claim can be tested on '{corpus}'", remedy="One of "
                          f"{', '.join(n for n in corpora_of(book) if n)}.")
@@ -155,18 +152,28 @@ def entries(book: Book, ids: Sequence[str] = (), corpus: str | None = None, wher
     return found
 
 
+def chosen_claims(book: Book, given: Sequence[str]) -> list[Claim]:
+    """The claims that a user names: by id, or by paper or its letter; all without a name.
+
+    Raises:
+        UsageError: there is no such claim or paper.
+    """
+    def meant(claim: Claim, name: str) -> bool:
+        name = name.casefold()
+        return name in (claim.id.casefold(), claim.paper) or claim.id.casefold().startswith(f"{name}-")
+
+    for name in given:
+        if not any(meant(claim, name) for claim in book.claims):
+            book.find(name)  # raises
+    return [claim for claim in book.claims if not given or any(meant(claim, name) for name in given)]
+
+
 def _marked(v: Verdict) -> Verdict:
     """A verdict with a word where today's code is not the code of its runs: a run today may give other numbers."""
     changed = [model for model, _, code in (x.partition(" ") for x in v.codes) if older(models.info(model), code)]
     if not changed:
         return v
     return replace(v, detail="; ".join(x for x in (v.detail, f"by older code of {', '.join(changed)}") if x))
-
-
-def means_claim(claim: Claim, given: str) -> bool:
-    """Whether a name given by a user means the claim: its id, or paper or letter of its paper."""
-    given = given.casefold()
-    return claim.id.casefold() == given or claim.paper == given or claim.id.casefold().startswith(f"{given}-")
 
 
 def _open(book: Book, claim: Claim, name: str, where: Path | None) -> Verdict:
@@ -230,8 +237,8 @@ def effect_text(claim: Claim, shown: Effect) -> str:
     value = f"{factor * shown.value:+.{digits}f}"
     if claim.rule == "POWER":
         return f"{value} (resolvable {factor * shown.matters:.{digits}f})"
-    if shown.low != shown.low:
-        return f"{value} (one seed)"
+    if np.isnan(shown.low):
+        return f"{value} (too few seeds for an interval)"
     return f"{value} [{factor * shown.low:.{digits}f}, {factor * shown.high:.{digits}f}]"
 
 

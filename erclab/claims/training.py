@@ -278,19 +278,23 @@ def kept_of(plan: Plan, arm: str, record: Record, found: Corpora, seed: int) -> 
     fresh = found.fresh(arm)
     predicted = evaluate(record, fresh).predictions
     arrays = {GUESS: _guess(record.target.kind, predicted, fresh.targets("test", record.target.name))}
-    names = mechanisms.names_for(record)
-    if "students" in names:
-        arrays |= mechanisms.measure(record, fresh, ["students"])
-    if rest := [name for name in names if name != "students"]:
+    students = _students_of(record)
+    if students:
+        arrays |= mechanisms.measure(record, fresh, students)
+    if rest := [name for name in mechanisms.names_for(record) if name not in students]:
         arrays |= mechanisms.measure(record, found.fresh(arm, MEASURED), rest)
-    return Kept(about, arrays, None)
+    return Kept(about, arrays)
+
+
+def _students_of(record: Record) -> list[str]:
+    """The students whose predictions are kept; like the run's own they are of all test dialogues."""
+    return [name for name in mechanisms.names_for(record) if name.startswith("students.")]
 
 
 def _students(record: Record, corpus: Corpus, parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """On a real corpus: the sums of each student's predictions."""
-    if "students" not in mechanisms.names_for(record):
-        return {}
-    guesses = mechanisms.measure(record, corpus, ["students"])
+    names = _students_of(record)
+    guesses = mechanisms.measure(record, corpus, names) if names else {}
     truth, dialogue = corpus.targets("test", record.target.name), dialogues_of(corpus, "test")
     return {f"{name}|{part}": _compact(x) for name, guess in guesses.items()
             for part, x in tally(record.target, truth, guess, dialogue, parts).sums.items()}

@@ -58,7 +58,7 @@ def _train(options, claims) -> list[str]:
     from erclab.claims import training
     from erclab.core import paths
 
-    ids = [c.id for c in claims.claims if any(books.means_claim(c, i) for i in options.ids)] if options.ids else []
+    ids = [c.id for c in books.chosen_claims(claims, options.ids)] if options.ids else []
     plan = training.planned(claims, options.corpus, ids, data=options.data or "")
     if options.seeds:
         plan.seeds = plan.seeds[:options.seeds]

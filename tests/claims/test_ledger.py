@@ -14,7 +14,7 @@ from erclab import cli, corpora, runs
 from erclab.analysis.tallies import scored
 from erclab.claims import book as books
 from erclab.claims import costs, multiverse, training
-from erclab.claims.evidence import read
+from erclab.claims.evidence import GUESS, read
 from erclab.claims.verdicts import TO_TRAIN
 from erclab.core.errors import RunError, UsageError
 from erclab.published import claims
@@ -116,6 +116,23 @@ def test_runs_are_trained_on_corpora_of_their_own_seed_and_compared_on_the_same_
     assert evidence["bc"][0].about["curve"][0]["test"]["weighted_f1"] >= 0
 
 
+def test_students_are_kept_of_all_dialogues_and_mechanisms_of_some(trained, monkeypatch):
+    _, plan, where, *_ = trained
+    monkeypatch.setattr(training, "MEASURED", 3)
+    record = runs.find(read(where / "evidence" / "simulated-tiny" / "sdt.zip")[0].id, where / "runs")
+    corpora_of_plan = training.Corpora(plan)
+    kept = training.kept_of(plan, "sdt", record, corpora_of_plan, 100)
+    fresh = corpora_of_plan.fresh("sdt")
+    assert len(kept.arrays["students.text"]) == len(kept.arrays[GUESS]) == len(fresh)
+    assert len(kept.arrays["gate.trained"]) == 3
+    corpus = corpora_of_plan.of("sdt", 100)  # as of a real corpus: sums of dialogues
+    sums = training._students(record, corpus, {})
+    guess = training.mechanisms.measure(record, corpus, ["students.audio"])["students.audio"]
+    right = (guess == corpus.targets("test", "emotion")).sum()
+    assert np.trace(sums["students.audio|all"].sum(0)) == right and set(sums) == {
+        f"students.{m}|all" for m in corpus.modalities}
+
+
 def test_a_second_call_trains_nothing(trained, monkeypatch):
     _, plan, where, *_ = trained
     monkeypatch.setattr(training.sweep, "run", lambda *a, **k: pytest.fail("a run was trained again"))
@@ -209,7 +226,7 @@ def test_names_that_do_not_exist_are_refused(tmp_path):
         training.planned(book, "mled")
 
 
-def test_the_command_line_and_the_face_show_all_sixty_core_claims(capsys, tmp_path):
+def test_the_command_line_and_the_face_show_all_sixty_core_claims(capsys, tmp_path, monkeypatch):
     assert cli.main(["claims", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     book = claims.book()
@@ -221,6 +238,9 @@ def test_the_command_line_and_the_face_show_all_sixty_core_claims(capsys, tmp_pa
     assert "to train" in shown and "SUP: At least 5 paired seeds" in shown and "core" in shown.casefold()
     assert cli.main(["claims", "--train"]) == 2 and "--corpus" in capsys.readouterr().err
     assert cli.main(["claims", "S-c99"]) == 2 and "unknown claim" in capsys.readouterr().err
+    monkeypatch.setattr(training, "train_arms", lambda *a, **k: pytest.fail("trained what nobody asked for"))
+    assert cli.main(["claims", "S-c99", "--corpus", "simulated-lesson", "--train", "--evidence", str(tmp_path)]) == 2
+    assert "unknown claim" in capsys.readouterr().err
     table = erc.ledger("sdt", corpus="simulated")
     assert set(table["paper"]) == {"sdt"} and {"verdict", "effect", "matters", "needed"} <= set(table.columns)
 
