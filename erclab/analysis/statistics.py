@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from scipy import optimize, stats
@@ -125,6 +126,24 @@ class Sampled:
         # A draw of D dialogues with replacement has a smaller variance than D new dialogues, by (D - 1) / D.
         among = float(np.std(self.drawn.mean(0), ddof=1)) * (D / (D - 1)) ** 0.5 if D > 1 else float("nan")
         return Estimate(float(self.seeds.mean()), deviation, among, S, D, self.fixed)
+
+
+def resampled(items: Sequence[Any], value: Callable[[Any, np.ndarray], Any], dialogues: int, fixed: bool = False
+              ) -> Sampled:
+    """A quantity of each run on the test split as it is and under the `draws` of its dialogues.
+
+    Args:
+        items: one per run.
+        value: (item, weights (..., D) of dialogues) -> (...) the quantity.
+    """
+    ones, weights = np.ones(dialogues), draws(dialogues)
+    return Sampled(np.array([float(value(item, ones)) for item in items]),
+                   np.stack([value(item, weights) for item in items]), dialogues, fixed)
+
+
+def undrawn(seeds: np.ndarray, dialogues: int, fixed: bool = False) -> Sampled:
+    """A quantity of each run on which the draw of dialogues has no influence, (S,)."""
+    return Sampled(seeds, np.repeat(seeds[:, None], ROUNDS, 1), dialogues, fixed)
 
 
 def combine(function: Callable[..., np.ndarray], *sides: Sampled | float) -> Sampled:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from erclab.analysis.statistics import Estimate, Sampled, draws, over_seeds, values
+from erclab.analysis.statistics import Estimate, Sampled, over_seeds, resampled, values
 from erclab.core import metrics
 from erclab.core.errors import UsageError, unknown
 from erclab.core.targets import Task
@@ -227,9 +227,7 @@ def sampled(tallies: Sequence[Tally], metric: str, part: str = ALL) -> Sampled:
         raise UsageError(f"runs on test splits of {', '.join(map(str, sorted(D)))} dialogues cannot be compared",
                          remedy="Evaluate all of them on one test split.")
     fixed = len(tallies) == 1 and tallies[0].fixed
-    ones, weights = np.ones(tallies[0].dialogues), draws(tallies[0].dialogues)
-    return Sampled(np.array([float(scored(one, metric, ones, part)) for one in tallies]),
-                   np.stack([scored(one, metric, weights, part) for one in tallies]), tallies[0].dialogues, fixed)
+    return resampled(tallies, lambda one, weights: scored(one, metric, weights, part), D.pop(), fixed)
 
 
 def difference(records: Sequence[Record], base: Sequence[Record], corpus: Corpus | None, metric: str) -> Estimate:

@@ -5,7 +5,10 @@
     training     the runs that claims need, as a sweep, and their evidence
     quantities   the terms of a contrast, over seeds and dialogues
     judge        the rules, and verdicts
-    states       every claim with its verdict, or with what is missing and what that costs
+    book         every claim with its verdict, or with what is missing
+    costs        what missing runs take
+    folded       runs on corpora that are cross-validated
+    exact        claims without seeds, inflation, and what printed gaps can resolve
     multiverse   how verdicts change under other defensible choices
 
 Verdicts are computed again from `data/results/claims` alone, without training.

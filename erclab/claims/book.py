@@ -1,16 +1,17 @@
 """The ledger as a whole: every claim on every corpus that can test it, with its verdict or with what is missing.
 
 Verdicts are stored in `data/results/claims/verdicts.json`, and each can be computed again from the evidence beside it.
-A verdict by an older version of a rule stays there, as "superseded".
+A verdict by an older version of a rule stays there.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -140,14 +141,14 @@ def entries(book: Book, ids: Sequence[str] = (), corpus: str | None = None, wher
         raise UsageError(f"no claim can be tested on '{corpus}'", remedy="One of "
                          f"{', '.join(n for n in corpora_of(book) if n)}.")
     there = {(v.claim, v.version, v.corpus): v for v in stored_verdicts(where)}
-    found = []
+    shelves, found = cache(lambda name: shelf_of(name, where)), []
     for claim in chosen:
         for name in places(book, claim):
             if corpus is not None and name != corpus:
                 continue
             known = there.get((claim.id, claim.version, name))
             if known is None or known.digest != book.digest(claim) or known.verdict == TO_TRAIN:
-                known = _open(book, claim, name, where)
+                known = _open(book, claim, name, shelves)
             found.append(_marked(known))
     return found
 
@@ -176,16 +177,16 @@ def _marked(v: Verdict) -> Verdict:
     return replace(v, detail="; ".join(x for x in (v.detail, f"by older code of {', '.join(changed)}") if x))
 
 
-def _open(book: Book, claim: Claim, name: str, where: Path | None) -> Verdict:
+def _open(book: Book, claim: Claim, name: str, shelves: Callable[[str], Shelf]) -> Verdict:
     """A claim without a verdict: not testable, or to be trained at some cost."""
     open_one = Verdict(claim.id, claim.version, name, TO_TRAIN, rules=book.sha256, digest=book.digest(claim))
     if name == NONE:
         return replace(open_one, verdict=NOT_HERE, detail=claim.limits)
     if name == PRINTED:
-        return next(v for v in judge_corpus(book, PRINTED) if v.claim == claim.id)
+        return judge.judge(book, [claim], PRINTED, shelves(PRINTED))[0]
     rehearsal = name == book.rehearsal["corpus"]
     seeds = (book.rehearsal if rehearsal else book.protocol)["seeds"]
-    plan, shelf = Plan(name, book, (claim,), seeds, book.protocol), shelf_of(name, where)
+    plan, shelf = Plan(name, book, (claim,), seeds, book.protocol), shelves(name)
     missing = [(arm, seed) for arm in plan.arms for seed in seeds
                if book.arms[arm]["model"] != splits.ORACLE and not any(e.seed == seed for e in shelf.arm(arm))]
     if claim.rule == "POWER" or not missing:
@@ -208,7 +209,7 @@ def table(book: Book, verdicts: Iterable[Verdict]) -> pd.DataFrame:
         rows.append({"id": v.claim, "paper": claim.paper if claim else "", "claim": claim.claim if claim else "",
                      "rule": claim.rule if claim else "", "tier": claim.tier if claim else 0, "corpus": v.corpus,
                      "verdict": v.verdict, "effect": effect_text(claim, one) if claim and one else "",
-                     "matters": _short(claim, one.matters, one) if claim and one else "",
+                     "matters": _matters_text(claim, one) if claim and one else "",
                      "contrast": one.name if one else "", "seeds": v.seeds, "dialogues": v.dialogues,
                      "p": v.p if np.isnan(v.corrected) else v.corrected, "q": v.q,
                      "needed": one.needed if one else "", "detail": v.detail})
@@ -242,22 +243,14 @@ def effect_text(claim: Claim, shown: Effect) -> str:
     return f"{value} [{factor * shown.low:.{digits}f}, {factor * shown.high:.{digits}f}]"
 
 
-def _short(claim: Claim, matters: float, shown: Effect) -> str:
+def _matters_text(claim: Claim, shown: Effect) -> str:
     factor, digits = shown_in(claim, shown)
-    return f"{factor * matters:.{digits}f}"
+    return f"{factor * shown.matters:.{digits}f}"
 
 
 def counts(verdicts: Iterable[Verdict]) -> Mapping[str, int]:
     """Verdict -> how many, most frequent first."""
-    found: dict[str, int] = {}
-    for v in verdicts:
-        found[v.verdict] = found.get(v.verdict, 0) + 1
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
-
-
-def as_rows(verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
-    """For JSON."""
-    return [v.as_dict() for v in verdicts]
+    return dict(Counter(v.verdict for v in verdicts).most_common())
 
 
 def in_units(book: Book, verdicts: Iterable[Verdict]) -> pd.DataFrame:
@@ -268,7 +261,7 @@ def in_units(book: Book, verdicts: Iterable[Verdict]) -> pd.DataFrame:
     rules, rows = {c.id: c.rule for c in book.claims}, {}
     for v in verdicts:
         for f in v.effects:
-            if rules.get(v.claim) in ("SUP", "DID", "NI", "MECH", "INFL") and f.matters and f.low == f.low:
+            if rules.get(v.claim) in ("SUP", "DID", "NI", "MECH", "INFL") and f.matters and not np.isnan(f.low):
                 name = f"{v.claim}: {f.name}"
                 rows[v.claim, v.corpus, f.name] = {
                     "name": name, "claim": v.claim, "corpus": v.corpus, "value": f.value / f.matters,

@@ -32,7 +32,7 @@ from erclab.core.errors import RunError
 from erclab.core.storage import write_atomically
 from erclab.core.targets import Task
 
-ABOUT, GUESS, SUM = "about.json", "guess", "sum|"
+ABOUT, GUESS, SUM, PUBLISHED = "about.json", "guess", "sum|", "published|"
 WHEN = (2020, 1, 1, 0, 0, 0)  # of each member: the same evidence makes the same file
 
 

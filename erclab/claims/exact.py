@@ -10,9 +10,8 @@ import numpy as np
 
 from erclab import published
 from erclab.analysis import audit, statistics
-from erclab.analysis.statistics import Estimate, Sampled, draws
-from erclab.analysis.tallies import Tally
-from erclab.claims.evidence import SUM, Kept, Shelf
+from erclab.analysis.statistics import Estimate, Sampled, undrawn
+from erclab.claims.evidence import Shelf
 from erclab.claims.quantities import Missing, score_of
 from erclab.claims.verdicts import CONTRADICTED, EXACT, SMALLER, SUPPORTED, TO_TRAIN, UNDECIDED, Effect, Verdict
 from erclab.core.errors import UsageError
@@ -55,17 +54,10 @@ def inflation(shelf: Shelf, contrast: Contrast, seeds: Sequence[int]) -> Sampled
     if not score or len(found[0].about["protocols"]) < 2:
         raise Missing(f"{term.arm} has no epochs or no score for the task {found[0].target.name}")
     if shelf.split is None:
-        both = [score_of([_tally(e, begin) for e in found], score) for begin in ("published|", SUM)]
-        return both[0] - both[1]
+        return score_of([e.of_head("published") for e in found], score) - score_of([e.tally for e in found], score)
     gaps = np.array([e.about["protocols"]["published"]["test"][score] - e.about["protocols"]["sound"]["test"][score]
                      for e in found])
-    D = found[0].tally.dialogues
-    return Sampled(gaps, np.repeat(gaps[:, None], len(draws(D)), 1), D)
-
-
-def _tally(e: Kept, begin: str) -> Tally:
-    return Tally(e.target, {key.removeprefix(begin): x.astype(np.float64) for key, x in e.arrays.items()
-                            if key.startswith(begin)})
+    return undrawn(gaps, found[0].tally.dialogues)
 
 
 def ablation_gaps(corpus: str) -> list[tuple[str, str, float]]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from erclab.analysis import statistics
-from erclab.analysis.statistics import Estimate, Sampled
+from erclab.analysis.statistics import Estimate
 from erclab.claims import exact
 from erclab.claims.evidence import Shelf
 from erclab.claims.quantities import Missing, NotMeasured, Quantities, Universe, deviation_ratio
@@ -28,11 +28,10 @@ from erclab.claims.verdicts import (
     Effect,
     Verdict,
 )
-from erclab.core.errors import UsageError
-from erclab.published.claims import CORE, Book, Claim, Contrast
+from erclab.published.claims import CORE, Book, Claim, Contrast, arms_of
 
 FAMILY = ("SUP", "DID", "NI")  # the rules of confirmatory claims that Holm's correction covers
-Measured = list[tuple[Contrast, Estimate, Sampled]]
+Measured = list[tuple[Contrast, Estimate]]
 RATIO_SEEDS = 20
 LATE = 0.03  # the level of a claim that was looked at twice (`protocol.looks`)
 
@@ -55,7 +54,7 @@ def judge(book: Book, claims: Sequence[Claim], corpus: str, shelf: Shelf, choice
     corrected: dict[int, float] = {}
     for members in families.values() if choice.holm else ():
         alpha = max(1 - levels[i] for i in members)
-        p, confidences = statistics.holm([p_of([e for _, e, _ in measured[i][1]]) for i in members], alpha)
+        p, confidences = statistics.holm([p_of([e for _, e in measured[i][1]]) for i in members], alpha)
         for i, one, confidence in zip(members, p, confidences, strict=True):
             corrected[i], levels[i] = float(one), float(confidence)
     components = _components(book, claims, measured)
@@ -66,14 +65,14 @@ def judge(book: Book, claims: Sequence[Claim], corpus: str, shelf: Shelf, choice
         elif not found.verdict:
             found = _judged(claim, found, estimates, levels[i], quantities, _least(book, corpus))
         verdicts.append(replace(found, corrected=corrected.get(i, float("nan"))))
-    return with_q(verdicts)
+    return verdicts
 
 
 def _components(book: Book, claims: Sequence[Claim], measured: Sequence[tuple[Verdict, Measured]]) -> list[Estimate]:
     """The estimates of contrasts between two settings of one model, over all claims: what a part of a model does."""
     found = {}
     for claim, (_, estimates) in zip(claims, measured, strict=True):
-        for contrast, estimate, _ in estimates:
+        for contrast, estimate in estimates:
             arms = [book.arms[t.arm] for t in contrast.terms if t.arm]
             by_f1 = all(t.scored_by("emotion") == "weighted_f1" for t in contrast.terms)
             if claim.rule == "SUP" and by_f1 and len(arms) == 2 and arms[0]["model"] == arms[1]["model"]:
@@ -118,9 +117,7 @@ def _measure(book: Book, claim: Claim, corpus: str, quantities: Quantities, choi
     if not contrasts:
         return replace(open_one, verdict=TO_TRAIN, detail=f"{len(missing)} of {len(claim.arms)} arms have no runs"), []
     seeds = quantities.common(contrasts)
-    arms = list(dict.fromkeys(a for c in contrasts for t in c.terms for a in (
-        t.arm, t.part if t.score == "mended" else "") if a))
-    used = [e for arm in arms for e in shelf.arm(arm) if e.fixed or e.seed in seeds]
+    used = [e for arm in arms_of(contrasts) for e in shelf.arm(arm) if e.fixed or e.seed in seeds]
     open_one = replace(open_one, seeds=len(seeds), dialogues=used[0].tally.dialogues if used else 0,
                        records=tuple(dict.fromkeys(e.id for e in used)),
                        codes=tuple(dict.fromkeys(f"{e.about['spec']['model']} {e.about['spec']['code']}"
@@ -142,8 +139,8 @@ def _measure(book: Book, claim: Claim, corpus: str, quantities: Quantities, choi
             open_one = replace(open_one, detail=str(error))
             continue
         if not choice.over_dialogues:
-            sampled = replace(sampled, drawn=np.repeat(sampled.seeds[:, None], sampled.drawn.shape[1], 1))
-        found.append((contrast, sampled.estimate(), sampled))
+            sampled = statistics.undrawn(sampled.seeds, sampled.dialogues, sampled.fixed)
+        found.append((contrast, sampled.estimate()))
     if not found:
         return replace(open_one, verdict=NOT_HERE), []
     return open_one, found
@@ -173,9 +170,9 @@ def _least(book: Book, corpus: str) -> int:
 def _judged(claim: Claim, found: Verdict, estimates: Measured, confidence: float, quantities: Quantities, least: int
             ) -> Verdict:
     effects = tuple(_effect_of(claim, contrast, estimate, confidence, len(estimates), quantities)
-                    for contrast, estimate, _ in estimates)
+                    for contrast, estimate in estimates)
     detail = found.detail
-    if found.seeds < least and not all(estimate.fixed for _, estimate, _ in estimates) and not (
+    if found.seeds < least and not all(estimate.fixed for _, estimate in estimates) and not (
             quantities.choice.larger_wins):
         effects = tuple(replace(e, verdict=UNDECIDED, needed=f"{least} seeds") for e in effects)
     verdict = _of_all([e.verdict for e in effects])
@@ -183,8 +180,8 @@ def _judged(claim: Claim, found: Verdict, estimates: Measured, confidence: float
         sizes = [quantities.shelf.arm(t.arm)[0].about["parameters"] for t in claim.contrasts[0].terms]
         detail = f"{sizes[0]:,} against {sizes[1]:,} parameters"
         verdict = verdict if sizes[0] < sizes[1] else CONTRADICTED
-    return replace(found, verdict=verdict, effects=effects, detail=detail, p=p_of([e for _, e, _ in estimates]),
-                   dialogues=max(estimate.dialogues for _, estimate, _ in estimates))
+    return replace(found, verdict=verdict, effects=effects, detail=detail, p=p_of([e for _, e in estimates]),
+                   dialogues=max(estimate.dialogues for _, estimate in estimates))
 
 
 def _of_all(each: Sequence[str]) -> str:
@@ -272,14 +269,9 @@ def needed(estimate: Estimate, matters: float) -> str:
     seeds = statistics.seeds_needed(size, estimate.deviation, estimate.among_dialogues, estimate.dialogues)
     if seeds is not None:
         return f"{max(seeds, estimate.seeds + 1)} seeds"
-    try:
-        count = max(estimate.seeds, 10)
+    count, dialogues = max(estimate.seeds, 10), None
+    while dialogues is None and count < 20_000:
         dialogues = statistics.dialogues_needed(size, estimate.deviation, estimate.among_dialogues, count,
                                                 estimate.dialogues)
-        while dialogues is None and count < 10_000:
-            count *= 2
-            dialogues = statistics.dialogues_needed(size, estimate.deviation, estimate.among_dialogues, count,
-                                                    estimate.dialogues)
-    except UsageError:
-        return "more seeds"
-    return f"{dialogues:,} dialogues with {count} seeds" if dialogues else "more than 10,000 seeds"
+        count *= 2
+    return f"{dialogues:,} dialogues with {count // 2} seeds" if dialogues else "more than 10,000 seeds"

@@ -10,12 +10,12 @@ import numpy as np
 from scipy import stats
 
 from erclab.analysis.cases import negative
-from erclab.analysis.mechanisms import area
-from erclab.analysis.statistics import Sampled, draws
+from erclab.analysis.mechanisms import KINDS, area
+from erclab.analysis.statistics import Sampled, resampled, undrawn
 from erclab.analysis.tallies import ALL, Tally, sampled, scored
 from erclab.claims.evidence import GUESS, Kept, Shelf
 from erclab.core.errors import UsageError
-from erclab.published.claims import Contrast, Term
+from erclab.published.claims import Contrast, Term, arms_of
 
 
 class Missing(UsageError):
@@ -61,7 +61,7 @@ class Quantities:
     def common(self, contrasts: Sequence[Contrast]) -> list[int]:
         """The seeds that all arms of some contrasts have; [] if an arm has none. Arms without a seed do not count."""
         found: set[int] | None = None
-        for arm in _arms(contrasts):
+        for arm in arms_of(contrasts):
             there = self.shelf.arm(arm)
             if not there:
                 return []
@@ -111,18 +111,13 @@ class Quantities:
             return reduce(lambda a, b: a + b, each) / float(len(each))
         if score in found[0].arrays:
             return _of_sums([e.arrays[score] for e in found])
-        if score.partition(".")[0] in ("word", "reading", "agreement", "gate", "filter", "batch"):
+        if score.partition(".")[0] in KINDS:
             raise NotMeasured(f"no {score} was measured")
         return score_of([self._first(e.tally) for e in found], score, part)
 
     def _first(self, one: Tally) -> Tally:
         count = self.choice.dialogues
         return replace(one, sums={name: x[:count] for name, x in one.sums.items()}) if count else one
-
-
-def _arms(contrasts: Sequence[Contrast]) -> list[str]:
-    return list(dict.fromkeys(a for c in contrasts for t in c.terms for a in (
-        t.arm, t.part if t.score == "mended" else "") if a))
 
 
 def score_of(tallies: Sequence[Tally], score: str, part: str = "") -> Sampled:
@@ -160,30 +155,23 @@ def _on_own_test(found: Sequence[Kept], score: str, protocol: str) -> Sampled:
     sign, name = (-1.0, score[1:]) if score.startswith("-") else (1.0, score)
     kept = [e.about["protocols"] for e in found]  # a fit has one protocol
     seeds = sign * np.array([(k.get(protocol) or k["sound"])["test"][name] for k in kept], dtype=float)
-    return Sampled(seeds, np.repeat(seeds[:, None], len(draws(found[0].tally.dialogues)), 1), found[0].tally.dialogues,
-                   len(found) == 1 and found[0].fixed)
+    return undrawn(seeds, found[0].tally.dialogues, len(found) == 1 and found[0].fixed)
 
 
 def _of_sums(sums: Sequence[np.ndarray]) -> Sampled:
     """A mean over utterances from (D, 2) sums and counts, or a mean area from (D, M, 2, bins) counts."""
-    D = len(sums[0])
-    weights = draws(D)
-
     def value(x: np.ndarray, w: np.ndarray) -> np.ndarray:
         total = np.tensordot(w, x.astype(np.float64), axes=(-1, 0))
         return area(total) if x.ndim == 4 else total[..., 0] / np.maximum(total[..., 1], 1e-12)
 
-    return Sampled(np.array([float(value(x, np.ones(D))) for x in sums]),
-                   np.stack([value(x, weights) for x in sums]), D)
+    return resampled(sums, value, len(sums[0]))
 
 
 def _share_of_primary(found: Sequence[Kept], modality: str) -> Sampled:
     """1 for each run whose last primary is the modality, else 0. Dialogues play no part in it."""
     if found[0].about.get("primary") is None:
         raise Missing("the runs have no gate")
-    seeds = np.array([float(e.about["primary"] == modality) for e in found])
-    D = found[0].tally.dialogues
-    return Sampled(seeds, np.repeat(seeds[:, None], len(draws(D)), 1), D)
+    return undrawn(np.array([float(e.about["primary"] == modality) for e in found]), found[0].tally.dialogues)
 
 
 def _mended(text: Sequence[Kept], all_seen: Sequence[Kept]) -> Sampled:
@@ -201,18 +189,16 @@ def _mended(text: Sequence[Kept], all_seen: Sequence[Kept]) -> Sampled:
         np.add.at(cells, (dialogue[rows], bad[first[rows]].astype(int), (second[rows] == truth[rows]).astype(int)), 1)
         tables.append(cells)
 
-    def odds(w: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    def odds(cells: np.ndarray, w: np.ndarray) -> np.ndarray:
         x = np.log(np.tensordot(w, cells, axes=(-1, 0)) + 0.5)
         return (x[..., 1, 1] - x[..., 1, 0]) - (x[..., 0, 1] - x[..., 0, 0])
 
-    weights = draws(D)
-    return Sampled(np.array([float(odds(np.ones(D), c)) for c in tables]), np.stack([odds(weights, c) for c in tables]),
-                   D)
+    return resampled(tables, odds, D)
 
 
 def _by_frequency(tallies: Sequence[Tally]) -> Sampled:
     """Spearman correlation of F1 and frequency over the classes of the test split."""
-    names, D = tallies[0].target.names, tallies[0].dialogues
+    names = tallies[0].target.names
     support = tallies[0].sums[ALL].sum((0, 2))
     there = [n for n, count in zip(names, support, strict=True) if count > 0]
     ranks = stats.rankdata(support[support > 0])
@@ -223,9 +209,7 @@ def _by_frequency(tallies: Sequence[Tally]) -> Sampled:
         a, b = own - own.mean(-1, keepdims=True), ranks - ranks.mean()
         return (a * b).sum(-1) / np.maximum(np.sqrt((a**2).sum(-1) * (b**2).sum()), 1e-12)
 
-    weights = draws(D)
-    return Sampled(np.array([float(value(t, np.ones(D))) for t in tallies]),
-                   np.stack([value(t, weights) for t in tallies]), D)
+    return resampled(tallies, value, tallies[0].dialogues)
 
 
 def deviation_ratio(a: Sampled, b: Sampled, rounds: int = 2000) -> tuple[float, float, float]:

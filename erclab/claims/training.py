@@ -7,7 +7,6 @@ training procedure in this world, not about one draw of its training data.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from erclab.analysis import mechanisms
 from erclab.analysis.evaluation import evaluate
 from erclab.analysis.tallies import dialogues_of, of_record, tally
 from erclab.claims import folded, splits
-from erclab.claims.evidence import GUESS, SUM, Kept, Shelf
+from erclab.claims.evidence import GUESS, PUBLISHED, SUM, Kept, Shelf
 from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.progress import bar
 from erclab.corpora import CORPORA, Corpus, simulated
@@ -164,7 +163,7 @@ def train_arms(plan: Plan, shelf: Shelf, folder: Path, *, jobs: int | None = Non
     if plan.folds:
         return _train_folds(plan, shelf, folder, found, jobs, progress, said)
     if plan.simulated:
-        _use_split(plan, shelf, found)
+        _use_split(plan, shelf)
     with bar(total=len(plan.seeds) * len(plan.arms), desc=f"claims on {plan.name}", unit="run", progress=progress,
              smoothing=0) as shown:
         for seed in plan.seeds:
@@ -224,11 +223,11 @@ def _train_folds(plan: Plan, shelf: Shelf, folder: Path, found: Corpora, jobs: i
                 said(failed[-1])
             else:
                 corpus, record = found.of(arm, seed), pooled.records[0]
-                about = {**_about(plan, record), "scores": pooled.scores(), "folds": [r.id for r in pooled.records]}
-                arrays = {SUM + key: _compact(x) for key, x in folded.sums(pooled, corpus, by, "sound").items()}
+                about = _about(plan, record, seed) | {"scores": pooled.scores(),
+                                                      "folds": [r.id for r in pooled.records]}
+                arrays = _compact(SUM, folded.sums(pooled, corpus, by, "sound"))
                 if record.info.kind == "trained":
-                    arrays |= {f"published|{key}": _compact(x)
-                               for key, x in folded.sums(pooled, corpus, by, "published").items()}
+                    arrays |= _compact(PUBLISHED, folded.sums(pooled, corpus, by, "published"))
                 shelf.add(arm, Kept(about, arrays))
     return failed
 
@@ -238,11 +237,10 @@ def corpus_name(book: Book, name: str) -> str:
     return book.protocol["folds"].get(name, {}).get("corpus", name)
 
 
-def _use_split(plan: Plan, shelf: Shelf, found: Corpora) -> None:
+def _use_split(plan: Plan, shelf: Shelf) -> None:
     there = splits.load(shelf.folder)
-    fresh = splits.fresh_dialogues(plan.name, plan.protocol["fresh"], frames=False) if there is None else None
     if there is None:
-        there = splits.split_of(fresh)
+        there = splits.split_of(splits.fresh_dialogues(plan.name, plan.protocol["fresh"], frames=False))
         there.save(shelf.folder)
     count = int(there.dialogue.max()) + 1
     if count != plan.protocol["fresh"]["dialogues"]:
@@ -264,15 +262,13 @@ def _older(e: Kept) -> bool:
 
 def kept_of(plan: Plan, arm: str, record: Record, found: Corpora, seed: int) -> Kept:
     """The evidence of a finished run."""
-    about = _about(plan, record)
+    about = _about(plan, record, seed)
     if not plan.simulated:
         corpus = found.of(arm, seed)
         parts = splits.parts_of(corpus)
-        sums = of_record(record, corpus, parts=parts).sums
-        arrays = {SUM + name: _compact(x) for name, x in sums.items()}
+        arrays = _compact(SUM, of_record(record, corpus, parts=parts).sums)
         if record.info.kind == "trained":
-            published = of_record(record, corpus, protocol="published").sums
-            arrays |= {"published|" + name: _compact(x) for name, x in published.items()}
+            arrays |= _compact(PUBLISHED, of_record(record, corpus, protocol="published").sums)
         arrays |= _students(record, corpus, parts)
         return Kept(about, arrays)
     fresh = found.fresh(arm)
@@ -296,15 +292,19 @@ def _students(record: Record, corpus: Corpus, parts: Mapping[str, np.ndarray]) -
     names = _students_of(record)
     guesses = mechanisms.measure(record, corpus, names) if names else {}
     truth, dialogue = corpus.targets("test", record.target.name), dialogues_of(corpus, "test")
-    return {f"{name}|{part}": _compact(x) for name, guess in guesses.items()
-            for part, x in tally(record.target, truth, guess, dialogue, parts).sums.items()}
+    found: dict[str, np.ndarray] = {}
+    for name, guess in guesses.items():
+        found |= _compact(f"{name}|", tally(record.target, truth, guess, dialogue, parts).sums)
+    return found
 
 
-def _compact(x: np.ndarray) -> np.ndarray:
-    """Counts in the smallest type that holds them, sums in float32."""
-    if (x == np.round(x)).all() and x.min() >= 0 and x.max() < 65536:
-        return x.astype(np.uint8 if x.max() < 256 else np.uint16)
-    return x.astype(np.float32)
+def _compact(begin: str, sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sums of dialogues as they are kept, under names that begin so: counts in the smallest type that holds them, other
+    sums in float32."""
+    def small(x: np.ndarray) -> np.ndarray:
+        counts = (x == np.round(x)).all() and x.min() >= 0 and x.max() < 65536
+        return x.astype((np.uint8 if x.max() < 256 else np.uint16) if counts else np.float32)
+    return {begin + name: small(x) for name, x in sums.items()}
 
 
 def _guess(kind: str, predictions: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -316,8 +316,9 @@ def _guess(kind: str, predictions: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return predictions[:, :truth.shape[1]].astype(np.float16)
 
 
-def _about(plan: Plan, record: Record) -> dict[str, Any]:
-    """What is kept of a record. The scores of each epoch have four digits: a curve needs no more."""
+def _about(plan: Plan, record: Record, seed: int) -> dict[str, Any]:
+    """What is kept of a record. A fitted baseline has a seed where the corpus varies with it, else 0. The scores of
+    each epoch have four digits: a curve needs no more."""
     def short(scores: Mapping[str, Any]) -> dict[str, Any]:
         return {name: x if x is None else round(x, 4) for name, x in scores.items()}
 
@@ -326,23 +327,18 @@ def _about(plan: Plan, record: Record) -> dict[str, Any]:
     protocols = {name: {key: x for key, x in found.items() if key != "confusion"}
                  for name, found in record.data["protocols"].items()}
     last = record.data["curve"][-1].get("model", {}) if record.data["curve"] else {}
-    return {"id": record.id, "seed": record.spec["seed"] if record.info.kind == "trained" else plan_seed(plan, record),
-            "fixed": record.info.kind == "fitted" and not plan.simulated, "spec": record.spec,
+    fixed = record.info.kind == "fitted" and not plan.simulated
+    return {"id": record.id, "seed": 0 if fixed else seed, "fixed": fixed, "spec": record.spec,
             "target": record.target.as_dict(), "chosen_by": record.chosen_by, "protocols": protocols, "curve": curve,
             "primary": last.get("primary"), "parameters": record.data["parameters"]["all"],
             "seconds": record.data.get("wall_time_s"), "environment": record.data.get("environment"),
-            "tuning": record.data.get("tuning"), "rules": plan.book.sha256,
-            "registered": {claim.id: plan.book.digest(claim) for claim in plan.book.claims},
+            "tuning": record.data.get("tuning"), **_registered(plan.book),
             "made": datetime.now(UTC).strftime("%Y-%m-%d")}
 
 
-def plan_seed(plan: Plan, record: Record) -> int:
-    """Of a fitted baseline on a simulated corpus: the corpus seed, which is what varies; else 0."""
-    source = record.data["corpus"].get("source", "")
-    with contextlib.suppress(ValueError, IndexError):
-        if plan.simulated:
-            return int(source.split("seed ")[1].split(",")[0])
-    return 0
+def _registered(book: Book) -> dict[str, Any]:
+    """The rules as they are when evidence is made."""
+    return {"rules": book.sha256, "registered": {claim.id: book.digest(claim) for claim in book.claims}}
 
 
 def _oracle(plan: Plan, shelf: Shelf) -> Kept:
@@ -350,7 +346,7 @@ def _oracle(plan: Plan, shelf: Shelf) -> Kept:
     names = simulated.world_of(simulated.NAMES[plan.name]).labels
     target = {"name": "emotion", "kind": "classes", "names": list(names)}
     about = {"id": f"oracle-{plan.name}", "seed": 0, "fixed": True, "spec": None, "target": target,
-             "rules": plan.book.sha256, "registered": {c.id: plan.book.digest(c) for c in plan.book.claims}}
+             **_registered(plan.book)}
     return Kept(about, {GUESS: shelf.split.oracle.astype(np.uint8)})
 
 

@@ -47,7 +47,7 @@ def _claims(options) -> int:
         books.judge_again(claims, options.evidence, [options.corpus] if options.corpus else None)
     found = books.entries(claims, options.ids, options.corpus, options.evidence)
     if options.json:
-        print(json.dumps(books.as_rows(found)))
+        print(json.dumps([v.as_dict() for v in found]))
     else:
         _print(claims, found, options.rule)
     return 1 if failed else 0

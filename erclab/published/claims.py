@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
@@ -56,6 +56,12 @@ class Contrast:
         return self.matters[task] if isinstance(self.matters, Mapping) else self.matters
 
 
+def arms_of(contrasts: Iterable[Contrast]) -> tuple[str, ...]:
+    """The arms of contrasts, each once; a mechanism of two arms names the second one as its part."""
+    return tuple(dict.fromkeys(a for c in contrasts for t in c.terms for a in (
+        t.arm, t.part if t.score == "mended" else "") if a))
+
+
 @dataclass(frozen=True)
 class Claim:
     """A claim of a paper and the rule that judges it.
@@ -93,9 +99,8 @@ class Claim:
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """The arms of all contrasts, each once; a mechanism of two arms names the second one as its part."""
-        return tuple(dict.fromkeys(a for c in self.contrasts for t in c.terms for a in (
-            t.arm, t.part if t.score == "mended" else "") if a))
+        """The arms of all contrasts, each once."""
+        return arms_of(self.contrasts)
 
 
 @dataclass(frozen=True)

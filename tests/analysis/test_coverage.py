@@ -75,7 +75,7 @@ def test_a_score_that_is_not_a_mean_is_covered_as_well(monkeypatch):
     monkeypatch.setattr(statistics, "ROUNDS", 200)
     rng, times, S, D, T = np.random.default_rng(3), 400, 5, 40, 12
     weights = statistics.draws.__wrapped__(D)
-    monkeypatch.setattr(tallies, "draws", lambda dialogues: weights)
+    monkeypatch.setattr(statistics, "draws", lambda dialogues: weights)
     task, shape = Task("emotion", "classes", ("a", "b", "c")), (times, D, T)
     prevails = rng.integers(3, size=(times, D, 1))
     truth = np.where(rng.random(shape) < 0.5, prevails, rng.choice(3, size=shape, p=[0.6, 0.3, 0.1]))

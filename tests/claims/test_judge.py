@@ -89,7 +89,7 @@ def test_holm_widens_the_interval_within_a_paper(tmp_path):
             row("S-c3", contrasts=contrast("same", "base", 0.001), tier=2)]
     book = book_of(*rows)
     shelf = shelf_with(tmp_path, book, {a: ARMS[a] for a in book.arms})
-    found = {v.claim: v for v in judge.judge(book, book.claims, "made", shelf)}
+    found = {v.claim: v for v in judge.with_q(judge.judge(book, book.claims, "made", shelf))}
     assert found["S-c1"].effects[0].confidence == pytest.approx(0.975)  # the smallest p of two
     assert found["S-c2"].effects[0].confidence == pytest.approx(0.95)
     assert found["M-c1"].effects[0].confidence == pytest.approx(0.95)  # another paper
