@@ -12,7 +12,6 @@ writes the same bytes.
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,6 +20,7 @@ sys.path.insert(0, str(ROOT))  # the package of this checkout, whatever is insta
 from erclab import corpora, models, sweep  # noqa: E402
 from erclab.analysis import inflation, kept, plays  # noqa: E402
 from erclab.core import paths  # noqa: E402
+from erclab.corpora import simulated  # noqa: E402
 from erclab.exhibits import protocol  # noqa: E402
 from erclab.runs import Question  # noqa: E402
 
@@ -58,9 +58,10 @@ def main() -> None:
         path = kept.place(corpus.name, "inflation" if audit == "found" else audit)
         there = kept.read(path) if options.only and path.exists() else {}
         made = kept.of_records(found)
+        if simulated.world_behind(corpus) is None:  # no prediction of an utterance of a real corpus is kept
+            made = {name: [x.summed(corpus) for x in some] for name, some in made.items()}
         if audit not in ("inflation", "found"):  # one protocol is enough, in half the space
-            made = {name: [replace(x, predictions={"sound": x.predictions["sound"]}) for x in some]
-                    for name, some in made.items()}
+            made = {name: [x.alone("sound") for x in some] for name, some in made.items()}
         kept.write_kept(path, there | made, prints, corpus=corpus.name, profile="smoke",
                    environment=next(iter(found.values()))[0].data["environment"])
         print(f"{path}: {sum(map(len, found.values()))} runs, {path.stat().st_size / 1000:.0f} kB")

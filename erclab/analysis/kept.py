@@ -3,20 +3,21 @@
 A record with its predictions takes a hundred kilobytes; the audits need two scores per epoch and one character per test
 utterance. `of_records` takes them from records, `write_kept` and `read` store and load them under
 `data/results/protocol/CORPUS/`, so that every number of the audits is computed again from the repository alone, without
-training (`tools/protocol.py`).
+training (`tools/protocol.py`). Of a real corpus no prediction of an utterance is kept, but the sums of each dialogue
+(`summed`), as in the evidence of claims.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from erclab.analysis.tallies import Tally, dialogues_of, tally
+from erclab.analysis.tallies import ALL, Tally, dialogues_of, tally
 from erclab.core import metrics, paths
 from erclab.core.errors import RunError, UsageError
 from erclab.core.storage import write_atomically
@@ -42,6 +43,7 @@ class KeptRun:
         valid, test: (E,) that score after each epoch, NaN where it is not defined; empty for a fit.
         predictions: protocol -> predictions of the test split: (N,) indices of classes, or (N, K) numbers. Empty where
             the record had none beside it.
+        sums: protocol -> the sums of each test dialogue (`Tally.sums`) instead of predictions, see `summed`.
     """
 
     id: str
@@ -53,20 +55,49 @@ class KeptRun:
     valid: np.ndarray
     test: np.ndarray
     predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
+    sums: Mapping[str, np.ndarray] = field(default_factory=dict)
 
-    def tally(self, corpus: Corpus, protocol: str = "sound") -> Tally:
+    @property
+    def scored(self) -> set[str]:
+        """The protocols whose test scores can be computed again for any draw of dialogues."""
+        return {*self.predictions, *self.sums}
+
+    def tally(self, corpus: Corpus, protocol: str = "sound", parts: Mapping[str, np.ndarray] | None = None) -> Tally:
         """The sums of each test dialogue of the corpus of training, see `erclab.analysis.tallies`.
+
+        Args:
+            parts: of the test split, see `erclab.analysis.tallies.tally`; they need predictions.
 
         Raises:
             UsageError: no predictions were kept, or the corpus has another test split.
         """
+        if protocol in self.sums and not parts:
+            if len(self.sums[protocol]) != (have := int((corpus.dialogue_splits == "test").sum())):
+                raise UsageError(f"sums of {len(self.sums[protocol])} dialogues do not fit the {have} test dialogues "
+                                 f"of {corpus.name}", where=self.id)
+            return Tally(self.target, {ALL: self.sums[protocol]}, self.fixed)
         truth = corpus.targets("test", self.target.name)
         if protocol not in self.predictions:
             raise UsageError(f"no predictions of {self.id} were kept")
         if len(truth) != len(self.predictions[protocol]):
             raise UsageError(f"{len(self.predictions[protocol])} predictions do not fit the {len(truth)} test "
                              f"utterances of {corpus.name}", where=self.id)
-        return tally(self.target, truth, self.predictions[protocol], dialogues_of(corpus, "test"), fixed=self.fixed)
+        return tally(self.target, truth, self.predictions[protocol], dialogues_of(corpus, "test"), parts,
+                     fixed=self.fixed)
+
+    def alone(self, protocol: str) -> KeptRun:
+        """The same run with the predictions or sums of one protocol."""
+        return replace(self, predictions={p: x for p, x in self.predictions.items() if p == protocol},
+                       sums={p: x for p, x in self.sums.items() if p == protocol})
+
+    def summed(self, corpus: Corpus) -> KeptRun:
+        """The same run with the sums of each test dialogue in the place of its predictions, for a corpus whose labels
+        must not be given away.
+
+        Raises:
+            UsageError: see `tally`.
+        """
+        return replace(self, predictions={}, sums={p: self.tally(corpus, p).sums[ALL] for p in self.predictions})
 
 
 Groups = Mapping[str, Sequence[KeptRun]]  # name of a question -> its runs, one per seed
@@ -122,7 +153,7 @@ def read(path: Path) -> dict[str, list[KeptRun]]:
         for row in json.loads(path.read_text(encoding="utf-8"))["runs"]:
             found.setdefault(row["group"], []).append(_of_json(row))
         return found
-    except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
+    except (OSError, ValueError, LookupError, TypeError, UsageError) as error:
         raise RunError(f"kept runs cannot be read ({error})", where=path,
                        remedy="Make the file again: python tools/protocol.py.") from None
 
@@ -142,13 +173,33 @@ def _as_json(one: KeptRun) -> dict[str, Any]:
     shown = {protocol: "".join(DIGITS[i] for i in x) if x.ndim == 1 else x.tolist()
              for protocol, x in one.predictions.items()}
     return {"id": one.id, "seed": one.seed, "target": one.target.as_dict(), "fixed": one.fixed,
-            "metric": list(one.metric), "epochs": dict(one.epochs), **scores, "predictions": shown}
+            "metric": list(one.metric), "epochs": dict(one.epochs), **scores, "predictions": shown,
+            **({"sums": {p: _counts_as_text(x) if one.target.kind == "classes" else x.tolist()
+                         for p, x in one.sums.items()}} if one.sums else {})}
+
+
+def _counts_as_text(counts: np.ndarray) -> list[str]:
+    """(D, C, C) counts as a text per dialogue, such as "01 22*3": class 0 was taken for 1 once, class 2 for 2 three
+    times."""
+    def cell(i: int, j: int, n: int) -> str:
+        return DIGITS[i] + DIGITS[j] + (f"*{n}" if n > 1 else "")
+    return [" ".join(cell(i, j, int(x[i, j])) for i, j in np.argwhere(x)) for x in counts]
+
+
+def _counts_of_text(rows: Sequence[str], C: int) -> np.ndarray:
+    """What `_counts_as_text` was given."""
+    found = np.zeros((len(rows), C, C))
+    for counts, row in zip(found, rows, strict=True):
+        for word in row.split():
+            counts[DIGITS.index(word[0]), DIGITS.index(word[1])] = int(word[3:] or 1)
+    return found
 
 
 def _of_json(row: Mapping[str, Any]) -> KeptRun:
     valid, test = (np.array(row[split], dtype=float) for split in ("valid", "test"))  # None becomes NaN
     shown = {protocol: np.array([DIGITS.index(c) for c in x]) if isinstance(x, str) else np.array(x, dtype=float)
              for protocol, x in row["predictions"].items()}
-    name, sign = row["metric"]
-    return KeptRun(row["id"], row["seed"], Task.from_dict(row["target"]), row["fixed"], (name, sign), row["epochs"],
-                valid, test, shown)
+    target, (name, sign) = Task.from_dict(row["target"]), row["metric"]
+    sums = {protocol: _counts_of_text(x, len(target.names)) if target.kind == "classes" else np.array(x)
+            for protocol, x in row.get("sums", {}).items()}
+    return KeptRun(row["id"], row["seed"], target, row["fixed"], (name, sign), row["epochs"], valid, test, shown, sums)

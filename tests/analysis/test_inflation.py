@@ -134,6 +134,24 @@ def test_kept_runs_are_read_as_they_were_written(tmp_path):
         kept.read(path)
 
 
+def test_sums_of_dialogues_give_the_scores_of_the_predictions(tiny, tmp_path):
+    rng, target, truth = np.random.default_rng(0), tiny.task("emotion"), tiny.targets("test")
+    guess = {p: np.where(rng.random(len(truth)) < .5, truth, 0) for p in ("sound", "published")}
+    whole = kept.KeptRun("r", 100, target, False, ("weighted_f1", 1), {}, np.array([.1, .2]), np.array([.3, .2]), guess)
+    kept.write_kept(path := tmp_path / "runs.json", {"a": [whole.summed(tiny)]}, ["print"])
+    (found,), = kept.read(path).values()
+    assert not found.predictions and found.scored == {"sound", "published"} and found.alone("sound").scored == {"sound"}
+    for p in guess:
+        assert (found.tally(tiny, p).sums["all"] == whole.tally(tiny, p).sums["all"]).all()
+    few = [kept.KeptRun(**{**x.__dict__, "seed": seed}) for x in (whole, found) for seed in (1, 2)]
+    assert inflation.whole_inflation(few[:2], tiny) == inflation.whole_inflation(few[2:], tiny)
+    with pytest.raises(UsageError, match="do not fit the 5 test dialogues"):
+        found.tally(tiny.select(np.arange(tiny.starts[-2])))
+    path.write_text(path.read_text(encoding="utf-8").replace('"sums": {"sound": ["', '"sums": {"sound": ["0 '))
+    with pytest.raises(RunError, match=r"cannot be read.*tools/protocol.py"):
+        kept.read(path)
+
+
 def test_kept_runs_belong_to_one_corpus(monkeypatch, tmp_path):
     monkeypatch.setattr(kept.paths, "results_dir", lambda: tmp_path)
     corpus = SimpleNamespace(name="x", fingerprint="print")
