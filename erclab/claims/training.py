@@ -45,6 +45,7 @@ class Plan:
         protocol: `fresh` and `profile` of the claims, or of the rehearsal.
         recipe: fields of every recipe that a rehearsal changes.
         data: the folder of a real corpus.
+        beside: more arms, see `Book.beside`.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Plan:
     protocol: Mapping[str, Any]
     recipe: Mapping[str, Any] = field(default_factory=dict)
     data: str = ""
+    beside: Sequence[str] = ()
 
     @property
     def simulated(self) -> bool:
@@ -67,8 +69,8 @@ class Plan:
 
     @cached_property
     def arms(self) -> tuple[str, ...]:
-        """The arms of the claims, each once."""
-        return tuple(dict.fromkeys(arm for claim in self.claims for arm in claim.arms))
+        """The arms of the claims and those beside them, each once."""
+        return tuple(dict.fromkeys([*(arm for claim in self.claims for arm in claim.arms), *self.beside]))
 
     def source(self, arm: str, seed: int) -> dict[str, Any]:
         """The corpus of a run, as a sweep has it."""
@@ -373,12 +375,13 @@ def applicable(book: Book, name: str, ids: Iterable[str] = ()) -> list[Claim]:
 
 def planned(book: Book, name: str, ids: Iterable[str] = (), *, data: str = "", seeds: Sequence[int] | None = None
             ) -> Plan:
-    """The plan of the claims on a corpus: the protocol's seeds, or those of the rehearsal on its corpus."""
+    """The plan of the claims on a corpus: the protocol's seeds, or those of the rehearsal on its corpus. A plan of all
+    claims has the arms beside them, too."""
     claims, rehearsal = applicable(book, name, ids), name == book.rehearsal["corpus"]
     if CORPORA[corpus_name(book, name)].needs_data and not data:
         raise UsageError(f"the corpus '{name}' needs a folder", remedy="Give it (--data FOLDER).")
     protocol = {**book.protocol, **({"fresh": book.rehearsal["fresh"]} if rehearsal else {})}
     default = book.rehearsal["seeds"] if rehearsal else book.protocol["seeds"]
     return Plan(name, book, claims, tuple(seeds or default), protocol, book.rehearsal["recipe"] if rehearsal else {},
-                data)
+                data, () if ids else book.beside.get(name, ()))
 

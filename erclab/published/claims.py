@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -105,7 +105,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Book:
-    """All claims, the arms that they compare, the rules and the protocol."""
+    """All claims, the arms that they compare, the rules and the protocol.
+
+    Attributes:
+        beside: corpus -> the models and baselines that its table of scores shows, also where no claim compares them.
+    """
 
     claims: tuple[Claim, ...]
     arms: Mapping[str, Mapping[str, Any]]
@@ -113,6 +117,7 @@ class Book:
     protocol: Mapping[str, Any]
     rehearsal: Mapping[str, Any]
     sha256: str
+    beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def find(self, id: str) -> Claim:
         """A claim by its id.
@@ -150,7 +155,7 @@ def read(content: bytes) -> Book:
         data = json.loads(content.decode("utf-8"))
         claims = tuple(_claim(row) for row in data["claims"])
         made = Book(claims, data["arms"], data["rules"], data["protocol"], data["rehearsal"],
-                    hashlib.sha256(content).hexdigest())
+                    hashlib.sha256(content).hexdigest(), data.get("beside", {}))
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"not a file of claims ({type(error).__name__}: {error})", where=FILE,
                          remedy="Restore the file.") from None
@@ -160,6 +165,10 @@ def read(content: bytes) -> Book:
         for arm in claim.arms:
             if arm not in made.arms:
                 raise unknown(f"arm of claim {claim.id}", arm, made.arms)
+    for name, arms in made.beside.items():
+        for arm in arms:
+            if arm not in made.arms:
+                raise unknown(f"arm beside the claims on {name}", arm, made.arms)
     if len({c.id for c in claims}) < len(claims):
         raise UsageError("two claims have one id", where=FILE, remedy="Give each claim its own id.")
     return made

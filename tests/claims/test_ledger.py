@@ -70,6 +70,19 @@ def test_every_arm_of_the_study_can_be_planned_on_a_simulated_corpus():
     assert len(plan.arms) > 60 and twice == [["DialogueTRM", "DialogueTRM, K=2"]]  # the recipe here has K = 2
 
 
+def test_a_plan_of_all_claims_has_the_arms_beside_them():
+    book = claims.book()
+    whole, some = training.planned(book, "mosi", data="x"), training.planned(book, "mosi", ["S-c3"], data="x")
+    assert {"constant", "linear probe", "bc-LSTM", "DialogueTRM"} <= set(whole.arms)
+    assert set(some.arms) == {"SDT", "SDT, loss 1,0,0"}
+    for name in book.beside:  # a table of scores without them would be of the five alone
+        assert {"constant", "constant, affect"} & set(training.planned(book, name, data="x").arms)
+    damaged = json.dumps({**json.loads(ROOT.joinpath("erclab/published/claims.json").read_text(encoding="utf-8")),
+                          "beside": {"mosi": ["sdtt"]}})
+    with pytest.raises(UsageError, match="arm beside the claims on mosi 'sdtt'"):
+        claims.read(damaged.encode())
+
+
 def test_the_digest_covers_what_decides_and_not_the_words():
     plain = tiny_book(tiny_row("S-c1", "sdt", "bc"))
     digest = plain.digest(plain.claims[0])
