@@ -187,8 +187,9 @@ def _open(book: Book, claim: Claim, name: str, shelves: Callable[[str], Shelf]) 
     rehearsal = name == book.rehearsal["corpus"]
     seeds = (book.rehearsal if rehearsal else book.protocol)["seeds"]
     plan, shelf = Plan(name, book, (claim,), seeds, book.protocol), shelves(name)
-    missing = [(arm, seed) for arm in plan.arms for seed in seeds
-               if book.arms[arm]["model"] != splits.ORACLE and not any(e.seed == seed for e in shelf.arm(arm))]
+    trained = [arm for arm in plan.arms if book.arms[arm]["model"] != splits.ORACLE]
+    missing = [(arm, seed) for arm in trained for seed in seeds
+               if not any(e.fixed or e.seed == seed for e in shelf.arm(arm))]
     if claim.rule == "POWER" or not missing:
         return replace(open_one, detail="follows from the runs of the other claims")
     taken = costs.of_plan(plan, missing)
@@ -199,8 +200,9 @@ def _open(book: Book, claim: Claim, name: str, shelves: Callable[[str], Shelf]) 
 def table(book: Book, verdicts: Iterable[Verdict]) -> pd.DataFrame:
     """A row per claim and corpus, with the contrast that decides: the one of its verdict, else the first.
 
-    Columns: paper, claim (in words), rule, tier, corpus, verdict, effect (with its interval, in points or as it is),
-    matters, contrast, seeds, dialogues, p (corrected by Holm where that applies), q, needed, detail. Index: id.
+    Columns: paper, claim (in words), rule, tier, corpus, verdict, interim (see `interim`), effect (with its interval,
+    in points or as it is), matters, contrast, seeds, dialogues, p (corrected by Holm where that applies), q, needed,
+    detail. Index: id.
     """
     claims, rows = {c.id: c for c in book.claims}, []
     for v in verdicts:
@@ -208,13 +210,14 @@ def table(book: Book, verdicts: Iterable[Verdict]) -> pd.DataFrame:
         one = deciding(v)
         rows.append({"id": v.claim, "paper": claim.paper if claim else "", "claim": claim.claim if claim else "",
                      "rule": claim.rule if claim else "", "tier": claim.tier if claim else 0, "corpus": v.corpus,
-                     "verdict": v.verdict, "effect": effect_text(claim, one) if claim and one else "",
+                     "verdict": v.verdict, "interim": interim(book, v),
+                     "effect": effect_text(claim, one) if claim and one else "",
                      "matters": _matters_text(claim, one) if claim and one else "",
                      "contrast": one.name if one else "", "seeds": v.seeds, "dialogues": v.dialogues,
                      "p": v.p if np.isnan(v.corrected) else v.corrected, "q": v.q,
                      "needed": one.needed if one else "", "detail": v.detail})
-    columns = ["id", "paper", "claim", "rule", "tier", "corpus", "verdict", "effect", "matters", "contrast", "seeds",
-               "dialogues", "p", "q", "needed", "detail"]
+    columns = ["id", "paper", "claim", "rule", "tier", "corpus", "verdict", "interim", "effect", "matters", "contrast",
+               "seeds", "dialogues", "p", "q", "needed", "detail"]
     return pd.DataFrame(rows, columns=columns).set_index("id")
 
 
@@ -246,6 +249,19 @@ def effect_text(claim: Claim, shown: Effect) -> str:
 def _matters_text(claim: Claim, shown: Effect) -> str:
     factor, digits = shown_in(claim, shown)
     return f"{factor * shown.matters:.{digits}f}"
+
+
+def interim(book: Book, v: Verdict) -> str:
+    """Such as "interim: 5 of 10 seeds", for a verdict from fewer seeds than the protocol has; else "".
+
+    The plan goes on to all seeds whatever such a verdict says, so that no outcome chooses the number of seeds. What has
+    no seeds (arithmetic, a contract, a difference of fixed predictions) is complete, and so is the rehearsal, which is
+    never quoted.
+    """
+    planned, fixed = len(book.protocol["seeds"]), v.seeds == 1 and all(f.deviation == 0 for f in v.effects)
+    if not v.effects or fixed or not 0 < v.seeds < planned or v.corpus == book.rehearsal["corpus"]:
+        return ""
+    return f"interim: {v.seeds} of {planned} seeds"
 
 
 def counts(verdicts: Iterable[Verdict]) -> Mapping[str, int]:

@@ -13,6 +13,8 @@ from erclab.claims.training import Plan, corpus_name
 from erclab.core import paths
 from erclab.corpora import simulated
 
+SESSIONS = 5  # of IEMOCAP, the corpus that is cross-validated by session
+
 
 @cache
 def _measured(folder: Path) -> dict[tuple[str, str], tuple[float, int]]:
@@ -50,11 +52,14 @@ def _utterances(corpus: str, known: dict[tuple[str, str], tuple[float, int]]) ->
 
 
 def of_plan(plan: Plan, missing: Iterable[tuple[str, int]], cores: int = 2) -> float:
-    """Seconds that missing runs (arm, seed) take on some cores; what has no record counts as the mean of the rest."""
-    name = corpus_name(plan.book, plan.name)
-    each = [of_run(plan.book.arms[arm]["model"], name) for arm, _ in missing]
+    """Seconds that missing runs (arm, seed) take on some cores, each with all of its folds; what has no record counts
+    as the mean of the rest."""
+    name, folder = corpus_name(plan.book, plan.name), paths.results_dir()
+    known = {model: of_run(model, name, folder) for model in {m["model"] for m in plan.book.arms.values()}}
+    each = [known[plan.book.arms[arm]["model"]] for arm, _ in missing]
     there = [x for x in each if x is not None]
-    return (sum(there) + (len(each) - len(there)) * (float(np.mean(there)) if there else 0.0)) / cores
+    folds = 1 if plan.folds is None else SESSIONS if isinstance(plan.folds, str) else plan.folds
+    return folds * (sum(there) + (len(each) - len(there)) * (float(np.mean(there)) if there else 0.0)) / cores
 
 
 def duration(taken: float) -> str:

@@ -47,7 +47,7 @@ def _claims(options) -> int:
         books.judge_again(claims, options.evidence, [options.corpus] if options.corpus else None)
     found = books.entries(claims, options.ids, options.corpus, options.evidence)
     if options.json:
-        print(json.dumps([v.as_dict() for v in found]))
+        print(json.dumps([v.as_dict() | {"interim": books.interim(claims, v)} for v in found]))
     else:
         _print(claims, found, options.rule)
     return 1 if failed else 0
@@ -81,7 +81,7 @@ def _print(claims, found, rule: bool) -> None:
                 print(textwrap.indent(textwrap.fill(f"{claim.rule}: {claims.rules[claim.rule]}", 110), "      "))
             last = v.claim
         effect = f"  {row.effect}" if row.effect else ""
-        more = "; ".join(x for x in (f"needs {row.needed}" if row.needed else "", row.detail) if x)
+        more = "; ".join(x for x in (row.interim, f"needs {row.needed}" if row.needed else "", row.detail) if x)
         print(f"      {v.corpus or '-':<20} {v.verdict}{effect}{'  (' + more + ')' if more else ''}")
         for f in v.effects if rule else ():
             shown, matters = books.effect_text(claim, f), books.shown_in(claim, f)
@@ -89,5 +89,7 @@ def _print(claims, found, rule: bool) -> None:
             print(f"          {f.name}: {shown}, matters {matters[0] * f.matters:.{matters[1]}f}{above}: {f.verdict}")
     core = [v for v in found if claims.find(v.claim).tier == 1 and v.corpus != claims.rehearsal["corpus"]]
     counted = ", ".join(f"{count} {name}" for name, count in books.counts(core).items())
-    print(f"\nCore claims, each on each corpus (without the rehearsal): {counted or 'none'}. "
+    few = sum(bool(books.interim(claims, v)) for v in core)
+    print(f"\nCore claims, each on each corpus (without the rehearsal): {counted or 'none'}"
+          f"{f'; interim of these: {few}' if few else ''}. "
           "Rules: erclab claims ID --rule; train: erclab claims --corpus simulated --train.")

@@ -28,8 +28,8 @@ def verdicts(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """O8. The stored verdicts on a corpus, and what the others cost, see `erclab.claims.book.table`."""
     claims = book()
     made = books.table(claims, books.entries(claims, corpus=corpus.name))
-    return made[["paper", "claim", "rule", "verdict", "effect", "matters", "contrast", "seeds", "dialogues", "p", "q",
-                 "needed", "detail"]]
+    return made[["paper", "claim", "rule", "verdict", "interim", "effect", "matters", "contrast", "seeds", "dialogues",
+                 "p", "q", "needed", "detail"]]
 
 
 def universes(corpus: Corpus, groups: Groups) -> Figure:

@@ -22,9 +22,9 @@ def ledger(ids: str | Sequence[str] = (), *, corpus: str | None = None, evidence
 
     Returns:
         Index: id. Columns: paper, claim, rule, tier (1 core, 2 exploratory, 3 not testable here), corpus, verdict,
-        effect with its interval (points for shares), matters (the smallest effect that matters), contrast, seeds,
-        dialogues, p (corrected within paper and corpus where that applies), q (over the ledger), needed (to decide),
-        detail.
+        interim ("interim: 5 of 10 seeds" of a verdict from fewer seeds than the protocol has, else ""), effect with its
+        interval (points for shares), matters (the smallest effect that matters), contrast, seeds, dialogues, p
+        (corrected by Holm within paper and corpus where that applies), q (over the ledger), needed (to decide), detail.
 
     Raises:
         UsageError: there is no such claim or corpus.

@@ -15,7 +15,7 @@ from erclab.analysis.tallies import scored
 from erclab.claims import book as books
 from erclab.claims import costs, multiverse, training
 from erclab.claims.evidence import GUESS, read
-from erclab.claims.verdicts import TO_TRAIN
+from erclab.claims.verdicts import TO_TRAIN, Effect, Verdict
 from erclab.core.errors import RunError, UsageError
 from erclab.published import claims
 
@@ -213,6 +213,44 @@ def test_the_multiverse_counts_verdicts_that_change(tmp_path, monkeypatch):
     assert list(made[multiverse.REGISTERED]) == ["undecided", "undecided", "supported"]
     assert counts.loc["larger mean wins", "flipped"] == 2 and counts.loc["larger mean wins", "to undecided"] == 0
     assert counts.loc["no Holm correction", "verdicts"] == 3
+
+
+def found_on(corpus, seeds, *, deviation=0.02, verdict="supported", effects=1):
+    effect = Effect("SDT - SDT, loss 1,0,0", 0.02, 0.01, 0.03, 0.03, deviation, 0.004, 0.005, "weighted_f1", 0.95,
+                    0.01, verdict)
+    book = claims.book()
+    return Verdict("S-c3", 1, corpus, verdict, (effect,) * effects, seeds, 1000, digest=book.digest(book.find("S-c3")))
+
+
+@pytest.mark.parametrize(("verdict", "words"), [
+    (found_on("simulated", 5), "interim: 5 of 10 seeds"), (found_on("meld", 1), "interim: 1 of 10 seeds"),
+    (found_on("simulated", 10), ""), (found_on("simulated", 20), ""),  # complete, and once looked at again
+    (found_on("simulated-lesson", 2), ""),  # the rehearsal
+    (found_on("mosi", 1, deviation=0.0), ""),  # fixed predictions: one is all
+    (found_on("printed", 0, effects=0, verdict="contradicted"), ""), (found_on("meld", 0, verdict=TO_TRAIN), "")])
+def test_a_verdict_from_fewer_seeds_than_planned_is_interim(verdict, words):
+    assert books.interim(claims.book(), verdict) == words
+
+
+def test_interim_verdicts_are_marked_where_they_are_shown_and_not_where_they_are_stored(tmp_path, capsys):
+    (tmp_path / books.FILE).write_text(json.dumps([found_on("simulated", 5).as_dict()]), encoding="utf-8")
+    table = erc.ledger("S-c3", corpus="simulated", evidence=tmp_path)
+    assert table.loc["S-c3", "interim"] == "interim: 5 of 10 seeds" and "interim" not in table.loc["S-c3", "verdict"]
+    assert cli.main(["claims", "S-c3", "--corpus", "simulated", "--evidence", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "supported  +2.0 [1.0, 3.0]  (interim: 5 of 10 seeds" in shown and "; interim of these: 1." in shown
+    assert "interim" not in (tmp_path / books.FILE).read_text(encoding="utf-8")
+    notebook = (ROOT / "notebooks" / "31_claims.ipynb").read_text(encoding="utf-8")
+    assert '\\"interim\\"' in notebook  # among the columns of its table
+
+
+def test_a_cross_validated_run_costs_its_folds():
+    book = claims.book()
+    plans = {name: training.Plan(name, book, (), (100,), book.protocol) for name in ("mmmo", "iemocap-text-audio",
+                                                                                      "iemocap-sessions")}
+    one, sessions = (costs.of_plan(plans[name], [("SDT", 100)]) for name in list(plans)[1:])
+    assert sessions == pytest.approx(5 * one)
+    assert costs.of_plan(plans["mmmo"], [("MulT", 100)]) == pytest.approx(5 * costs.of_run("mult", "mmmo"))  # two cores
 
 
 def test_what_is_missing_has_a_price(tmp_path):
