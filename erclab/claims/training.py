@@ -46,6 +46,7 @@ class Plan:
         recipe: fields of every recipe that a rehearsal changes.
         data: the folder of a real corpus.
         beside: more arms, see `Book.beside`.
+        tuning: arm -> the settings that were tried for it, of arms that were tuned (`erclab.claims.tuning`).
     """
 
     name: str
@@ -56,6 +57,7 @@ class Plan:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     data: str = ""
     beside: Sequence[str] = ()
+    tuning: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def simulated(self) -> bool:
@@ -225,7 +227,7 @@ def _train_folds(plan: Plan, shelf: Shelf, folder: Path, found: Corpora, jobs: i
                 said(failed[-1])
             else:
                 corpus, record = found.of(arm, seed), pooled.records[0]
-                about = _about(plan, record, seed) | {"scores": pooled.scores(),
+                about = _about(plan, arm, record, seed) | {"scores": pooled.scores(),
                                                       "folds": [r.id for r in pooled.records]}
                 arrays = _compact(SUM, folded.sums(pooled, corpus, by, "sound"))
                 if record.info.kind == "trained":
@@ -264,7 +266,7 @@ def _older(e: Kept) -> bool:
 
 def kept_of(plan: Plan, arm: str, record: Record, found: Corpora, seed: int) -> Kept:
     """The evidence of a finished run."""
-    about = _about(plan, record, seed)
+    about = _about(plan, arm, record, seed)
     if not plan.simulated:
         corpus = found.of(arm, seed)
         parts = splits.parts_of(corpus)
@@ -318,7 +320,7 @@ def _guess(kind: str, predictions: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return predictions[:, :truth.shape[1]].astype(np.float16)
 
 
-def _about(plan: Plan, record: Record, seed: int) -> dict[str, Any]:
+def _about(plan: Plan, arm: str, record: Record, seed: int) -> dict[str, Any]:
     """What is kept of a record. A fitted baseline has a seed where the corpus varies with it, else 0. The scores of
     each epoch have four digits: a curve needs no more."""
     def short(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -334,7 +336,7 @@ def _about(plan: Plan, record: Record, seed: int) -> dict[str, Any]:
             "target": record.target.as_dict(), "chosen_by": record.chosen_by, "protocols": protocols, "curve": curve,
             "primary": last.get("primary"), "parameters": record.data["parameters"]["all"],
             "seconds": record.data.get("wall_time_s"), "environment": record.data.get("environment"),
-            "tuning": record.data.get("tuning"), **_registered(plan.book),
+            "tuning": plan.tuning.get(arm), **_registered(plan.book),
             "made": datetime.now(UTC).strftime("%Y-%m-%d")}
 
 

@@ -13,13 +13,27 @@ import os
 import sys
 
 import erclab
-from erclab.cli import bench, claims, corpora, exhibits, export, features, models, predict, run, runs, study, sweep
+from erclab.cli import (
+    bench,
+    claims,
+    corpora,
+    exhibits,
+    export,
+    features,
+    models,
+    predict,
+    run,
+    runs,
+    study,
+    sweep,
+    tune,
+)
 from erclab.cli.common import EPILOG, joined
 from erclab.core.errors import ErclabError
 from erclab.core.memory import shortage
 
 # In the order of --help.
-GROUPS = (study, run, predict, export, sweep, exhibits, claims, runs, models, corpora, features, bench)
+GROUPS = (study, run, predict, export, sweep, exhibits, claims, tune, runs, models, corpora, features, bench)
 
 
 def main(arguments: list[str] | None = None) -> int:
