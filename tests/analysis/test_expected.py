@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from erclab.analysis.expected import expected_maximum, expected_curve
+from erclab.analysis.expected import expected_curve, expected_maximum
 from erclab.core.errors import UsageError
 
 
