@@ -34,11 +34,12 @@ _FACE = {
     "export": "runs.export",
     "exhibit": "face.exhibits", "list_exhibits": "face.exhibits", "save": "face.exhibits",
     "ledger": "face.ledger",
+    "list_exercises": "face.labs", "lab": "face.labs", "check": "face.labs", "answer": "face.labs",
     "Recipe": "training.recipes", "Model": "models.interface", "Output": "models.interface",
     "DialogueBatch": "core.batches", "SequenceBatch": "core.batches", "ErclabError": "core.errors",
 }
-_ROOMS = ("analysis", "claims", "contracts", "corpora", "exhibits", "features", "figures", "models", "published",
-          "runs", "study", "sweep")
+_ROOMS = ("analysis", "claims", "contracts", "corpora", "exhibits", "features", "figures", "labs", "models",
+          "published", "runs", "study", "sweep")
 __all__ = ["__version__", *_FACE]
 
 

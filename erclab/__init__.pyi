@@ -6,6 +6,7 @@ from erclab import corpora as corpora
 from erclab import exhibits as exhibits
 from erclab import features as features
 from erclab import figures as figures
+from erclab import labs as labs
 from erclab import models as models
 from erclab import published as published
 from erclab import runs as runs
@@ -22,6 +23,10 @@ from erclab.face.evaluation import evaluate as evaluate
 from erclab.face.exhibits import exhibit as exhibit
 from erclab.face.exhibits import list_exhibits as list_exhibits
 from erclab.face.exhibits import save as save
+from erclab.face.labs import answer as answer
+from erclab.face.labs import check as check
+from erclab.face.labs import lab as lab
+from erclab.face.labs import list_exercises as list_exercises
 from erclab.face.ledger import ledger as ledger
 from erclab.face.models import check_model as check_model
 from erclab.face.models import left_out as left_out

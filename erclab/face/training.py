@@ -29,7 +29,8 @@ def run(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, pr
     Args:
         model: a name of `erc.list_models()`; or a class, such as one that a notebook defines: a subclass of `erc.Model`
             with a dataclass `Config` and `forward(batch, *, attention=False) -> erc.Output`. The run's id follows the
-            source of the class and of what the class uses: an edited class is trained anew.
+            source of the class and of what the class uses: an edited class is trained anew. A class that is derived
+            from a model of erclab has that model's recipe and settings by default.
         corpus: what it is trained on, from `erc.load`.
         seeds: how many (0 to N-1), or which.
         profile: "smoke" (a CPU, seconds) or "full" (the authors' scale); chooses the recipe.

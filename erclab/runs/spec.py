@@ -107,7 +107,7 @@ def plan(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, p
                           words=words, teacher=teacher, recipe=recipe)
     numbers = arguments.seeds(seeds)
     info = models.info(model)
-    entry = recipes.recipe_for(info.name, corpus.name, profile, words=words is not None)
+    entry = recipes.recipe_for(_follows(info), corpus.name, profile, words=words is not None)
     variant = variant or entry.variant
     if variant not in recipes.VARIANTS:
         raise unknown("variant", variant, recipes.VARIANTS)
@@ -127,6 +127,13 @@ def plan(model: str | type, corpus: Corpus, *, seeds: int | Iterable[int] = 1, p
                     tuple(dims), 0, code=code_digest(info), words=str(words or ""),
                     teacher=_teacher(info, given, teacher), target=None if target.built_in else target)
     return _specs(first, info, numbers)
+
+
+def _follows(info: models.ModelInfo) -> str:
+    """The model whose recipe a run has by default: the model itself; of a class of a user the nearest model of erclab
+    that the class is derived from, if there is one."""
+    bases = [f"{c.__module__}:{c.__qualname__}" for c in (info.given.__mro__ if info.given else ())]
+    return next((row.name for where in bases for row in models.MODELS.values() if row.where == where), info.name)
 
 
 def _task(info: models.ModelInfo, corpus: Corpus, task: str | None) -> Task:

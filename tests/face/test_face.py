@@ -12,7 +12,8 @@ import erclab as erc
 
 NAMES = {"load", "load_model", "export", "list_corpora", "oracle", "run", "compare", "Run", "Runs", "Comparison",
          "list_models", "check_model", "left_out", "predict", "evaluate", "exhibit", "list_exhibits", "save", "Recipe",
-         "Model", "Output", "DialogueBatch", "SequenceBatch", "ErclabError", "sizes", "ledger", "__version__"}
+         "Model", "Output", "DialogueBatch", "SequenceBatch", "ErclabError", "sizes", "ledger", "list_exercises", "lab",
+         "check", "answer", "__version__"}
 
 
 def fresh(code):

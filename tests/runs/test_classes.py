@@ -67,6 +67,20 @@ def test_a_class_gets_a_row(outside):
     assert "own-model" not in models.MODELS
 
 
+def test_a_class_derived_from_a_model_of_erclab_has_its_recipe_and_settings(tiny):
+    class MySDT(SDT):
+        pass
+
+    class Mine(MySDT):
+        pass
+
+    theirs = runs.plan("sdt", tiny)[0]
+    for cls in (MySDT, Mine):
+        ours = runs.plan(cls, tiny)[0]
+        assert (ours.settings, ours.recipe) == (theirs.settings, theirs.recipe) and ours.id != theirs.id
+    assert runs.plan(MySDT, tiny, epochs=1, hidden=32)[0].settings["hidden"] == 32
+
+
 def test_attributes_of_the_class_and_the_annotation_of_forward_make_the_row(outside):
     cls = outside(own=SOURCE)
 
