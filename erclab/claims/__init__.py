@@ -10,6 +10,9 @@
     folded       runs on corpora that are cross-validated
     exact        claims without seeds, inflation, and what printed gaps can resolve
     multiverse   how verdicts change under other defensible choices
+    draws        settings that were tried for a model, with their validation scores
+    tuning       equal tuning budgets: trains draws, then the best of each model with fresh seeds
+    tuned        what these found: curves, tuned models beside their bases
 
 Verdicts are computed again from `data/results/claims` alone, without training.
 """

@@ -15,7 +15,7 @@ from erclab import models
 from erclab.analysis.expected import expected_curve
 from erclab.analysis.statistics import Estimate
 from erclab.claims import judge
-from erclab.claims.book import deciding, effect_text, shelf_of
+from erclab.claims.book import deciding, effect_text, interim, shelf_of
 from erclab.claims.draws import Draw, Log, read_all_draws
 from erclab.claims.quantities import score_of
 from erclab.claims.tuning import check_chosen, ready, tuned_arm, tuned_book, tuned_shelf
@@ -112,7 +112,8 @@ def table(declared: Declared, corpus: str, where: Path | None = None, ledgers: P
             effect = deciding(found) if found else None
             row[f"minus {models.info(base).title}"] = effect_text(book.find(found.claim), effect) if (
                 found and effect) else ""
-            row[f"beats {models.info(base).title}"] = found.verdict if found else ""
+            row[f"beats {models.info(base).title}"] = ", ".join(
+                x for x in (found.verdict, interim(book, found)) if x) if found else ""
         row["minutes of draws"] = round(sum(d.seconds for d in log.tried) / 60, 1)
         row["best settings"] = ", ".join(f"{k} {v}" for k, v in named_settings(declared, model, log.best).items())
         rows[title] = row

@@ -1,0 +1,77 @@
+"""O13: equal tuning budgets. The table, the picture and the paragraph come from `data/results/tuning` and need neither
+a corpus nor training."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from erclab import models
+from erclab.claims import tuned
+from erclab.claims.draws import read_all_draws
+from erclab.claims.verdicts import SUPPORTED
+from erclab.corpora import Corpus
+from erclab.exhibits.catalogue import Exhibit
+from erclab.figures import tuning as pictures
+from erclab.published.tuning import declared
+
+
+def tuned_on() -> list[str]:
+    """The corpora on which models have been tuned, in the order of the declaration."""
+    return [name for name in declared().corpora if read_all_draws(declared(), name)]
+
+
+def tuned_table(corpus: str) -> pd.DataFrame:
+    """O13. See `erclab.claims.tuned.table`."""
+    return tuned.table(declared(), corpus)
+
+
+def tuned_figure(corpus: str) -> Figure:
+    """O13 as a picture. The title counts the tuned models that beat the tuned bases."""
+    spaces = declared()
+    scale, _ = tuned.shown_unit(spaces, corpus)
+    unit = spaces.score[spaces.task(corpus)].replace("_", " ") + (" (%)" if scale == 100 else "")
+    base = models.info(spaces.bases[0]).title
+    return pictures.tuned_models(tuned.validation_curves(spaces, corpus), tuned.tested(spaces, corpus), base,
+                                 scale=scale, unit=unit, title=f"{corpus}: {_counted(corpus)}")
+
+
+def _counted(corpus: str) -> str:
+    """How many of the tuned models are shown to beat each base."""
+    verdicts, words = tuned.tuned_verdicts(declared(), corpus), []
+    for base in declared().bases:
+        found = [v for v in verdicts if v.claim.endswith(f"-{base}") and v.effects]
+        won = sum(v.verdict.startswith(SUPPORTED) for v in found)
+        words.append(f"{won} of {len(found)} beat the tuned {models.info(base).title}")
+    return ", ".join(words)
+
+
+def tuned_words(corpus: str) -> str:
+    """O13 as a paragraph, each number from the table."""
+    table = tuned_table(corpus)
+    shown = table[table["seeds"] > 0]
+    score = declared().score[declared().task(corpus)].replace("_", " ")
+    if shown.empty:
+        return f"{corpus}: no tuned model has been trained anew."
+    parts = [f"{corpus}, {score}: {_counted(corpus)} (by the ledger's rule, Holm within the corpus)."]
+    for title, row in shown.iterrows():
+        said = [f"{title}: validation {row['validation, best']} (recipe {row['validation, recipe']})",
+                f"test {row['test, tuned']}"]
+        if row["test, bought"]:
+            said.append(f"tuning bought {row['test, bought']}")
+        for base in (models.info(name).title for name in declared().bases):
+            if row[f"minus {base}"]:
+                said.append(f"{row[f'minus {base}']} over {base}, {row[f'beats {base}']}")
+        parts.append(f"{'; '.join(said)}.")
+    return " ".join(parts)
+
+
+def lacks_draws(corpus: Corpus) -> str:
+    """Models that were tuned on the corpus."""
+    return "" if corpus.name in tuned_on() else "no models were tuned on it"
+
+
+EXHIBITS = (
+    Exhibit("O13", "Equal tuning budgets: tuned models beside a tuned bc-LSTM and a linear probe",
+            "models tuned on it (erclab tune)", lambda corpus, groups: tuned_table(corpus.name), check=lacks_draws),
+)
