@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from erclab import study
+from erclab import labs, study
 from erclab.core.errors import NotebookError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -184,15 +184,30 @@ class TestHygiene:
         assert all("#" in line for line in cell.source.splitlines())
 
     def test_it_defines_no_function_or_class(self, path):
-        """But for the model whose making is the subject of its notebook."""
+        """But for answers of students, and for the model whose making is the subject of its notebook."""
         found = {}
         for cell in nbformat.read(path, as_version=4).cells:
-            if cell.cell_type == "code":
+            if cell.cell_type == "code" and "answer" not in cell.metadata.get("tags", []):
                 for node in ast.walk(ast.parse(cell.source)):
                     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
                         found.setdefault(getattr(node, "name", "lambda"), []).append(node.end_lineno - node.lineno + 1)
         assert set(found) == OWN.get(path.stem, set())
         assert sum(max(lines) for name, lines in found.items() if name in ("context", "MyModel")) <= 40
+
+    def test_its_answers_are_open_and_checked(self, path):
+        """An answer cell has the head of a function and no equation, and the answer is checked; or it puts answers into
+        a class of a model."""
+        cells = nbformat.read(path, as_version=4).cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        for cell in (c for c in cells if "answer" in c.metadata.get("tags", [])):
+            made, = ast.parse(cell.source).body
+            if isinstance(made, ast.ClassDef):
+                assert "erc.answer(" in cell.source
+                continue
+            assert len(made.body) == 2 and made.body[1].value.value is Ellipsis and ast.get_docstring(made)
+            assert f".use({made.name})" in code
+        checked = re.findall(r'erc\.check\(\w+, "([a-z_.]+)"\)', code)
+        assert set(checked) <= set(labs.EXERCISES) and len(checked) == code.count(".use(")
 
     def test_it_imports_erclab_in_one_or_two_lines(self, path):
         lines = [line for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
