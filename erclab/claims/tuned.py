@@ -138,7 +138,7 @@ def _on_validation(log: Log, by: int, digits: int) -> Mapping[str, object]:
     best, recipe = float(log.scores.max()), log.recipe.score if log.recipe else None
     return {"validation, best": round(by * best, digits),
             "validation, recipe": "" if recipe is None else round(by * recipe, digits),
-            "validation, bought": "" if recipe is None else f"{by * (best - recipe):+.{digits}f}"}
+            "validation, bought": "" if recipe is None else f"{round(by * (best - recipe), digits) + 0.0:+.{digits}f}"}
 
 
 def _with_interval(value: float, low: float, high: float, *, digits: int) -> str:

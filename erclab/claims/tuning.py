@@ -64,12 +64,13 @@ def tuned_book(declared: Declared, corpus: str, logs: Mapping[str, Log]) -> Tune
     rehearsal, score = declared.rehearses(corpus), declared.score[task]
     arms = {tuned_arm(model): {"model": model, "task": task, **log.best.settings, **budget_of(declared, model, corpus)}
             for model, log in logs.items()}
+    title = {model: models.info(model).title for model in declared.spaces}
     claims = tuple(Claim(
         id=f"T-{model}-{base}", version=1, paper="", where="", tier=CORE, exhibits=("O13",), rule="SUP",
-        corpora=(corpus,), claim=f"{models.info(model).title} beats {models.info(base).title}, both tuned",
-        contrasts=(Contrast(f"{models.info(model).title} - {models.info(base).title}", declared.matters[task],
-                            (Term(1, tuned_arm(model), score), Term(-1, tuned_arm(base), score))),))
-        for model, base in compared_pairs(declared))
+        claim=f"{title[model]} beats {title[base]}, both tuned", corpora=(corpus,),
+        contrasts=(Contrast(f"{title[model]} - {title[base]}", declared.matters[task], (
+            Term(1, tuned_arm(model), score), Term(-1, tuned_arm(base), score))),),
+        limits=declared.limits.get(corpus, "")) for model, base in compared_pairs(declared))
     protocol = {**declared.protocol, **({k: declared.rehearsal[k] for k in ("fresh", "seeds", "least_seeds")}
                                         if rehearsal else {})}
     return TunedBook(claims, arms, declared.rules, protocol, declared.rehearsal, declared.sha256,

@@ -30,10 +30,14 @@ def tuned_figure(corpus: str) -> Figure:
     """O13 as a picture. The title counts the tuned models that beat the tuned bases."""
     spaces = declared()
     scale, _ = tuned.shown_unit(spaces, corpus)
-    unit = spaces.score[spaces.task(corpus)].replace("_", " ") + (" (%)" if scale == 100 else "")
+    unit = _score(corpus) + (" (%)" if scale == 100 else "")
     base = models.info(spaces.bases[0]).title
     return pictures.tuned_models(tuned.validation_curves(spaces, corpus), tuned.tested(spaces, corpus), base,
                                  scale=scale, unit=unit, title=f"{corpus}: {_counted(corpus)}")
+
+
+def _score(corpus: str) -> str:
+    return declared().score[declared().task(corpus)].replace("_f1", " F1")
 
 
 def _counted(corpus: str) -> str:
@@ -41,19 +45,18 @@ def _counted(corpus: str) -> str:
     verdicts, words = tuned.tuned_verdicts(declared(), corpus), []
     for base in declared().bases:
         found = [v for v in verdicts if v.claim.endswith(f"-{base}") and v.effects]
-        won = sum(v.verdict.startswith(SUPPORTED) for v in found)
-        words.append(f"{won} of {len(found)} beat the tuned {models.info(base).title}")
-    return ", ".join(words)
+        won = sum(v.verdict == SUPPORTED for v in found)
+        words += [f"{won} of {len(found)} beat the tuned {models.info(base).title}"] if found else []
+    return ", ".join(words) or "no comparison yet"
 
 
 def tuned_words(corpus: str) -> str:
     """O13 as a paragraph, each number from the table."""
     table = tuned_table(corpus)
     shown = table[table["seeds"] > 0]
-    score = declared().score[declared().task(corpus)].replace("_", " ")
     if shown.empty:
         return f"{corpus}: no tuned model has been trained anew."
-    parts = [f"{corpus}, {score}: {_counted(corpus)} (by the ledger's rule, Holm within the corpus)."]
+    parts = [f"{corpus}, {_score(corpus)}: {_counted(corpus)} (by the ledger's rule, Holm within the corpus)."]
     for title, row in shown.iterrows():
         said = [f"{title}: validation {row['validation, best']} (recipe {row['validation, recipe']})",
                 f"test {row['test, tuned']}"]
@@ -63,6 +66,7 @@ def tuned_words(corpus: str) -> str:
             if row[f"minus {base}"]:
                 said.append(f"{row[f'minus {base}']} over {base}, {row[f'beats {base}']}")
         parts.append(f"{'; '.join(said)}.")
+    parts += [limit] if (limit := declared().limits.get(corpus, "")) else []
     return " ".join(parts)
 
 

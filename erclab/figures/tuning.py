@@ -30,7 +30,7 @@ def tuned_models(curves: pd.DataFrame, tested: pd.DataFrame, base: str, *, scale
         left.plot(rows["draws"], scale * rows["value"], color=colour, marker=marker, ms=6, lw=2, label=name)
         left.fill_between(rows["draws"].astype(float), scale * rows["low"], scale * rows["high"], color=colour,
                           alpha=0.1, lw=0)
-    left.set(xlabel="draws of settings", ylabel=f"validation: expected best {unit}", title=title)
+    left.set(xlabel="draws of settings", ylabel=unit, title="Validation: expected best of the draws")
     left.xaxis.get_major_locator().set_params(integer=True)
     for i, (name, row) in enumerate(tested.iterrows()):
         colour, marker = look[name]
@@ -39,8 +39,9 @@ def tuned_models(curves: pd.DataFrame, tested: pd.DataFrame, base: str, *, scale
     if base in tested.index:
         right.axvline(scale * tested.loc[base, "value"], color="black", lw=1, ls="--")
     right.set(yticks=range(len(tested)), yticklabels=list(tested.index), ylim=(len(tested) - 0.5, -0.5),
-              xlabel=f"test: {unit}, seeds and dialogues", title=f"Best settings anew (line: {base})")
+              xlabel=unit, title=f"Test: the best setting, ten seeds (line: {base})")
     right.grid(visible=True, axis="x", alpha=0.3)
     right.grid(axis="y", visible=False)
+    made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=14)
     made.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=min(max(len(names), 1), 6))
     return made

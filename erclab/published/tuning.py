@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -71,6 +71,7 @@ class Declared:
         protocol: of the confirming runs, as in `erclab.published.claims`.
         rehearsal: the corpus, budget and seeds of a run of seconds.
         rules: how settings are drawn, chosen and judged.
+        limits: corpus -> what a reader of its results must know.
         sha256: of the file.
     """
 
@@ -86,6 +87,7 @@ class Declared:
     protocol: Mapping[str, Any]
     rehearsal: Mapping[str, Any]
     rules: Mapping[str, str]
+    limits: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
 
     def rehearses(self, corpus: str) -> bool:

@@ -63,7 +63,7 @@ def test_the_figure_draws_each_curve_and_interval(simulated):
     curve = tuned.validation_curves(declared(), "simulated")
     sdt = curve[curve["model"] == "SDT"]
     assert np.allclose(left.lines[1].get_ydata(), 100 * sdt["value"]) and len(sdt) == 12
-    assert "beat the tuned bc-LSTM" in left.get_title(loc="left") and len(right.get_yticks()) == 4
+    assert "beat the tuned bc-LSTM" in figure.get_suptitle() and len(right.get_yticks()) == 4
 
 
 def test_a_verdict_from_fewer_seeds_is_interim(simulated):
@@ -85,3 +85,4 @@ def test_what_the_repository_keeps_makes_table_figure_and_words(corpus):
             assert e.about["tuning"]["chosen"] == log.best.number
             assert set(e.arrays) <= {a for a in e.arrays if "|" in a} or e.split is not None  # sums, no labels
     exhibit.tuned_figure(corpus)
+    assert declared().limits.get(corpus, "") in exhibit.tuned_words(corpus)
