@@ -62,23 +62,26 @@ class KeptRun:
         """The protocols whose test scores can be computed again for any draw of dialogues."""
         return {*self.predictions, *self.sums}
 
-    def tally(self, corpus: Corpus, protocol: str = "sound", parts: Mapping[str, np.ndarray] | None = None) -> Tally:
+    def tally(self, corpus: Corpus | None = None, protocol: str = "sound",
+              parts: Mapping[str, np.ndarray] | None = None) -> Tally:
         """The sums of each test dialogue of the corpus of training, see `erclab.analysis.tallies`.
 
         Args:
+            corpus: that of the training; where sums were kept it is not needed, and only compared with them.
             parts: of the test split, see `erclab.analysis.tallies.tally`; they need predictions.
 
         Raises:
             UsageError: no predictions were kept, or the corpus has another test split.
         """
         if protocol in self.sums and not parts:
-            if len(self.sums[protocol]) != (have := int((corpus.dialogue_splits == "test").sum())):
+            if corpus and len(self.sums[protocol]) != (have := int((corpus.dialogue_splits == "test").sum())):
                 raise UsageError(f"sums of {len(self.sums[protocol])} dialogues do not fit the {have} test dialogues "
                                  f"of {corpus.name}", where=self.id)
             return Tally(self.target, {ALL: self.sums[protocol]}, self.fixed)
+        if corpus is None or protocol not in self.predictions:
+            raise UsageError(f"no {'sums' if protocol in self.predictions else 'predictions'} of {self.id} were kept",
+                             remedy="Give the corpus of the training, or make the file again.")
         truth = corpus.targets("test", self.target.name)
-        if protocol not in self.predictions:
-            raise UsageError(f"no predictions of {self.id} were kept")
         if len(truth) != len(self.predictions[protocol]):
             raise UsageError(f"{len(self.predictions[protocol])} predictions do not fit the {len(truth)} test "
                              f"utterances of {corpus.name}", where=self.id)
@@ -148,11 +151,21 @@ def read(path: Path) -> dict[str, list[KeptRun]]:
     Raises:
         RunError: the file is absent or damaged.
     """
+    return read_all(path)[1]
+
+
+def read_all(path: Path) -> tuple[dict[str, Any], dict[str, list[KeptRun]]]:
+    """The facts at the head of a file, and its runs by the name of their question.
+
+    Raises:
+        RunError: the file is absent or damaged.
+    """
     try:
+        data = json.loads(path.read_text(encoding="utf-8"))
         found: dict[str, list[KeptRun]] = {}
-        for row in json.loads(path.read_text(encoding="utf-8"))["runs"]:
+        for row in data["runs"]:
             found.setdefault(row["group"], []).append(_of_json(row))
-        return found
+        return data["head"], found
     except (OSError, ValueError, LookupError, TypeError, UsageError) as error:
         raise RunError(f"kept runs cannot be read ({error})", where=path,
                        remedy="Make the file again: python tools/protocol.py.") from None
