@@ -82,7 +82,7 @@ def fresh_of(given, world=None):
 def store(given, found, factor, shared, corpus):
     """Write a design."""
     path = kept.place(given.corpus, variance.FILE)
-    kept.write_kept(path, variance.groups_of(variance.Design(given.corpus, factor, shared, found)),
+    kept.write_kept(path, variance.design_groups(found),
                     [corpus.fingerprint], corpus=given.corpus, profile="smoke", factor=factor, shared=shared)
     return path
 

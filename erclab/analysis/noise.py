@@ -6,9 +6,9 @@ scored twice on fresh dialogues: against the labels, as the field does, and agai
 has.
 
 On a real corpus there are no votes of annotators here. A scripted play is performed several times, and its lines then
-carry labels of each performance: whoever reads words alone, even those of the whole dialogue, has the same words before
-him each time and cannot be right on all of them. `repeated_lines` bounds what such a reader can reach on these lines. It is no
-bound for a reader of voices: actors do perform a line differently.
+carry the label of each performance. A reader of words alone, also of those of the whole dialogue, has nearly the same
+words each time and cannot be right on all of them: `repeated_lines` bounds what such a reader can reach on these lines.
+It is no bound for readers of voices, since actors do perform a line differently, and no rate of annotators' mistakes.
 """
 
 from __future__ import annotations

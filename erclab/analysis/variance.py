@@ -27,6 +27,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -47,42 +48,37 @@ LEVELS = (0.025, 0.975)
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Runs of every model at every level with every seed.
+    """The scores of every model at every level with every seed.
 
     Attributes:
         corpus: its name.
-        factor: what the levels are: "training data", "session", `ENCODER`.
+        factor: what the levels are: "training data", "session", `ENCODER`; "" of a single level.
         shared: all levels are tested on the same dialogues.
-        models: title -> level -> its runs by seed; one run of a fitted model.
+        models: title -> the score of the runs of each level, by seed; one run of a fitted model.
     """
 
     corpus: str
     factor: str
     shared: bool
-    models: Mapping[str, Mapping[str, Sequence[KeptRun]]]
-
-    def scores(self, model: str) -> list[Sampled]:
-        """The score of each level's runs, in the order of the levels."""
-        return [sampled([run.tally() for run in runs], SCORE) for runs in self.models[model].values()]
+    models: Mapping[str, Sequence[Sampled]]
 
 
-def groups_of(design: Design) -> dict[str, Sequence[KeptRun]]:
-    """The runs of a design as groups of `kept.write_kept`."""
-    return {f"{model}{DIVIDER}{level}": runs for model, levels in design.models.items() for level, runs in
-            levels.items()}
+def design_groups(models: Mapping[str, Mapping[str, Sequence[KeptRun]]]) -> dict[str, Sequence[KeptRun]]:
+    """Title -> level -> runs, as groups of `kept.write_kept`."""
+    return {f"{model}{DIVIDER}{level}": runs for model, levels in models.items() for level, runs in levels.items()}
 
 
-def stored(corpus: str) -> Design | None:
-    """The design that the study keeps of a corpus, None without one.
+def stored_design(corpus: str) -> Design | None:
+    """The crossed design that the study keeps of a corpus, None without one.
 
     Raises:
-        RunError: its file is damaged, or a model lacks a level.
+        RunError: its file is damaged, or a model lacks a level or a seed.
     """
     path = kept.place(corpus, FILE)
     if not path.exists():
         return None
     head, groups = kept.read_all(path)
-    models: dict[str, dict[str, Sequence[KeptRun]]] = {}
+    models: dict[str, dict[str, list[KeptRun]]] = {}
     for name, runs in groups.items():
         model, _, level = name.partition(DIVIDER)
         models.setdefault(model, {})[level] = sorted(runs, key=lambda run: run.seed)
@@ -91,10 +87,19 @@ def stored(corpus: str) -> Design | None:
     if len({tuple(levels) for levels in models.values()}) != 1 or len(seeds) > 1:
         raise RunError("not every model has every level with the same seeds", where=path,
                        remedy="Make the file again: python tools/crossed.py.")
-    return Design(corpus, str(head.get("factor", "")), bool(head.get("shared", True)), models)
+    return Design(corpus, str(head.get("factor", "")), bool(head.get("shared", True)), {
+        model: [sampled([run.tally() for run in runs], SCORE) for runs in levels.values()]
+        for model, levels in models.items()})
 
 
-def parts(levels: Sequence[Sampled], shared: bool, *, sample: bool = True, rounds: int = ROUNDS) -> pd.DataFrame:
+def seeds_design(corpus: Corpus, groups: Mapping[str, Sequence[KeptRun]]) -> Design:
+    """Runs of several seeds on one corpus, such as those of O3, as a design of one level."""
+    return Design(corpus.name, "", True, {name: [sampled([run.tally(corpus) for run in runs], SCORE)]
+                                          for name, runs in groups.items()})
+
+
+def component_parts(levels: Sequence[Sampled], shared: bool, *, sample: bool = True, rounds: int = ROUNDS
+                    ) -> pd.DataFrame:
     """The components of a quantity of a crossed design.
 
     Args:
@@ -146,26 +151,25 @@ def parts(levels: Sequence[Sampled], shared: bool, *, sample: bool = True, round
     return pd.DataFrame(made).T
 
 
-def quantities(design: Design) -> Iterator[tuple[str, str, list[Sampled]]]:
+def design_quantities(design: Design) -> Iterator[tuple[str, str, list[Sampled]]]:
     """(kind, name, one per level): the score of every model, and the difference of every two, where not both are
     fitted."""
-    scores = {model: design.scores(model) for model in design.models}
-    for model, levels in scores.items():
-        yield "score", model, levels
-    for one, other in combinations(scores, 2):
-        if not (scores[one][0].fixed and scores[other][0].fixed):
-            yield "difference", f"{one} - {other}", [a - b for a, b in zip(scores[one], scores[other], strict=True)]
+    for model, levels in design.models.items():
+        yield "score", model, list(levels)
+    for (one, a), (other, b) in combinations(design.models.items(), 2):
+        if not (a[0].fixed and b[0].fixed):
+            yield "difference", f"{one} - {other}", [x - y for x, y in zip(a, b, strict=True)]
 
 
-def components(design: Design) -> pd.DataFrame:
+def variance_components(design: Design) -> pd.DataFrame:
     """A row per quantity and component of a design, in points of weighted F1.
 
     Columns: `corpus`, `of` ("score" or "difference"), `quantity`, `component`, `deviation`, `low`, `high` (95 %),
     `levels`, `seeds`, `dialogues` (of a test split, on average).
     """
     rows = []
-    for kind, name, levels in quantities(design):
-        made = parts(levels, design.shared, sample=design.factor != ENCODER)
+    for kind, name, levels in design_quantities(design):
+        made = component_parts(levels, design.shared, sample=design.factor != ENCODER)
         for component, row in (100 * made).iterrows():
             rows.append({"corpus": design.corpus, "of": kind, "quantity": name,
                          "component": design.factor if component == "level" else f"test {component}" if component ==
@@ -174,13 +178,13 @@ def components(design: Design) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def summary(table: pd.DataFrame) -> pd.DataFrame:
+def pooled_components(table: pd.DataFrame) -> pd.DataFrame:
     """A row per corpus, component and kind of quantity: the root of the mean variance over the quantities (`deviation`)
     and the smallest and largest of them (`least`, `most`), with `quantities`, how many they are. Of trained models
     alone where a corpus has them: a fitted model has no seed.
 
     Args:
-        table: of `components`, of one or several corpora.
+        table: of `variance_components`, of one or several corpora.
     """
     rows = []
     for (corpus, component, kind), some in table.groupby(["corpus", "component", "of"], sort=False):
@@ -190,6 +194,45 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
                      "least": x.min(), "most": x.max(), "quantities": len(x), "levels": some["levels"].iloc[0],
                      "seeds": some["seeds"].max(), "dialogues": some["dialogues"].iloc[0]})
     return pd.DataFrame(rows).round(2)
+
+
+def settings_components(corpus: str, scores: Mapping[str, Sequence[float]], component: str) -> pd.DataFrame:
+    """Rows as of `variance_components` for scores under random settings, such as draws of equal tuning budgets: the
+    deviation over draws with the interval of a normal sample. Draws of two models are independent, so that the variance
+    of a difference is the sum of two.
+
+    Args:
+        scores: title -> the score of each draw, as a share; three or more draws.
+    """
+    found = {name: (100 * float(np.std(x, ddof=1)), len(x) - 1) for name, x in scores.items() if len(x) > 2}
+    rows = [("score", name, *one) for name, one in found.items()]
+    rows += [("difference", f"{a} - {b}", (x**2 + y**2) ** 0.5, m + n)
+             for (a, (x, m)), (b, (y, n)) in combinations(found.items(), 2)]
+    made = []
+    for kind, name, deviation, freedom in rows:
+        low, high = deviation * (freedom / stats.chi2.ppf(LEVELS[::-1], freedom)) ** 0.5
+        made.append({"corpus": corpus, "of": kind, "quantity": name, "component": component,
+                     "deviation": round(deviation, 2), "low": round(low, 2), "high": round(high, 2),
+                     "levels": 1, "seeds": freedom + 1, "dialogues": 0})
+    return pd.DataFrame(made)
+
+
+def beside_gaps(table: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """The pooled components with how many printed gaps are smaller than one and than two standard deviations of the
+    *difference* of two runs.
+
+    Args:
+        table: of `pooled_components`.
+        gaps: columns `kind` and `gap`, in points.
+
+    Returns:
+        The rows of differences, with a column per kind of gap, such as `ablations`: "9 of 13, 13 of 13".
+    """
+    found = table[table["of"] == "difference"].drop(columns="of")
+    for kind, some in gaps.groupby("kind", sort=False):
+        found[kind] = [", ".join(f"{int((some['gap'] < k * x).sum())} of {len(some)}" for k in (1, 2))
+                       for x in found["deviation"]]
+    return found
 
 
 def tfidf_vectors(corpus: Corpus, width: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from erclab import published
 from erclab.analysis import audit, statistics
@@ -22,6 +23,9 @@ PRINTED = {"simulated": ("iemocap", 31), "simulated-iemocap": ("iemocap", 31), "
            "simulated-lesson": ("iemocap", 31), "simulated-meld": ("meld", 280), "meld": ("meld", 280)}
 RUNS = {"dialoguetrm": 5}  # runs that a paper averages; without a word about it, one
 GAP_SCORE = "weighted_f1"
+ABLATIONS, MORE_ABLATIONS = ("D4", "D6", "M5"), ("H8", "L2")  # exhibits with ablations: in that score, in other F1
+F1, OTHER = (GAP_SCORE, "f1_non0"), ", other F1"
+KINDS = ("ablation", "ablation" + OTHER, "better than", "better than" + OTHER)  # of printed gaps
 
 
 def exact_claim(open_one: Verdict, claim: Claim, shelf: Shelf) -> Verdict:
@@ -65,13 +69,42 @@ def ablation_gaps(corpus: str) -> list[tuple[str, str, float]]:
     table, in weighted F1 as a share."""
     cells, found = published.cells(), []
     own = cells[(cells["name"] == cells["paper"]) & (cells["corpus"] == corpus) & (cells["metric"] == GAP_SCORE)
-                & cells["exhibit"].isin(("D4", "D6", "M5"))]
+                & cells["exhibit"].isin(ABLATIONS)]
     for (paper, exhibit), rows in own.groupby(["paper", "exhibit"], sort=False):
         values = rows.drop_duplicates(["setting"])
         best = values["value"].max()
         found += [(str(paper), f"{exhibit}, {r.setting}", float(best - r.value) / 100) for r in values.itertuples()
                   if r.value < best]
     return found
+
+
+def all_printed_gaps() -> pd.DataFrame:
+    """Every printed gap in an F1 score: in the papers' ablations, how far a row is below the best row of its table; in
+    comparisons that a paper's own model wins, how far it is above the best other model.
+
+    Columns: `paper`, `exhibit`, `corpus`, `setting`, `metric`, `kind` ("ablation" or "better than", of weighted F1 over
+    all classes; those of one class against the rest or of the sign of a sentiment end with ", other F1"), and `gap` in
+    points.
+    """
+    cells, rows = published.cells(), []
+    some = cells[cells["metric"].isin(F1) | cells["metric"].str.endswith((".f1", ".weighted_f1"))]
+    for (paper, exhibit, corpus, metric), group in some[some["value"].notna()].groupby(
+            ["paper", "exhibit", "corpus", "metric"], sort=False):
+        own, other = (group[group["name"].eq(paper) == mine].drop_duplicates(["setting", "model"])
+                      for mine in (True, False))
+        kind = "ablation" if exhibit in (*ABLATIONS, *MORE_ABLATIONS) else "better than"
+        for row in own.itertuples():
+            if kind == "ablation":
+                gap = own["value"].max() - row.value
+            else:  # a setting such as "word aligned" divides a table; without one all others count
+                against = other[other["setting"] == row.setting] if row.setting else other
+                gap = row.value - against["value"].max()
+            if gap > 0:  # NaN without another model
+                rows.append({"paper": paper, "exhibit": exhibit, "corpus": corpus, "setting": row.setting,
+                             "metric": metric, "kind": kind + ("" if metric == GAP_SCORE else OTHER),
+                             "gap": round(float(gap), 2)})
+    return pd.DataFrame(rows).sort_values("kind", key=lambda kind: kind.map(KINDS.index), kind="stable",
+                                          ignore_index=True)
 
 
 def gaps_beside(open_one: Verdict, components: Sequence[Estimate]) -> Verdict:

@@ -1,0 +1,71 @@
+"""O15 and O17 from what the study keeps."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from erclab.analysis import kept, noise
+from erclab.claims import exact
+from erclab.core import paths
+from erclab.exhibits import catalogue, variance
+
+
+def test_printed_gaps_are_those_of_the_tables():
+    gaps = exact.all_printed_gaps()
+    own = {corpus: sorted(round(100 * gap, 2) for _, _, gap in exact.ablation_gaps(corpus)) for corpus in
+           ("iemocap", "meld")}
+    for corpus, found in own.items():
+        at = (gaps["corpus"] == corpus) & (gaps["kind"] == "ablation")
+        assert sorted(gaps[at]["gap"]) == found and found
+    better = gaps[gaps["kind"] == "better than"].set_index("corpus")["gap"]
+    assert better.to_dict() == {"iemocap": 4.58, "meld": 2.71}  # DialogueTRM's 69.23 and 63.55 above BiERU
+    assert list(dict.fromkeys(gaps["kind"])) == list(exact.KINDS) and (gaps["gap"] > 0).all()
+
+
+def counts(right, dialogues=4):
+    """(D, 6, 6) of two classes with 10 utterances each, of which so many are recognised."""
+    made = np.zeros((dialogues, 6, 6))
+    made[:, 0, 0], made[:, 0, 1], made[:, 1, 1], made[:, 1, 0] = right, 10 - right, right, 10 - right
+    return made
+
+
+def run(target, right, seed=0, fixed=False):
+    return kept.KeptRun("r", seed, target, fixed, ("weighted_f1", 1), {}, [], [], sums={"sound": counts(right)})
+
+
+def test_o15_has_a_row_per_corpus_and_component_and_draws_every_gap(monkeypatch, tmp_path, tiny):
+    monkeypatch.setattr(paths, "results_dir", lambda: tmp_path)
+    target = tiny.task("emotion")
+    models = {name: {level: [run(target, right + seed, seed) for seed in (0, 1)] for level, right in
+                     (("1", low), ("2", low + 2))} for name, low in (("A", 4), ("B", 6))}
+    kept.write_kept(kept.place("simulated", "variance"), variance.variance.design_groups(models), [],
+                    factor="training data", shared=True)
+    found, gaps = variance.all_components(), exact.all_printed_gaps()
+    table = catalogue.find(["O15"])[0].build(tiny, {})
+    assert list(table.index) == [("simulated", name) for name in ("training data", "seed", "test dialogues")]
+    assert table["deviation"].tolist() == [0, 0, 0]  # B - A is 20 points with every seed at every level
+    pooled = variance.variance.pooled_components(found).set_index(["of", "component"])
+    assert pooled.loc[("score", "training data"), "deviation"] == pytest.approx(20 / 2**.5, abs=.01)
+    assert pooled.loc[("score", "seed"), "deviation"] == pytest.approx(10 / 2**.5, abs=.01)
+    assert all(cell.split(", ")[0].endswith(f" of {(gaps['kind'] == kind).sum()}") for kind in exact.KINDS
+               for cell in table[kind])
+    above, below = variance.variance_figure(found).axes
+    assert sum(len(c.get_segments()) for c in above.collections) == len(gaps)
+    assert len(below.patches) == 3 and "0 of 24" in above.get_title(loc="left")
+
+
+def test_o17_needs_its_files(monkeypatch, tmp_path, tiny):
+    there = noise.repeats_place("iemocap-text-audio")
+    monkeypatch.setattr(paths, "results_dir", lambda: tmp_path)
+    exhibit = catalogue.find(["O17"])[0]
+    assert exhibit.lacks(tiny) == "no runs with mistaken labels are kept"
+    assert catalogue.find(["O15"])[0].lacks(tiny) == "no runs of several seeds are kept"
+    shutil.copytree(there.parent, noise.repeats_place("iemocap-text-audio").parent)
+    target = tiny.task("emotion")
+    runs = {noise.curve_key(who, rate, 1, "label"): [run(target, right, fixed=who == "oracle")]
+            for rate in (0.0, 0.2) for who, right in (("oracle", 9), ("M", 7))}
+    kept.write_kept(kept.place(variance.NOISY, noise.FILE), runs, [])
+    assert exhibit.build(tiny, {}).loc[("M", 0.2, 1, "label"), "gap"] == pytest.approx(20)
+    left, right = variance.noise_figure().axes
+    assert len(right.patches) == 4 and "falls from 90 to 90" in left.get_title(loc="left")
