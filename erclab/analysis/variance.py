@@ -179,9 +179,10 @@ def variance_components(design: Design) -> pd.DataFrame:
 
 
 def pooled_components(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per corpus, component and kind of quantity: the root of the mean variance over the quantities (`deviation`)
-    and the smallest and largest of them (`least`, `most`), with `quantities`, how many they are. Of trained models
-    alone where a corpus has them: a fitted model has no seed.
+    """A row per corpus, component and kind of quantity: `deviation`, the root of the mean variance over the quantities,
+    with `quantities`, how many they are. `low` and `high` are those of the mean of the squared ends of their intervals,
+    which treats the quantities as one: pairs of models share runs. Of trained models alone where a corpus has them,
+    since a fitted model has no seed.
 
     Args:
         table: of `variance_components`, of one or several corpora.
@@ -189,9 +190,9 @@ def pooled_components(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (corpus, component, kind), some in table.groupby(["corpus", "component", "of"], sort=False):
         some = some[some["seeds"] > 1] if (some["seeds"] > 1).any() else some
-        x = some["deviation"]
-        rows.append({"corpus": corpus, "component": component, "of": kind, "deviation": float((x**2).mean() ** 0.5),
-                     "least": x.min(), "most": x.max(), "quantities": len(x), "levels": some["levels"].iloc[0],
+        rows.append({"corpus": corpus, "component": component, "of": kind,
+                     **{name: float((some[name]**2).mean() ** 0.5) for name in ("deviation", "low", "high")},
+                     "quantities": len(some), "levels": some["levels"].iloc[0],
                      "seeds": some["seeds"].max(), "dialogues": some["dialogues"].iloc[0]})
     return pd.DataFrame(rows).round(2)
 

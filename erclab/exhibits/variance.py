@@ -103,6 +103,24 @@ def variance_title(pooled: pd.DataFrame, gaps: pd.DataFrame) -> str:
             f"a\ndifference by seed and test dialogues on {both.idxmin()} ({both.min():.1f} points)")
 
 
+def variance_words(found: pd.DataFrame | None = None) -> str:
+    """O15 as a paragraph, each number from the table; argument as for `variance_table`."""
+    pooled, gaps = variance.pooled_components(all_components() if found is None else found), exact.all_printed_gaps()
+    said, runs = [], exact.RUNS["dialoguetrm"]
+    for corpus, rows in pooled[pooled["of"] == "difference"].groupby("corpus", sort=False):
+        parts = [f"{row.component} {row.deviation:.1f} [{row.low:.1f}, {row.high:.1f}]"
+                 for row in rows.itertuples()]
+        one = rows.iloc[0]
+        said.append(f"On {corpus} ({one['dialogues']:.0f} test dialogues; {one['quantities']} pairs of models, "
+                    f"{one['seeds']} seeds) the difference of one run of each deviates by these points of weighted F1: "
+                    f"{', '.join(parts)}.")
+    some = gaps[gaps["kind"].str.startswith("ablation")]["gap"]
+    said.append(f"Of the {len(some)} gaps that the papers' ablations print, half are at most {some.median():.1f} "
+                f"points. DialogueTRM prints means of {runs} runs, whose deviation by seed is {runs**0.5:.1f} times "
+                "smaller than that of single runs.")
+    return " ".join(said)
+
+
 def noise_table() -> pd.DataFrame:
     """O17: the ceiling and the models by the rate of mistakes; then what words alone can reach on repeated lines."""
     return noise.ceiling_curve(noise.stored_noise(NOISY)).set_index(["reader", "mistakes", "annotators", "against"])
@@ -111,6 +129,31 @@ def noise_table() -> pd.DataFrame:
 def noise_bounds() -> pd.DataFrame:
     """O17, on IEMOCAP: see `erclab.analysis.noise.repeated_lines`."""
     return noise.stored_repeats(REPEATING)
+
+
+def noise_words() -> str:
+    """O17 as a paragraph, each number from the tables."""
+    curve, bound = noise_table(), noise_bounds().loc[BOUND]
+    said = []
+    rates = sorted({rate for _, rate, annotators, _ in curve.index if annotators == 1})
+    for reader in dict.fromkeys(curve.index.get_level_values("reader")):
+        first, last = (curve.loc[(reader, rate, 1, "label")] for rate in (rates[0], rates[-1]))
+        text = f"{first['accuracy']:.1f} to {last['accuracy']:.1f} %"
+        if reader == noise.ORACLE:
+            said.append(f"When annotators mistake {100 * rates[-1]:.0f} % of the emotions instead of none, the highest "
+                        f"accuracy that is possible falls from {text} ({NOISY}).")
+            continue
+        true = curve.loc[(reader, rates[-1], 1, "emotion")]
+        said.append(f"{reader} falls from {text} and stays {last['gap']:.1f} [{last['gap_low']:.1f}, "
+                    f"{last['gap_high']:.1f}] points below it; of the emotions themselves it still recognises "
+                    f"{true['accuracy']:.1f} %, so that a score against noisy labels understates a model.")
+    said.append(f"Two performances of one scripted line of IEMOCAP have one label in {bound['agreement']:.0f} % "
+                f"[{bound['low']:.0f}, {bound['high']:.0f}] of pairs ({bound['utterances']:.0f} utterances of "
+                f"{bound['lines']:.0f} lines, {bound['scenes']:.0f} scenes). No reader of words alone is right on more "
+                f"than {bound['at most']:.0f} % of them ({bound['at most high']:.0f} % at the interval's end): a bound "
+                "for words, not for voices, and only in part the annotators' doing, since actors perform a line in "
+                "several ways.")
+    return " ".join(said)
 
 
 def noise_figure() -> Figure:

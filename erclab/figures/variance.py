@@ -20,8 +20,8 @@ def _colour(component: str) -> str:
 @style.style()
 def components_and_gaps(table: pd.DataFrame, gaps: pd.DataFrame, *, title: str) -> Figure:
     """Above: a tick per printed gap, a row per kind. Below: a bar per corpus and component, the deviation of the
-    difference of two runs, with a line from the least to the most of the pairs of models, and an open mark for the
-    deviation of one score. One axis in points.
+    difference of two runs, with its interval, which may leave the axis; an open mark is the deviation of one score. One
+    axis in points.
 
     Args:
         table: `erclab.analysis.variance.pooled_components`.
@@ -40,11 +40,12 @@ def components_and_gaps(table: pd.DataFrame, gaps: pd.DataFrame, *, title: str) 
               ylim=(len(kinds) - 0.5, -0.5), title=title)
     for i, row in enumerate(bars.itertuples()):
         below.barh(i, row.deviation, height=0.62, color=_colour(row.component), alpha=0.85)
-        below.plot([row.least, row.most], [i, i], color="black", lw=1.4)
+        below.plot([row.low, row.high], [i, i], color="black", lw=1.4)
         if (row.corpus, row.component) in scores.index:
             below.plot(scores[row.corpus, row.component], i, "o", mfc="white", mec="black", ms=7)
+    most = 1.05 * max(gaps["gap"].max(), bars["deviation"].max(), scores.max())
     below.set(yticks=range(len(bars)), yticklabels=[f"{row.corpus}: {row.component}" for row in bars.itertuples()],
-              ylim=(len(bars) - 0.5, -0.5), xlim=(0, None), xlabel="points of F1; ticks: printed gaps (diamond: "
+              ylim=(len(bars) - 0.5, -0.5), xlim=(0, most), xlabel="points of F1; ticks: printed gaps (diamond: "
               "median), bars: deviation of a difference, circles: of one score")
     for axis in (above, below):
         axis.grid(visible=True, axis="x", alpha=0.3)

@@ -111,12 +111,13 @@ def test_a_design_with_a_hole_is_refused(results):
 
 
 def test_pooled_components_and_the_gaps_that_are_smaller():
-    table = pd.DataFrame([{"corpus": "c", "component": "seed", "of": of, "quantity": q, "deviation": x, "levels": 1,
-                           "seeds": s, "dialogues": 9} for of, q, x, s in (
+    table = pd.DataFrame([{"corpus": "c", "component": "seed", "of": of, "quantity": q, "deviation": x, "low": x / 2,
+                           "high": 2 * x, "levels": 1, "seeds": s, "dialogues": 9} for of, q, x, s in (
         ("score", "A", 1.0, 5), ("score", "probe", 0.0, 1), ("difference", "A - B", 3.0, 5),
         ("difference", "A - C", 4.0, 5))])
     pooled = variance.pooled_components(table).set_index("of")
     assert pooled.loc["score", "deviation"] == 1 and pooled.loc["difference", "deviation"] == pytest.approx(3.54)
+    assert pooled.loc["difference", ["low", "high", "quantities"]].tolist() == pytest.approx([1.77, 7.07, 2])
     gaps = pd.DataFrame({"kind": ["ablation"] * 3 + ["better than"], "gap": [1.0, 5.0, 9.0, 20.0]})
     row = variance.beside_gaps(variance.pooled_components(table), gaps).iloc[0]
     assert (row["ablation"], row["better than"]) == ("1 of 3, 2 of 3", "0 of 1, 0 of 1")

@@ -52,6 +52,9 @@ def test_o15_has_a_row_per_corpus_and_component_and_draws_every_gap(monkeypatch,
                for cell in table[kind])
     above, below = variance.variance_figure(found).axes
     assert sum(len(c.get_segments()) for c in above.collections) == len(gaps)
+    said = variance.variance_words(found)
+    assert "1 pairs of models, 2 seeds) " in said and "training data 0.0 [0.0, 0.0], seed 0.0" in said
+    assert "means of 5 runs" in said
     assert len(below.patches) == 3 and "0 of 24" in above.get_title(loc="left")
 
 
@@ -65,7 +68,12 @@ def test_o17_needs_its_files(monkeypatch, tmp_path, tiny):
     target = tiny.task("emotion")
     runs = {noise.curve_key(who, rate, 1, "label"): [run(target, right, fixed=who == "oracle")]
             for rate in (0.0, 0.2) for who, right in (("oracle", 9), ("M", 7))}
+    runs[noise.curve_key("M", 0.2, 1, "emotion")] = [run(target, 8)]
+    runs[noise.curve_key("oracle", 0.2, 1, "emotion")] = [run(target, 9, fixed=True)]
     kept.write_kept(kept.place(variance.NOISY, noise.FILE), runs, [])
     assert exhibit.build(tiny, {}).loc[("M", 0.2, 1, "label"), "gap"] == pytest.approx(20)
+    said, bound = variance.noise_words(), variance.noise_bounds().loc[variance.BOUND]
+    assert "M falls from 70.0 to 70.0 % and stays 20.0" in said and "still recognises 80.0 %" in said
+    assert f"on more than {bound['at most']:.0f} % of them" in said
     left, right = variance.noise_figure().axes
     assert len(right.patches) == 4 and "falls from 90 to 90" in left.get_title(loc="left")
