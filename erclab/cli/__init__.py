@@ -22,6 +22,7 @@ from erclab.cli import (
     features,
     models,
     predict,
+    report,
     run,
     runs,
     study,
@@ -33,7 +34,7 @@ from erclab.core.errors import ErclabError
 from erclab.core.memory import shortage
 
 # In the order of --help.
-GROUPS = (study, run, predict, export, sweep, exhibits, claims, tune, runs, models, corpora, features, bench)
+GROUPS = (study, run, predict, export, sweep, exhibits, claims, report, tune, runs, models, corpora, features, bench)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,6 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from erclab.figures import style
@@ -22,6 +23,9 @@ LOOK: Mapping[str, tuple[str, str]] = {
 _MEANING = {"S": "supported", "=": "exact: holds", "R": "contradicted: reversed",
             "<": "contradicted: smaller than matters", "C": "contradicted", "?": "undecided", "t": "to train",
             "–": "not testable here", "!": "refused: the rule is newer than its runs"}
+
+# Letter -> marker: shape and colour say the same. Interim verdicts are hollow.
+_MARKER = {"S": "o", "=": "o", "R": "v", "<": "s", "C": "X", "?": "D", "t": ".", "–": "_", "!": "P"}
 
 
 def _look(verdict: str) -> tuple[int, str]:
@@ -112,3 +116,53 @@ def flips(table: pd.DataFrame, *, title: str) -> Figure:
     axis.grid(axis="y", visible=False)
     made.legend(loc="outside lower center", ncols=3)
     return made
+
+
+@style.style()
+def marks(rows: pd.DataFrame, *, title: str) -> Figure:
+    """The ledger on one page: a mark per claim and corpus, a panel per paper.
+
+    Args:
+        rows: of each claim and corpus: paper (a panel's title), claim (its number in the paper), core (bool:
+            exploratory and untestable claims have grey numbers), corpus, verdict and interim (bool: a hollow mark).
+    """
+    papers = {name: some for name, some in rows.groupby("paper", sort=False)}
+    columns = {name: list(dict.fromkeys(some["corpus"])) for name, some in papers.items()}
+    deepest = int(rows["claim"].max())
+    made = style.Drawing(figsize=(2.2 + 0.3 * sum(map(len, columns.values())), 2.6 + 0.26 * deepest))
+    axes = made.subplots(1, len(papers), squeeze=False, width_ratios=[len(x) + 0.8 for x in columns.values()])[0]
+    for axis, (name, some) in zip(axes, papers.items(), strict=True):
+        at = {corpus: i for i, corpus in enumerate(columns[name])}
+        for (verdict, interim), group in some.groupby(["verdict", "interim"], sort=False):
+            colour, letter = list(LOOK.values())[_look(verdict)[0]]
+            ink = "#9A9A9A" if letter in "t–" else colour
+            axis.plot(group["corpus"].map(at), group["claim"], _MARKER[letter], color=ink, markeredgewidth=1.6,
+                      markersize=6 if letter == "t" else 8.5, markerfacecolor="none" if interim else ink)
+        numbers = some["claim"].unique()
+        axis.set(xlim=(-0.7, len(at) - 0.3), ylim=(deepest + 0.7, 0.3), xticks=range(len(at)), yticks=numbers)
+        axis.set_title(name, fontsize=12)
+        axis.set_xticklabels(list(at), rotation=90, fontsize=9)
+        axis.tick_params(axis="y", labelsize=9, length=0, pad=2)
+        axis.tick_params(axis="x", length=0)
+        axis.grid(visible=True, alpha=0.25)
+        grey = set(some.loc[~some["core"].astype(bool), "claim"])
+        for label, number in zip(axis.get_yticklabels(), numbers, strict=True):
+            label.set_color("#888888" if number in grey else "black")
+    made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=13)
+    made.legend(handles=_handles(rows), loc="outside lower center", ncols=4, fontsize=10)
+    return made
+
+
+def _handles(rows: pd.DataFrame) -> list[Line2D]:
+    """What each mark means, with how often it stands there."""
+    found = []
+    for colour, letter in LOOK.values():
+        same = rows["verdict"].map(lambda v, letter=letter: _look(v)[1] == letter)
+        if count := int(same.sum()):
+            ink = "#9A9A9A" if letter in "t–" else colour
+            found.append(Line2D([], [], marker=_MARKER[letter], color=ink, linestyle="none", markersize=8,
+                                label=f"{_MEANING[letter]} ({count})"))
+    if rows["interim"].any():
+        found.append(Line2D([], [], marker="o", color="black", markerfacecolor="none", linestyle="none", markersize=8,
+                            label=f"hollow: interim, of too few seeds ({int(rows['interim'].sum())})"))
+    return found

@@ -98,6 +98,15 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def svg(figure: Figure, title: str, description: str) -> bytes:
+    """The same as a drawing whose letters are text, with a title and a description for readers who do not see it."""
+    buffer = io.BytesIO()
+    with style(), matplotlib.rc_context({"svg.hashsalt": "erclab", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": title,
+                                                       "Description": description})
+    return buffer.getvalue()
+
+
 @style()
 def figure(rows: int = 1, columns: int = 1, **options) -> tuple[Figure, np.ndarray]:
     """A figure and its axes as a 2-D array, in the study's style. Draw into them inside `with style():`.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pandas as pd
 
 from erclab.analysis.audit import dialoguetrm, hct_mg, lmr_cbt, m2fnet, sdt, together
-from erclab.analysis.audit.finding import Finding
+from erclab.analysis.audit.finding import Finding, Make
 from erclab.core.errors import UsageError, unknown
 
 MODULES = {"dialoguetrm": (dialoguetrm,), "hct-mg": (hct_mg, together), "lmr-cbt": (lmr_cbt, together),
@@ -14,7 +16,7 @@ CONTRACTS = {"L-c10": "sample_independence"}  # exact claims that a contract dec
 
 
 def findings(paper: str | None = None) -> list[Finding]:
-    """What arithmetic over the printed numbers finds, in all papers or in one; computed anew from the printed cells.
+    """What arithmetic over the printed numbers finds, in all papers or in one; computed from the printed cells.
 
     Args:
         paper: the name of its model, such as "hct-mg".
@@ -25,7 +27,13 @@ def findings(paper: str | None = None) -> list[Finding]:
     if paper is not None and paper not in MODULES:
         raise unknown("paper with an audit", paper, MODULES)
     chosen = [module for name, some in MODULES.items() if paper in (None, name) for module in some]
-    return [make() for module in dict.fromkeys(chosen) for make in module.FINDINGS]
+    return [_once(make) for module in dict.fromkeys(chosen) for make in module.FINDINGS]
+
+
+@cache
+def _once(make: Make) -> Finding:
+    """A finding; printed numbers do not change while a process runs."""
+    return make()
 
 
 def table(paper: str | None = None) -> pd.DataFrame:
@@ -55,7 +63,7 @@ def exact(claim: str) -> tuple[bool, tuple[str, ...], str]:
                              remedy=f"See {CONTRACTS[claim]} in `erclab contracts lmr-cbt`.")
         raise unknown("claim that arithmetic decides", claim, EXACT)
     makers, holds = EXACT[claim]
-    found = [make() for make in makers]
+    found = [_once(make) for make in makers]
     return holds(*found), tuple(f.id for f in found), " ".join(f.computed for f in found)
 
 

@@ -1,0 +1,45 @@
+"""Tables, cells and links of Markdown, and numbers as they are shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from erclab.core import metrics
+
+TO_ROOT = "../../"  # from the folder of the pages to that of the repository
+
+
+def pipes(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table."""
+    return [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns),
+            *(f"| {' | '.join(escaped(x) for x in row)} |" for row in rows)]
+
+
+def escaped(text: str) -> str:
+    """A text that has no meaning as a border of a table or as a tag."""
+    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").replace("&lt;br>", "<br>").split())
+
+
+def link_to(path: str, text: str = "") -> str:
+    """A link from a page to a file of the repository."""
+    return f"[{text or path}]({TO_ROOT}{path})"
+
+
+def interval_text(value: float, low: float, high: float, metric: str, *, signed: bool = False, seeds: int = 0) -> str:
+    """Such as "62.0 [58.1, 65.9]": shares in percent, others as they are; "62.0 (one seed)" without an interval."""
+    factor, digits = (100, 1) if metrics.is_share(metric) else (1, 3)
+    text = f"{factor * value:{'+' if signed else ''}.{digits}f}"
+    if math.isnan(low):
+        return f"{text} (one seed)" if seeds <= 1 else f"{text} (no interval)"
+    return text if low == high else f"{text} [{factor * low:.{digits}f}, {factor * high:.{digits}f}]"
+
+
+def plural(count: int, word: str) -> str:
+    """Such as "1 claim", "2,000 claims"."""
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Such as "a, b and c"."""
+    return f" {last} ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), *names[-1:]])
