@@ -8,17 +8,15 @@ from typing import Any
 from erclab import models, published
 from erclab.analysis import sizes
 from erclab.claims import costs
+from erclab.claims.draws import read_draws
 from erclab.claims.training import corpus_name
 from erclab.contracts.rows import rows_of
-from erclab.core import paths
 from erclab.published.tuning import declared
 from erclab.reports.facts import Fact, facts_of, file_name
 from erclab.reports.findings import arithmetic, results, scope
 from erclab.reports.gathered import Gathered
 from erclab.reports.markdown import escaped, link_to, listed, pipes, plural
 from erclab.training.recipes import Recipe, recipe_for
-
-TUNING = "tuning"  # the folder of results of equal budgets
 
 
 def page_of(found: Gathered, paper: str) -> str:
@@ -137,8 +135,11 @@ def _tuning(paper: str) -> str:
     if paper not in plan.spaces:
         return "The recipes above were tuned on validation, with no record of how often; no equal budget is declared."
     axes = listed([axis.name for axis in plan.space(paper)])
-    there = [name for name in plan.corpora if any((paths.results_dir() / TUNING / name).glob(f"*{paper}*"))]
-    done = f"Results: {', '.join(f'`{name}`' for name in there)} (exhibit O13)." if there else "No results yet."
+    logs = {name: log for name in plan.corpora if (log := read_draws(plan, paper, name)) is not None and log.tried}
+    done = "; ".join(f"`{name}`: {len(log.tried)} of {plan.draws} draws are trained"
+                     + (f", chosen {_plain(dict(log.best.settings))}" if len(log.tried) == plan.draws else "")
+                     for name, log in logs.items())
+    done = f"{done}. Tuned scores with intervals: exhibit O13." if done else "None is trained yet."
     return (f"The recipes above were tuned on validation, with no record of how often. Beside them, "
             f"{plan.draws} draws per model are declared from a space of {plural(len(plan.space(paper)), 'number')} "
             f"({axes}), the same budget for every model, on {', '.join(f'`{name}`' for name in plan.corpora)}. {done}")
