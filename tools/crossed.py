@@ -5,6 +5,7 @@
     nice python tools/crossed.py sessions --corpus iemocap-text-audio --data FOLDER     # sessions x seeds
     nice python tools/crossed.py encoders --corpus meld --data FOLDER                   # tf-idf, MiniLM x seeds
     nice python tools/crossed.py noise                                          # simulated-lesson: mistakes x seeds
+    nice python tools/crossed.py plays --corpus iemocap-text-audio --data FOLDER        # O6 of trained models
     nice python tools/crossed.py repeats --corpus iemocap-text-audio --data FOLDER      # no training
 
 Runs that exist in the folder (--runs) are loaded, so that a stopped call goes on. Of a test dialogue only its sums
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the package of this checkout, whatever is installed
 
 from erclab import corpora, models, runs  # noqa: E402
-from erclab.analysis import kept, noise, variance  # noqa: E402
+from erclab.analysis import kept, noise, plays, variance  # noqa: E402
 from erclab.analysis.evaluation import evaluate  # noqa: E402
 from erclab.analysis.tallies import ALL, dialogues_of, tally  # noqa: E402
 from erclab.claims.splits import fresh_dialogues  # noqa: E402
@@ -32,7 +33,7 @@ from erclab.published.claims import book  # noqa: E402
 MODELS = ("bc-lstm", "m2fnet")
 DIALOGUES = {"training": 500, "noise": 300}  # fresh ones: the files keep 55 and 100 runs
 DESIGNS = {"training": "simulated", "sessions": "iemocap-text-audio", "encoders": "meld", "noise": "simulated-lesson",
-           "repeats": "iemocap-text-audio"}
+           "repeats": "iemocap-text-audio", "plays": "iemocap-text-audio"}
 
 
 def main() -> None:
@@ -48,8 +49,9 @@ def main() -> None:
     given.corpus = given.corpus or DESIGNS[given.design]
     first, _, last = given.seeds.partition("-")
     given.seeds, given.models = range(int(first), int(last or first) + 1), given.models.split(",")
-    print({"training": training, "sessions": sessions, "encoders": encoders, "noise": mistakes,
-           "repeats": lambda given: noise.write_repeats(corpora.load(given.corpus, given.data))}[given.design](given))
+    made = {"training": training, "sessions": sessions, "encoders": encoders, "noise": mistakes, "repeats": repeats,
+            "plays": without_plays}
+    print(made[given.design](given))
 
 
 def trained(given, name, corpus, seeds=None):
@@ -116,6 +118,32 @@ def encoders(given):
         for name in (*given.models, "linear"):
             found.setdefault(models.info(name).title, {})[level] = summed(trained(given, name, corpus), corpus)
     return store(given, found, variance.ENCODER, True, frozen)
+
+
+def without_plays(given):
+    """Trained models with all plays, without the play of the utterance, and without equally many others; models that
+    are stored stay."""
+    corpus, path = corpora.load(given.corpus, given.data), kept.place(given.corpus, plays.TRAINED)
+    found = kept.read(path) if path.exists() else {}
+    for name in given.models:
+        made = {}
+        for seed in given.seeds:
+            whole, = trained(given, name, corpus, [seed])
+            guess = whole.predictions("test", "sound").argmax(1)
+            guesses = {plays.SEEN: guess, plays.UNSEEN: guess.copy(), plays.CONTROL: guess.copy()}
+            for way, part, at in plays.without_each(corpus, plays.plays_of(corpus), plays.SCRIPTED):
+                record, = trained(given, name, part, [seed])
+                guesses[way][at] = record.predictions("test", "sound").argmax(1)[at]
+            for group, run in plays.kept_guesses(corpus, models.info(name).title, kept.from_record(whole),
+                                                 guesses).items():
+                made.setdefault(group, []).append(run)
+        kept.write_kept(path, found := found | made, [corpus.fingerprint], corpus=given.corpus, profile="smoke")
+    return path
+
+
+def repeats(given):
+    """What words alone can reach on repeated lines; no run."""
+    return noise.write_repeats(corpora.load(given.corpus, given.data))
 
 
 def mistakes(given):

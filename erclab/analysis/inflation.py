@@ -14,11 +14,14 @@ nothing to learn: what is left there is the choice alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 from math import comb
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import optimize
 
 from erclab.analysis import tallies
 from erclab.analysis.kept import Groups, KeptRun
@@ -179,3 +182,81 @@ def by_choice(groups: Groups, corpus: Corpus | None = None, epochs: Sequence[int
                          "over": "seeds and dialogues" if one.dialogues else "seeds", "seeds": len(runs),
                          "verdict": judged(one) if (e, R) == (E, 1) else ""})
     return pd.DataFrame(rows).set_index("").round(2 if all(r[0].metric[0] != "mae" for r in groups.values()) else 3)
+
+
+@dataclass(frozen=True)
+class Law:
+    """How inflation grows with the epochs e and the runs R that were tried, fitted by least squares; 0 for one epoch of
+    one run.
+
+    Attributes:
+        form: a key of `FORMS`.
+        epochs, runs: the weights of log e and of log R, in the score's unit (squared for "root").
+        error: the root mean square of the residuals, in the score's unit.
+    """
+
+    form: str
+    epochs: float
+    runs: float
+    error: float
+
+    def at(self, e: float, R: float = 1) -> float:
+        """The inflation by e epochs and R runs."""
+        return float(FORMS[self.form](self.epochs * np.log(e) + self.runs * np.log(R)))
+
+
+# "log": each doubling adds the same. "root": the largest of n independent scores with normal noise of deviation s is
+# about s sqrt(2 log n) above their mean, here with n = e^a R^b as the effective number.
+FORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"log": lambda x: x, "root": lambda x: np.sqrt(np.maximum(x, 0))}
+
+
+def grid_of(runs: Sequence[KeptRun], epochs: Sequence[int] = EPOCHS, most: int = MOST) -> pd.DataFrame:
+    """Columns `epochs`, `runs` and `inflation`: how much higher the best of R runs with the best of their first e
+    epochs is, both chosen on the test split, than the mean of runs whose validation split chose among these epochs."""
+    valid, test = _curves(runs)
+    rows = []
+    for e in (e for e in epochs if e <= test.shape[1]):
+        sound = np.take_along_axis(test, valid[:, :e].argmax(1)[:, None], 1).mean()
+        best = test[:, :e].max(1)
+        rows += [(e, R, expected_best(best, R) - sound) for R in range(1, min(most, len(runs)) + 1)]
+    return pd.DataFrame(rows, columns=["epochs", "runs", "inflation"])
+
+
+def fitted_law(grid: pd.DataFrame, form: str) -> Law:
+    """The law of a form that fits a grid best.
+
+    Args:
+        grid: of `grid_of`, with two numbers of epochs or more.
+    """
+    logs, y = np.log(grid[["epochs", "runs"]].to_numpy(dtype=float)), grid["inflation"].to_numpy()
+    link = FORMS[form]
+    start = np.maximum(np.linalg.lstsq(logs, y if form == "log" else y**2, rcond=None)[0], 1e-9)
+    found = optimize.least_squares(lambda w: link(logs @ w) - y, start, bounds=(0, np.inf), x_scale=start)
+    of_epochs, of_runs = map(float, found.x)
+    return Law(form, of_epochs, of_runs, float(np.sqrt((found.fun**2).mean())))
+
+
+def laws(groups: Groups, at: Sequence[tuple[int, int]] = ((10, 1), (100, 1), (100, 5))) -> pd.DataFrame:
+    """The law of each group of three runs or more that have twenty epochs or more.
+
+    Columns: `form`, of the smaller error; `error` and `other form's error`; for each (e, R) of `at` what the law
+    gives, with `low` and `high` of the 95 % interval over seeds (jackknife); `seeds`. Shares are in points.
+    """
+    return pd.DataFrame({name: _law_row(runs, at) for name, runs in groups.items()
+                         if len(runs) > 2 and max(len(run.test) for run in runs) >= 20}).T
+
+
+def _law_row(runs: Sequence[KeptRun], at: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    scale, most = metrics.scale(runs[0].metric[0]), min(MOST, len(runs) - 1)  # so that each seed can be left out
+    best, other = sorted((fitted_law(grid_of(runs, most=most), form) for form in FORMS), key=lambda law: law.error)
+    row: dict[str, Any] = {"form": best.form, "error": scale * best.error, "other form's error": scale * other.error}
+
+    @cache
+    def law_of(some: tuple[int, ...]) -> Law:
+        return fitted_law(grid_of([runs[i] for i in some], most=most), best.form)
+
+    for e, R in at:
+        found = jackknifed(lambda some, e=e, R=R: law_of(tuple(some)).at(e, R), len(runs))
+        low, high = found.interval()
+        row |= {f"{e} x {R}": scale * found.value, f"{e} x {R}, low": scale * low, f"{e} x {R}, high": scale * high}
+    return row | {"seeds": len(runs)}

@@ -9,18 +9,21 @@ without plays, dialogues are put into groups at random: that is how the table lo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from erclab import models
+from erclab.analysis import kept
+from erclab.analysis.kept import KeptRun
 from erclab.analysis.leakage import LONG, normalised
-from erclab.analysis.statistics import verdict
+from erclab.analysis.statistics import Sampled, verdict
 from erclab.analysis.tallies import ALL, dialogues_of, sampled, tally
 from erclab.core import metrics, paths
-from erclab.core.errors import RunError
+from erclab.core.errors import RunError, UsageError
 from erclab.core.storage import write_atomically
 from erclab.corpora import Corpus
 from erclab.corpora.views import Standardiser, flat
@@ -30,6 +33,10 @@ GROUPS = 3  # random ones, in a corpus without plays
 SEED = 0  # of random groups, and of the dialogues that are left out instead of a play
 TASK = "emotion"
 SCORE = metrics.SELECT[TASK][0]
+SEEN, UNSEEN, CONTROL = "seen", "unseen", "as many others left out"  # ways of training
+TRAINED = "plays"  # the name of the files of kept runs of trained models, see `kept.place`
+SCRIPTED = "script"  # how the names of the plays begin that trained models are trained without
+DIVIDER = " | "
 MATTERS = 0.03  # 3 points: about what 31 test dialogues can resolve
 
 
@@ -95,28 +102,88 @@ def without_plays(corpus: Corpus) -> pd.DataFrame:
         guesses = dict(_guesses(corpus, groups, fit))
         found = {way: tally(target, truth, guess, where, parts, fixed=True) for way, guess in guesses.items()}
         for part in (ALL, *parts):
-            scores = {way: sampled([one], SCORE, part) for way, one in found.items()}
-            lost = (scores["unseen"] - scores["as many others left out"]).estimate()
-            low, high = lost.interval()
             there = np.ones(len(truth), dtype=bool) if part == ALL else parts[part]
-            rows.append({"reader": name, "part": part, "utterances": int((there & (truth >= 0)).sum()),
-                         **{way: round(100 * float(one.seeds[0]), 1) for way, one in scores.items()},
-                         "difference": round(100 * lost.value, 1), "low": round(100 * low, 1),
-                         "high": round(100 * high, 1), "verdict": verdict(lost, MATTERS)})
+            rows.append(_row(name, part, int((there & (truth >= 0)).sum()),
+                             {way: sampled([one], SCORE, part) for way, one in found.items()}))
+    return pd.DataFrame(rows).set_index(["reader", "part"])
+
+
+def _row(reader: str, part: str, utterances: int, scores: Mapping[str, Sampled]) -> dict[str, object]:
+    """A row of `without_plays`."""
+    lost = (scores[UNSEEN] - scores[CONTROL]).estimate()
+    low, high = lost.interval()
+    return {"reader": reader, "part": part, "utterances": utterances,
+            **{way: round(100 * float(one.seeds.mean()), 1) for way, one in scores.items()},
+            "difference": round(100 * lost.value, 1), "low": round(100 * low, 1), "high": round(100 * high, 1),
+            "verdict": verdict(lost, MATTERS)}
+
+
+def kept_guesses(corpus: Corpus, reader: str, run: KeptRun, guesses: Mapping[str, np.ndarray]) -> dict[str, KeptRun]:
+    """What is kept of a trained model's predictions of the test split: group -> the run with the sums of each dialogue,
+    for each way of training and each scripted play, and for all of these together (`SCRIPTED`).
+
+    Args:
+        run: that of the training with all plays.
+        guesses: way -> (n,) indices of classes.
+
+    Raises:
+        UsageError: the names of dialogues have no plays.
+    """
+    target, truth, where = corpus.task(TASK), corpus.targets("test", TASK), dialogues_of(corpus, "test")
+    groups = plays_of(corpus)
+    if groups is None:
+        raise UsageError(f"the names of the dialogues of {corpus.name} have no plays")
+    mine = groups[corpus.table["split"].to_numpy() == "test"]
+    parts = {SCRIPTED: np.array([name.startswith(SCRIPTED) for name in mine])}
+    parts |= {play: mine == play for play in sorted({*mine[parts[SCRIPTED]]})}
+    return {DIVIDER.join((reader, way, part)): replace(
+        run, valid=run.valid[:0], test=run.test[:0], predictions={}, sums={"sound": sums})
+        for way, guess in guesses.items()
+        for part, sums in tally(target, truth, guess, where, parts).sums.items() if part != ALL}
+
+
+def trained_of(corpus: str) -> pd.DataFrame:
+    """The rows of `without_plays` for trained models, with intervals over seeds and dialogues, from what the study
+    keeps of a corpus by its name; they also have `seeds`.
+
+    Raises:
+        RunError: there is no file, or it is damaged.
+    """
+    found: dict[tuple[str, str], dict[str, list[KeptRun]]] = {}
+    for name, runs in kept.read(kept.place(corpus, TRAINED)).items():
+        reader, way, part = name.split(DIVIDER)
+        found.setdefault((reader, part), {})[way] = runs
+    rows = [_row(reader, "scripted" if part == SCRIPTED else part,
+                 int(ways[SEEN][0].sums["sound"].sum()),
+                 {way: sampled([run.tally() for run in ways[way]], SCORE) for way in (SEEN, UNSEEN, CONTROL)})
+            | {"seeds": len(ways[SEEN])} for (reader, part), ways in found.items()]
     return pd.DataFrame(rows).set_index(["reader", "part"])
 
 
 def _guesses(corpus: Corpus, groups: np.ndarray, fit: Callable[[Corpus], np.ndarray]
              ) -> Iterator[tuple[str, np.ndarray]]:
     """The predictions of the test split by each way of training."""
-    test = corpus.table["split"].to_numpy() == "test"
     seen = fit(corpus)
-    unseen, control = seen.copy(), seen.copy()
+    found = {SEEN: seen, UNSEEN: seen.copy(), CONTROL: seen.copy()}
+    for way, part, at in without_each(corpus, groups):
+        found[way][at] = fit(part)[at]
+    yield from found.items()
+
+
+def without_each(corpus: Corpus, groups: np.ndarray, only: str = "") -> Iterator[tuple[str, Corpus, np.ndarray]]:
+    """For each play of both training and test: (`UNSEEN`, the corpus without the play in training, (n,) the test
+    utterances of the play), and the same of `CONTROL`, without equally many utterances of other plays.
+
+    Args:
+        groups: (N,) the play of each utterance.
+        only: how the names of the plays begin that are left out.
+    """
+    test = corpus.table["split"].to_numpy() == "test"
     for play in sorted({*groups[test]} & {*groups[~test]} - {""}):
-        at = groups[test] == play
-        unseen[at] = fit(corpus.select(test | (groups != play)))[at]
-        control[at] = fit(corpus.select(test | ~_as_many(corpus, groups, play)))[at]
-    yield from {"seen": seen, "unseen": unseen, "as many others left out": control}.items()
+        if play.startswith(only):
+            at = groups[test] == play
+            yield UNSEEN, corpus.select(test | (groups != play)), at
+            yield CONTROL, corpus.select(test | ~_as_many(corpus, groups, play)), at
 
 
 def _as_many(corpus: Corpus, groups: np.ndarray, play: str) -> np.ndarray:

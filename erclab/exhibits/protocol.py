@@ -26,6 +26,7 @@ INFLATION, CONVENTIONS, LEFT_OUT = "inflation", "conventions", "left_out"  # nam
 LONG = {"epochs": 100, "patience": None}
 LONG_MODELS = ("bc-lstm", "m2fnet")  # 100 epochs are half a minute
 SHUFFLED = ", shuffled labels"
+LAW_CORPORA = ("simulated-lesson", "iemocap-text-audio", "meld")  # long trainings, where they are kept
 SCORED = ("sdt", "m2fnet", "bc-lstm", "linear", "constant")
 SCORED_TASKS = ("emotion", "sentiment")
 
@@ -76,6 +77,31 @@ def inflation_figure(corpus: Corpus, groups: Groups | None = None) -> Figure:
     return figures.inflation_curves(epochs, best, dashed=[name for name in runs if name.endswith(SHUFFLED)],
                              unit=f"{metrics.title(metric)} ({'points' if scale == 100 else 'as it is'})",
                              title=f"{first}: the test split's choice adds {whole}")
+
+
+def inflation_laws() -> pd.DataFrame:
+    """O3 over corpora: the law of each group of long trainings that the study keeps, see
+    `erclab.analysis.inflation.laws`. Index: corpus, model."""
+    found = {name: inflation.laws(kept.read(kept.place(name, INFLATION))) for name in LAW_CORPORA
+             if kept.place(name, INFLATION).exists()}
+    return pd.concat({name: made for name, made in found.items() if len(made)}, names=["corpus", "model"])
+
+
+def law_words(table: pd.DataFrame | None = None) -> str:
+    """The laws of models that had something to learn, a sentence each, with numbers from `inflation_laws`."""
+    made = inflation_laws() if table is None else table
+    said = []
+    for (corpus, model), row in made.iterrows():
+        if model.endswith(SHUFFLED):
+            continue
+        form = {"root": "the square root of the logarithm of the epochs and runs tried",
+                "log": "the logarithm of the epochs and runs tried"}[row["form"]]
+        spans = [f"{row[f'{e} x {R}']:.1f} [{row[f'{e} x {R}, low']:.1f}, {row[f'{e} x {R}, high']:.1f}] points {what}"
+                 for e, R, what in ((10, 1, "at 10 epochs"), (100, 1, "at 100"), (100, 5, "at 100 with the best of 5 "
+                                                                                         "runs"))]
+        said.append(f"{model} on {corpus}: inflation grows with {form} (residuals {row['error']:.2f} points), "
+                    f"{', '.join(spans)} ({row['seeds']} seeds).")
+    return " ".join(said)
 
 
 def inflation_by_model(corpus: Corpus, groups: Groups | None = None) -> Figure:
@@ -153,8 +179,9 @@ def left_out_figure(corpus: Corpus, groups: Groups | None = None) -> Figure:
 
 def leakage_table(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     """O6: the stored table of a corpus that the study has measured, else `erclab.analysis.plays.without_plays`, which
-    takes minutes."""
-    return plays.stored_table(corpus) if plays.measured(corpus) else plays.without_plays(corpus)
+    takes minutes; then a row per trained model and scripted play, where the study keeps runs without the play."""
+    made = plays.stored_table(corpus) if plays.measured(corpus) else plays.without_plays(corpus)
+    return pd.concat([made, plays.trained_of(corpus.name)]) if kept.has(corpus, plays.TRAINED) else made
 
 
 def leakage_figure(table: pd.DataFrame) -> Figure:

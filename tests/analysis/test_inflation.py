@@ -4,6 +4,7 @@ from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from erclab.analysis import inflation, kept, statistics
@@ -65,6 +66,27 @@ def test_choice_alone_grows_with_epochs_and_runs():
     assert found[[0, 1, 49]] == pytest.approx([0, .564, 2.249], abs=.15)
     best = [one.value for one in inflation.by_runs(runs[:40])["test"]]
     assert best == sorted(best) and best[0] == pytest.approx(2.249, abs=.4) and len(best) == 5
+
+
+@pytest.mark.parametrize("form", inflation.FORMS)
+def test_a_law_is_found_again_in_its_own_numbers(form):
+    truth = inflation.Law(form, .02, .03, 0.0)
+    grid = pd.DataFrame([(e, R, truth.at(e, R)) for e in (5, 20, 100) for R in (1, 3)],
+                        columns=["epochs", "runs", "inflation"])
+    found = {f: inflation.fitted_law(grid, f) for f in inflation.FORMS}
+    assert (found[form].epochs, found[form].runs) == pytest.approx((.02, .03), rel=.01) and found[form].error < 1e-6
+    assert min(found.values(), key=lambda law: law.error).form == form and truth.at(1) == 0
+
+
+def test_independent_scores_follow_the_root_law():
+    """The largest of n normal numbers is 2.51 for n = 100 and 3.04 for n = 500 on average."""
+    rng = np.random.default_rng(1)
+    runs = [run(rng.normal(size=100), rng.normal(size=100), seed) for seed in range(40)]
+    made = inflation.laws({"a": runs, "few": runs[:2], "short": [run([.1] * 9, [.2] * 9, s) for s in range(4)]})
+    row = made.loc["a"]
+    assert list(made.index) == ["a"] and row["form"] == "root" and row["error"] < row["other form's error"]
+    assert row["100 x 1"] == pytest.approx(251, abs=30) and row["100 x 5"] == pytest.approx(304, abs=30)
+    assert row["100 x 1, low"] < 251 < row["100 x 1, high"]
 
 
 def test_the_rule_of_the_claims():

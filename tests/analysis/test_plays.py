@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from erclab.analysis import plays
-from erclab.core.errors import RunError
+from erclab.core.errors import RunError, UsageError
 from erclab.corpora import Corpus
 
 
@@ -74,6 +74,29 @@ def test_a_corpus_without_plays_has_random_groups_of_whole_dialogues(tiny):
     assert all(len({*part}) == 1 for part in np.split(groups, tiny.starts[1:-1]))
     assert {*groups[tiny.rows("test")]} == {"group 1", "group 2", "group 3"}
     assert (groups == plays.random_groups(tiny)).all()
+
+
+def test_trained_models_without_a_play(monkeypatch, tmp_path):
+    """A run that recites lines, as a reader that is trained with two seeds."""
+    monkeypatch.setattr(plays.paths, "results_dir", lambda: tmp_path)
+    corpus, groups = scripted(), {}
+    ways = list(plays.without_each(corpus, plays.plays_of(corpus), plays.SCRIPTED))
+    assert [way for way, *_ in ways] == [plays.UNSEEN, plays.CONTROL] * 2  # of the two scripted plays
+    guesses = {way: memory(corpus) for way in (plays.SEEN, plays.UNSEEN, plays.CONTROL)}
+    for way, part, at in ways:
+        guesses[way][at] = memory(part)[at]
+    for seed in (1, 2):
+        run = plays.KeptRun("r", seed, corpus.task("emotion"), False, ("weighted_f1", 1), {}, np.zeros(3), np.zeros(3))
+        for name, one in plays.kept_guesses(corpus, "M", run, guesses).items():
+            groups.setdefault(name, []).append(one)
+    plays.kept.write_kept(plays.kept.place("made", "plays"), groups, [corpus.fingerprint])
+    made = plays.trained_of("made").loc["M"]
+    assert list(made.index) == ["scripted", "script 1", "script 2"] and made["utterances"].tolist() == [48, 24, 24]
+    assert (made["seen"] == 100).all() and (made["as many others left out"] == 100).all()
+    assert made.loc["scripted", "high"] < -30 and made["seeds"].tolist() == [2, 2, 2]
+    with pytest.raises(UsageError, match="have no plays"):
+        plays.kept_guesses(replace(corpus, table=corpus.table.assign(dialogue=corpus.table["dialogue"].str.replace(
+            "script", "a").str.replace("impro", "b"))), "M", run, guesses)
 
 
 def test_a_stored_table_belongs_to_one_corpus(measured, monkeypatch, tmp_path):
