@@ -39,7 +39,7 @@ def tuned_models(curves: pd.DataFrame, tested: pd.DataFrame, base: str, *, scale
     if base in tested.index:
         right.axvline(scale * tested.loc[base, "value"], color="black", lw=1, ls="--")
     right.set(yticks=range(len(tested)), yticklabels=list(tested.index), ylim=(len(tested) - 0.5, -0.5),
-              xlabel=unit, title=f"Test: the best setting, ten seeds (line: {base})")
+              xlabel=unit, title=f"Test: the best setting anew (line: {base})")
     right.grid(visible=True, axis="x", alpha=0.3)
     right.grid(axis="y", visible=False)
     made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=14)
