@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from erclab import published
 from erclab.analysis import audit
@@ -18,7 +18,7 @@ from erclab.reports.scores import BASES, CONSTANT, ORACLE, Gap, Score, Scores
 from erclab.training.recipes import family
 
 TIERS = {1: "", 2: "exploratory", 3: "not testable here"}
-BESIDE = ("persistence", "dialoguernn", *BASES)  # what stands beside a paper's model in its tables
+BESIDE = ("dialoguernn", *BASES)  # what stands beside a paper's model in its tables
 
 
 def scope(found: Gathered, paper: str) -> list[str]:
@@ -47,15 +47,24 @@ def _price(v: Verdict) -> str:
 
 
 def tally_text(verdicts: Iterable[Verdict]) -> str:
-    """Such as "3 are supported, 1 is contradicted, 2 are undecided and 10 are to be trained"."""
+    """Such as "3 are supported, 1 is contradicted (reversed), 2 are undecided and 10 are to be trained"."""
     kinds = {"supported": "supported", "contradicted": "contradicted", "undecided": "undecided",
              "holds": "exact and hold", "refused": "refused", "train": "to be trained", "not": "not testable here"}
-    each = dict.fromkeys(kinds, 0)
+    each: dict[str, list[str]] = {key: [] for key in kinds}
     for v in verdicts:
-        each[_kind(v)] += 1
-    if not sum(each.values()):
-        return "there is none"
-    return listed([f"{count} {'is' if count == 1 else 'are'} {kinds[key]}" for key, count in each.items() if count])
+        each[_kind(v)].append(v.verdict.partition(": ")[2])
+    ways = _ways(each["contradicted"])
+    told = [f"{len(some)} {'is' if len(some) == 1 else 'are'} {kinds[key]}{ways if key == 'contradicted' else ''}"
+            for key, some in each.items() if some]
+    return listed(told) or "there is none"
+
+
+def _ways(some: Sequence[str]) -> str:
+    """How claims are contradicted: " (2 reversed, 1 smaller than matters)"."""
+    ways = [(way, some.count(way)) for way in ("reversed", "smaller than matters") if way in some]
+    if len(some) == 1:
+        return "".join(f" ({way})" for way, _ in ways)
+    return f" ({', '.join(f'{count} {way}' for way, count in ways)})" if ways else ""
 
 
 def _kind(v: Verdict) -> str:
@@ -114,7 +123,7 @@ def _table(found: Gathered, one: Scores, task: str, paper: str) -> list[str]:
     lines = pipes(["", "seeds", *(metrics.title(m) for m in names)], rows)
     gaps = [g for g in one.gaps if g.task == task and g.model == paper and g.base in BASES]
     if gaps:
-        titles = {s.model: s.title for s in here}
+        titles = {s.model: title_of(s) for s in here}
         told = [f"{difference_text(g, own.metric)} from {titles[g.base]} ({separated(g)})" for g in gaps]
         lines += ["", f"Difference in {metrics.title(own.metric)}, paired by seed and dialogue: {'; '.join(told)}."]
     return lines

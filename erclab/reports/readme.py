@@ -58,13 +58,13 @@ def _wrapped(text: str) -> str:
 def _best(one: Scores) -> list[str]:
     """A sentence per task and kind of input: the best of the five, and its difference from each baseline."""
     lines = []
-    for task, reads in dict.fromkeys((s.task, s.reads) for s in one.scores if s.model in FIVE):
+    for task, reads in dict.fromkeys((s.task, s.reads) for s in one.scores if s.model in FIVE and s.task != "emotion4"):
         here = [s for s in one.scores if (s.task, s.reads) == (task, reads)]
         best = max((s for s in here if s.model in FIVE), key=lambda s: s.values[s.metric][0])
-        titles = {s.model: s.title for s in here}
+        titles = {s.model: title_of(s) for s in here}
         gaps = [g for g in one.gaps if (g.task, g.reads, g.model) == (task, reads, best.model) and g.base in BASES]
         value = interval_text(*best.values[best.metric], best.metric, seeds=best.seeds)
-        text = (f"`{one.corpus}`, {task}, {metrics.title(best.metric)}: {best.title} {value}, "
+        text = (f"`{one.corpus}`, {task}, from {reads}, {metrics.title(best.metric)}: {best.title} {value}, "
                 f"{plural(best.seeds, 'seed')}")
         told = listed([f"{difference_text(g, best.metric)} from {titles[g.base]} ({separated(g)})" for g in gaps])
         lines.append(f"{text}; difference {told}." if told else f"{text}; no baseline has run there yet.")
@@ -74,7 +74,8 @@ def _best(one: Scores) -> list[str]:
 def _figure(found: Gathered) -> str:
     """The figure of the ledger with its alternative text."""
     pages = listed([f"[{models.info(name).title}](notebooks/reports/{file_name(name)}.md)" for name in FIVE])
-    told = f"Each claim in words, with its verdict and interval: `erclab claims`, and a page per paper: {pages}."
+    told = ("Grey numbers are exploratory claims or such that cannot be tested here. "
+            f"Each claim in words, with its verdict and interval: `erclab claims`, and a page per paper: {pages}.")
     return f"![{ledger.alternative_text(found)}]({FIGURE})\n\n{_wrapped(told)}"
 
 

@@ -37,7 +37,7 @@ VERSION = 1  # raise it where a score is computed in another way
 NONE = float("nan")
 CONSTANT, ORACLE = "constant", splits.ORACLE
 FIVE = ("dialoguetrm", "sdt", "m2fnet", "hct-mg", "lmr-cbt")
-BASES = ("bc-lstm", "linear", "linear-pooled")  # what the five are compared with
+BASES = ("bc-lstm", "linear", "linear-pooled", "persistence")  # what the five are compared with
 DIALOGUES, SEQUENCES = "a dialogue of vectors", "one utterance as sequences"
 # Task -> the score by which models are compared here: the one that the claims use most.
 PRIMARY = {"emotion": "weighted_f1", "emotion4": "positive_f1", "sentiment": "correlation",

@@ -61,7 +61,7 @@ def test_a_page_has_the_sections_of_reproducibility_venues_and_each_number_its_i
                  "+2.0 [1.0, 3.0] from bc-LSTM (above 0)", "| `meld` | 30 | 30.0 | 15 min | 500 |",
                  "**S-runs**", "None so far.", "meld, official: 78,386,204 (= 78,386,204"):
         assert line in text, line
-    assert "1 is supported, 1 is contradicted, 1 is undecided and 1 is to be trained" in text
+    assert "1 is supported, 1 is contradicted (reversed), 1 is undecided and 1 is to be trained" in text
     assert page.page_of(found, "sdt") == text
 
 
@@ -89,12 +89,12 @@ def test_links_of_the_committed_pages_lead_somewhere():
 
 def test_the_readme_tells_verdicts_and_the_best_of_the_five_beside_baselines(found):
     text = " ".join(readme.generated(found)["finding"].split())
-    assert "Of 2 tests of core claims on simulated conversations 1 is contradicted and 1 is undecided." in text
+    assert "Of 2 tests of core claims on simulated conversations 1 is contradicted (reversed) and 1 is unde" in text
     assert "Of 2 tests of core claims on real conversations 1 is supported and 1 is to be trained." in text
     assert "Of 1 core claim about printed numbers, which arithmetic decides, 1 is contradicted." in text
     assert "1 verdict of all is interim, from fewer than 10 seeds" in text
-    assert ("`meld`, emotion, weighted F1: SDT 62.0 [61.0, 63.0], 5 seeds; difference +2.0 [1.0, 3.0] from bc-LSTM "
-            "(above 0) and +7.0 [5.0, 9.0] from Linear probe (above 0).") in text
+    assert ("`meld`, emotion, from a dialogue of vectors, weighted F1: SDT 62.0 [61.0, 63.0], 5 seeds; difference "
+            "+2.0 [1.0, 3.0] from bc-LSTM (above 0) and +7.0 [5.0, 9.0] from Linear probe (above 0).") in text
     none = readme.generated(Gathered(book(), (), ()))
     assert "no run of the five" in none["finding"] and none["scores"] == readme.NOTHING
 
@@ -126,8 +126,8 @@ def test_the_ledger_counts_its_marks_and_tells_interim_verdicts(found):
     rows = ledger.claim_marks(found)
     assert len(rows) == 6 and list(rows["paper"].unique()) == ["SDT", "LMR-CBT"] and rows["interim"].sum() == 1
     words = ledger.alternative_text(found)
-    assert ("Of 6 marks 1 is supported, 2 are contradicted, 1 is undecided, 1 is to be trained and 1 is not testable "
-            "here; 1 verdict is interim.") in words
+    assert ("Of 6 marks 1 is supported, 2 are contradicted (1 reversed), 1 is undecided, 1 is to be trained and 1 is "
+            "not testable here; 1 verdict is interim.") in words
     first = ledger.picture(found)
     assert first == ledger.picture(found) and len(first) < 150_000
     assert words.encode() in first and ledger.data_digest(found).encode() in first
