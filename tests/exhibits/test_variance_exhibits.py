@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from erclab.analysis import kept, noise
+from erclab.claims import book as books
 from erclab.claims import exact
+from erclab.claims.draws import Draw, Log, draws_file
+from erclab.claims.evidence import Kept
 from erclab.core import paths
 from erclab.exhibits import catalogue, variance
+from erclab.published.tuning import declared
 
 
 def test_printed_gaps_are_those_of_the_tables():
@@ -56,6 +60,37 @@ def test_o15_has_a_row_per_corpus_and_component_and_draws_every_gap(monkeypatch,
     assert "1 pairs of models, 2 seeds) " in said and "training data 0.0 [0.0, 0.0], seed 0.0" in said
     assert "means of 5 runs" in said
     assert len(below.patches) == 3 and "0 of 24" in above.get_title(loc="left")
+
+
+def test_a_corpus_without_a_design_has_the_ledgers_seeds(monkeypatch, tmp_path, tiny):
+    monkeypatch.setattr(paths, "results_dir", lambda: tmp_path)
+    shelf, target = books.shelf_of("meld"), tiny.task("emotion").as_dict()
+    for arm, low in (("bc-LSTM", 4), ("SDT", 6)):
+        for seed in (100, 101, 102) if arm == "SDT" else (101, 102, 103, 100):
+            about = {"id": arm, "seed": seed, "fixed": False, "target": target}
+            shelf.add(arm, Kept(about, {"sum|all": counts(low + seed - 100)}))
+    design, = variance.designs()
+    assert (design.corpus, design.factor) == ("meld", "")
+    assert [len(x[0].seeds) for x in design.models.values()] == [3, 3]
+    table = variance.all_components().set_index(["quantity", "component"])["deviation"]
+    assert table["SDT", "seed"] == pytest.approx(10) and table["bc-LSTM - SDT", "seed"] == 0
+
+
+def test_draws_of_tuning_are_a_component(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "results_dir", lambda: tmp_path)
+    for model, scores in (("sdt", (.5, .6, .7)), ("bc-lstm", (.5, .5, None))):
+        about = {"model": model, "corpus": "meld", "score": "weighted_f1", "digest": declared().digest(model)}
+        Log(about, tuple(Draw(i, i, {}, x) for i, x in enumerate(scores, 1))).save(draws_file(model, "meld"))
+    row = next(variance.tuning_draws()).set_index("quantity")["deviation"]
+    assert row["SDT"] == 10 and row["bc-LSTM"] == 0 and len(row) == 3 and row.filter(like=" - ").tolist() == [10]
+
+
+def test_fine_tuning_is_told_from_its_records(monkeypatch, tmp_path):
+    """56.3 and 61.4 are those of the README."""
+    assert variance.fine_tuned()["value"].round(1).to_dict() == {"frozen": 56.3, "fine-tuned": 61.4}
+    assert "from 56.3 to 61.4" in variance.fine_tuned_words()
+    monkeypatch.setattr(paths, "results_dir", lambda: tmp_path)
+    assert variance.fine_tuned().empty and variance.fine_tuned_words() == ""
 
 
 def test_o17_needs_its_files(monkeypatch, tmp_path, tiny):
