@@ -206,7 +206,7 @@ class TestHygiene:
                 continue
             assert len(made.body) == 2 and made.body[1].value.value is Ellipsis and ast.get_docstring(made)
             assert f".use({made.name})" in code
-        checked = re.findall(r'erc\.check\(\w+, "([a-z_.]+)"\)', code)
+        checked = re.findall(r'erc\.check\(\w+, "([a-z0-9_.]+)"\)', code)
         assert set(checked) <= set(labs.EXERCISES) and len(checked) == code.count(".use(")
 
     def test_it_imports_erclab_in_one_or_two_lines(self, path):
