@@ -87,6 +87,22 @@ def inflation_laws() -> pd.DataFrame:
     return pd.concat({name: made for name, made in found.items() if len(made)}, names=["corpus", "model"])
 
 
+def law_figure() -> Figure:
+    """The laws as a picture, a panel per corpus: inflation against the epochs that were tried, for one run and for the
+    best of several."""
+    panels: dict[str, dict[str, pd.DataFrame]] = {}
+    for name in (name for name in LAW_CORPORA if kept.place(name, INFLATION).exists()):
+        runs = {title: x for title, x in kept.read(kept.place(name, INFLATION)).items() if not title.endswith(SHUFFLED)}
+        for title in inflation.laws(runs).index:
+            most = min(inflation.MOST, len(runs[title]) - 1)
+            grid = inflation.grid_of(runs[title], most=most)
+            laws = [inflation.fitted_law(grid, form) for form in inflation.FORMS]
+            law, some = min(laws, key=lambda one: one.error), grid[grid["runs"].isin([1, most])]
+            panels.setdefault(name, {})[title] = some.assign(
+                law=[law.at(e, R) for e, R in zip(some["epochs"], some["runs"], strict=True)])
+    return figures.law_panels(panels, scale=100, ylabel="inflation (points)")
+
+
 def law_words(table: pd.DataFrame | None = None) -> str:
     """The laws of models that had something to learn, a sentence each, with numbers from `inflation_laws`."""
     made = inflation_laws() if table is None else table
@@ -182,6 +198,26 @@ def leakage_table(corpus: Corpus, groups: Groups) -> pd.DataFrame:
     takes minutes; then a row per trained model and scripted play, where the study keeps runs without the play."""
     made = plays.stored_table(corpus) if plays.measured(corpus) else plays.without_plays(corpus)
     return pd.concat([made, plays.trained_of(corpus.name)]) if kept.has(corpus, plays.TRAINED) else made
+
+
+def plays_table(name: str = "iemocap-text-audio") -> pd.DataFrame:
+    """O6 from what the study keeps of a corpus by its name: the same as `leakage_table` there."""
+    made = plays.stored_of(name).drop(columns="corpus")
+    return pd.concat([made, plays.trained_of(name)]) if kept.place(name, plays.TRAINED).exists() else made
+
+
+def plays_words(table: pd.DataFrame | None = None) -> str:
+    """The scripted half as a paragraph, each number from the table (`plays_table`)."""
+    rows = (plays_table() if table is None else table).xs("scripted", level="part")
+    said = [f"{reader} {row['seen']:.0f} with the play and {row['unseen']:.0f} without it ({row['difference']:+.0f} "
+            f"[{row['low']:.0f}, {row['high']:.0f}])"
+            for reader, row in rows.iterrows()]
+    orders = [" > ".join(rows[way].sort_values(ascending=False, kind="stable").index) for way in (plays.SEEN,
+                                                                                                  plays.UNSEEN)]
+    order = ("The order of the readers stays: " + orders[0] if orders[0] == orders[1] else
+             f"The order of the readers changes from {orders[0]} to {orders[1]}")
+    return ("Weighted F1 on the scripted test dialogues, and the difference from equally many other dialogues left out "
+            f"of training: {'; '.join(said)}. {order}.")
 
 
 def leakage_figure(table: pd.DataFrame) -> Figure:

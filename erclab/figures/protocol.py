@@ -64,6 +64,35 @@ def inflation_curves(epochs: Mapping[str, pd.DataFrame], runs: Mapping[str, Mapp
 
 
 @style.style()
+def law_panels(panels: Mapping[str, Mapping[str, pd.DataFrame]], *, scale: float, ylabel: str) -> Figure:
+    """A panel per corpus: measured inflation as marks and the fitted law as lines, against epochs; filled marks and
+    solid lines of one run, open marks and dashes of the best of several.
+
+    Args:
+        panels: corpus -> model -> columns epochs, runs, inflation, law.
+        scale: from the unit of the numbers to that of the axis.
+    """
+    made, axes = style.figure(1, len(panels), figsize=(max(9, 1 + 5.2 * len(panels)), 4.8))
+    top = 1.1 * scale * max(table["inflation"].max() for models in panels.values() for table in models.values())
+    for axis, (corpus, models) in zip(axes[0], panels.items(), strict=True):
+        for i, (model, table) in enumerate(models.items()):
+            colour = style.CYCLE[i % len(style.CYCLE)]
+            for runs, some in table.groupby("runs"):
+                many = runs > 1
+                name = f"{model}, best of {runs} runs" if many else f"{model}, one run"
+                axis.plot(some["epochs"], scale * some["inflation"], style.MARKERS[i], ms=8, color=colour,
+                          mfc="white" if many else colour, label=name)
+                axis.plot(some["epochs"], scale * some["law"], color=colour, ls="--" if many else "-", lw=1.8)
+        axis.set(xscale="log", xlabel="epochs tried", title=corpus, ylim=(0, top))
+        axis.set_xticks(ticks := sorted({e for table in models.values() for e in table["epochs"]}), map(str, ticks))
+        axis.minorticks_off()
+    axes[0, 0].set_ylabel(ylabel)
+    shown = {name: mark for axis in axes[0] for mark, name in zip(*axis.get_legend_handles_labels(), strict=True)}
+    made.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=2)
+    return made
+
+
+@style.style()
 def intervals(table: pd.DataFrame, *, title: str, xlabel: str, matters: float) -> Figure:
     """One row per name: its value with the 95 % interval, coloured and shaped by its verdict. The band is what is too
     small to matter.

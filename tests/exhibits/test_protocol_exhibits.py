@@ -114,3 +114,23 @@ def test_the_answer_of_the_notebook_is_what_the_kept_runs_give(lesson):
     said = nbformat.read(path, as_version=4).cells[0].source
     for sentence in protocol_answer.sentences(lesson):
         assert sentence in said
+
+
+def test_laws_in_words_and_as_a_picture():
+    """Of the runs of simulated-lesson that the study keeps; other corpora join when theirs are kept."""
+    made = protocol.inflation_laws()
+    row = made.loc[("simulated-lesson", "bc-LSTM")]
+    assert f"{row['100 x 1']:.1f} [{row['100 x 1, low']:.1f}, {row['100 x 1, high']:.1f}] points at 100" in (
+        said := protocol.law_words(made)) and "shuffled" not in said and row["form"] == "root"
+    axes = protocol.law_figure().axes
+    assert [axis.get_title(loc="left") for axis in axes] == list(dict.fromkeys(made.index.get_level_values("corpus")))
+    assert len(axes[0].lines) == 8  # marks and line, of one run and of the best of five, of two models
+
+
+def test_plays_in_words():
+    made = protocol.plays_table()
+    row = made.loc[("words (tf-idf)", "scripted")]
+    said = protocol.plays_words(made)
+    assert f"words (tf-idf) {row['seen']:.0f} with the play and {row['unseen']:.0f} without it" in said
+    assert "The order of the readers changes from" in said
+    assert "The order of the readers stays: words" in protocol.plays_words(made.loc[["words (tf-idf)"]])
