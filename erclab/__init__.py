@@ -34,6 +34,7 @@ _FACE = {
     "export": "runs.export",
     "exhibit": "face.exhibits", "list_exhibits": "face.exhibits", "save": "face.exhibits",
     "ledger": "face.ledger",
+    "check_parameters": "face.notebook",
     "list_exercises": "face.labs", "lab": "face.labs", "check": "face.labs", "answer": "face.labs",
     "Recipe": "training.recipes", "Model": "models.interface", "Output": "models.interface",
     "DialogueBatch": "core.batches", "SequenceBatch": "core.batches", "ErclabError": "core.errors",
@@ -51,6 +52,10 @@ def __getattr__(name: str):
     value = getattr(_importlib.import_module(f"erclab.{_FACE[name]}"), name)
     globals()[name] = value
     return value
+
+
+if "IPython" in _sys.modules:  # a notebook: errors of users are one line
+    _importlib.import_module("erclab.face.notebook").short_errors()
 
 
 def __dir__() -> list[str]:

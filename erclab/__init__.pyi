@@ -32,6 +32,7 @@ from erclab.face.models import check_model as check_model
 from erclab.face.models import left_out as left_out
 from erclab.face.models import list_models as list_models
 from erclab.face.models import sizes as sizes
+from erclab.face.notebook import check_parameters as check_parameters
 from erclab.face.prediction import load_model as load_model
 from erclab.face.prediction import predict as predict
 from erclab.face.runs import Run as Run

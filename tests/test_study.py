@@ -194,6 +194,14 @@ class TestHygiene:
         assert set(found) == OWN.get(path.stem, set())
         assert sum(max(lines) for name, lines in found.items() if name in ("context", "MyModel")) <= 40
 
+    def test_it_refuses_wrong_parameters_and_opening_it_changes_nothing(self, path):
+        """JupyterLab writes the name that the kernel has, and so marks a notebook with another one as changed."""
+        notebook = nbformat.read(path, as_version=4)
+        codes = [c for c in notebook.cells if c.cell_type == "code"]
+        after = next(i for i, c in enumerate(codes) if "parameters" in c.metadata.get("tags", [])) + 1
+        assert codes[after].source.startswith("erc.check_parameters()\n")
+        assert notebook.metadata.kernelspec.display_name == "Python 3 (ipykernel)"
+
     def test_its_answers_are_open_and_checked(self, path):
         """An answer cell has the head of a function and no equation, and the answer is checked; or it puts answers into
         a class of a model."""
