@@ -10,6 +10,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from erclab import labs, study
 from erclab.core.errors import NotebookError
+from erclab.corpora.simulated.world import KINDS
+from erclab.exhibits import catalogue
+from erclab.training.loop import PROTOCOLS
+from erclab.training.recipes import PROFILES
 
 ROOT = Path(__file__).resolve().parents[1]
 # Times, paths, addresses of objects and bars.
@@ -259,3 +263,17 @@ def test_hygiene_can_fail(tmp_path):
                   checks.test_its_text_has_no_times_paths_addresses_or_bars):
         with pytest.raises(AssertionError):
             check(path)
+
+
+def test_the_glossary_has_the_words_of_the_notebooks():
+    """Each word that the course uses in a sense of its own stands there once, and so do the names that code gives."""
+    text = (ROOT / "notebooks" / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"\*\*(.+?)\*\*", text)
+    assert len(words) == len(set(words)) > 50
+    named = {*PROTOCOLS, *PROFILES, *KINDS, "planted", "burst", "primary", "view", "exhibit", "oracle",
+             "ceiling", "quirk"}
+    assert named <= set(words)
+    pages = " ".join(path.read_text(encoding="utf-8") for path in COMMITTED)
+    assert [word for word in words if word.split(" ")[0].lower() not in pages.lower()] == []
+    for exhibit in re.findall(r"`([A-Z]\d+)`", text):
+        catalogue.find([exhibit])
