@@ -15,8 +15,12 @@ RUN := "$(VENV)/bin/python" -m
 variables = TQDM_DISABLE=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= \
 	ERCLAB_FIGURES="$(CURDIR)/build/$(1)/figures" ERCLAB_RUNS="$(CURDIR)/build/$(1)/runs"
 
-STUDY_OPTIONS = $(if $(PROFILE),--profile "$(PROFILE)") $(if $(CORPUS),--corpus "$(CORPUS)") \
+STUDY_OPTIONS = $(if $(filter-out full,$(PROFILE)),--profile "$(PROFILE)") $(if $(CORPUS),--corpus "$(CORPUS)") \
 	$(if $(DATA),--data "$(DATA)")
+
+# The notebooks that read what the study has measured and train nothing. PROFILE=full of `make study` is the study as it
+# stands in the repository; the recipes of that name train at the authors' scale (`erclab study --profile full`).
+OF_RECORDS := 30 31 32 $(patsubst notebooks/%,%,$(firstword $(subst _, ,$(wildcard notebooks/33_*.ipynb))))
 
 .DEFAULT_GOAL := help
 .PHONY: help env study check test lab clean
@@ -30,7 +34,10 @@ QUICK := test_architecture.py test_packaging.py test_published.py test_readme.py
 help:  ## List these commands
 	@echo "erclab: multimodal emotion recognition in conversations, reproduced"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
-	@echo "Variables of study: NN=\"01 02\" (notebooks), PROFILE=full, CORPUS=name, DATA=folder"
+	@echo "Variables of study: NN=\"01 02\" (notebooks), CORPUS=name, DATA=folder"
+	@echo "  PROFILE=full      all tables, figures and verdicts again from the committed records, without training, and"
+	@echo "                    the notebooks that read them (minutes); training at the authors' scale takes days on a"
+	@echo "                    CPU and is asked for by name: erclab study --profile full"
 	@echo "Variables of all:   PYTHON=python3.11 (makes the environment), ERCLAB_VENV=folder (holds it)"
 
 env:  ## Make the environment in .venv from requirements.lock (does nothing if it is up to date)
@@ -39,8 +46,15 @@ env:  ## Make the environment in .venv from requirements.lock (does nothing if i
 
 # The command ends with where to look: it knows, make does not.
 study: env  ## Run the notebooks of the study: all, or those of NN
+ifeq ($(PROFILE),full)
+	@echo "[1/2] Tables, figures and verdicts from the committed records, compared with those in data/results"
+	@$(RUN) erclab rebuild --check
+	@echo "[2/2] Notebooks that read the study's records: $(or $(NN),$(OF_RECORDS))"
+	@$(RUN) erclab study $(or $(NN),$(OF_RECORDS)) $(STUDY_OPTIONS)
+else
 	@echo "Running the study: notebooks $(or $(NN),all)"
 	@$(RUN) erclab study $(NN) $(STUDY_OPTIONS)
+endif
 
 check: env  ## Lint, check types and run the quick tests
 	@echo "[1/3] Linter (ruff)"

@@ -31,7 +31,7 @@ def guesses(record: Record, corpus: Corpus, split: str = "test") -> np.ndarray:
     check_corpus(record, corpus)
     if record.task != "emotion":
         raise UsageError(f"the run predicts {record.task}, not emotions", where=record.id)
-    return record.predictions(split).argmax(1)
+    return record.guesses(split)
 
 
 def ambiguous(corpus: Corpus, split: str = "test") -> np.ndarray:

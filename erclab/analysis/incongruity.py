@@ -121,9 +121,13 @@ def examples(selected: pd.DataFrame, corpus: Corpus, count: int, steps: tuple[in
 
 
 def in_words(record: Record, predictions: np.ndarray) -> list[str]:
-    """Predictions (N, C) of a run in words: the emotion, the ones that are present of four, or the value."""
+    """Predictions of a run in words: the emotion, the ones that are present of four, or the value.
+
+    Args:
+        predictions: (N, C), of classes also (N,) indices.
+    """
     if record.target.kind == "classes":
-        return _values_in_words(record, predictions.argmax(1))
+        return _values_in_words(record, predictions if predictions.ndim == 1 else predictions.argmax(1))
     if record.target.kind == "binary":
         return _values_in_words(record, predictions.reshape(len(predictions), -1, 2).argmax(2))
     return _values_in_words(record, predictions)
@@ -172,8 +176,8 @@ def hard_samples(corpus: Corpus, models: Mapping[str, Sequence[Record]], alone: 
 def _voted(records: Sequence[Record]) -> list[str]:
     """The prediction of all seeds together, per test utterance."""
     if records[0].target.kind == "numbers":
-        return in_words(records[0], np.mean([r.predictions() for r in records], axis=0))
-    said = zip(*(in_words(r, r.predictions()) for r in records), strict=True)
+        return in_words(records[0], np.mean([r.guesses() for r in records], axis=0))
+    said = zip(*(in_words(r, r.guesses()) for r in records), strict=True)
     found = [Counter(words).most_common(1)[0] for words in said]
     return [label if len(records) == 1 else f"{label} ({n} of {len(records)})" for label, n in found]
 
@@ -189,9 +193,9 @@ def _score(records: Sequence[Record], corpus: Corpus, at: np.ndarray) -> str:
     if not at.any():
         return ""
     for r in records:
-        p = r.predictions()[at]
+        p = r.guesses()[at]
         if r.target.kind == "classes":
-            values.append(float((p.argmax(1) == truth).mean()))
+            values.append(float((p == truth).mean()))
         elif r.target.kind == "binary":
             values.append(float((p.reshape(len(p), -1, 2).argmax(2) == truth).mean()))
         else:
@@ -205,7 +209,7 @@ def _believes(records: Sequence[Record], corpus: Corpus) -> str:
     shown = {m: corpus.table[f"{m}_shown"].to_numpy()[lying.index] for m in lying}
     values = []
     for r in records:
-        said = names[r.predictions().argmax(1)]
+        said = names[r.guesses()]
         fooled = np.logical_or.reduce([lying[m].to_numpy() & (said == shown[m]) for m in lying])
         values.append(float(fooled[lying.any(axis=1).to_numpy()].mean()))
     return statistics.summarise(values).text()

@@ -17,6 +17,7 @@ from erclab.corpora.simulated.observe import LEAD_SECONDS
 from erclab.corpora.views import View
 from erclab.models.interface import Model, Output
 from erclab.runs import Record
+from erclab.runs.looks import look
 
 Read = Callable[[Output, DialogueBatch | SequenceBatch], Mapping[str, Tensor]]
 
@@ -129,6 +130,7 @@ def pair_gates(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFr
         name.removeprefix("gate."): x.mean(-1) for name, x in output.aux.items() if name.startswith("gate.")}, split)
 
 
+@look
 def focus(record: Record, corpus: Corpus, split: str = "test") -> pd.DataFrame:
     """The attention of a model of sequences to the planted steps of a simulated corpus.
 

@@ -115,10 +115,10 @@ def from_record(record: Record) -> KeptRun:
     found = {}
     for protocol in (p for p in PROTOCOLS if p in record.data["protocols"] and record.target.kind != "binary"):
         try:
-            values = record.predictions("test", protocol)
+            values = record.guesses("test", protocol)
         except RunError:  # a record alone
             continue
-        found[protocol] = values.argmax(1) if record.target.kind == "classes" else values.astype(float).round(DECIMALS)
+        found[protocol] = values if record.target.kind == "classes" else values.astype(float).round(DECIMALS)
     return KeptRun(record.id, record.spec["seed"], record.target, record.info.kind == "fitted", (name, sign),
                 {p: record.epoch(p) for p in record.data["protocols"]}, valid, test, found)
 

@@ -17,6 +17,7 @@ from erclab.core.errors import UsageError
 from erclab.corpora import Corpus, simulated
 from erclab.corpora.views import View
 from erclab.runs import Record
+from erclab.runs.looks import look
 from erclab.training import loop
 
 # "missing": the share of utterances that lose the modality. "noise": its deviation, in units of each feature's own.
@@ -59,20 +60,25 @@ def degradation_curves(records: Sequence[Record], corpus: Corpus, kind: str = "m
         UsageError: a run was trained on another corpus, or the runs differ in more than their seeds.
     """
     _check(records, corpus)
-    first = records[0]
-    parts = runs.views(first.spec, corpus, splits=["train", split])
-    models, rates, found = [r.model() for r in records], RATES[kind] if rates is None else rates, {}
-    for m in first.spec["modalities"]:
-        words = m == "text" and first.spec["words"]
+    rates = list(RATES[kind] if rates is None else rates)
+    curves = {r.spec["seed"]: degraded_scores(r, corpus, kind, metric, rates, split, seed) for r in records}
+    return {m: pd.DataFrame({own: one[m] for own, one in curves.items()}, index=rates, dtype=float).rename_axis("rate")
+            for m in next(iter(curves.values()))}
+
+
+@look
+def degraded_scores(record: Record, corpus: Corpus, kind: str, metric: str, rates: list[float], split: str, seed: int
+                    ) -> dict[str, list[float]]:
+    """Modality -> the score of a trained model at each rate, see `degradation_curves`. Words cannot be noisy and are
+    left out."""
+    parts, model, found = runs.views(record.spec, corpus, splits=["train", split]), record.model(), {}
+    for m in record.spec["modalities"]:
+        words = m == "text" and record.spec["words"]
         if kind == "noise" and words:
             continue  # words have no features to which noise could be added
         spread = deviation(parts["train"].batches(BATCH), m) if kind == "noise" else None
-        rows = {}
-        for rate in rates:
-            worse = Changed(parts[split], lambda b, m=m, rate=rate, spread=spread: degrade(
-                b, m, rate, kind, seed=seed, deviation=spread))
-            rows[rate] = [score_on(model, worse, metric) for model in models]
-        found[m] = pd.DataFrame(rows, index=[r.spec["seed"] for r in records], dtype=float).T.rename_axis("rate")
+        found[m] = [score_on(model, Changed(parts[split], lambda b, m=m, rate=rate, spread=spread: degrade(
+            b, m, rate, kind, seed=seed, deviation=spread)), metric) for rate in rates]
     return found
 
 

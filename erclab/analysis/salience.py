@@ -27,6 +27,7 @@ from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.models.interface import Model
 from erclab.runs import Record
+from erclab.runs.looks import look
 
 MOST = 96  # utterances that are explained; attributions cost as much as training on them
 
@@ -49,20 +50,25 @@ def planted_salience(groups: Mapping[str, Sequence[Record]], corpus: Corpus, mos
         groups: name -> runs of models of sequences with attention over their input, or of SDT.
         most: utterances that are explained.
     """
-    found = []
-    for title, records in groups.items():
-        for record in records:
-            trained, control = record.model(), inside.untrained(record)
-            if attends_to_input(record.spec["model"]):
-                a, b = (_steps(record, corpus, m, most) for m in (trained, control))
-                found += [{"model": title, "explained by": name, **_compared(a[name], b.get(name))} for name in a]
-                a, b = (_shapley(record, corpus, m, most) for m in (trained, control))
-            else:
-                a, b = (_gates(record, corpus, m) for m in (trained, control))
-            found += [{"model": title, "explained by": name, "auroc": a[name], "random": b[name],
-                       "difference": a[name] - b[name]} for name in a]
+    found = [{"model": title, "explained by": name, **areas} for title, records in groups.items()
+             for record in records for name, areas in explained_by(record, corpus, most).items()]
     table = pd.DataFrame(found).groupby(["model", "explained by"], sort=False).mean()
     return table[["hit", "chance", "auroc", "random", "difference", "low", "high"]].astype(float).round(3)
+
+
+@look
+def explained_by(record: Record, corpus: Corpus, most: int = MOST) -> dict[str, dict[str, float]]:
+    """What explains a run's predictions -> the columns of `planted_salience`."""
+    trained, control = record.model(), inside.untrained(record)
+    if attends_to_input(record.spec["model"]):
+        a, b = (_steps(record, corpus, m, most) for m in (trained, control))
+        found = {name: _compared(a[name], b.get(name)) for name in a}
+        one, other = (_shapley(record, corpus, m, most) for m in (trained, control))
+    else:
+        one, other = (_gates(record, corpus, m) for m in (trained, control))
+        found = {}
+    return found | {name: {"auroc": one[name], "random": other[name], "difference": one[name] - other[name]}
+                    for name in one}
 
 
 def one_utterance(record: Record, corpus: Corpus, batch: SequenceBatch) -> tuple[dict[str, pd.DataFrame], str]:

@@ -13,6 +13,7 @@ from erclab.core import metrics
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.runs import Pooled, Record
+from erclab.runs.looks import look
 
 PARTS = ("precision", "recall", "f1")  # of each class
 
@@ -123,6 +124,7 @@ def error_shares(groups: Mapping[str, Sequence[Record]], labels: Sequence[str]) 
     return shares
 
 
+@look
 def training_scores(record: Record, corpus: Corpus) -> dict[str, float]:
     """The scores of a run's kept weights on the training split, without dropout.
 

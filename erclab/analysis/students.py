@@ -18,6 +18,7 @@ from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.models.interface import Output
 from erclab.runs import Record
+from erclab.runs.looks import look
 from erclab.training import loop
 
 
@@ -33,6 +34,21 @@ class StudentHead(nn.Module):
         return Output(self.model(batch).aux[f"student.{self.modality}"])
 
 
+@look
+def student_guesses(record: Record, corpus: Corpus, split: str = "test") -> dict[str, np.ndarray]:
+    """Modality -> what that modality's student predicts on a split: of classes (N,) indices, else (N, C).
+
+    Raises:
+        UsageError: a run of another model, or of another corpus.
+    """
+    if record.spec["model"] != "sdt":
+        raise UsageError(f"{record.title} has no students", where=record.id, remedy="Take runs of sdt.")
+    check_corpus(record, corpus)
+    view, model = runs.views(record.spec, corpus, splits=[split])[split], record.model()
+    found = {m: loop.predictions(StudentHead(model, m), view, robustness.BATCH) for m in record.spec["modalities"]}
+    return {m: x.argmax(1) for m, x in found.items()} if record.target.kind == "classes" else found
+
+
 def student_tallies(records: Sequence[Record], corpus: Corpus, split: str = "test") -> dict[str, list[Tally]]:
     """Modality -> the predictions of that modality's student, one tally per run.
 
@@ -43,14 +59,10 @@ def student_tallies(records: Sequence[Record], corpus: Corpus, split: str = "tes
     """
     found: dict[str, list[Tally]] = {}
     for r in records:
-        if r.spec["model"] != "sdt":
-            raise UsageError(f"{r.title} has no students", where=r.id, remedy="Take runs of sdt.")
-        check_corpus(r, corpus)
-        view, model = runs.views(r.spec, corpus, splits=[split])[split], r.model()
+        said = student_guesses(r, corpus, split)
         truth, dialogue = corpus.targets(split, r.target.name), tallies.dialogues_of(corpus, split)
-        for m in r.spec["modalities"]:
-            said = loop.predictions(StudentHead(model, m), view, robustness.BATCH)
-            found.setdefault(m, []).append(tallies.tally(r.target, truth, said, dialogue))
+        for m, x in said.items():
+            found.setdefault(m, []).append(tallies.tally(r.target, truth, x, dialogue))
     return found
 
 

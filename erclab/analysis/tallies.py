@@ -90,7 +90,7 @@ def of_record(record: Record, corpus: Corpus, split: str = "test", *, protocol: 
     if record.spec["fingerprint"] != corpus.fingerprint:
         raise UsageError(f"{record.id} was not trained on {corpus.name} as it is here", where=str(record.path),
                          remedy="Give the corpus of training, or use `erclab.analysis.evaluation.evaluate`.")
-    return tally(record.target, corpus.targets(split, record.target.name), record.predictions(split, protocol),
+    return tally(record.target, corpus.targets(split, record.target.name), record.guesses(split, protocol),
                    dialogues_of(corpus, split), parts, fixed=record.info.kind == "fitted")
 
 

@@ -27,6 +27,7 @@ from erclab.core.targets import Task
 from erclab.corpora import MODALITIES, UNLABELLED, Corpus, simulated
 from erclab.corpora.views import DialogueView, Standardiser
 from erclab.runs import Record
+from erclab.runs.looks import look
 from erclab.training import loop
 
 # The meaning of a label that has another name in another corpus. "excited" joins "happy" in IEMOCAP's usual four
@@ -85,10 +86,16 @@ def truth_and_predictions(record: Record, home: Corpus, abroad: Corpus, among: t
     `transfer_scores`."""
     truth = targets(abroad, among, split)
     at = truth >= 0
+    return truth[at], guest_guesses(record, home, abroad, among, split)[at]
+
+
+@look
+def guest_guesses(record: Record, home: Corpus, abroad: Corpus, among: tuple[str, ...], split: str = "test"
+                  ) -> np.ndarray:
+    """(N,) the answer to each utterance of a split, as an index into `among`. See `transfer_scores`."""
     chances = np.exp(_predictions(record, home, abroad, split))  # (N, C of home)
     own = [meaning(label) for label in home.labels]
-    summed = np.stack([chances[:, [i for i, m in enumerate(own) if m == name]].sum(1) for name in among], 1)
-    return truth[at], summed.argmax(1)[at]
+    return np.stack([chances[:, [i for i, m in enumerate(own) if m == name]].sum(1) for name in among], 1).argmax(1)
 
 
 def constant(home: Corpus, abroad: Corpus, among: tuple[str, ...], split: str = "test") -> dict[str, float]:

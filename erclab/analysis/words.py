@@ -21,6 +21,7 @@ from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
 from erclab.models.interface import Output
 from erclab.runs import Record
+from erclab.runs.looks import look
 
 ByRow = dict[int, np.ndarray]  # corpus row -> (L,), one number per step of its text
 
@@ -47,6 +48,7 @@ class Untrained:
         return inside.untrained(self.record, self.seed)
 
 
+@look
 def maps(record: Record | Untrained, corpus: Corpus, row: int) -> dict[str, np.ndarray]:
     """Stream (such as "text_from_visual") -> (L_target, L_source), the attention of one utterance, mean over layers
     and heads; rows sum to 1.
@@ -68,6 +70,7 @@ def maps(record: Record | Untrained, corpus: Corpus, row: int) -> dict[str, np.n
     return found
 
 
+@look
 def reading_weights(record: Record | Untrained, corpus: Corpus, rows: list[int]) -> ByRow:
     """How the enhanced text is read: the weight of each word in the vector of the text that is classified.
 
@@ -89,6 +92,7 @@ def reading_weights(record: Record | Untrained, corpus: Corpus, rows: list[int])
     return {row: found[row] for row in rows}
 
 
+@look
 def added(record: Record | Untrained, corpus: Corpus, rows: list[int], source: str) -> ByRow:
     """How much crossmodal attention to `source` adds to each word, as its share of all that it adds to the utterance.
 
@@ -106,6 +110,7 @@ def added(record: Record | Untrained, corpus: Corpus, rows: list[int], source: s
     return {row: found[row] for row in rows}
 
 
+@look
 def to_burst(record: Record | Untrained, corpus: Corpus, rows: list[int], source: str = "visual") -> ByRow:
     """How much of its attention each word gives to the frames in which the voice or the face shows the emotion, mean
     over layers and heads.

@@ -29,11 +29,10 @@ import numpy as np
 from erclab.analysis.tallies import Tally, tally
 from erclab.claims.splits import Split
 from erclab.core.errors import RunError
-from erclab.core.storage import write_atomically
+from erclab.core.storage import write_atomically, zipped
 from erclab.core.targets import Task
 
 ABOUT, GUESS, SUM, PUBLISHED = "about.json", "guess", "sum|", "published|"
-WHEN = (2020, 1, 1, 0, 0, 0)  # of each member: the same evidence makes the same file
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,20 +139,15 @@ def write_arm(path: Path, arm: str, found: Iterable[Kept]) -> None:
     Raises:
         RunError: the folder cannot be written.
     """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
-        def put(name: str, content: bytes) -> None:
-            file.writestr(zipfile.ZipInfo(name, WHEN), content, zipfile.ZIP_DEFLATED, 9)
-
-        put("arm.txt", arm.encode())
-        for e in found:
-            put(f"{e.seed}/{ABOUT}", json.dumps(e.about, sort_keys=True).encode())
-            for name, x in sorted(e.arrays.items()):
-                data = io.BytesIO()
-                np.lib.format.write_array(data, np.ascontiguousarray(x), allow_pickle=False)
-                put(f"{e.seed}/{name}.npy", data.getvalue())
+    members = {"arm.txt": arm.encode()}
+    for e in found:
+        members[f"{e.seed}/{ABOUT}"] = json.dumps(e.about, sort_keys=True).encode()
+        for name, x in sorted(e.arrays.items()):
+            data = io.BytesIO()
+            np.lib.format.write_array(data, np.ascontiguousarray(x), allow_pickle=False)
+            members[f"{e.seed}/{name}.npy"] = data.getvalue()
     try:
-        write_atomically(path, buffer.getvalue())
+        write_atomically(path, zipped(members))
     except OSError as error:
         raise RunError(f"evidence cannot be kept: {error.strerror or error}", where=path,
                        remedy="Free space or choose another folder (--evidence).") from None

@@ -22,6 +22,7 @@ from erclab.cli import (
     features,
     models,
     predict,
+    rebuild,
     report,
     run,
     runs,
@@ -34,7 +35,8 @@ from erclab.core.errors import ErclabError
 from erclab.core.memory import shortage
 
 # In the order of --help.
-GROUPS = (study, run, predict, export, sweep, exhibits, claims, report, tune, runs, models, corpora, features, bench)
+GROUPS = (study, run, predict, export, sweep, exhibits, rebuild, claims, report, tune, runs, models, corpora, features,
+          bench)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from erclab.cli.common import changes, command, profile_and_corpus, read_options, reading, variant_of
-from erclab.core.errors import ErclabError
+from erclab.core.errors import ErclabError, UsageError
 
 
 def add(commands) -> None:
@@ -27,6 +27,8 @@ def add(commands) -> None:
     made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
                       help="a field of every recipe, such as epochs=1 for a rehearsal; may be repeated")
     made.add_argument("--train", action="store_true", help="train the runs that are missing; without it they are named")
+    made.add_argument("--keep", action="store_true", help="keep them among the study's exhibits "
+                      "(data/results/exhibits), with what they read of their runs")
     made.add_argument("--out", type=Path, metavar="DIR", help="where tables (csv) and figures (png) go "
                       "(default: build/exhibits/CORPUS-PROFILE)")
     made.add_argument("--json", action="store_true", help="print the list, or what was built, as JSON")
@@ -41,13 +43,17 @@ def _exhibits(options) -> int:
     recipe_for("", "", options.profile)  # refuses an unknown profile
     every = options.ids == ["all"]
     recipe = changes(options.changes)
+    if options.keep and (recipe or options.out or variant_of(options.corpus, options) != options.corpus):
+        raise UsageError("an exhibit of another recipe, corpus or folder is none of the study's", where="--keep",
+                         remedy="Leave out --set, --out, --corpus-seed and --world, or leave out --keep.")
     chosen = [e.with_recipe(recipe) for e in catalogue.find(() if every else options.ids)]
-    store = Store(options.out or paths.project_root() / "build" / "exhibits" /
+    study = of_the_study(options.corpus, options.profile)
+    store = study if options.keep else Store(options.out or paths.project_root() / "build" / "exhibits" /
                   f"{variant_of(options.corpus, options)}-{options.profile}")
     read = _reader(options)
     if options.ids:
         return _build(options, chosen, read, store, every)
-    return _list(options, chosen, read, [store, of_the_study(options.corpus, options.profile)])
+    return _list(options, chosen, read, [store, study])
 
 
 def _reader(options):
@@ -103,18 +109,23 @@ def _build(options, chosen, read, store, every) -> int:
     import pandas as pd
 
     from erclab import sweep
+    from erclab.exhibits.packs import FILE, Pack
+    from erclab.runs.looks import noting
 
-    made, how = [], {"seeds": options.seeds, "profile": options.profile}
+    made, how, keep = [], {"seeds": options.seeds, "profile": options.profile}, {}
     for exhibit in chosen:
         corpus, other = read(exhibit)
         if every and (lacking := exhibit.lacks(corpus, other)):
             made.append({"id": exhibit.id, "state": "not here", "detail": lacking})
             continue
         try:
-            if options.train:
+            if options.train and exhibit.state(corpus, other, **how).missing:
                 sweep.answers(exhibit.questions(corpus, other), *exhibit.corpora(corpus, other), **how)
-            found = exhibit.records(corpus, other, **how)
-            result = exhibit.build(corpus, found, other)
+            with noting() as reads:
+                found = exhibit.records(corpus, other, **how)
+                result = exhibit.build(corpus, found, other)
+            if options.keep:
+                keep[exhibit.id] = found, reads
             path = store.write(exhibit.id, result, [r.id for records in found.values() for r in records])
         except ErclabError as error:
             if not every:
@@ -127,6 +138,8 @@ def _build(options, chosen, read, store, every) -> int:
             print(f"{exhibit.id}: {exhibit.title}")
             print(result.to_string(na_rep="–") if isinstance(result, pd.DataFrame) else "(a figure)")
             print(f"{path}\n")
+    if keep:
+        Pack(store.folder / FILE).keep(keep)
     if options.json:
         print(json.dumps(made))
     elif every:

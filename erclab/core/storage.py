@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import glob
+import io
 import os
 import secrets
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,3 +53,12 @@ def remove_leftovers(path: Path) -> None:
     """Delete the temporary files of killed writers of `path`. Call it only while holding the lock of `path`."""
     for temporary in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.tmp"):
         temporary.unlink(missing_ok=True)
+
+
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    """A zip file of these members in their order. The same members make the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        for name, content in members.items():
+            file.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED, 9)
+    return buffer.getvalue()

@@ -21,6 +21,8 @@ from erclab.analysis.sequences import learnable
 from erclab.core import paths, settings
 from erclab.core.errors import RunError, UsageError, unknown
 from erclab.corpora import Corpus
+from erclab.exhibits import packs
+from erclab.exhibits.store import of_the_study
 from erclab.runs import Question, Record, RunSpec
 from erclab.training.recipes import Recipe
 
@@ -127,17 +129,21 @@ class Exhibit:
                 profile: str = "smoke", folder: Path | None = None) -> dict[str, list[Record]]:
         """Name of each question -> its runs, loaded.
 
+        Args:
+            folder: where runs are kept. By default `paths.runs_dir()`, and for a run that is not there what the
+                repository keeps of the runs of its exhibits (`erclab.exhibits.packs`).
+
         Raises:
             UsageError: see `questions`.
             RunError: some runs have not been trained; the message says how to train them.
         """
-        folder = folder or paths.runs_dir()
-        specs = self.specs(corpus, other, seeds=seeds, profile=profile)
-        if missing := _missing(specs, folder):
+        specs, places = self.specs(corpus, other, seeds=seeds, profile=profile), _places(corpus, profile, folder)
+        if missing := _missing(specs, places):
             raise RunError(f"{self.id} needs {len(missing)} more run(s) on {corpus.name}, such as {missing[0].title}",
-                           where=folder, remedy=f"Train them: erclab exhibits {self.id} --corpus {corpus.name} --train "
-                           "(with the same other options).")
-        return {name: [runs.load(folder / f"{spec.id}.json") for spec in found] for name, found in specs.items()}
+                           where=places[0], remedy=f"Train them: erclab exhibits {self.id} --corpus {corpus.name} "
+                           "--train (with the same other options).")
+        where = {s.id: path for found in specs.values() for s in found if (path := packs.first_there(s.id, places))}
+        return {name: [runs.load(where[s.id]) for s in found] for name, found in specs.items()}
 
     def build(self, corpus: Corpus, groups: Groups, other: Corpus | None = None) -> pd.DataFrame | Figure:
         """Make the table or figure from the runs of its questions.
@@ -164,7 +170,7 @@ class Exhibit:
         words = f"{len(ids)} run{'s' * (len(ids) != 1)}" if ids else "no runs"
         if ids in map(tuple, built):
             return State("built", words, ids)
-        if missing := _missing(specs, folder or paths.runs_dir()):
+        if missing := _missing(specs, _places(corpus, profile, folder)):
             return State("to train", f"{len(missing)} of {len(ids)} runs", ids, len(missing))
         return State("ready", words, ids)
 
@@ -230,6 +236,14 @@ def compare_on_sequences(corpus: Corpus, names: Sequence[str], task: str | None 
     return found
 
 
-def _missing(specs: Mapping[str, list[RunSpec]], folder: Path) -> list[RunSpec]:
+def _places(corpus: Corpus, profile: str, folder: Path | None) -> list[Path]:
+    """Where the runs of an exhibit are looked for."""
+    if folder is not None:
+        return [folder]
+    kept = packs.Pack(of_the_study(corpus.name, profile).folder / packs.FILE).folder()
+    return [paths.runs_dir(), *([kept] if kept else [])]
+
+
+def _missing(specs: Mapping[str, list[RunSpec]], places: Sequence[Path]) -> list[RunSpec]:
     found = {spec.id: spec for some in specs.values() for spec in some}
-    return [spec for spec in found.values() if not (folder / f"{spec.id}.json").exists()]
+    return [spec for spec in found.values() if packs.first_there(spec.id, places) is None]

@@ -33,12 +33,20 @@ class Store:
         Raises:
             ErclabError: the folder cannot be written.
         """
-        table = isinstance(made, pd.DataFrame)
-        path = self.folder / f"{name}.{'csv' if table else 'png'}"
+        path = self.path(name, made)
         with storing("the exhibit", path, "Free some space or choose another folder (--out)."):
-            write_atomically(path, made.to_csv().encode() if table else style.png(made))
+            write_atomically(path, self.content(made))
             write_atomically(self._note(name), json.dumps({"runs": list(dict.fromkeys(ids))}).encode())
         return path
+
+    def path(self, name: str, made: pd.DataFrame | Figure) -> Path:
+        """Where an exhibit is kept."""
+        return self.folder / f"{name}.{'csv' if isinstance(made, pd.DataFrame) else 'png'}"
+
+    @staticmethod
+    def content(made: pd.DataFrame | Figure) -> bytes:
+        """An exhibit as a file."""
+        return made.to_csv().encode() if isinstance(made, pd.DataFrame) else style.png(made)
 
     def table(self, name: str) -> pd.DataFrame:
         """A stored table.

@@ -20,6 +20,7 @@ from erclab.core import cards, metrics
 from erclab.core.errors import ErclabError, RunError, UsageError, unknown
 from erclab.core.targets import BUILT_IN, Task
 from erclab.models.interface import Model
+from erclab.runs import looks
 from erclab.runs.code import older
 from erclab.runs.fitted import Fitted
 from erclab.training.device import choose_device
@@ -184,10 +185,33 @@ class Record:
         """(N, C) predictions of the split in the corpus's row order, as `erclab.core.tasks.predictions` has them.
 
         Raises:
+            RunError: the file beside the record is gone or damaged, or has only the predicted classes.
+        """
+        looks.note(self.id, f"predictions {self._known(protocol)}.{split}")
+        found = self._predicted(split, protocol)
+        if found.ndim == 1:
+            raise RunError("only the predicted classes of this run are kept, not their probabilities", where=self.path,
+                           remedy="Train the run again.")
+        return found
+
+    def guesses(self, split: str = "test", protocol: str | None = None) -> np.ndarray:
+        """What the run predicts in the corpus's row order: of a task of classes (N,) indices, else `predictions`.
+
+        Raises:
             RunError: the file beside the record is gone or damaged.
         """
-        path = self.path.with_suffix(".predictions.safetensors")
-        return _tensors(path, safetensors.numpy.load_file)[f"{self._known(protocol)}.{split}"]
+        looks.note(self.id, f"guesses {self._known(protocol)}.{split}")
+        found = self._predicted(split, protocol)
+        if self.target.kind != "classes":
+            return found
+        return found.argmax(1) if found.ndim > 1 else found.astype(np.int64)
+
+    def _predicted(self, split: str, protocol: str | None) -> np.ndarray:
+        path, name = self.path.with_suffix(".predictions.safetensors"), f"{self._known(protocol)}.{split}"
+        found = _tensors(path, safetensors.numpy.load_file)
+        if name not in found:
+            raise RunError(f"no predictions '{name}' are kept", where=path, remedy="Train the run again.")
+        return found[name]
 
     def _known(self, protocol: str | None) -> str:
         protocol, known = protocol or self.protocol, self.data["protocols"]
@@ -204,6 +228,7 @@ class Record:
         Raises:
             RunError: the file beside the record is damaged.
         """
+        looks.note(self.id, "fitted")
         return Fitted.load(self.path.with_suffix(".fitted.safetensors"))
 
     def baseline(self) -> Any:
@@ -233,6 +258,7 @@ class Record:
         if self.info.kind != "trained":
             raise RunError(f"{self.title} is fitted and keeps no weights", where=self.id)
         device = choose_device(str(device))
+        looks.note(self.id, "weights")
         weights = _tensors(self.path.with_suffix(".weights.safetensors"), safetensors.torch.load_file)
         try:
             model = models.build(self.info.name, self.spec["settings"])

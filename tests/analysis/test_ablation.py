@@ -29,7 +29,7 @@ class Answers:
         self.task, self.spec = "emotion", {"seed": seed, "fingerprint": corpus.fingerprint}
         self.truth = corpus.targets("test")
 
-    def predictions(self, split="test", protocol=None):
+    def guesses(self, split="test", protocol=None):
         return self.answers
 
     def scores(self, split="test"):

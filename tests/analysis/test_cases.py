@@ -24,9 +24,9 @@ class Run:
     def spec(self):
         return {"fingerprint": self.corpus.fingerprint, "seed": self.seed, "corpus": self.corpus.name}
 
-    def predictions(self, split):
+    def guesses(self, split):
         assert split == "test"
-        return np.eye(len(self.corpus.labels))[self.guess]
+        return self.guess
 
 
 @pytest.fixture(scope="module")
