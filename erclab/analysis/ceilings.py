@@ -8,7 +8,7 @@ oracle of the view that it reads (`view_read_by`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -16,8 +16,9 @@ import pandas as pd
 
 from erclab.core import metrics
 from erclab.core.errors import UsageError
-from erclab.corpora import MODALITIES, Corpus, simulated
-from erclab.corpora.simulated.oracle import posterior
+from erclab.corpora import MODALITIES, Corpus, interventions, simulated
+from erclab.corpora.simulated.generator import parents
+from erclab.corpora.simulated.oracle import Chain, Evidence, posterior
 from erclab.corpora.simulated.world import World
 from erclab.runs import Record
 
@@ -58,6 +59,46 @@ def oracle_scores(corpus: Corpus, world: World, split: str = "test",
                 "sentiment MAE": float(np.abs(found.sentiment(world, "median") - sentiment).mean()),
                 "sentiment r": float(np.corrcoef(found.sentiment(world), sentiment)[0, 1])}
     return pd.DataFrame(rows).T.rename_axis(["modalities", "context"])
+
+
+Heard = Callable[[np.ndarray, int], np.ndarray]  # (speakers (T,), turn) -> (T,) bool, the turns that are heard
+# What the oracle is given, by the names of `interventions`, and two more.
+HEARD: dict[str, Heard] = {
+    interventions.SINGLE: lambda who, t: np.arange(len(who)) == t,
+    "the turn before": lambda who, t: np.isin(np.arange(len(who)), (t - 1, t)),
+    **{interventions.LAST[whose]: lambda who, t, counts=counts: np.isin(
+        np.arange(len(who)), [*np.flatnonzero(counts(who[:t], who[t]))[-interventions.WINDOW:], t])
+       for whose, counts in interventions.WHOSE.items()},
+    interventions.OWN: lambda who, t: who == who[t],
+    CONTEXTS["causal"]: lambda who, t: np.arange(len(who)) <= t,
+    interventions.WHOLE: lambda who, t: np.ones(len(who), dtype=bool),
+}
+
+
+def hearing(corpus: Corpus, world: World, heard: Heard, modalities: Sequence[str] | None = None, split: str = "test",
+            view: str = "vectors") -> np.ndarray:
+    """(N, C) p(label | the turns that are heard), exact: of the other turns the oracle sees who speaks, and nothing
+    that is said. For the contexts of `posterior` it gives the same.
+
+    Args:
+        heard: the turns that are heard when the emotion of a turn is asked for, among them the turn itself.
+        modalities, split, view: as for `erclab.corpora.simulated.oracle.posterior`.
+    """
+    evidence = Evidence(corpus, world, tuple(modalities or corpus.modalities), view)
+    blank, found = np.full(evidence.own.shape[1:], 1 / evidence.own.shape[2]), []
+    for d in np.flatnonzero(corpus.dialogue_splits == split):
+        rows = np.arange(corpus.starts[d], corpus.starts[d + 1])
+        chain = Chain(parents(corpus.table["speaker"].to_numpy()[rows]), world)
+        who, known = corpus.speaker_index[rows], dict[bytes, list[np.ndarray]]()
+        for t in range(len(rows)):
+            at = heard(who, t)
+            if at.tobytes() not in known:
+                known[at.tobytes()] = chain.smooth([
+                    (evidence.own[row] if at[i] else blank) * (evidence.event[row - 1][:, None]
+                                                               if i and at[i - 1] else 1.0)
+                    for i, row in enumerate(rows)])
+            found.append(known[at.tobytes()][t].sum(1))
+    return np.array(found) @ world.votes
 
 
 def limits(corpus: Corpus, metric: str = "weighted F1", view: str = "vectors") -> dict[str, float]:

@@ -93,3 +93,24 @@ def test_what_reads_words_stands_beside_the_oracle_of_words(tiny, tmp_path):
              *(oracle.posterior(tiny, world, ("text",), context, split="test", view="words")
                for context in ("utterance", "causal"))]
     assert list(table["oracle of these"]) == [round(100 * (p.label.argmax(1) == truth).mean(), 1) for p in known]
+
+
+def test_the_oracle_of_some_turns_is_that_of_the_contexts_where_these_are_heard(made):
+    corpus, world = made
+    some = corpus.select(corpus.table["dialogue"].isin(corpus.table["dialogue"][corpus.rows("test")].unique()[:6])
+                         .to_numpy())
+    heard = {"utterance": ceilings.HEARD["single utterances"], "causal": ceilings.HEARD["what was said before"],
+             "dialogue": ceilings.HEARD["whole dialogue"], "window": ceilings.HEARD["the turn before"]}
+    for context, rule in heard.items():
+        for view in ("words", "vectors"):
+            known = oracle.posterior(some, world, ("text", "audio"), context, window=1, split="test", view=view).label
+            assert ceilings.hearing(some, world, rule, ("text", "audio"), view=view) == pytest.approx(known, abs=1e-12)
+
+
+def test_the_oracle_hears_the_turns_that_its_rule_names():
+    who = np.array([0, 1, 0, 0, 1, 2, 0, 1, 0])
+    heard = {name: np.flatnonzero(rule(who, 7)).tolist() for name, rule in ceilings.HEARD.items()}
+    assert heard == {
+        "single utterances": [7], "the turn before": [6, 7], "last 4 turns of anybody": [3, 4, 5, 6, 7],
+        "last 4 turns of the speaker": [1, 4, 7], "last 4 turns of others": [2, 3, 5, 6, 7],
+        "own turns only": [1, 4, 7], "what was said before": list(range(8)), "whole dialogue": list(range(9))}

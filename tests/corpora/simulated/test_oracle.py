@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
+from erclab.analysis import ceilings
 from erclab.core.errors import CorpusError, UsageError
 from erclab.corpora import MODALITIES, simulated
+from erclab.corpora.interventions import LAST, OWN
 from erclab.corpora.simulated import generator, grammar, lexicon, oracle
 from erclab.corpora.simulated.world import Settings, World
 
@@ -148,6 +150,19 @@ def test_it_equals_enumeration(speakers, modalities, view):
     for (context, window), seen in contexts.items():
         ours = oracle.posterior(corpus, world, modalities, context, window, view=view).label[start:stop]
         truth = enumerated(corpus, world, start, stop, modalities, seen, view)
+        np.testing.assert_allclose(ours, np.stack([truth[t] for t in range(4)]), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("view", ["words", "vectors"])
+def test_the_oracle_of_some_turns_equals_enumeration(view):
+    corpus, world = made(speakers=(0.0, 1.0), seed=ENUMERATED[2])
+    start, stop = corpus.starts[1:3]
+    who = corpus.speaker_index[start:stop]
+    part = corpus.select(np.arange(start, stop))
+    for name, seen in {OWN: lambda t: [j for j in range(4) if who[j] == who[t]],
+                       LAST["others"]: lambda t: [j for j in range(t) if who[j] != who[t]] + [t]}.items():
+        ours = ceilings.hearing(part, world, ceilings.HEARD[name], split=part.dialogue_splits[0], view=view)
+        truth = enumerated(corpus, world, start, stop, MODALITIES, seen, view)
         np.testing.assert_allclose(ours, np.stack([truth[t] for t in range(4)]), rtol=0, atol=1e-10)
 
 
