@@ -29,7 +29,8 @@ from erclab.training.recipes import Recipe
 Groups = Mapping[str, Sequence[Record]]  # name of a question -> its runs, one per seed
 
 # Modules here with EXHIBITS, in this order.
-PAPERS = ("dialoguetrm", "hct_mg", "m2fnet", "sdt", "lmr_cbt", "ours", "claims", "protocol", "tuning", "variance")
+PAPERS = ("dialoguetrm", "hct_mg", "m2fnet", "sdt", "lmr_cbt", "ours", "claims", "protocol", "tuning", "context",
+          "variance")
 TITLES = {"D": "DialogueTRM", "H": "HCT-MG", "M": "M2FNet", "S": "SDT", "L": "LMR-CBT", "O": "ours"}
 BASELINES = ("linear-pooled", "constant")  # of models of sequences, in their tables
 

@@ -101,3 +101,38 @@ def gains_by_words(gains: pd.DataFrame, oracle: pd.DataFrame | None = None) -> F
              title=f"Most is gained by {name}, on {kind} words: {most:+.0f} points")
     axis.legend()
     return made
+
+
+@style.style()
+def worth(table: pd.DataFrame, oracle: Mapping[str, float], *, title: str, matters: float) -> Figure:
+    """What each model gains over itself on single utterances, by what it is given, with 95 % intervals, and as stars
+    what the exact oracle gains. The band is what is too small to matter.
+
+    Args:
+        table: index (model, given), columns `gain`, `low`, `high` in points.
+        oracle: what it is given -> its gain; empty where the oracle is not known.
+        matters: in points.
+    """
+    models = list(dict.fromkeys(table.index.get_level_values("model")))
+    rows = list(dict.fromkeys([*table.index.get_level_values("given"), *oracle]))
+    made, ((axis,),) = style.figure(figsize=(12, 2.4 + 0.62 * len(rows)))
+    axis.axvspan(-matters, matters, color=style.GREY, alpha=0.15, lw=0)
+    axis.axvline(0, color="black", lw=1)
+    for i, model in enumerate(models):
+        some = table.xs(model, level="model")[["gain", "low", "high"]].astype(float)
+        y = np.array([rows.index(name) for name in some.index]) + 0.18 * (i - (len(models) - 1) / 2)
+        axis.errorbar(some["gain"], y, xerr=[some["gain"] - some["low"], some["high"] - some["gain"]],
+                      fmt=style.MARKERS[i % len(style.MARKERS)], color=style.CYCLE[i % len(style.CYCLE)], ms=7,
+                      capsize=3, lw=1.6, label=model)
+    if oracle:
+        axis.plot(list(oracle.values()), [rows.index(name) for name in oracle], "*", color=style.YELLOW, mec="black",
+                  ms=14, ls="", label="oracle of the vectors")
+        axis.axvline(max(oracle.values()), color=style.YELLOW, lw=2, ls="--", zorder=0)
+    axis.set(yticks=range(len(rows)), yticklabels=rows, title=title,
+             xlabel="weighted F1 over single utterances (points), 95 % over seeds and dialogues")
+    axis.invert_yaxis()
+    axis.grid(visible=True, axis="x", alpha=0.3)
+    axis.grid(axis="y", visible=False)
+    axis.tick_params(axis="y", labelsize=11)
+    made.legend(loc="outside lower center", ncols=4)
+    return made
