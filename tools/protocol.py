@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the package of this checkout, whatever is installed
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from erclab import corpora, models, sweep  # noqa: E402
@@ -95,8 +96,9 @@ def altered_runs(corpus, audit, only, seeds, folder) -> dict[str, list[kept.Kept
         found[arm.name] = []
         for record in records:
             seen = evaluate(record, test.corpus if test else tested).predictions.argmax(1)
-            found[arm.name].append(replace(kept.from_record(record), predictions={
-                "sound": test.restored(seen) if test else seen}))
+            found[arm.name].append(replace(  # curves are not needed, and are of the changed test split
+                kept.from_record(record), valid=np.zeros(0), test=np.zeros(0), predictions={
+                    "sound": test.restored(seen) if test else seen}))
         print(f"{arm.name}: {[round(r.scores('test')['weighted_f1'], 3) for r in records]}", flush=True)
     if not only or "baselines" in only.split(","):
         if audit == context.CONTEXT:

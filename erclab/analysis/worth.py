@@ -3,7 +3,8 @@
 Each model is trained and tested on the corpus and on changed copies of it (`erclab.corpora.interventions`), and scored
 on the same utterances of the same dialogues; on a simulated corpus these are fresh ones (`tested_on`). Differences are
 paired by seed and test dialogue, with 95 % intervals over both (`erclab.analysis.statistics`). Everything is computed
-from kept runs (`erclab.analysis.kept`), whose groups are named "MODEL | what it is given".
+from kept runs (`erclab.analysis.kept`), whose groups are named "MODEL | what it is given". The intervals explore: they
+are not corrected for their number.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from erclab.analysis.tallies import ALL, sampled
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus, simulated
 from erclab.corpora.interventions import SINGLE, TRUE, WHOLE
+from erclab.corpora.simulated.world import KINDS, Settings, World
 
 SCORE = "weighted_f1"
 ORACLE = "Oracle of the vectors"
@@ -56,11 +58,17 @@ def scores_of(groups: Groups, corpus: Corpus | None, metric: str = SCORE, part: 
             groups.items()}
 
 
-@lru_cache(maxsize=2)
 def tested_on(corpus: Corpus) -> Corpus:
     """The corpus whose test split the kept runs predict: `FRESH` dialogues of the same world of a simulated corpus, as
     its own test split tells little, else the corpus itself."""
-    return corpus if simulated.world_behind(corpus) is None else simulated.fresh(corpus, FRESH)
+    world = simulated.world_behind(corpus)
+    return corpus if world is None else fresh_of(world.settings)
+
+
+@lru_cache(maxsize=2)
+def fresh_of(settings: Settings) -> Corpus:
+    """`FRESH` dialogues of a simulated world."""
+    return simulated.fresh(World(settings), FRESH)
 
 
 def runs_of_oracle(corpus: Corpus, modalities: Sequence[str] | None = None) -> dict[str, list[KeptRun]]:
@@ -166,7 +174,7 @@ def gains_of_kinds(groups: Groups, corpus: Corpus | None) -> pd.DataFrame:
         raise UsageError("the kind of words is not known, or no reader of the text alone was kept",
                          remedy="Take a simulated corpus: python tools/protocol.py words.")
     kind, rows = kinds(corpus), {}
-    for part in simulated.world.KINDS:
+    for part in KINDS:
         found = {split_name(name): x for name, x in scores_of(groups, corpus, "accuracy", part).items()}
         best = found[ORACLE + TEXT, WHOLE] - found[ORACLE + TEXT, SINGLE]
         for (model, given), seen in found.items():
@@ -179,7 +187,7 @@ def gains_of_kinds(groups: Groups, corpus: Corpus | None) -> pd.DataFrame:
                 row |= {f"behind{end}": x for end, x in zip(("", " low", " high"), _with_interval(
                     "behind", (best - (seen - alone)).estimate()).values(), strict=True)}
             rows[model, given, part] = row | {"utterances": int((kind == part).sum())}
-    return pd.DataFrame(rows).T.rename_axis(["model", "given", "words"])
+    return pd.DataFrame(rows).T.astype({"utterances": int}).rename_axis(["model", "given", "words"])
 
 
 def gains_of_oracle(table: pd.DataFrame) -> dict[str, float]:

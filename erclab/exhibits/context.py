@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from erclab import corpora, models
-from erclab.analysis import kept, worth
+from erclab import models
+from erclab.analysis import inertia, kept, worth
 from erclab.analysis.ablation import ARCHITECTURE
 from erclab.corpora import Corpus, simulated
 from erclab.corpora.interventions import LAST, MERGED, OWN, PERMUTED, SHUFFLED, SINGLE, TRUE, WHOLE
@@ -98,10 +98,10 @@ def changed_runs(corpus: Corpus | str, what: str) -> tuple[dict[str, list[kept.K
         RunError: none are kept, or the file is damaged.
     """
     name = corpus if isinstance(corpus, str) else corpus.name
-    if isinstance(corpus, str) and name in simulated.NAMES:
-        corpus = corpora.load(name)
-    whole = None if isinstance(corpus, str) or name not in simulated.NAMES else worth.tested_on(corpus)
-    return kept.read(kept.place(name, what)), whole
+    if name not in simulated.NAMES:
+        return kept.read(kept.place(name, what)), None
+    world = simulated.world_of(simulated.NAMES[name]) if isinstance(corpus, str) else simulated.world_behind(corpus)
+    return kept.read(kept.place(name, what)), world and worth.fresh_of(world.settings)
 
 
 def context_table(corpus: Corpus | str) -> pd.DataFrame:
@@ -128,8 +128,10 @@ def context_figure(table: pd.DataFrame) -> Figure:
     drawn = table[table["gain"].notna() & (table.index.get_level_values("model") != worth.ORACLE)]
     drawn = drawn.drop(index=[key for key in drawn.index if key[1] in worth.LABEL.values()])
     whole = drawn.xs(WHOLE, level="given")["gain"].astype(float)
+    label = drawn["gain"].get(worth.split_name(inertia.TAUGHT_TRUE))
     return context_figures.worth(drawn, worth.gains_of_oracle(table), matters=ARCHITECTURE, title=(
-        f"The whole dialogue is worth {whole.min():.1f} to {whole.max():.1f} points"))
+        f"The whole dialogue adds {whole.min():.1f} to {whole.max():.1f} points"
+        + ("" if label is None else f", the last predicted label {label:.1f}")))
 
 
 def speakers_figure(table: pd.DataFrame) -> Figure:
@@ -154,20 +156,24 @@ def span(row: pd.Series, name: str = "gain") -> str:
 
 def context_text(table: pd.DataFrame) -> str:
     """What O14 says, in one paragraph, each number from its table."""
-    parts = []
+    parts, label = [], list(worth.LABEL.values())
     for model in dict.fromkeys(table.index.get_level_values("model")):
         own = table.loc[model]
         if WHOLE not in own.index or model == worth.ORACLE:
             continue
-        shares = [f"{given} {own.loc[given, 'share']:.0f} %" for given in (SHUFFLED, OWN, *worth.LABEL.values())
-                  if given in own.index and pd.notna(own.loc[given].get("share"))]
+        share = {given: f"{row['share']:.0f} % [{row['share low']:.0f}, {row['share high']:.0f}]"
+                 for given, row in own.iterrows() if pd.notna(row.get("share"))}
+        had = [f"{share[given]} is had with {name}" for given, name in
+               ((SHUFFLED, "the turns shuffled"), (OWN, "the speaker's own turns only")) if given in share]
+        if label[0] in share:
+            had.append(f"a linear probe's gain from the last predicted label is {share[label[0]]} of it")
         parts.append(f"{model} gains {span(own.loc[WHOLE])} points of weighted F1 from the whole dialogue"
-                     + (f"; of that it has {', '.join(shares)}" if shares else ""))
+                     + (f"; of that, {', '.join(had)}" if had else ""))
     if best := worth.gains_of_oracle(table):
-        parts.append(f"the exact oracle of the vectors gains {best[WHOLE]:.1f} from the whole dialogue, "
+        parts.append(f"The exact oracle of the vectors gains {best[WHOLE]:.1f} from the whole dialogue, "
                      f"{best['the turn before']:.1f} from the turn before and {best[OWN]:.1f} from the speaker's own "
                      "turns")
-    return ". ".join(part[0].upper() + part[1:] if not part.startswith("bc-") else part for part in parts) + "."
+    return ". ".join(parts) + "."
 
 
 def words_text(table: pd.DataFrame) -> str:

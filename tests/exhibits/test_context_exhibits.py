@@ -8,15 +8,17 @@ import pytest
 from erclab import corpora, runs
 from erclab.analysis import ceilings, kept, worth
 from erclab.corpora import interventions, simulated
+from erclab.corpora.interventions import WHOLE
 from erclab.exhibits import catalogue, context
 
 KEPT = sorted(path for what in context.ARMS for path in kept.place("x", "x").parent.parent.glob(f"*/{what}.json"))
 
 
 def test_an_arm_has_the_recipe_of_its_corpus_and_as_many_steps(tiny):
-    lesson = replace(tiny, name="simulated-lesson")
-    for arm in {a.name: a for make in context.ARMS.values() for a in make(lesson)}.values():
-        changed = interventions.ALTERED[arm.given](lesson).corpus if arm.given in interventions.ALTERED else lesson
+    lesson = replace(tiny, name="simulated-lesson", frames={})
+    copies = {given: make(lesson).corpus for given, make in interventions.ALTERED.items()}
+    for arm in {a.name: a for make in context.ARMS.values() for a in make(lesson) if a.given in copies}.values():
+        changed = copies[arm.given]
         question = arm.on(lesson, changed)
         (own,) = runs.plan(arm.model, changed, seeds=[100], **question.settings)
         (base,) = runs.plan(arm.model, lesson, seeds=[100], **arm.settings)
@@ -26,8 +28,9 @@ def test_an_arm_has_the_recipe_of_its_corpus_and_as_many_steps(tiny):
         assert asdict(own.recipe) | {"batch_size": 0} == asdict(base.recipe) | {"batch_size": 0}
         sized = {"speakers": 1, "dims": 0}
         assert own.settings | sized == base.settings | sized, arm.name
-        if changed is lesson and not arm.modalities:
-            assert own.id == base.id  # a run of the study is used as it is
+    arm = context.Arm("sdt", interventions.TRUE, {})  # a run of the study is used as it is
+    (own,), (base,) = runs.plan("sdt", lesson, **arm.on(lesson, lesson).settings), runs.plan("sdt", lesson)
+    assert own.id == base.id
 
 
 def test_the_arms_name_what_the_tables_compare(tiny):
@@ -48,8 +51,10 @@ def test_tables_figures_and_sentences_come_from_kept_files(path):
     name, what = path.parent.name, path.stem
     table = getattr(context, f"{what}_table")(name)
     said = getattr(context, f"{what}_text")(table)
-    assert said.endswith(".") and (f"Of {len(table['difference'].dropna())}" in said if what == "speakers" else
-                                   str(float(table["gain"].dropna().iloc[0])) in said)
+    number = {"context": lambda: context.span(table.xs(WHOLE, level="given").iloc[0]),
+              "words": lambda: context.span(table.loc[(worth.ORACLE + worth.TEXT, WHOLE, "referential")]),
+              "speakers": lambda: f"Of {len(table['difference'].dropna())} changes"}[what]()
+    assert said.endswith(".") and number in said
     if what != "words":
         assert len(getattr(context, f"{what}_figure")(table).axes) == 1
     if name not in simulated.NAMES:
