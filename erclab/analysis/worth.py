@@ -156,7 +156,9 @@ def losses_of_speakers(groups: Groups, corpus: Corpus | None = None) -> pd.DataF
             lost = (found - scores[model, TRUE]).estimate()
             row |= _with_interval("difference", lost) | {"verdict": verdict(lost, smallest(SCORE, ARCHITECTURE))}
         rows[model, told] = row
-    return pd.DataFrame(rows).T.rename_axis(["model", "speakers"])
+    order = list(dict.fromkeys(model for model, _ in rows))
+    made = pd.DataFrame({key: rows[key] for key in sorted(rows, key=lambda key: order.index(key[0]))})
+    return made.T.rename_axis(["model", "speakers"])
 
 
 def gains_of_kinds(groups: Groups, corpus: Corpus | None) -> pd.DataFrame:
