@@ -37,7 +37,7 @@ SOURCES = {
     "protocol/*/*": "runs of the protocol audit, and readers without a play (tools/protocol.py)",
     "bench/*.json": "times that were measured"}
 SAME, DIFFERS, FAILED, NO_DATA = "same", "differs", "failed", "needs the corpus's folder"
-TABLE, FIGURE, VERDICTS = "table", "figure", "verdicts"
+TABLE, FIGURE, VERDICTS, REPORT = "table", "figure", "verdicts", "report"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Made:
 
     Attributes:
         name: of the exhibit, or the file.
-        kind: `TABLE`, `FIGURE` or `VERDICTS`.
+        kind: `TABLE`, `FIGURE`, `VERDICTS` or `REPORT` (pages, see `erclab.reports`).
         state: `SAME`, `DIFFERS`, `FAILED`, or `NO_DATA` of a corpus that is not embedded.
         detail: why it failed, or where the stored file differs.
         older: what made its records and looks and is older than today's code.
@@ -195,14 +195,15 @@ def _lines(stored: bytes, content: bytes) -> Iterator[tuple[str, str]]:
 
 
 def part_line(part: str, made: list[Made]) -> str:
-    """One line of a part: how many tables and figures were made, and how many are as stored."""
+    """One line of a part: how many tables and figures were made, and how many are as stored; of pages, how many differ."""
     words = []
     for kind, name in ((TABLE, "tables"), (FIGURE, "figures"), (VERDICTS, "file of verdicts")):
         some = [one for one in made if one.kind == kind]
         if some:
             same = sum(one.state == SAME for one in some)
             words.append(f"{len(some)} {name}, {same} equal in bytes")
-    return f"{part}: {'; '.join(words) or 'nothing is stored'}"
+    stale = sum(one.kind == REPORT for one in made)
+    return f"{part}: {'; '.join(words) or (f'{stale} pages differ' if stale else 'nothing differs')}"
 
 
 def told(made: list[Made]) -> list[str]:
