@@ -178,6 +178,18 @@ def variance_components(design: Design) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def of_so_many(table: pd.DataFrame, dialogues: int) -> pd.DataFrame:
+    """The components as a test split of another number of dialogues has them, if the error of test dialogues falls with
+    the square root of their number; the column `dialogues` has the new number.
+
+    Args:
+        table: of `variance_components`, of one corpus.
+    """
+    ratio = np.where(table["component"] == "test dialogues", (table["dialogues"] / dialogues) ** 0.5, 1.0)
+    columns = ["deviation", "low", "high"]
+    return table.assign(dialogues=dialogues, **{name: (table[name] * ratio).round(2) for name in columns})
+
+
 def pooled_components(table: pd.DataFrame) -> pd.DataFrame:
     """A row per corpus, component and kind of quantity: `deviation`, the root of the mean variance over the quantities,
     with `quantities`, how many they are. `low` and `high` are those of the mean of the squared ends of their intervals,

@@ -69,8 +69,11 @@ def tuning_draws() -> Iterator[pd.DataFrame]:
 
 
 def all_components() -> pd.DataFrame:
-    """A row per corpus, quantity and component, see `erclab.analysis.variance.variance_components`."""
-    found = [*map(variance.variance_components, designs()), *tuning_draws()]
+    """A row per corpus, quantity and component, see `erclab.analysis.variance.variance_components`. Of a simulated
+    corpus the component of test dialogues is that of as many as the papers' test split has (`exact.PRINTED`)."""
+    found = [variance.variance_components(design) for design in designs()]
+    found = [variance.of_so_many(some, exact.PRINTED[name][1]) if (name := some["corpus"].iloc[0]) in simulated.NAMES
+             else some for some in found] + [*tuning_draws()]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
@@ -107,8 +110,8 @@ def variance_words(found: pd.DataFrame | None = None) -> str:
     for corpus, rows in pooled[pooled["of"] == "difference"].groupby("corpus", sort=False):
         parts = [f"{row.component} {row.deviation:.1f} [{row.low:.1f}, {row.high:.1f}]"
                  for row in rows.itertuples()]
-        one = rows.iloc[0]
-        said.append(f"On {corpus} ({one['dialogues']:.0f} test dialogues; {one['quantities']} pairs of models, "
+        one, size = rows.iloc[0], ", the papers' number" if corpus in simulated.NAMES else ""
+        said.append(f"On {corpus} ({one['dialogues']:.0f} test dialogues{size}; {one['quantities']} pairs of models, "
                     f"{one['seeds']} seeds) the difference of one run of each deviates by these points of weighted F1: "
                     f"{', '.join(parts)}.")
     some = gaps[gaps["kind"].str.startswith("ablation")]["gap"]

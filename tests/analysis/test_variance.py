@@ -123,6 +123,13 @@ def test_pooled_components_and_the_gaps_that_are_smaller():
     assert (row["ablation"], row["better than"]) == ("1 of 3, 2 of 3", "0 of 1, 0 of 1")
 
 
+def test_fewer_dialogues_have_a_larger_error_and_the_same_seeds():
+    table = pd.DataFrame({"component": ["seed", "test dialogues"], "deviation": [1.0, 1.0], "low": [.5, .5],
+                          "high": [2.0, 2.0], "dialogues": 400})
+    made = variance.of_so_many(table, 100)
+    assert made["deviation"].tolist() == [1, 2] and made["high"].tolist() == [2, 4] and (made["dialogues"] == 100).all()
+
+
 def test_settings_deviate_as_a_sample():
     made = variance.settings_components("c", {"A": [.5, .6, .7], "B": [.5, .5, .5], "C": [.1, .2]}, "tuning")
     row = made.set_index("quantity")
