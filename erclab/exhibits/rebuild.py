@@ -134,11 +134,11 @@ def _given(exhibit: Exhibit, corpus: Corpus, groups: catalogue.Groups) -> tuple:
 
 
 def _older(groups: dict[str, list[Record]], reads: looks.Reads) -> tuple[str, ...]:
-    """The models and the modules of analyses whose code has changed since their records and looks were made."""
+    """The models, and the functions of analyses, whose code has changed since records and looks were made."""
     models = {r.spec["model"] for some in groups.values() for r in some if r.older}
-    modules = {module for found in reads.looks.values() for name, one in found.items()
-               if looks.code_of(module := looks.module_of(name)) != one.code}
-    return (*sorted(models), *sorted(modules))
+    functions = {name.partition(" ")[0] for found in reads.looks.values() for name, one in found.items()
+                 if looks.older_code(name, one)}
+    return (*sorted(models), *sorted(functions))
 
 
 def _verdicts(write: bool) -> Iterator[Made]:

@@ -10,6 +10,7 @@ corpus and these arguments, that result is returned; else the function computes 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -18,14 +19,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import safetensors
 import safetensors.numpy
 
-from erclab.core.errors import RunError
+from erclab.core.cells import pieces
+from erclab.core.errors import RunError, UsageError
 from erclab.core.source import closure
 
 SUFFIX = ".looks.safetensors"
@@ -96,7 +98,7 @@ def look(function: Callable) -> Callable:
         if kept is None:
             token = _noted.set(None)
             try:
-                kept = Look(function(record, *args, **kwargs), code_of(function.__module__))
+                kept = Look(function(record, *args, **kwargs), code_of(function))
             finally:
                 _noted.reset(token)
         if reads is not None:
@@ -139,15 +141,25 @@ def packed(looks: Mapping[str, Look]) -> bytes:
 
 
 @cache
-def code_of(module: str) -> str:
-    """A digest of the code of an analysis: its module and what that imports of `erclab.analysis`, without comments."""
-    texts = closure([module], lambda name: name.startswith("erclab.analysis."))
+def code_of(function: Callable) -> str:
+    """A digest of the code of an analysis without comments: the function, what it uses of its module, and the modules
+    of `erclab.analysis` whose functions these call; or its whole module. The model's own code is in the digest of the
+    run."""
+    try:
+        texts, modules = pieces(cast(type, inspect.unwrap(function)), lambda name: name.startswith("erclab.analysis."))
+    except UsageError:  # it uses a value without a stable description
+        texts, modules = {}, {function.__module__}
+    texts |= closure(modules, lambda name: False)
     return hashlib.sha256("\n".join(f"{name} {texts[name]}" for name in sorted(texts)).encode()).hexdigest()[:16]
 
 
-def module_of(name: str) -> str:
-    """The module whose function made a look of this name."""
-    return "erclab." + name.partition(" ")[0].rpartition(".")[0]
+def older_code(name: str, kept: Look) -> bool:
+    """Whether another code than today's made a look of this name."""
+    module, _, own = f"erclab.{name.partition(' ')[0]}".rpartition(".")
+    try:
+        return code_of(getattr(importlib.import_module(module), own)) != kept.code
+    except (ImportError, AttributeError):  # the function has gone
+        return True
 
 
 def _name(function: Callable, arguments: list[Any]) -> str:

@@ -56,7 +56,10 @@ def test_a_look_is_taken_from_beside_the_record_and_belongs_to_its_arguments(tin
         found = students.student_guesses(record, tiny)
     name, = reads.looks[record.id]
     assert name.startswith("analysis.students.student_guesses ") and name.endswith('"test"')
-    assert looks.module_of(name) == "erclab.analysis.students" and record.id not in reads.parts  # its weights: inside
+    assert record.id not in reads.parts  # the weights are read inside
+    kept = reads.looks[record.id][name]
+    assert not looks.older_code(name, kept) and looks.older_code(name, looks.Look(kept.value, "another"))
+    assert looks.older_code("analysis.students.gone 1", kept)
     for path in record.path.parent.glob(f"{record.id}.*"):
         if ".weights." not in path.name:
             shutil.copy2(path, tmp_path / path.name)
