@@ -171,11 +171,12 @@ def noise_words() -> str:
         true = curve.loc[(reader, rates[-1], 1, "emotion")]
         said.append(f"{reader} falls from {text} and stays {last['gap']:.1f} [{last['gap_low']:.1f}, "
                     f"{last['gap_high']:.1f}] points below it; of the emotions themselves it still recognises "
-                    f"{true['accuracy']:.1f} %, so that a score against noisy labels understates a model.")
+                    f"{true['accuracy']:.1f} %.")
+    said.append("A score against noisy labels understates what a model recognises.")
     said.append(f"Two performances of one scripted line of IEMOCAP have one label in {bound['agreement']:.0f} % "
                 f"[{bound['low']:.0f}, {bound['high']:.0f}] of pairs ({bound['utterances']:.0f} utterances of "
-                f"{bound['lines']:.0f} lines, {bound['scenes']:.0f} scenes). No reader of words alone is right on more "
-                f"than {bound['at most']:.0f} % of them ({bound['at most high']:.0f} % at the interval's end): a bound "
+                f"{bound['lines']:.0f} lines, {bound['scenes']:.0f} scenes). On average no reader of words alone is right on "
+                f"more than {bound['at most']:.0f} % of them ({bound['at most high']:.0f} % at the interval's end): a bound "
                 "for words, not for voices, and only in part the annotators' doing, since actors perform a line in "
                 "several ways.")
     return " ".join(said)

@@ -8,7 +8,6 @@ import pytest
 from sequence_corpora import without_text_in_training
 
 from erclab import cli, corpora, models, published, runs, sweep
-from erclab.analysis import kept
 from erclab.core.errors import ErclabError, RunError, UsageError
 from erclab.exhibits import catalogue, dialoguetrm, hct_mg, lacks, lmr_cbt, m2fnet, ours
 from erclab.exhibits.catalogue import Exhibit
@@ -22,7 +21,6 @@ MEASURED = ("O10", "O11")  # only where the study has measured readers
 CHANGED = ("O14", "O16")  # only where the study has trained on changed copies of the corpus
 JUDGED = ("O8", "O12")  # only on a corpus that claims name
 TUNED = "O13"  # only where models were tuned
-NOISE = "O17"  # only when runs with mistaken labels are kept
 QUICK = {"epochs": 1, "hidden": 8, "heads": 2}
 TWO = {"whole": Question("sdt", QUICK), "text": Question("sdt", {**QUICK, "modalities": ["text"]})}
 
@@ -56,9 +54,6 @@ def test_every_exhibit_can_be_planned_on_a_simulated_corpus(name):
     for e in catalogue.find():  # the state of an exhibit follows the plans of its runs
         if e.id in MEASURED:
             assert e.lacks(corpus) == "no readers were measured in its world"
-            continue
-        if e.id == NOISE:
-            assert bool(e.lacks(corpus)) != kept.place("simulated-lesson", "noise").exists()
             continue
         if e.id == TUNED:
             assert e.lacks(corpus) == "no models were tuned on it"

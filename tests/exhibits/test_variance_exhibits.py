@@ -109,6 +109,6 @@ def test_o17_needs_its_files(monkeypatch, tmp_path, tiny):
     assert exhibit.build(tiny, {}).loc[("M", 0.2, 1, "label"), "gap"] == pytest.approx(20)
     said, bound = variance.noise_words(), variance.noise_bounds().loc[variance.BOUND]
     assert "M falls from 70.0 to 70.0 % and stays 20.0" in said and "still recognises 80.0 %" in said
-    assert f"on more than {bound['at most']:.0f} % of them" in said
+    assert f"more than {bound['at most']:.0f} % of them" in said
     left, right = variance.noise_figure().axes
     assert len(right.patches) == 4 and "falls from 90 to 90" in left.get_title(loc="left")
