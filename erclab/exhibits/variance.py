@@ -175,10 +175,10 @@ def noise_words() -> str:
     said.append("A score against noisy labels understates what a model recognises.")
     said.append(f"Two performances of one scripted line of IEMOCAP have one label in {bound['agreement']:.0f} % "
                 f"[{bound['low']:.0f}, {bound['high']:.0f}] of pairs ({bound['utterances']:.0f} utterances of "
-                f"{bound['lines']:.0f} lines, {bound['scenes']:.0f} scenes). On average no reader of words alone is right on "
-                f"more than {bound['at most']:.0f} % of them ({bound['at most high']:.0f} % at the interval's end): a bound "
-                "for words, not for voices, and only in part the annotators' doing, since actors perform a line in "
-                "several ways.")
+                f"{bound['lines']:.0f} lines, {bound['scenes']:.0f} scenes). On average no reader of words alone is "
+                f"right on more than {bound['at most']:.0f} % of them ({bound['at most high']:.0f} % at the interval's "
+                "end): a bound for words, not for voices, and only in part the annotators' doing, since actors perform "
+                "a line in several ways.")
     return " ".join(said)
 
 
