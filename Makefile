@@ -23,7 +23,7 @@ STUDY_OPTIONS = $(if $(filter-out full,$(PROFILE)),--profile "$(PROFILE)") $(if 
 OF_RECORDS := 30 31 32 $(patsubst notebooks/%,%,$(firstword $(subst _, ,$(wildcard notebooks/33_*.ipynb))))
 
 .DEFAULT_GOAL := help
-.PHONY: help env study check test lab clean
+.PHONY: help env study check test gpu lab clean
 
 # What `make check` tests: the order of the house, packaging and README, core, ops, recipes, the interface of models,
 # outputs equal to the authors' (SDT, MulT, DialogueRNN), and one contract for each model.
@@ -38,6 +38,7 @@ help:  ## List these commands
 	@echo "  PROFILE=full      all tables, figures and verdicts again from the committed records, without training, and"
 	@echo "                    the notebooks that read them (minutes); training at the authors' scale takes days on a"
 	@echo "                    CPU and is asked for by name: erclab study --profile full"
+	@echo "Variables of gpu:   DEVICE=cpu, OUT=folder, PARTS=\"tests sdt bert bench speed cpu\", CORPUS, DATA, WORDS=folder"
 	@echo "Variables of all:   PYTHON=python3.11 (makes the environment), ERCLAB_VENV=folder (holds it)"
 
 env:  ## Make the environment in .venv from requirements.lock (does nothing if it is up to date)
@@ -75,6 +76,10 @@ test: env  ## Run the unit tests, then every notebook against its committed outp
 	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -n 3 --dist loadfile --no-loadscope-reorder --nbval \
 		--nbval-current-env notebooks/
 	@echo "All tests passed; what the notebooks drew is in build/test/figures/"
+
+# Not `env`: a lent machine has PyTorch with CUDA of its own and reaches no network. Limits and results: tools/gpu.sh.
+gpu:  ## Test, train and measure on a GPU in one call (DEVICE=cpu: the same in small)
+	@PYTHON="$(if $(wildcard $(VENV)/bin/python),$(VENV)/bin/python,$(PYTHON))" bash tools/gpu.sh
 
 lab: env  ## Open the notebooks in JupyterLab
 	@echo "Starting JupyterLab on notebooks/ (stop with Ctrl-C)"

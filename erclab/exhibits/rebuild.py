@@ -195,7 +195,7 @@ def _lines(stored: bytes, content: bytes) -> Iterator[tuple[str, str]]:
 
 
 def part_line(part: str, made: list[Made]) -> str:
-    """One line of a part: how many tables and figures were made, and how many are as stored; of pages, how many differ."""
+    """One line of a part: how many tables and figures were made, and how many are as stored; and stale pages."""
     words = []
     for kind, name in ((TABLE, "tables"), (FIGURE, "figures"), (VERDICTS, "file of verdicts")):
         some = [one for one in made if one.kind == kind]

@@ -2,20 +2,19 @@
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from erclab import runs, sweep
+from erclab import corpora, runs, sweep
 from erclab.analysis import ablation, scores, students
 from erclab.core import paths
 from erclab.core.errors import RunError
 from erclab.core.storage import zipped
-from erclab.exhibits import packs, rebuild
+from erclab.exhibits import catalogue, packs, rebuild
 from erclab.exhibits.catalogue import Exhibit
 from erclab.exhibits.packs import Pack
-from erclab.exhibits.store import Store
 from erclab.runs import Question, looks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,37 +133,34 @@ def test_without_a_pack_there_is_nothing(tmp_path):
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """A copy of four stored exhibits of the lesson corpus with the kept runs: two tables from runs, one from what was
-    read inside models, and a figure."""
+    """A copy of two stored exhibits of the lesson corpus with the kept runs: one is made from predictions, and one also
+    from what was read inside models."""
     monkeypatch.setenv("ERCLAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ERCLAB_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(rebuild.corpora, "load", cache(corpora.load))
     source = ROOT / "data" / "results" / "exhibits" / "simulated-lesson-smoke"
     folder = tmp_path / "results" / "exhibits" / source.name
     folder.mkdir(parents=True)
-    for name in ("D2.csv", "M5.csv", "S5.csv", "M3.png", packs.FILE):
+    for name in ("M5.csv", "S5.csv", packs.FILE):
         shutil.copy2(source / name, folder)
     return folder
 
 
-def test_committed_exhibits_are_rebuilt_byte_for_byte(study, call, monkeypatch):
+def test_committed_exhibits_are_rebuilt_byte_for_byte(study, call):
     status, out, _ = call("rebuild", *PARTS, "--check", "--jobs", 1)
-    assert status == 0 and "simulated-lesson-smoke: 3 tables, 3 equal in bytes; 1 figures, " in out
+    assert status == 0 and "simulated-lesson-smoke: 2 tables, 2 equal in bytes\n" in out and "older code" not in out
     assert "verdicts: nothing differs" in out and "What was made is as it is stored" in out
-    before = (study / "D2.csv").read_bytes()
-    (study / "D2.csv").write_bytes(before.replace(b"happy ACC", b"happy acc"))
-    (study / "S1.csv").write_text("x\n")
+    before = (study / "M5.csv").read_bytes()
+    (study / "S5.csv").unlink()
     (study / "S10.csv").write_text("x\n")
-    monkeypatch.setattr(rebuild.catalogue, "find", lambda: [e for e in FIND() if e.id in ("D2", "S10")])
-    status, out, _ = call("rebuild", "--check", "--jobs", 1, "simulated-lesson-smoke")
-    assert status == 1 and "D2: differs" in out and "line 1: stored 'model,happy acc" in out
-    assert "S10: failed" in out and "2 differ or cannot be made" in out and (study / "D2.csv").read_bytes() != before
+    (study / "M5.csv").write_bytes(before.replace(b"setting", b"settings", 1))
+    status, out, _ = call("rebuild", "--jobs", 1, "--check", "simulated-lesson-smoke")
+    assert status == 1 and "M5: differs" in out and "line 1: stored 'settings," in out
+    assert "S10: failed" in out and "2 differ or cannot be made" in out and (study / "M5.csv").read_bytes() != before
     (study / "S10.csv").unlink()
-    assert call("rebuild", "--jobs", 1, "simulated-lesson-smoke")[0] == 0 and (study / "D2.csv").read_bytes() == before
+    assert call("rebuild", "--jobs", 1, "simulated-lesson-smoke")[0] == 0 and (study / "M5.csv").read_bytes() == before
     status, _, err = call("rebuild", "meld-smoke")
     assert status == 2 and err.startswith("erclab: error: unknown part 'meld-smoke'") and len(err.splitlines()) == 1
-
-
-FIND = rebuild.catalogue.find
 
 
 def test_a_damaged_pack_fails_its_part_alone(study, call):
@@ -173,20 +169,22 @@ def test_a_damaged_pack_fails_its_part_alone(study, call):
     assert status == 1 and err == "" and "runs.zip: the kept runs cannot be read" in out and "verdicts:" in out
 
 
-def test_the_command_keeps_what_it_builds(tiny, tmp_path, monkeypatch, call):
-    for name in ("CACHE", "RUNS", "RESULTS"):
-        monkeypatch.setenv(f"ERCLAB_{name}", str(tmp_path / name.lower()))
-    status, out, _ = call("exhibits", "M2", "D1", "--corpus", "simulated-tiny", "--seeds", 1, "--train", "--keep")
+def test_the_command_keeps_what_it_builds(built, tmp_path, monkeypatch, call):
+    groups, table, _ = built
+    runs_of = groups["whole"][0].path.parent
+    for name, place in (("CACHE", "cache"), ("RUNS", runs_of), ("RESULTS", "results")):
+        monkeypatch.setenv(f"ERCLAB_{name}", str(tmp_path / place))
+    monkeypatch.setattr(catalogue, "find", lambda ids=(): [EXAMPLE])
+    asked = ("exhibits", "S98", "--corpus", "simulated-tiny", "--seeds", 2)
+    status, _, _ = call(*asked, "--keep")
     folder = tmp_path / "results" / "exhibits" / "simulated-tiny-smoke"
-    assert status == 0 and sorted(p.name for p in folder.iterdir()) == [
-        "D1.csv", "D1.runs.json", "M2.csv", "M2.runs.json", "runs.zip"]
-    shutil.rmtree(tmp_path / "runs")
+    assert status == 0 and sorted(p.name for p in folder.iterdir()) == ["S98.csv", "S98.runs.json", "runs.zip"]
+    monkeypatch.setenv("ERCLAB_RUNS", str(tmp_path / "none"))
     status, out, _ = call("rebuild", "simulated-tiny-smoke", "--check", "--jobs", 1)
-    assert status == 0 and "simulated-tiny-smoke: 2 tables, 2 equal in bytes" in out
-    # Nothing is trained for what is kept.
-    again = ("exhibits", "M2", "--corpus", "simulated-tiny", "--seeds", 1, "--train", "--out", tmp_path / "o")
-    assert call(*again)[0] == 0
-    assert not (tmp_path / "runs").exists()
-    pd.testing.assert_frame_equal(Store(tmp_path / "o").table("M2"), Store(folder).table("M2"))
-    status, _, err = call("exhibits", "M2", "--corpus", "simulated-tiny", "--keep", "--set", "epochs=1")
-    assert status == 2 and "none of the study's" in err and len(err.splitlines()) == 1
+    assert status == 0 and "simulated-tiny-smoke: 1 tables, 1 equal in bytes" in out
+    status, _, _ = call(*asked, "--train", "--out", tmp_path / "out")  # nothing is trained for what is kept
+    assert status == 0 and not (tmp_path / "none").exists()
+    assert (tmp_path / "out" / "S98.csv").read_text() == (folder / "S98.csv").read_text() == table.to_csv()
+    for wrong in (("--set", "epochs=1"), ("--out", tmp_path), ("--corpus-seed", 7)):
+        status, _, err = call(*asked, "--keep", *wrong)
+        assert status == 2 and "none of the study's" in err and len(err.splitlines()) == 1
