@@ -23,7 +23,7 @@ STUDY_OPTIONS = $(if $(filter-out full,$(PROFILE)),--profile "$(PROFILE)") $(if 
 OF_RECORDS := 30 31 32 $(patsubst notebooks/%,%,$(firstword $(subst _, ,$(wildcard notebooks/33_*.ipynb))))
 
 .DEFAULT_GOAL := help
-.PHONY: help env study check test gpu lab clean
+.PHONY: help env study check test gpu lab book slides clean
 
 # What `make check` tests: the order of the house, packaging and README, core, ops, recipes, the interface of models,
 # outputs equal to the authors' (SDT, MulT, DialogueRNN), and one contract for each model.
@@ -85,6 +85,15 @@ lab: env  ## Open the notebooks in JupyterLab
 	@echo "Starting JupyterLab on notebooks/ (stop with Ctrl-C)"
 	@$(RUN) jupyterlab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 	@echo "JupyterLab ended; your changes are in notebooks/"
+
+# Both end with where to look, and execute nothing: they show the committed outputs.
+book: env  ## Make a static site of the notebooks in build/book
+	@echo "Making the book from the committed notebooks"
+	@"$(VENV)/bin/python" tools/pages/book.py build/book
+
+slides: env  ## Make three slide decks from the notebooks in build/slides
+	@echo "Making the slides that notebooks/slides.toml declares"
+	@"$(VENV)/bin/python" tools/pages/slides.py build/slides
 
 clean:  ## Remove build/ (logs and what tests wrote; the environment stays)
 	@rm -rf build
