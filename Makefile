@@ -23,7 +23,7 @@ STUDY_OPTIONS = $(if $(filter-out full,$(PROFILE)),--profile "$(PROFILE)") $(if 
 OF_RECORDS := 30 31 32 $(patsubst notebooks/%,%,$(firstword $(subst _, ,$(wildcard notebooks/33_*.ipynb))))
 
 .DEFAULT_GOAL := help
-.PHONY: help env study check test gpu lab book slides clean
+.PHONY: help env study check test test-browser gpu lab book slides clean
 
 # What `make check` tests: the order of the house, packaging and README, core, ops, recipes, the interface of models,
 # outputs equal to the authors' (SDT, MulT, DialogueRNN), and one contract for each model.
@@ -33,7 +33,7 @@ QUICK := test_architecture.py test_packaging.py test_published.py test_readme.py
 
 help:  ## List these commands
 	@echo "erclab: multimodal emotion recognition in conversations, reproduced"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 	@echo "Variables of study: NN=\"01 02\" (notebooks), CORPUS=name, DATA=folder"
 	@echo "  PROFILE=full      all tables, figures and verdicts again from the committed records, without training, and"
 	@echo "                    the notebooks that read them (minutes); training at the authors' scale takes days on a"
@@ -81,9 +81,20 @@ test: env  ## Run the unit tests, then every notebook against its committed outp
 gpu:  ## Test, train and measure on a GPU in one call (DEVICE=cpu: the same in small)
 	@PYTHON="$(if $(wildcard $(VENV)/bin/python),$(VENV)/bin/python,$(PYTHON))" bash tools/gpu.sh
 
-lab: env  ## Open the notebooks in JupyterLab
-	@echo "Starting JupyterLab on notebooks/ (stop with Ctrl-C)"
-	@$(RUN) jupyterlab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+# Playwright is 170 MB and drives the Chromium that is on the PATH, so it is no part of the environment.
+test-browser: env  ## Test the course in JupyterLab with a browser (needs Chromium; fetches Playwright)
+	@[ build/browser/playwright -nt requirements-browser.lock ] || { echo "Fetching Playwright into build/browser" && \
+		$(RUN) pip install -q --no-deps --upgrade --target build/browser -r requirements-browser.lock && \
+		touch build/browser/playwright; }
+	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -p no:nbval -x --durations=5 tests/browser
+
+# tools/lab has JupyterLab's defaults for this course: Markdown is shown, not edited, and nothing asks about news. What
+# a student has chosen in the settings comes before them.
+lab: env  ## Open the course in JupyterLab
+	@echo "Starting JupyterLab at the syllabus, notebooks/README.md (stop with Ctrl-C)"
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/tools/lab$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" $(RUN) jupyterlab \
+		--notebook-dir . --LabApp.default_url=/lab/tree/notebooks/README.md \
+		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)
 	@echo "JupyterLab ended; your changes are in notebooks/"
 
 # Both end with where to look, and execute nothing: they show the committed outputs.

@@ -33,7 +33,7 @@ _FACE = {
     "predict": "face.prediction", "load_model": "face.prediction", "evaluate": "face.evaluation",
     "export": "runs.export",
     "exhibit": "face.exhibits", "list_exhibits": "face.exhibits", "save": "face.exhibits",
-    "ledger": "face.ledger",
+    "ledger": "face.ledger", "conversation": "face.stepper",
     "check_parameters": "face.notebook",
     "list_exercises": "face.labs", "lab": "face.labs", "check": "face.labs", "answer": "face.labs",
     "Recipe": "training.recipes", "Model": "models.interface", "Output": "models.interface",

@@ -37,6 +37,7 @@ from erclab.face.prediction import load_model as load_model
 from erclab.face.prediction import predict as predict
 from erclab.face.runs import Run as Run
 from erclab.face.runs import Runs as Runs
+from erclab.face.stepper import conversation as conversation
 from erclab.face.training import compare as compare
 from erclab.face.training import run as run
 from erclab.models.interface import Model as Model

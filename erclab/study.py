@@ -16,12 +16,10 @@ from typing import Any
 import nbformat
 import pandas as pd
 from joblib import Parallel, delayed
-from matplotlib.figure import Figure
 
 from erclab.core import paths
 from erclab.core.errors import NotebookError
 from erclab.core.storage import make_writable
-from erclab.figures import style
 
 
 @dataclass(frozen=True)
@@ -123,27 +121,6 @@ def _check(path: Path, values: Mapping[str, Any], known: Mapping[str, str]) -> N
         if name not in known:
             raise NotebookError(f"unknown parameter '{name}'", where=path.name,
                                 remedy=f"It has: {', '.join(known)}.")
-
-
-def stepper(draw: Callable[[Any], Figure], options: Mapping[str, Any], label: str = "") -> Any:
-    """A slider through `options` that shows the figure which `draw` makes of each; it needs a live kernel.
-
-    A committed notebook holds no widgets: it shows a static figure, and this slider only if a parameter is set.
-
-    Args:
-        options: label on the slider -> argument of `draw`.
-
-    Raises:
-        NotebookError: ipywidgets is not installed.
-    """
-    try:
-        import ipywidgets
-        from IPython.display import Image, display
-    except ImportError as error:
-        raise NotebookError(f"{error.name} is not installed",
-                            remedy='Install it with: pip install "erclab[notebooks]".') from None
-    slider = ipywidgets.SelectionSlider(options=list(options.items()), description=label, continuous_update=False)
-    return ipywidgets.interactive(lambda at: display(Image(style.png(draw(at)))), at=slider)
 
 
 def normalise(source: Path, target: Path) -> None:

@@ -362,7 +362,7 @@ def test_pip_inherits_the_lock(script, checkout):
 
 def makefile_commands():
     """The targets that `make help` lists."""
-    return re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    return re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
 def test_ci_checks_first_and_the_readme_names_the_commands():
@@ -418,3 +418,41 @@ def test_paths_in_the_check_lists_exist():
     named = set(re.findall(r"`((?:erclab|tests|data|notebooks|tools)/[\w/.*-]+)`", text))
     assert len(named) > 10
     assert [name for name in named if "NAME" not in name and not list(ROOT.glob(name))] == []
+
+
+# JupyterLab as `make lab` starts it
+
+
+def test_lab_shows_the_syllabus_and_leaves_the_students_settings_alone():
+    line = re.search(r"^lab: env.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE).group(1)
+    assert "--notebook-dir . " in line and "default_url=/lab/tree/notebooks/README.md" in line
+    assert "JUPYTER_CONFIG_PATH=" in line and "JUPYTER_CONFIG_DIR" not in line and "SETTINGS" not in line
+    defaults = ROOT / "tools" / "lab" / "labconfig" / "default_setting_overrides.json"  # the name that JupyterLab reads
+    found = yaml.safe_load(defaults.read_text(encoding="utf-8"))
+    assert found["@jupyterlab/docmanager-extension:plugin"]["defaultViewers"] == {"markdown": "Markdown Preview"}
+
+
+def test_the_server_of_the_course_gives_the_language_of_the_kernel_and_saves_the_same_bytes(tmp_path):
+    import asyncio
+    from types import SimpleNamespace
+
+    from ipykernel.ipkernel import IPythonKernel
+
+    settings = SimpleNamespace(ServerApp=SimpleNamespace())
+    path = ROOT / "tools" / "lab" / "jupyter_server_config.py"
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), {"c": settings})
+    before = (ROOT / "notebooks" / "01_corpora.ipynb").read_bytes()
+    (tmp_path / "a.ipynb").write_bytes(before)
+    (tmp_path / "b.md").write_text("# B", encoding="utf-8")
+    contents = settings.ServerApp.contents_manager_class(root_dir=str(tmp_path))
+
+    async def opened_and_saved():
+        model = await contents.get("a.ipynb")
+        await contents.get("")
+        await contents.get("b.md")
+        language = dict(model["content"]["metadata"]["language_info"])
+        await contents.save(model, "a.ipynb")
+        return language
+
+    assert asyncio.run(opened_and_saved()) == IPythonKernel.language_info
+    assert (tmp_path / "a.ipynb").read_bytes() == before

@@ -238,18 +238,6 @@ class TestHygiene:
         assert path.stat().st_size < 1_000_000
 
 
-def test_a_stepper_draws_what_its_slider_says(monkeypatch):
-    ipywidgets = pytest.importorskip("ipywidgets")
-    drawn = []
-    monkeypatch.setattr(study.style, "png", lambda figure: drawn.append(figure) or b"\x89PNG")
-    made = study.stepper(lambda row: f"figure of {row}", {"first": 3, "second": 7}, "turn")
-    slider, = (w for w in made.children if isinstance(w, ipywidgets.SelectionSlider))
-    assert list(slider.options) == [("first", 3), ("second", 7)] and slider.description == "turn"
-    made.update()
-    slider.value = 7
-    assert drawn[-1] == "figure of 7"
-
-
 def test_there_are_notebooks():
     assert [p.stem for p in COMMITTED][:1] == ["01_corpora"]
 

@@ -127,19 +127,22 @@ def in_words(record: Record, predictions: np.ndarray) -> list[str]:
         predictions: (N, C), of classes also (N,) indices.
     """
     if record.target.kind == "classes":
-        return _values_in_words(record, predictions if predictions.ndim == 1 else predictions.argmax(1))
+        return values_in_words(record.target, predictions if predictions.ndim == 1 else predictions.argmax(1))
     if record.target.kind == "binary":
-        return _values_in_words(record, predictions.reshape(len(predictions), -1, 2).argmax(2))
-    return _values_in_words(record, predictions)
+        return values_in_words(record.target, predictions.reshape(len(predictions), -1, 2).argmax(2))
+    return values_in_words(record.target, predictions)
 
 
-def _values_in_words(record: Record, values: np.ndarray) -> list[str]:
-    """Labels (N,), of which -1 is none, or (N, K) zeros and ones or numbers, in words."""
-    if record.target.kind == "classes":
-        return [record.labels[v] if v >= 0 else "" for v in values]
-    if record.target.kind == "binary":
-        return [" and ".join(e for e, v in zip(record.target.names, row, strict=True) if v == 1) or "none"
-                for row in values]
+def values_in_words(task: Task, values: np.ndarray) -> list[str]:
+    """Labels (N,), of which -1 is none, or (N, K) zeros and ones or numbers, in words.
+
+    Args:
+        task: with the names of its classes, as `Corpus.task` and `Record.target` have it.
+    """
+    if task.kind == "classes":
+        return [task.names[v] if v >= 0 else "" for v in values]
+    if task.kind == "binary":
+        return [" and ".join(e for e, v in zip(task.names, row, strict=True) if v == 1) or "none" for row in values]
     return [", ".join(f"{v:+.2f}" for v in row) for row in values]
 
 
@@ -158,7 +161,7 @@ def hard_samples(corpus: Corpus, models: Mapping[str, Sequence[Record]], alone: 
     selected, rows = incongruent_utterances(corpus, alone), {}
     first = next(iter(models.values()))[0]
     order = {int(row): i for i, row in enumerate(selected.index)}
-    truth = _values_in_words(first, corpus.targets("test", first.task))
+    truth = values_in_words(first.target, corpus.targets("test", first.task))
     voted = {name: _voted(records) for name, records in models.items()}
     for row in examples(selected, corpus, count):
         rows[f"{row}"] = {"words": corpus.table["text"].iloc[row], "incongruent": selected.loc[row, "why"],

@@ -57,13 +57,20 @@ def style() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Picture:
-    """A stored figure. A notebook shows the file's own bytes, so all front ends show the same pixels."""
+    """A stored figure. A notebook shows the file's own bytes, so all front ends show the same pixels.
+
+    Attributes:
+        name: of the file.
+        png: its bytes.
+        alt: what it shows, in words.
+    """
 
     name: str
     png: bytes = field(repr=False)
+    alt: str = ""
 
-    def _repr_png_(self) -> bytes:
-        return self.png
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
+        return self.png, {"alt": self.alt}
 
     def __repr__(self) -> str:
         return f"<figure {self.name}>"
@@ -72,8 +79,17 @@ class Picture:
 class Drawing(Figure):
     """A figure that a notebook shows with the pixels that `save` stores, without pyplot."""
 
-    def _repr_png_(self) -> bytes:
-        return png(self)
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
+        return png(self), {"alt": alternative(self)}
+
+
+def alternative(figure: Figure) -> str:
+    """What a figure shows, for readers who do not see it: its titles; without one, the labels of its axes."""
+    titles = [figure.get_suptitle()]
+    titles += [axis.get_title(loc) for axis in figure.axes for loc in ("left", "center", "right")]
+    labels = [f"{axis.get_ylabel() or 'y'} over {axis.get_xlabel() or 'x'}" for axis in figure.axes]
+    found = dict.fromkeys(" ".join(title.split()) for title in (titles if any(titles) else labels))
+    return "; ".join(filter(None, found))
 
 
 def save(figure: Figure, name: str, corpus: str = "") -> Picture:
@@ -87,7 +103,7 @@ def save(figure: Figure, name: str, corpus: str = "") -> Picture:
     path, content = paths.figures_dir() / f"{'_'.join(filter(None, (name, corpus)))}.png", png(figure)
     with storing("the figure", path, "Free some space or choose another folder (ERCLAB_FIGURES)."):
         write_atomically(path, content)
-    return Picture(path.stem, content)
+    return Picture(path.stem, content, alternative(figure))
 
 
 @style()

@@ -87,7 +87,7 @@ def test_a_figure_is_saved_under_its_name(tmp_path, monkeypatch, tiny):
 
     monkeypatch.setenv("ERCLAB_FIGURES", str(tmp_path))
     figure, _ = style.figure()
-    assert erc.save(figure, "30_a").name == "30_a" and (tmp_path / "30_a.png").read_bytes() == figure._repr_png_()
+    assert erc.save(figure, "30_a").name == "30_a" and (tmp_path / "30_a.png").read_bytes() == figure._repr_png_()[0]
     erc.save(figure, "30_a", tiny)
     erc.save(figure, "30_b", "meld")
     assert {p.name for p in tmp_path.iterdir()} == {"30_a.png", "30_a_simulated-tiny.png", "30_b_meld.png"}

@@ -42,7 +42,8 @@ def test_a_class_is_trained_with_settings_and_a_recipe(train, tiny):
     assert list(runs[0].curve["epoch"]) == [1, 2, 3] and repr(runs[0]).startswith("Short on simulated-tiny")
     assert isinstance(runs[0].model(), Short)
     assert len(runs.explain("shapley", split="valid")) == 2 * len(tiny.rows("valid"))
-    assert runs.bars(ceiling=True, published=True)._repr_png_()
+    shown, alternative = runs.bars(ceiling=True, published=True)._repr_png_()
+    assert shown.startswith(b"\x89PNG") and "Short" in alternative["alt"]
 
 
 def test_fields_of_a_recipe_are_changed_and_a_typo_is_named(train):

@@ -86,7 +86,7 @@ def test_the_card_of_a_corpus_says_what_is_missing(tiny):
 
 def test_figures_are_figures(sdt, tiny):
     for figure in (sdt.bars(ceiling=True, published=True), sdt.curves(), sdt.confusion(), sdt.bars("macro_f1")):
-        assert isinstance(figure, Figure) and figure._repr_png_().startswith(b"\x89PNG")
+        assert isinstance(figure, Figure) and figure._repr_png_()[0].startswith(b"\x89PNG")
     with pytest.raises(UsageError, match="no score 'f7'"):
         sdt.bars("f7")
 

@@ -118,8 +118,22 @@ def test_save_makes_the_folder_and_writes_the_same_bytes_each_time(tmp_path, mon
 def test_what_a_notebook_shows_is_what_was_stored(tmp_path, monkeypatch):
     monkeypatch.setenv("ERCLAB_FIGURES", str(tmp_path))
     shown = style.save(drawn(), "01_scores", "made")
-    assert shown._repr_png_() == (tmp_path / "01_scores_made.png").read_bytes()
+    assert shown._repr_png_() == ((tmp_path / "01_scores_made.png").read_bytes(), {"alt": shown.alt})
     assert repr(shown) == "<figure 01_scores_made>"  # the output of a notebook names no folder of this machine
+
+
+def test_the_alternative_text_of_a_figure_is_its_titles_or_its_labels():
+    with style.style():
+        figure, axes = style.figure(1, 3)
+        for axis in axes[0]:
+            axis.set(xlabel="epoch", ylabel="loss")
+    assert style.alternative(figure) == "loss over epoch"
+    axes[0, 0].set_title("SDT\nlearns", loc="left")
+    axes[0, 1].set_title("a")
+    axes[0, 2].set_title("a")
+    figure.suptitle("Two models")
+    assert style.alternative(figure) == "Two models; SDT learns; a"
+    assert figure._repr_png_()[1] == {"alt": "Two models; SDT learns; a"}
 
 
 def test_save_leaves_out_what_differs_between_machines(tmp_path, monkeypatch):
