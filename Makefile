@@ -89,10 +89,11 @@ test-browser: env  ## Test the course in JupyterLab with a browser (needs Chromi
 	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -p no:nbval -x --durations=5 tests/browser
 
 # tools/lab has JupyterLab's defaults for this course: Markdown is shown, not edited, and nothing asks about news. What
-# a student has chosen in the settings comes before them.
+# a student has chosen in the settings comes before them. With the PATH, `!erclab ...` works in a cell and in a terminal.
 lab: env  ## Open the course in JupyterLab
 	@echo "Starting JupyterLab at the syllabus, notebooks/README.md (stop with Ctrl-C)"
-	@JUPYTER_CONFIG_PATH="$(CURDIR)/tools/lab$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" $(RUN) jupyterlab \
+	@PATH="$(abspath $(VENV))/bin:$$PATH" \
+		JUPYTER_CONFIG_PATH="$(CURDIR)/tools/lab$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" $(RUN) jupyterlab \
 		--notebook-dir . --LabApp.default_url=/lab/tree/notebooks/README.md \
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)
 	@echo "JupyterLab ended; your changes are in notebooks/"

@@ -25,8 +25,8 @@ CSS = """
 .erc-talk.erc-on .erc-box { max-height: 24em; position: relative; }
 .erc-talk.erc-on summary { display: none; }
 .erc-talk table { border-collapse: collapse; margin: .3em 0; font-size: inherit; }
-.erc-talk table th, .erc-talk table td { text-align: left; vertical-align: top; padding: .2em .6em;
-  max-width: 26em; white-space: normal; border-bottom: 1px solid rgba(127, 127, 127, .35); }
+.erc-talk table th, .erc-talk table td { text-align: left !important; vertical-align: top !important;
+  padding: .2em .6em; max-width: 26em; white-space: normal; border-bottom: 1px solid rgba(127, 127, 127, .35); }
 .erc-talk table tbody tr:nth-child(n) { background: none; }
 .erc-talk table tbody tr.erc-at { background: rgba(127, 127, 127, .2); }
 .erc-talk table .erc-a { white-space: nowrap; }
