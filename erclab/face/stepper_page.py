@@ -38,12 +38,18 @@ CSS = """
 """
 
 # A page may hold several blocks: each script starts all blocks that have not been started. Scripts of a notebook run
-# once for each view of the output.
+# once for each view of the output. The script makes the slider, because without scripts it would do nothing.
 SCRIPT = """
 for (const root of document.querySelectorAll(".erc-talk:not(.erc-on)")) {
   root.classList.add("erc-on");
   const one = (s) => root.querySelector(s), all = (s, e = root) => [...e.querySelectorAll(s)];
   const names = JSON.parse(root.dataset.names), parts = all("details");
+  one(".erc-keys").innerHTML = `<label>dialogue <select></select></label>
+    <button type="button" aria-label="previous turn">&#9664;</button>
+    <label>turn <input type="range" min="0" value="0"></label>
+    <button type="button" aria-label="next turn">&#9654;</button>
+    <span class="erc-where"></span>
+    <label><input type="checkbox"> guess first</label>`;
   const pick = one("select"), slide = one("input[type=range]"), ask = one("input[type=checkbox]");
   const [back, next] = all("button"), bars = one(".erc-bars");
   const heads = all("thead th.erc-a", parts[0]).map((x) => x.textContent).slice(1);
@@ -110,7 +116,6 @@ for (const root of document.querySelectorAll(".erc-talk:not(.erc-on)")) {
     e.preventDefault();
     e.key === "ArrowLeft" ? go(at - 1) : forward();
   });
-  one(".erc-keys").hidden = false;
   draw();
 }
 """
@@ -120,14 +125,7 @@ BLOCK = Template("""<div class="erc-talk" role="group" aria-label="Conversation,
 data-lm-suppress-shortcuts="true" data-names="$names">
 <style>$css</style>
 <p>$title</p>
-<div class="erc-keys" hidden>
-<label>dialogue <select></select></label>
-<button type="button" aria-label="previous turn">&#9664;</button>
-<label>turn <input type="range" min="0" value="0"></label>
-<button type="button" aria-label="next turn">&#9654;</button>
-<span class="erc-where"></span>
-<label><input type="checkbox"> guess first</label>
-</div>
+<div class="erc-keys"></div>
 $dialogues
 <table class="erc-bars" hidden></table>
 <p class="erc-said" aria-live="polite"></p>
