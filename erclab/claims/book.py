@@ -188,7 +188,8 @@ def _open(book: Book, claim: Claim, name: str, shelves: Callable[[str], Shelf]) 
     seeds = (book.rehearsal if rehearsal else book.protocol)["seeds"]
     plan, shelf = Plan(name, book, (claim,), seeds, book.protocol), shelves(name)
     trained = [arm for arm in plan.arms if book.arms[arm]["model"] != splits.ORACLE]
-    missing = [(arm, seed) for arm in trained for seed in seeds
+    gone = shelf.not_here()
+    missing = [(arm, seed) for arm in trained if arm not in gone for seed in seeds
                if not any(e.fixed or e.seed == seed for e in shelf.arm(arm))]
     if claim.rule == "POWER" or not missing:
         return replace(open_one, detail="follows from the runs of the other claims")

@@ -33,6 +33,7 @@ from erclab.core.storage import write_atomically, zipped
 from erclab.core.targets import Task
 
 ABOUT, GUESS, SUM, PUBLISHED = "about.json", "guess", "sum|", "published|"
+NOT_HERE = "not_here.json"  # the file of arms whose runs a corpus cannot have
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +123,24 @@ class Shelf:
         found = [kept[key] for key in sorted(kept)]
         write_arm(self.path(arm), arm, found)
         self._read[arm] = [replace(e, split=self.split) for e in found]
+
+    def not_here(self) -> dict[str, str]:
+        """Arm -> why the corpus cannot have its runs, for the arms that were tried.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        path = self.folder / NOT_HERE
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except (OSError, ValueError) as error:
+            raise RunError(f"not a list of arms ({error})", where=path, remedy="Restore the file, or delete it and train "
+                           "again (erclab claims --train).") from None
+
+    def note_not_here(self, arm: str, why: str) -> None:
+        """Keep why the corpus cannot have the runs of an arm."""
+        found = {**self.not_here(), arm: why}
+        write_atomically(self.folder / NOT_HERE, json.dumps(found, indent=1, sort_keys=True).encode() + b"\n")
 
     def arms(self) -> list[str]:
         """The arms that have a file, as they are called."""

@@ -112,8 +112,14 @@ def _measure(book: Book, claim: Claim, corpus: str, quantities: Quantities, choi
     if claim.rule == "POWER":
         return open_one, []
     shelf = quantities.shelf
-    missing = [arm for arm in claim.arms if not shelf.arm(arm)]
-    contrasts = _contrasts(claim, shelf, missing)
+    absent = {arm: why for arm, why in shelf.not_here().items() if arm in claim.arms}
+    missing = [arm for arm in claim.arms if arm not in absent and not shelf.arm(arm)]
+    possible = [c for c in claim.contrasts if not set(arms_of([c])) & set(absent)]
+    if absent:
+        open_one = replace(open_one, detail="; ".join(f"without {arm} ({why})" for arm, why in absent.items()))
+    if not possible:
+        return replace(open_one, verdict=NOT_HERE), []
+    contrasts = _contrasts(possible, shelf, missing)
     if not contrasts:
         return replace(open_one, verdict=TO_TRAIN, detail=f"{len(missing)} of {len(claim.arms)} arms have no runs"), []
     seeds = quantities.common(contrasts)
@@ -136,7 +142,7 @@ def _measure(book: Book, claim: Claim, corpus: str, quantities: Quantities, choi
         except NotMeasured as error:
             return replace(open_one, verdict=TO_TRAIN, detail=str(error)), []
         except Missing as error:
-            open_one = replace(open_one, detail=str(error))
+            open_one = replace(open_one, detail="; ".join(x for x in (open_one.detail, str(error)) if x))
             continue
         if not choice.over_dialogues:
             sampled = statistics.undrawn(sampled.seeds, sampled.dialogues, sampled.fixed)
@@ -146,7 +152,7 @@ def _measure(book: Book, claim: Claim, corpus: str, quantities: Quantities, choi
     return open_one, found
 
 
-def _contrasts(claim: Claim, shelf: Shelf, missing: Sequence[str]) -> list[Contrast]:
+def _contrasts(possible: Sequence[Contrast], shelf: Shelf, missing: Sequence[str]) -> list[Contrast]:
     """The contrasts whose arms all have runs and whose sides are different runs (on a corpus of text alone, "all
     modalities" and "text" are one run). If an arm of several contrasts is missing, the claim waits for it."""
     if missing:
@@ -159,7 +165,7 @@ def _contrasts(claim: Claim, shelf: Shelf, missing: Sequence[str]) -> list[Contr
         sides = [(ids(t.arm), t.part, str(t.score)) for t in contrast.terms if t.arm]
         return len(set(sides)) == len(sides)
 
-    return [c for c in claim.contrasts if apart(c)]
+    return [c for c in possible if apart(c)]
 
 
 def _least(book: Book, corpus: str) -> int:
@@ -177,7 +183,7 @@ def _judged(claim: Claim, found: Verdict, estimates: Measured, confidence: float
         effects = tuple(replace(e, verdict=UNDECIDED, needed=f"{least} seeds") for e in effects)
     verdict = _of_all([e.verdict for e in effects])
     if verdict == SUPPORTED and claim.fewer_parameters:
-        sizes = [quantities.shelf.arm(t.arm)[0].about["parameters"] for t in claim.contrasts[0].terms]
+        sizes = [quantities.shelf.arm(t.arm)[0].about["parameters"] for t in estimates[0][0].terms]
         detail = f"{sizes[0]:,} against {sizes[1]:,} parameters"
         verdict = verdict if sizes[0] < sizes[1] else CONTRADICTED
     return replace(found, verdict=verdict, effects=effects, detail=detail, p=p_of([e for _, e in estimates]),

@@ -146,7 +146,7 @@ def score_of(tallies: Sequence[Tally], score: str, part: str = "") -> Sampled:
             chosen = [n for n in names if (n not in wanted) == groups.startswith("!")]
         each = [sampled(tallies, f"{name}.{what}", part) for name in chosen]
     except UsageError as error:
-        raise Missing(str(error)) from None
+        raise Missing(f"without {score} ({error.problem})") from None
     return reduce(lambda a, b: a + b, each) / float(len(each))
 
 

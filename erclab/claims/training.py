@@ -184,6 +184,7 @@ def train_arms(plan: Plan, shelf: Shelf, folder: Path, *, jobs: int | None = Non
                     wanted.setdefault(specs(plan, arm, found.of(arm, seed), seed).id, []).append(arm)
                 except UsageError as error:
                     impossible.add(arm)
+                    shelf.note_not_here(arm, str(error))
                     said(f"{arm}: not on {plan.name} ({error})")
                     shown.update()
             done = set[str]()
@@ -220,6 +221,7 @@ def _train_folds(plan: Plan, shelf: Shelf, folder: Path, found: Corpora, jobs: i
             shown.update()
             if isinstance(pooled, UsageError):
                 if arm not in impossible:
+                    shelf.note_not_here(arm, str(pooled))
                     said(f"{arm}: not on {plan.name} ({pooled})")
                 impossible.add(arm)
             elif isinstance(pooled, str):

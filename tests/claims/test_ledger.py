@@ -15,7 +15,7 @@ from erclab.analysis.tallies import scored
 from erclab.claims import book as books
 from erclab.claims import costs, multiverse, training
 from erclab.claims.evidence import GUESS, read
-from erclab.claims.verdicts import TO_TRAIN, Effect, Verdict
+from erclab.claims.verdicts import NOT_HERE, TO_TRAIN, UNDECIDED, Effect, Verdict
 from erclab.core.errors import RunError, UsageError
 from erclab.published import claims
 
@@ -41,7 +41,9 @@ def trained(tmp_path_factory):
     """Two claims on the smallest corpus, trained and judged."""
     where = tmp_path_factory.mktemp("ledger")
     book = tiny_book(tiny_row("S-c1", "sdt", "bc"), tiny_row("S-c2", "sdt", "probe"), tiny_row("S-c3", "oracle", "sdt"),
-                     tiny_row("S-c4", "smell", "bc"))
+                     tiny_row("S-c4", "smell", "bc"), row("S-c5", corpora=["simulated-tiny"], contrasts=[
+                         {"name": f"{a} - bc", "matters": 0.01, "terms": sides(a, "bc", score="weighted_f1")}
+                         for a in ("smell", "sdt")]))
     plan = training.planned(book, "simulated-tiny")
     said: list[str] = []
     shelf = books.shelf_of("simulated-tiny", where / "evidence")
@@ -109,6 +111,21 @@ def test_a_claim_with_an_unknown_arm_or_rule_or_twice_the_same_id_is_refused():
         book_of(row(), row())
 
 
+def test_an_arm_that_a_corpus_cannot_have_leaves_its_contrasts_out(trained):
+    """A claim of such contrasts alone cannot be tested there; another one is judged by the rest, and says so."""
+    book, _, where, *_ = trained
+    evidence = where / "evidence"
+    assert set(books.shelf_of("simulated-tiny", evidence).not_here()) == {"smell"}
+    found = {v.claim: v for v in books.judge_corpus(book, "simulated-tiny", evidence)}
+    assert found["S-c4"].verdict == NOT_HERE and "without smell (" in found["S-c4"].detail
+    assert found["S-c5"].verdict == UNDECIDED and "without smell (" in found["S-c5"].detail
+    assert [f.name for f in found["S-c5"].effects] == ["sdt - bc"]
+    (evidence / "simulated-tiny" / "not_here.json").write_text("[")
+    with pytest.raises(RunError, match="not a list of arms"):
+        books.shelf_of("simulated-tiny", evidence).not_here()
+    (evidence / "simulated-tiny" / "not_here.json").write_text('{"smell": "no such modality"}')
+
+
 def test_runs_are_trained_on_corpora_of_their_own_seed_and_compared_on_the_same_fresh_dialogues(trained):
     book, plan, where, said, failed = trained
     assert not failed and len(said) == 1 and said[0].startswith("smell: not on simulated-tiny")
@@ -162,7 +179,7 @@ def test_verdicts_are_stored_read_and_kept_when_a_rule_gets_a_new_version(traine
     books.judge_again(book, place, ["simulated-tiny"])
     first = {v.claim: v for v in books.stored_verdicts(place)}
     again = books.judge_corpus(book, "simulated-tiny", place)
-    assert {v.claim: v.verdict for v in again} == {name: v.verdict for name, v in first.items()} | {"S-c4": TO_TRAIN}
+    assert {v.claim: v.verdict for v in again} == {name: v.verdict for name, v in first.items()} | {"S-c4": NOT_HERE}
     stored, now = first["S-c1"].effects[0], next(v for v in again if v.claim == "S-c1").effects[0]
     assert (stored.value, stored.low) == pytest.approx((now.value, now.low), rel=1e-5)
     shown = {v.claim: v for v in books.entries(book, corpus="simulated-tiny", where=place)}
