@@ -7,12 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from erclab import corpora
+from erclab import corpora, models
 from erclab.analysis import audit, ceilings, efficiency, inflation, plays, readers
 from erclab.claims import book as books
+from erclab.claims import tuned
 from erclab.corpora import simulated
-from erclab.exhibits import protocol
+from erclab.exhibits import context, protocol, tuning
 from erclab.published import claims
+from erclab.published.tuning import declared
 from erclab.runs.table import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -120,6 +122,30 @@ def test_the_protocol_audit_is_as_told():
     words = plays.stored_of("iemocap-text-audio").loc[("words (tf-idf)", "scripted")]
     assert f"Words alone reach {words['seen']:.0f} on IEMOCAP's scripted test dialogues, and {words['unseen']:.0f}" in (
         README)
+
+
+def test_the_tuned_models_are_as_told():
+    spaces = declared()
+    verdicts = [v for v in tuned.tuned_verdicts(spaces, "mosi") if v.claim.endswith("-bc-lstm")]
+    told = re.search(r"none of (\w+) models is shown to beat a tuned bc-LSTM \(correlation (\S+ \[.*?\])\); for (.*?) the",
+                     README)
+    lost = [models.info(v.claim.removesuffix("-bc-lstm").split("-", 1)[-1]).title for v in verdicts
+            if v.verdict.startswith("contradicted")]
+    assert told[1] == ("zero", "one", "two", "three", "four")[len(verdicts)]
+    assert not any(v.verdict == "supported" for v in verdicts) and all(v.seeds == 10 for v in verdicts)
+    assert f"test {told[2]};" in tuning.tuned_words("mosi") and set(lost) == set(re.split(", | and ", told[3]))
+
+
+def test_what_context_is_worth_is_as_told():
+    gains, changes = (f("simulated-lesson") for f in (context.context_table, context.speakers_table))
+    rows = [gains.loc[("bc-LSTM", "whole dialogue")], gains.loc[("DialogueRNN", "whole dialogue")],
+            gains.loc[("Linear probe", "last label, predicted (taught by true ones)")]]
+    told = "bc-LSTM and DialogueRNN gain {} and {} points from the dialogue, a probe with the last predicted label {};"
+    assert told.format(*map(context.span, rows)) in README
+    told = changes[changes["verdict"].isin(["higher", "lower"])]
+    assert f"of {['', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight'][changes['verdict'].notna().sum()]} "\
+        "changes of the speakers only DialogueRNN's two cost points" in README
+    assert list(told.index.get_level_values("model")) == ["DialogueRNN"] * 2 and (told["difference"] < 0).all()
 
 
 def test_the_ledger_is_as_told():

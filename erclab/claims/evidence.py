@@ -134,8 +134,8 @@ class Shelf:
         try:
             return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         except (OSError, ValueError) as error:
-            raise RunError(f"not a list of arms ({error})", where=path, remedy="Restore the file, or delete it and train "
-                           "again (erclab claims --train).") from None
+            raise RunError(f"not a list of arms ({error})", where=path,
+                           remedy="Restore the file, or delete it and train again (erclab claims --train).") from None
 
     def note_not_here(self, arm: str, why: str) -> None:
         """Keep why the corpus cannot have the runs of an arm."""
