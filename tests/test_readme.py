@@ -127,8 +127,8 @@ def test_the_protocol_audit_is_as_told():
 def test_the_tuned_models_are_as_told():
     spaces = declared()
     verdicts = [v for v in tuned.tuned_verdicts(spaces, "mosi") if v.claim.endswith("-bc-lstm")]
-    told = re.search(r"none of (\w+) models is shown to beat a tuned bc-LSTM \(correlation (\S+ \[.*?\])\); for (.*?) the",
-                     README)
+    told = re.search(r"none of (\w+) models is shown to beat a tuned bc-LSTM "
+                     r"\(correlation (\S+ \[.*?\])\); for (.*?) the", README)
     lost = [models.info(v.claim.removesuffix("-bc-lstm").split("-", 1)[-1]).title for v in verdicts
             if v.verdict.startswith("contradicted")]
     assert told[1] == ("zero", "one", "two", "three", "four")[len(verdicts)]
@@ -143,8 +143,8 @@ def test_what_context_is_worth_is_as_told():
     told = "bc-LSTM and DialogueRNN gain {} and {} points from the dialogue, a probe with the last predicted label {};"
     assert told.format(*map(context.span, rows)) in README
     told = changes[changes["verdict"].isin(["higher", "lower"])]
-    assert f"of {['', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight'][changes['verdict'].notna().sum()]} "\
-        "changes of the speakers only DialogueRNN's two cost points" in README
+    count = ["", "one", "two", "three", "four", "five", "six", "seven", "eight"][changes["verdict"].notna().sum()]
+    assert f"of {count} changes of the speakers only DialogueRNN's two cost points" in README
     assert list(told.index.get_level_values("model")) == ["DialogueRNN"] * 2 and (told["difference"] < 0).all()
 
 
