@@ -69,6 +69,7 @@ def test_two_nodes_give_what_this_machine_gives(cluster, tmp_path):
     assert len({worker.partition(":")[0] for worker in on_ray.workers.values()}) == 2, "both nodes have worked"
 
 
+@pytest.mark.long  # Ray waits half a minute, or three minutes, for the place of a killed worker
 def test_killed_workers_and_no_common_disk(cluster, tmp_path, monkeypatch, nothing_shared):
     """A worker that dies once costs nothing, one that dies always its own run; files come through Ray."""
     def do(task):
