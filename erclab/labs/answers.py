@@ -20,7 +20,10 @@ class Answered(nn.Module):
 
     def forward(self, *given: Any, **options: Any) -> Any:
         """The arguments and results of the module that is replaced."""
-        return find(self.exercise).call(self.function, self.module, *given, **options)  # type: ignore[misc]
+        exercise = find(self.exercise)
+        if exercise.call is not None:
+            return exercise.call(self.function, self.module, *given, **options)
+        return self.function(**exercise.taken(self.module, *given, **options))  # type: ignore[misc]
 
 
 def answer(function: Callable[..., Any], name: str, module: nn.Module) -> nn.Module:
@@ -40,7 +43,7 @@ def answer(function: Callable[..., Any], name: str, module: nn.Module) -> nn.Mod
         UsageError: there is no such exercise, no module computes its equation, or the answer is not a function.
     """
     exercise = find(name)
-    if exercise.call is None:
+    if exercise.taken is None:
         raise UsageError(f"no module of a model computes {name}", remedy="Check the answer with erc.check.")
     if not callable(function):
         raise UsageError(f"an answer is a function, not {type(function).__name__}")

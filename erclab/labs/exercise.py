@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -41,12 +41,12 @@ class Exercise:
         mistakes: key -> mistake.
         example: makes inputs with random numbers in float64.
         padding: makes of inputs the same inputs with other numbers where the padding is; None where there is none.
-        valid: of inputs, result -> the mask of what counts; absent results count whole.
-        samples: argument -> the dimension of the samples, where each result belongs to a sample: then the results of
-            a sample may not depend on the others.
+        samples: the arguments whose first dimension is that of the samples, where each result belongs to a sample: then
+            the results of a sample may not depend on the others.
         place: the module of a model that computes the equation: model -> (name, module); None where no module does.
-        call: computes with an answer what the module computes: (answer, module, *arguments of forward).
         taken: the arguments of the answer, from the module and the arguments that its `forward` was given.
+        call: computes with an answer what the module computes: (answer, module, *arguments of forward). None where the
+            answer to `taken` is that.
     """
 
     name: str
@@ -59,11 +59,10 @@ class Exercise:
     mistakes: Mapping[str, Mistake]
     example: Callable[[torch.Generator], Inputs]
     padding: Callable[[Inputs, torch.Generator], Inputs] | None = None
-    valid: Callable[[Inputs], Mapping[str, Tensor]] = field(default=lambda given: {})
-    samples: Mapping[str, int] = field(default_factory=dict)
+    samples: tuple[str, ...] = ()
     place: Callable[[nn.Module], tuple[str, nn.Module]] | None = None
-    call: Callable[..., Any] | None = None
     taken: Callable[..., Inputs] | None = None
+    call: Callable[..., Any] | None = None
 
     @property
     def model(self) -> str:

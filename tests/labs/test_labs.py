@@ -13,7 +13,7 @@ from erclab.core.errors import UsageError
 from erclab.labs import EXERCISES
 from erclab.labs.exercise import by_name
 
-INSTALLED = [name for name, e in EXERCISES.items() if e.call is not None]
+INSTALLED = [name for name, e in EXERCISES.items() if e.taken is not None]
 
 
 @pytest.fixture(scope="module")

@@ -139,7 +139,7 @@ EXERCISE = Exercise(
      "mask turned": Mistake("The mask is turned round: `keep` is True where a query may look.", _mask_turned),
      "of keys": Mistake("It sums the keys; the weights belong to the values.", _of_keys),
      "no softmax": Mistake("There is no softmax: scores are no weights, they do not sum to 1.", _no_softmax)},
-    _example, _padding, samples={"q": 0, "k": 0, "v": 0, "keep": 0}, place=_place, call=_call, taken=_taken)
+    _example, _padding, samples=("q", "k", "v", "keep"), place=_place, call=_call, taken=_taken)
 
 EXERCISES = (EXERCISE, replace(EXERCISE, name="m2fnet.attention", source="Vaswani et al. 2017, Eq. 1; M2FNet's fusion "
                                "of modality tokens, section 3.3"))

@@ -83,11 +83,7 @@ EXERCISES = (Exercise(
      "both full": Mistake("b is added whole: its share is 1 - z.", _both_full),
      "transposed": Mistake("The weights are not transposed: W a of a row a is a @ W.T, as nn.Linear has it.",
                            lambda a, b, Wa, Wb, Wz: _mixed(a, b, Wa.T, Wb.T, _share(a, b, Wz)))},
-    _example, samples={"a": 0, "b": 0},
+    _example, samples=("a", "b"),
     place=lambda model: next((f"fusion.gate.{k}", m) for k, m in model.fusion.gate.items()),
-    call=lambda answer, module, a, b: answer(**_taken(module, a, b)),
-    taken=lambda module, a, b: _taken(module, a, b)),)
-
-
-def _taken(module, a: Tensor, b: Tensor) -> Inputs:
-    return {"a": a, "b": b, "Wa": module.first.weight, "Wb": module.second.weight, "Wz": module.share.weight}
+    taken=lambda module, a, b: {"a": a, "b": b, "Wa": module.first.weight, "Wb": module.second.weight,
+                                "Wz": module.share.weight}),)

@@ -78,4 +78,4 @@ EXERCISES = (Exercise(
                          lambda f, x, baseline, steps: _integrated_gradients(f, x, baseline, steps).abs()),
      "turned": Mistake("The sign is wrong: the factor is x - x', not x' - x.",
                        lambda f, x, baseline, steps: -_integrated_gradients(f, x, baseline, steps))},
-    _example, samples={"x": 0, "baseline": 0}),)
+    _example, samples=("x", "baseline")),)

@@ -46,15 +46,10 @@ BLOCK = Exercise(
                            lambda x, f, Wx, b, Wf: torch.tanh(_inner(x, f, Wx.T, b, Wf.T)).softmax(-1)),
      "sigmoid": Mistake("A sigmoid stands where the tanh belongs.",
                         lambda *given: torch.sigmoid(_inner(*given)).softmax(-1))},
-    _block_example, samples={"x": 0, "f": 0},
+    _block_example, samples=("x", "f"),
     place=lambda model: next((f"fuse.{k}", m) for k, m in model.fuse.items()),
-    call=lambda answer, module, x, source: answer(**_taken(module, x, source)),
-    taken=lambda module, x, source: _taken(module, x, source))
-
-
-def _taken(module, x: Tensor, source: Tensor) -> Inputs:
-    return {"x": x, "f": source, "Wx": module.map_target.weight, "b": module.map_target.bias,
-            "Wf": module.map_source.weight}
+    taken=lambda module, x, source: {"x": x, "f": source, "Wx": module.map_target.weight, "b": module.map_target.bias,
+                                     "Wf": module.map_source.weight})
 
 
 # The residual fusion. The blocks are functions (x, f) -> mixed.
@@ -99,6 +94,6 @@ FUSION = Exercise(
                       lambda x, f1, f2, one, two: two(one(x, f1), f2) * x),
      "residual of the block": Mistake("The residual is what the first block made; the paper adds x itself.",
                                       lambda x, f1, f2, one, two: two(one(x, f1), f2) + one(x, f1))},
-    _fusion_example, samples={"x": 0, "f1": 0, "f2": 0})
+    _fusion_example, samples=("x", "f1", "f2"))
 
 EXERCISES = (BLOCK, FUSION)

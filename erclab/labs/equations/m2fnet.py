@@ -123,6 +123,6 @@ EXERCISES = (Exercise(
      "no memory": Mistake("The state starts anew at each turn: it goes on from turn to turn.", _same_turn),
      "over the batch": Mistake("It runs over the dialogues of the batch, not over turns (nn.GRU without batch_first): "
                                "the result depends on the batch.", _over_dialogues)},
-    _example, samples={"x": 0, "e": 0},
+    _example, samples=("x", "e"),
     place=lambda model: ("dialogue", model.dialogue),
-    call=lambda answer, module, read, mask: answer(**_taken(module, read, mask)), taken=_taken),)
+    taken=_taken),)

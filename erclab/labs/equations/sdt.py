@@ -46,9 +46,8 @@ UNIMODAL = Exercise(
                        lambda h, W: _gated(h, 1 - torch.sigmoid(h @ W.T))),
      "of the map": Mistake("The gate multiplies W h; it belongs to h.",
                            lambda h, W: (torch.sigmoid(h @ W.T) * (h @ W.T), torch.sigmoid(h @ W.T)))},
-    _unimodal_example, samples={"h": 0},
+    _unimodal_example, samples=("h",),
     place=lambda model: next((f"unimodal_gate.{k}", m) for k, m in model.unimodal_gate.items()),
-    call=lambda answer, module, h: answer(h, module.weight),
     taken=lambda module, h: {"h": h, "W": module.weight})
 
 
@@ -103,9 +102,8 @@ MULTIMODAL = Exercise(
                            lambda parts, W: (lambda y: ((y.softmax(1) * y).sum(1), y.softmax(1)))(parts @ W.T)),
      "no gate": Mistake("It sums the modalities without their weights.",
                         lambda parts, W: (parts.sum(1), (parts @ W.T).softmax(1)))},
-    _multimodal_example, samples={"parts": 0},
+    _multimodal_example, samples=("parts",),
     place=lambda model: ("multimodal_gate", model.multimodal_gate),
-    call=lambda answer, module, parts: answer(parts, module.weight),
     taken=lambda module, parts: {"parts": parts, "W": module.weight})
 
 
