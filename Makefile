@@ -22,8 +22,11 @@ STUDY_OPTIONS = $(if $(filter-out full,$(PROFILE)),--profile "$(PROFILE)") $(if 
 # stands in the repository; the recipes of that name train at the authors' scale (`erclab study --profile full`).
 OF_RECORDS := 30 31 32 $(patsubst notebooks/%,%,$(firstword $(subst _, ,$(wildcard notebooks/33_*.ipynb))))
 
+# Solutions that train nothing: `make test` compares them, too.
+QUICK_SOLUTIONS :=
+
 .DEFAULT_GOAL := help
-.PHONY: help env study check test test-browser gpu lab book slides clean
+.PHONY: help env study check test test-solutions test-browser gpu lab book slides clean
 
 # What `make check` tests: the order of the house, packaging and README, core, ops, recipes, the interface of models,
 # outputs equal to the authors' (SDT, MulT, DialogueRNN), and one contract for each model.
@@ -74,8 +77,18 @@ test: env  ## Run the unit tests, then every notebook against its committed outp
 		--durations=15 tests/
 	@echo "[2/2] Notebooks against their committed outputs (notebooks/)"
 	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -n 3 --dist loadfile --no-loadscope-reorder --nbval \
-		--nbval-current-env notebooks/
+		--nbval-current-env $(wildcard notebooks/*.ipynb) $(addprefix notebooks/solutions/,$(QUICK_SOLUTIONS))
 	@echo "All tests passed; what the notebooks drew is in build/test/figures/"
+
+# Trainings of exercises: minutes. The runs of `make test` are there already.
+test-solutions: env  ## Test the solutions of all exercises, and that each exercise runs in its notebook
+	@mkdir -p build/test/figures build/test/runs
+	@echo "[1/2] Solutions against their committed outputs (notebooks/solutions/)"
+	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -n 2 --dist loadfile --nbval --nbval-current-env \
+		notebooks/solutions/
+	@echo "[2/2] Each notebook with its exercises"
+	@$(call variables,test) $(RUN) pytest -p no:cacheprovider -p no:nbval -n 2 -m long tests/notebooks
+	@echo "All solutions hold"
 
 # Not `env`: a lent machine has PyTorch with CUDA of its own and reaches no network. Limits and results: tools/gpu.sh.
 gpu:  ## Test, train and measure on a GPU in one call (DEVICE=cpu: the same in small)

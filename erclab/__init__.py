@@ -34,7 +34,7 @@ _FACE = {
     "export": "runs.export",
     "exhibit": "face.exhibits", "list_exhibits": "face.exhibits", "save": "face.exhibits",
     "ledger": "face.ledger", "conversation": "face.stepper",
-    "check_parameters": "face.notebook",
+    "check_parameters": "face.notebook", "about": "face.about",
     "list_exercises": "face.labs", "lab": "face.labs", "check": "face.labs", "answer": "face.labs",
     "Recipe": "training.recipes", "Model": "models.interface", "Output": "models.interface",
     "DialogueBatch": "core.batches", "SequenceBatch": "core.batches", "ErclabError": "core.errors",

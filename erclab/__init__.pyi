@@ -15,6 +15,7 @@ from erclab import sweep as sweep
 from erclab.core.batches import DialogueBatch as DialogueBatch
 from erclab.core.batches import SequenceBatch as SequenceBatch
 from erclab.core.errors import ErclabError as ErclabError
+from erclab.face.about import about as about
 from erclab.face.comparison import Comparison as Comparison
 from erclab.face.corpora import list_corpora as list_corpora
 from erclab.face.corpora import load as load
