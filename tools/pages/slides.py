@@ -76,10 +76,16 @@ def notebook_of(name: str) -> NotebookNode:
 
 
 def cells_of(notebook: NotebookNode, part: str) -> list[NotebookNode]:
-    """The cells of a part: the question or the answer of the first cell, or a section by the beginning of its heading.
+    """The cells of a part: the question of the first cell, the section "Answer" with the texts that its cells have made
+    (in a notebook without one: the answer of the first cell), or a section by the beginning of its heading.
 
     A section reaches to the next heading; a cell with a heading in its middle is cut there.
     """
+    made = cells_of(notebook, "Answer") if part == "answer" else []
+    if made:
+        texts = [output.data["text/markdown"] for cell in made for output in cell.get("outputs", ())
+                 if "text/markdown" in output.get("data", {})]
+        return [NotebookNode(cell_type="markdown", source=text) for text in texts] + made[1:]
     if part in PARTS:
         found = re.search(rf"^\*\*{part.capitalize()}\.\*\* (.+)$", notebook.cells[0].source, re.MULTILINE)
         return [NotebookNode(cell_type="markdown", source=found[1])] if found else []
