@@ -36,7 +36,7 @@ QUICK := test_architecture.py test_packaging.py test_published.py test_readme.py
 
 help:  ## List these commands
 	@echo "erclab: multimodal emotion recognition in conversations, reproduced"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 	@echo "Variables of study: NN=\"01 02\" (notebooks), CORPUS=name, DATA=folder"
 	@echo "  PROFILE=full      all tables, figures and verdicts again from the committed records, without training, and"
 	@echo "                    the notebooks that read them (minutes); training at the authors' scale takes days on a"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from committed import COMMITTED, ROOT, UNSTABLE
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from erclab import labs, study
 from erclab.core.errors import NotebookError
