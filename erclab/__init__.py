@@ -27,7 +27,8 @@ _os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 # neither torch nor pandas. `__init__.pyi` has the same names for editors.
 _FACE = {
     "load": "face.corpora", "oracle": "face.corpora", "list_corpora": "face.corpora",
-    "list_models": "face.models", "check_model": "face.models", "left_out": "face.models", "sizes": "face.models",
+    "list_models": "face.models", "check_model": "face.models", "draw_model": "face.models",
+    "left_out": "face.models", "sizes": "face.models",
     "run": "face.training", "compare": "face.training",
     "Run": "face.runs", "Runs": "face.runs", "Comparison": "face.comparison",
     "predict": "face.prediction", "load_model": "face.prediction", "evaluate": "face.evaluation",

@@ -30,6 +30,7 @@ from erclab.face.labs import lab as lab
 from erclab.face.labs import list_exercises as list_exercises
 from erclab.face.ledger import ledger as ledger
 from erclab.face.models import check_model as check_model
+from erclab.face.models import draw_model as draw_model
 from erclab.face.models import left_out as left_out
 from erclab.face.models import list_models as list_models
 from erclab.face.models import sizes as sizes

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from erclab import contracts as checks
 from erclab import published
+from erclab.analysis import architecture
 from erclab.analysis import sizes as counted
+from erclab.corpora import Corpus
+from erclab.figures.architecture import draw
 from erclab.models import MODELS
 
 
@@ -36,6 +40,21 @@ def sizes(*models: str) -> pd.DataFrame:
             for model in counted.describe(models or None) for row in model["sizes"]]
     return pd.DataFrame(rows, columns=["model", "corpus", "variants", "recipe", "parameters", "published"]).set_index(
         ["model", "corpus", "variants", "recipe"])
+
+
+def draw_model(model: str, corpus: Corpus) -> Figure:
+    """The architecture of a model as a drawing: its blocks in the order of its equations, with the shape of each result
+    on a small batch of this corpus, and the parameters of each block in the size of its smoke recipe.
+
+    Args:
+        model: one of the five papers' models, or "mult".
+        corpus: with text, audio and visual, such as `erc.load("simulated-lesson")`.
+
+    Raises:
+        UsageError: there is no drawing of this model, or the corpus lacks what it reads.
+    """
+    found = architecture.architecture(model, corpus)
+    return draw(found.heading, found.boxes, found.columns())
 
 
 def left_out(model: str) -> pd.DataFrame:
