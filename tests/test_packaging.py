@@ -260,7 +260,20 @@ def test_stale_environment_is_built_again(script_in_checkout, checkout, monkeypa
     monkeypatch.setattr(script, "build", lambda *arguments: built.append(arguments))
     assert script.main() == 0
     assert len(built) == 1
-    assert (folder / script.STAMP_NAME).read_text().strip() == stamp
+    assert (folder / script.STAMP_NAME).read_text().split() == [stamp, str(checkout.resolve())]
+
+
+def test_environment_of_another_checkout_is_left_alone(script_in_checkout, checkout, tmp_path, monkeypatch, capsys):
+    script, other, folder = script_in_checkout, tmp_path / "other", fake_venv(checkout)
+    (other / "tools").mkdir(parents=True)
+    (other / "tools" / "environment.py").touch()
+    built = []
+    monkeypatch.setattr(script, "build", lambda *arguments: built.append(arguments))
+    script.write_stamp(folder, "of its lock file", str(other))
+    assert script.main() == 1 and not built
+    assert f"is the environment of the checkout {other}" in capsys.readouterr().err
+    (other / "tools" / "environment.py").unlink()  # a checkout that is gone needs no environment
+    assert script.main() == 0 and len(built) == 1
 
 
 def test_killed_removal_leaves_no_stamp(script, checkout, monkeypatch):

@@ -104,17 +104,31 @@ def is_current(venv_dir, stamp):
     """Whether the environment is complete and of this lock file."""
     try:
         with open(os.path.join(venv_dir, STAMP_NAME), encoding="utf-8") as stream:
-            return stream.read().strip() == stamp and os.path.exists(python_of(venv_dir))
+            return stream.readline().strip() == stamp and os.path.exists(python_of(venv_dir))
     except OSError:
         return False
 
 
-def write_stamp(venv_dir, stamp):
-    """Mark the environment as complete, atomically."""
+def write_stamp(venv_dir, stamp, root=None):
+    """Mark the environment as complete and as that of a checkout, atomically."""
     path = os.path.join(venv_dir, STAMP_NAME)
     with open(path + ".new", "w", encoding="utf-8") as stream:
-        stream.write(stamp + "\n")
+        stream.write(stamp + "\n" + os.path.realpath(root or ROOT) + "\n")
     os.replace(path + ".new", path)
+
+
+def check_owner(venv_dir, root):
+    """Refuse to replace the environment of another checkout that is still there."""
+    try:
+        with open(os.path.join(venv_dir, STAMP_NAME), encoding="utf-8") as stream:
+            owner = "".join(stream.read().splitlines()[1:2])
+    except OSError:
+        return
+    if owner not in ("", os.path.realpath(root)) and os.path.exists(os.path.join(owner, "tools", "environment.py")):
+        raise SetupError(
+            "%s is the environment of the checkout %s, so it is left alone: set ERCLAB_VENV to another folder"
+            % (venv_dir, owner)
+        )
 
 
 def remove_venv(venv_dir):
@@ -334,11 +348,12 @@ def main():
         if is_current(venv_dir, stamp):
             return 0
         check_machine(venv_dir)
+        check_owner(venv_dir, ROOT)
         with exclusive(ROOT) as lock_descriptor:
             # Another set-up may have done the work while this one waited.
             if not is_current(venv_dir, stamp):
                 build(venv_dir, ROOT, lock_descriptor)
-                write_stamp(venv_dir, stamp)
+                write_stamp(venv_dir, stamp, ROOT)
         return 0
     except SetupError as error:
         say("environment: %s" % error)
