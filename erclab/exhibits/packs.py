@@ -35,6 +35,7 @@ from erclab.core import paths
 from erclab.core.errors import RunError
 from erclab.core.storage import write_atomically, zipped
 from erclab.core.storing import storing
+from erclab.exhibits import store
 from erclab.runs import Record, load, looks
 
 FILE, INDEX, SCHEMA = "runs.zip", "pack.json", 1
@@ -205,6 +206,19 @@ class Pack:
 @lru_cache
 def _digest(path: Path, state: tuple[int, int]) -> str:
     return sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def stored_runs(exhibit: str, corpus: str, profile: str = "smoke") -> dict[str, list[Record]]:
+    """The runs of each question of an exhibit that come with the repository; empty where none are kept.
+
+    Args:
+        exhibit: its id.
+        corpus: the name of a corpus.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    return Pack(store.of_the_study(corpus, profile).folder / FILE).records(exhibit) or {}
 
 
 def _taken(record: Record, reads: looks.Reads) -> KeptParts:

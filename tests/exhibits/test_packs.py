@@ -58,6 +58,8 @@ def test_an_exhibit_is_rebuilt_from_its_pack_alone_with_equal_bytes(tiny, built,
     groups, table, _ = built
     kept = pack.records("S98")
     assert EXAMPLE.build(tiny, kept).to_csv() == table.to_csv()
+    assert packs.stored_runs("S98", "simulated-tiny").keys() == kept.keys()
+    assert packs.stored_runs("S99", "simulated-tiny") == {}
     # The exhibit finds them by the ids of its plans, as if they were runs; a folder that is named has only its own.
     assert EXAMPLE.state(tiny, seeds=2).name == "ready" and EXAMPLE.state(tiny, seeds=3).missing == 2
     found = EXAMPLE.records(tiny, seeds=2)
