@@ -87,6 +87,26 @@ class Lab:
         self.cell(number).locator(".jp-InputArea-prompt", has_text="[*]").wait_for(state="detached")
         self.idle()
 
+    def scroll_to(self, number):
+        """Turn the wheel until a cell is there: JupyterLab makes the cells that are in sight, and some around these."""
+        place = self.page.locator(f".jp-NotebookPanel:visible .jp-Cell[data-windowed-list-index='{number}']")
+        self.page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").hover()
+        for _ in range(200):
+            if place.count():
+                place.scroll_into_view_if_needed()
+                return place
+            self.page.mouse.wheel(0, 600)
+            time.sleep(0.05)
+        raise AssertionError(f"cell {number} is not in the notebook")
+
+    def run_above(self, number):
+        """Run all cells above this one through the menu."""
+        self.scroll_to(number).click()
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Above Selected Cell", exact=True).click()
+        time.sleep(1)
+        self.idle()
+
     def output(self, number):
         return self.cell(number).locator(".jp-OutputArea-output").inner_text()
 
@@ -126,7 +146,8 @@ def server(checkout, tmp_path_factory):
     token = secrets.token_hex(16)
     environment = {**{k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")}, "JUPYTER_TOKEN": token,
                    "HOME": str(home), "IPYTHONDIR": str(home / "ipython"), "JUPYTER_RUNTIME_DIR": str(home / "run"),
-                   "PYTHONPATH": str(checkout), "ERCLAB_RUNS": str(checkout / "build" / "runs"), "TQDM_DISABLE": "1",
+                   "PYTHONPATH": str(checkout), "TQDM_DISABLE": "1",
+                   "ERCLAB_RUNS": os.environ.get("ERCLAB_RUNS") or str(checkout / "build" / "runs"),
                    "ERCLAB_FIGURES": str(checkout / "build" / "figures"), "PYTHONDONTWRITEBYTECODE": "1",
                    "OMP_NUM_THREADS": "1"}
     log = (home / "lab.log").open("w", encoding="utf-8")
@@ -229,3 +250,32 @@ def test_the_stepper_moves_by_buttons_slider_and_keys(lab):
     stepper.get_by_label("guess first").uncheck()
     stepper.get_by_role("slider").fill("2")
     assert rows.count() == 3 and at.locator("th").inner_text() == "2"
+
+
+# Ten exercises of ten notebooks, most of which need no other training than that of their page.
+EXERCISES = {"01_corpora": 1, "02_features": 1, "03_oracle": 1, "12_sdt": 3, "13_m2fnet": 1, "16_lmr_cbt": 1,
+             "20_ablations": 1, "30_protocol_audit": 1, "31_claims": 1, "32_printed_numbers": 1}
+
+
+@pytest.mark.parametrize(("name", "number"), EXERCISES.items())
+def test_an_exercise_is_done_as_a_student_does_it(lab, name, number):
+    """Run the page up to the exercises, run the exercise's call, and write down what was found."""
+    cells = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells
+    heading, = [i for i, cell in enumerate(cells) if cell.source.startswith("## Exercises")]
+    call = heading + 3 * number - 1  # a question, a call and an answer each
+    lab.open(f"notebooks/{name}.ipynb")
+    lab.run_above(heading)
+    cell = lab.scroll_to(call)
+    assert cells[call].metadata["tags"][0] == "exercise"
+    cell.locator(".cm-content").click()
+    lab.page.keyboard.press("Control+Enter")
+    cell.locator(".jp-InputArea-prompt", has_text="[*]").wait_for(state="detached")
+    lab.idle()
+    shown = cell.locator(".jp-OutputArea-output")
+    assert shown.count() and "Error" not in shown.all_inner_texts()[-1], shown.all_inner_texts()
+    answer = lab.scroll_to(call + 1)
+    answer.locator(".cm-content").click()
+    lab.page.keyboard.press("Control+End")
+    lab.page.keyboard.insert_text("\n# I expected more.\nprint('done')")
+    lab.page.keyboard.press("Control+Enter")
+    answer.locator(".jp-OutputArea-output", has_text="done").wait_for()
