@@ -101,14 +101,19 @@ def class_report(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def mistaken(records: Sequence[Record]) -> pd.Series:
-    """The most frequent mistake, by its share of the true emotion: named (truth, prediction), with `share` (percent)
-    and `count`, means over seeds."""
+    """The most frequent of the `mistakes`."""
+    return mistakes(records).iloc[0]
+
+
+def mistakes(records: Sequence[Record]) -> pd.DataFrame:
+    """Mistakes, the most frequent first, by their share of the true emotion: index (truth, prediction), columns `share`
+    (percent) and `count`, means over seeds."""
     mean = sum(r.confusion() for r in records) / len(records)
     share = 100 * mean / np.maximum(mean.sum(1, keepdims=True), 1)
-    np.fill_diagonal(share, -1)
-    i, j = np.unravel_index(share.argmax(), share.shape)
     labels = records[0].labels
-    return pd.Series({"share": share[i, j], "count": mean[i, j]}, name=(labels[i], labels[j]))
+    made = pd.DataFrame({(labels[i], labels[j]): {"share": share[i, j], "count": mean[i, j]}
+                         for i, j in np.ndindex(share.shape) if i != j}).T
+    return made.sort_values("share", ascending=False, kind="stable")
 
 
 def error_shares(groups: Mapping[str, Sequence[Record]], labels: Sequence[str]) -> dict[str, list[float]]:

@@ -237,6 +237,11 @@ def over_seeds(values: Sequence[float]) -> Estimate:
     return Estimate(float(x.mean()), float(np.std(x, ddof=1)) if len(x) > 1 else float("nan"), 0.0, len(x), 0)
 
 
+def seeds_in_words(count: int) -> str:
+    """"one seed", or such as "3 seeds"."""
+    return f"{count} seeds" if count > 1 else "one seed"
+
+
 def verdict(found: Estimate, matters: float | None = None) -> str:
     """A difference in words, as strong as its 95 % interval.
 

@@ -23,6 +23,8 @@ from erclab.models.interface import Output
 from erclab.runs import Record
 from erclab.runs.looks import look
 
+FEW = 20  # utterances; of fewer, a percentage would say more than is known
+
 ByRow = dict[int, np.ndarray]  # corpus row -> (L,), one number per step of its text
 
 
@@ -186,6 +188,7 @@ def agreement(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray]) ->
 
 def finding(corpus: Corpus, tables: Mapping[str, ByRow], what: str) -> str:
     """A title: how often the heaviest word of an utterance is the planted one or beside it, or the same in two tables.
+    Fewer than `FEW` utterances are counted.
 
     Args:
         tables: name -> weights of the words of the same utterances.
@@ -196,16 +199,23 @@ def finding(corpus: Corpus, tables: Mapping[str, ByRow], what: str) -> str:
         return "A single word has all the weight"
     if "salient_word" in corpus.table:
         hits = {name: [pointing_game(table, corpus, reach) for reach in (0, 1)] for name, table in tables.items()}
-        told = "; ".join(f"{name} {100 * at['hit']:.0f} and {100 * near['hit']:.0f} %"
-                         for name, (at, near) in hits.items())
         at, near = hits[names[0]]
-        return (f"How often {what} at the planted word (framed), and there or beside it, of {at['n']} utterances:\n"
-                f"{told}; a word at random {100 * at['chance']:.0f} and {100 * near['chance']:.0f} %")
+        few = at["n"] < FEW
+        scale, digits, unit = (at["n"], 1, "") if few else (100, 0, " %")
+        told = "; ".join(f"{name} {_both(scale, at['hit'], near['hit'], digits)}{unit}"
+                         for name, (at, near) in hits.items())
+        utterances = f"{at['n']} utterances" if at["n"] > 1 else "one utterance"
+        return (f"How often {what} at the planted word, and there or beside it, of {utterances}:\n"
+                f"{told}; at random {_both(scale, at['chance'], near['chance'], digits)}{unit}")
     if not others:
         return f"Where {what} by {names[0]}"
     same = agreement(one, others[0])
     return (f"{names[0]} and {names[1]} have the same heaviest word in {100 * same['same']:.0f} % of {len(one)} "
             f"utterances\n(by chance in {100 * same['chance']:.0f} %)")
+
+
+def _both(scale: float, one: float, other: float, digits: int) -> str:
+    return f"{round(scale * one, digits):g} and {round(scale * other, digits):g}"
 
 
 def utterances(corpus: Corpus, split: str = "test") -> list[int]:

@@ -38,11 +38,11 @@ def universes(corpus: Corpus, groups: Groups) -> Figure:
 
 
 def flipped(table: pd.DataFrame) -> Figure:
-    """A bar per choice, from `multiverse.table`; the title names the choice that flips most."""
+    """A bar per choice, from `multiverse.table`; the title names the choice that flips most, all of them in a tie."""
     counts = multiverse.changed(table)
-    most = counts["flipped"].idxmax()
-    title = (f"{counts.loc[most, 'flipped']} of {counts.loc[most, 'verdicts']} verdicts change by one choice:\n{most}"
-             if counts["flipped"].max() else "No choice changes a verdict")
+    most = counts[counts["flipped"] == counts["flipped"].max()]
+    title = (f"{most['flipped'].iloc[0]} of {most['verdicts'].iloc[0]} verdicts change by one choice:\n"
+             + "; or ".join(most.index) if counts["flipped"].max() else "No choice changes a verdict")
     return claim_figures.flips(counts, title=title)
 
 

@@ -128,9 +128,10 @@ def context_figure(table: pd.DataFrame) -> Figure:
     drawn = table[table["gain"].notna() & (table.index.get_level_values("model") != worth.ORACLE)]
     drawn = drawn.drop(index=[key for key in drawn.index if key[1] in worth.LABEL.values()])
     whole = drawn.xs(WHOLE, level="given")["gain"].astype(float)
-    label = drawn["gain"].get(worth.split_name(inertia.TAUGHT_TRUE))
+    label, above = drawn["gain"].get(worth.split_name(inertia.TAUGHT_TRUE)), (drawn.xs(WHOLE, level="given")["low"] > 0)
     return context_figures.worth(drawn, worth.gains_of_oracle(table), matters=ARCHITECTURE, title=(
-        f"The whole dialogue adds {whole.min():.1f} to {whole.max():.1f} points"
+        f"The whole dialogue adds {whole.min():.1f} to {whole.max():.1f} points ({above.sum()} of {len(whole)} "
+        "intervals above 0)"
         + ("" if label is None else f", the last predicted label {label:.1f}")))
 
 

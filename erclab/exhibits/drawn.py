@@ -18,6 +18,8 @@ from erclab.figures import inside as inside_figures
 from erclab.figures import scores as score_figures
 from erclab.runs import Record
 
+KEY = {"trained network": style.PURPLE, "fitted or constant": style.GREY}  # colours of bars
+
 
 def bars(groups: Groups, metric: str | None = None, *, title: str, reference: Mapping[str, float] | None = None
          ) -> Figure:
@@ -34,9 +36,14 @@ def bars(groups: Groups, metric: str | None = None, *, title: str, reference: Ma
     colours = {name: next((c for m, c in style.MODALITY.items() if f"{m} alone" in name),
                           style.PURPLE if records[0].data["parameters"]["all"] else style.GREY)
                for name, records in groups.items()}
+    key = {what: colour for what, colour in KEY.items() if {*KEY.values()} <= {*colours.values()}}
     return score_figures.seed_bars({name: statistics.values(records, metric) for name, records in groups.items()},
                                    title=title, xlabel=f"{metrics.title(metric)} on the test split {unit}",
-                                   colours=colours, reference=reference)
+                                   colours=colours, reference=reference, key=key)
+
+
+def _seeds(records: Sequence[Record]) -> str:
+    return statistics.seeds_in_words(len(records))
 
 
 def learning_curves(groups: Groups, *, title: str = "") -> Figure:
@@ -54,16 +61,15 @@ def learning_of_sdt(records: Sequence[Record]) -> Figure:
     return score_figures.learning_curves({name: numbers.curve(records, column) for name, column in parts.items()},
                                   {"validation": numbers.curve(records, f"valid.{chosen}")},
                                   ylabel=metrics.title(chosen),
-                                  title=f"The epoch is chosen here ({len(records)} seeds)",
+                                  title=f"Validation: the epoch is chosen here ({_seeds(records)})",
                                   loss_title="The three-part loss, training split", loss_label="nats per utterance")
 
 
 def class_f1(records: Sequence[Record]) -> Figure:
-    """F1 of each class over seeds; the title names the hardest and the easiest class."""
+    """F1 of each class over seeds; the title says from where to where the classes' means go."""
     frame = numbers.per_class(records)
     mean = frame.drop(columns="support").mean(axis=1)[frame["support"] > 0]
-    worst, best = mean.idxmin(), mean.idxmax()
-    title = f"Hardest class: {worst}, F1 {100 * mean[worst]:.0f}; easiest: {best}, {100 * mean[best]:.0f}"
+    title = f"F1 of the classes: {100 * mean.min():.0f} to {100 * mean.max():.0f} ({_seeds(records)})"
     groups = {f"{label} ({support})": frame.loc[label].drop("support").astype(float).to_numpy()
               for label, support in frame["support"].items()}
     return score_figures.seed_bars(groups, title=title, xlabel="F1 on the test split (%)",
@@ -78,7 +84,7 @@ def class_differences(first: Sequence[Record], second: Sequence[Record], name: s
 
 
 def classes_compared(groups: Groups) -> Figure:
-    """F1 of each class, means over seeds, one bar per group; the title names the class on which groups differ most."""
+    """F1 of each class, means over seeds, one bar per group; the title says how much groups differ."""
     f1 = {name: numbers.per_class(records).drop(columns="support").mean(axis=1) for name, records in groups.items()}
     return score_figures.class_bars(100 * pd.DataFrame(f1))
 
@@ -115,23 +121,24 @@ def gate_path(records: Sequence[Record]) -> Figure:
     """
     paths = [gates.pace(r) for r in records]
     chosen = gates.final_primaries(records)
-    return inside_figures.gate_path(paths, title=f"The gate chooses: {gates.counted(chosen, len(records))}")
+    return inside_figures.gate_path(
+        paths, title=f"Largest weight in the end, by training:\n{gates.counted(chosen, len(records))}")
 
 
 def sdt_gates(records: Sequence[Record], corpus: Corpus) -> Figure:
     """SDT: the distribution of each modality's gate weight over utterances; one third means no preference."""
     weights = gates.mean_gate_weights(records, corpus)
-    most = weights.median().idxmax()
-    return inside_figures.shares(weights, title=f"Largest median: {most}, {weights[most].median():.2f}; equal would be "
-                                 f"{1 / weights.shape[1]:.2f}", ylabel="weight in the multimodal gate",
-                                 equal=1 / weights.shape[1],
+    medians = ", ".join(f"{m} {x:.2f}" for m, x in weights.median().items())
+    return inside_figures.shares(weights, title=f"Medians: {medians}; equal: {1 / weights.shape[1]:.2f}",
+                                 ylabel="weight in the multimodal gate", equal=1 / weights.shape[1],
                                  colours=[style.MODALITY[m] for m in weights])
 
 
 def pair_gates(records: Sequence[Record], corpus: Corpus) -> Figure:
     """DialogueTRM: over utterances, the share that the first modality of each pair gets, mean over seeds."""
     table = inside.mean_pair_gates(records, corpus)
-    return inside_figures.shares(table, title="The gates of the pairs (Eqs. 4 to 10)",
+    medians = table.median()
+    return inside_figures.shares(table, title=f"Gates of the pairs: medians {medians.min():.2f} to {medians.max():.2f}",
                                  ylabel="share of the first of the pair", equal=0.5,
                                  colours=[style.MODALITY[name.partition("_")[0]] for name in table],
                                  labels=[" over ".join(name.split("_")) for name in table])

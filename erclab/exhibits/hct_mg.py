@@ -113,7 +113,7 @@ def frames_by_words(corpus: Corpus, groups: Groups, row: int | None = None) -> F
     row = chosen_rows(corpus, groups, 1)[0] if row is None else row
     maps = [words.maps(r, corpus, row)["text_from_visual"] for r in groups["MulT"]]
     attention, even = np.mean(maps, axis=0), np.mean([words.evenness(m) for m in maps])
-    title, planted = f"Attention here is {100 * even:.0f} % as even as it can be ({_heading(corpus, row)})", None
+    title, planted = f"{_heading(corpus, row)}: {100 * even:.0f} % of the entropy of even attention", None
     if "burst_start" in corpus.table:
         at = corpus.table.iloc[row]
         lead = LEAD_SECONDS["visual"]
@@ -205,8 +205,8 @@ def gate_pace(corpus: Corpus, groups: Groups) -> Figure:
     paths = [gates.pace(r) for r in records]
     first = Counter(max(path, key=lambda m, path=path: path[m][0, -1]) for path in paths)
     return inside_figures.gate_pace(paths, (
-        f"After one epoch ahead:\n{gates.counted(first, len(paths))}",
-        f"In the end the primary:\n{gates.counted(gates.final_primaries(records), len(paths))}"))
+        f"Ahead after one epoch, by training:\n{gates.counted(first, len(paths))}",
+        f"Primary in the end, by training:\n{gates.counted(gates.final_primaries(records), len(paths))}"))
 
 
 def primaries(corpus: Corpus, groups: Groups) -> pd.DataFrame:

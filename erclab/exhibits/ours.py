@@ -78,8 +78,7 @@ def against_ceilings(corpus: Corpus, groups: Groups) -> pd.DataFrame:
 def one_explanation(record: Record, corpus: Corpus, batch: SequenceBatch) -> Figure:
     """Integrated gradients of one utterance beside attention, see `erclab.analysis.salience.one_utterance`."""
     tables, title = salience.one_utterance(record, corpus, batch)
-    return explanation_figures.step_attributions(
-        tables, title=f"{title}. Bars: attribution, line: attention, shaded: planted")
+    return explanation_figures.step_attributions(tables, title=title)
 
 
 def reader_gaps(corpus: Corpus) -> Figure:

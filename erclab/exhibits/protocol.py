@@ -125,9 +125,9 @@ def inflation_by_model(corpus: Corpus, groups: Groups | None = None) -> Figure:
     made = inflation_table(corpus, groups or {}, None).query("runs == 1").groupby(level=0, sort=False).last()
     made = made.assign(name=[f"{name} ({row.epochs} epochs, {row.seeds} seeds)" for name, row in made.iterrows()],
                        value=made["inflation"])
-    return figures.intervals(made, title=f"0 or more by construction, median {made['value'].median():.1f}",
-                             xlabel="inflation (points), 95 % over seeds and dialogues",
-                             matters=100 * inflation.MATTERS)
+    return figures.intervals(
+        made, xlabel="inflation (points), 95 % over seeds and dialogues", matters=100 * inflation.MATTERS,
+        title=f"Inflation is 0 or more by construction; the median is {made['value'].median():.1f} points")
 
 
 def convention_questions(corpus: Corpus) -> dict[str, Question]:
@@ -159,7 +159,7 @@ def convention_figure(table: pd.DataFrame) -> Figure:
     names = [f"{row.task}, {row.quantity}: {row.convention} ({row.of})" for row in rows.itertuples()]
     return figures.intervals(
         rows.assign(name=names, value=rows["spread"]), matters=100 * conventions.MATTERS,
-        title=f"{top['of']}, the same predictions: {abs(top['spread']):.0f} points apart",
+        title=f"{top['of']}, the same predictions: {top['spread']:+.0f} [{top['low']:.0f}, {top['high']:.0f}] points",
         xlabel="difference from the first convention of that name (points)")
 
 
@@ -228,11 +228,10 @@ def leakage_figure(table: pd.DataFrame) -> Figure:
     """
     parts = [part for part in ("scripted", "improvised") if part in table.index.get_level_values("part")] or ["all"]
     rows = table[table.index.get_level_values("part").isin(parts)].reset_index()
-    worst = rows.loc[rows["difference"].idxmin()]
     return figures.intervals(
         rows.assign(name=[f"{row.part}: {row.reader}" for row in rows.itertuples()], value=rows["difference"]),
         matters=100 * plays.MATTERS, xlabel="weighted F1 without the play, minus without others (points)",
-        title=f"{worst['reader']}, {worst['part']}: {worst['seen']:.0f} with the play, {worst['unseen']:.0f} without")
+        title=f"{(rows['high'] < 0).sum()} of {len(rows)} scores fall beyond their interval without the play")
 
 
 def _words_or_vectors(corpus: Corpus) -> str:

@@ -170,7 +170,7 @@ def _finding(groups: Groups, values: dict[str, statistics.Sampled], metric: str)
     best = max(gains, key=lambda name: gains[name].value)
     corrected = dict(zip(gains, statistics.holm([found.p() for found in gains.values()])[0], strict=True))[best]
     share = metrics.is_share(metric)
-    gain = f"{metrics.scale(metric) * gains[best].value:+.{1 if share else 3}f}{' points' * share}"
+    gain = f"{metrics.scale(metric) * gains[best].value:+z.{1 if share else 3}f}{' points' * share}"
     p = "p < 0.01" if corrected < 0.01 else f"p {corrected:.2f}"
     told = "one seed" if np.isnan(corrected) else f"{p}, Holm"
     return f"{gain} at best\n(temperature {_settings(groups, best)['temperature']:g}; {told})"
@@ -208,13 +208,13 @@ def robustness_figure(corpus: Corpus, groups: Groups) -> Figure:
     points = np.concatenate([fall.to_numpy().ravel() for curves in found.values() for fall in curves.values()]
                             + [-costs[c] for c in marks])
     low, high = np.nanmin(points), np.nanmax(points)  # an interval of two seeds may be longer than the page
-    worst, digits = lost.idxmax(), 0 if metrics.is_share(metric) else 2
+    digits = 0 if metrics.is_share(metric) else 2
     unit = " (points)" if metrics.is_share(metric) else ""
     return robustness_figures.falls(
         found["missing"], found["noise"],
         pd.DataFrame({"change": -retrained, "low": -costs["low"], "high": -costs["high"]}),
         -costs[robustness.ORACLE] if robustness.ORACLE in costs else None,
-        titles=(f"Without {worst}: {-lost[worst]:+.{digits}f}, retrained {-retrained[worst]:+.{digits}f}",
+        titles=(f"Absent: {_span(-lost, digits)}; retrained: {_span(-retrained, digits)}",
                 _noise_beside_absence(found)),
         ylabel=f"change in {metrics.TITLES[metric]}{unit}",
         limits=(low - 0.08 * (high - low), high + 0.08 * (high - low)))
@@ -227,7 +227,11 @@ def _noise_beside_absence(found: dict[str, dict[str, pd.DataFrame]]) -> str:
         return "Words cannot be noisy"
     gone = np.mean([found["missing"][m].loc[1.0].mean() for m in noisy])
     curve = sum(table.mean(axis=1) for table in noisy.values()) / len(noisy)
-    return f"Noise of {curve.index[-1]:g} deviations: {curve.iloc[-1]:+.0f}; absence: {gone:+.0f}"
+    return f"Mean: noise of {curve.index[-1]:g} deviations {curve.iloc[-1]:+.0f}, absence {gone:+.0f}"
+
+
+def _span(changes: pd.Series, digits: int) -> str:
+    return f"{changes.min():+z.{digits}f} to {changes.max():+z.{digits}f}"
 
 
 # S9
@@ -266,7 +270,7 @@ def transfer_bars(corpus: Corpus, groups: Groups, other: Corpus) -> Figure:
             shown[name := f"{abroad.name}: {who}"] = x
             colours[name] = colour
         lost.append(transfer.guest_gain(groups[at_home], groups[guest], home, abroad, among).text(digits=0))
-    return seed_bars(shown, title=f"From elsewhere, points:\n{' and '.join(lost)}", colours=colours,
+    return seed_bars(shown, title=f"From elsewhere, less its own model:\n{' and '.join(lost)} points", colours=colours,
                      xlabel="weighted F1 on the test split, shared labels (%)")
 
 

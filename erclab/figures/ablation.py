@@ -28,18 +28,22 @@ def differences(found: pd.DataFrame, matters: float, *, title: str, reference: s
     made, ((axis,),) = style.figure(figsize=(9, 1.8 + 0.55 * len(found)))
     axis.axvspan(-matters, matters, color=style.GREY, alpha=0.25, lw=0, label=f"too small to matter: ± {matters:g}")
     axis.axvline(0, color="black", lw=1)
-    drawn: set[str] = set()
+    drawn, dots = set[str](), False
     for i, (_, row) in enumerate(found.iterrows()):
         seeds = row[[c for c in found if c.startswith("seed ")]].dropna().astype(float)
         if not np.isnan(row["low"]):
             axis.plot([row["low"], row["high"]], [i, i], color=style.BLUE, lw=2.5,
                       label=None if row["over"] in drawn else f"95 % interval over {row['over']}")
             drawn.add(row["over"])
-        axis.plot(seeds, np.full(len(seeds), i), "o", color="black", ms=4, alpha=0.7, zorder=3)
-        axis.plot(row["difference"], i, "D", color=style.ORANGE, ms=9, zorder=4)
-    axis.set(yticks=range(len(found)), yticklabels=list(found.index), title=title, xlabel=f"{xlabel} from {reference}")
+        axis.plot(row["difference"], i, "D", color=style.ORANGE, ms=9, zorder=4, label=None if i else "mean")
+        if len(seeds) > 1:  # below the mean, which would hide them
+            axis.plot(seeds, np.full(len(seeds), i + 0.22), "o", color="black", ms=4,
+                      label=None if dots else "each seed")
+            dots = True
+    axis.set(yticks=range(len(found)), yticklabels=list(found.index), title=title,
+             xlabel=f"{xlabel}, less {reference}")
     axis.invert_yaxis()
-    axis.margins(y=0.15)
+    axis.margins(y=0.25 if len(found) < 3 else 0.15)
     made.legend(loc="outside lower center", ncols=2)
     return made
 
@@ -63,8 +67,9 @@ def student_dots(gains: pd.DataFrame, reference: str) -> Figure:
     higher, lower = ((gains["verdict"] == word).sum() for word in ("higher", "lower"))
     axis.set(yticks=range(len(gains)), yticklabels=[f"{kind}: {m}" for kind, m in gains.index],
              title=f"Of {len(gains)} students, {higher} are shown to gain and {lower} to lose",
-             xlabel=f"points above: {reference}")
+             xlabel=f"points above: {reference} (95 % over seeds and dialogues)")
     axis.invert_yaxis()
+    axis.margins(y=0.12)
     return made
 
 

@@ -41,7 +41,7 @@ def positives_found(tables: Mapping[str, pd.DataFrame], *, title: str) -> Figure
     for axis, (name, table) in zip(axes[0], tables.items(), strict=True):
         places = pd.Series(range(len(table)), index=table.index)
         axis.hlines(places, table["low"], table["high"], color=style.BLUE, lw=6, alpha=0.6)
-        axis.scatter(table[["low", "high"]].mean(axis=1), places, color=style.BLUE, s=45, zorder=3)
+        axis.scatter(table[["low", "high"]].mean(axis=1), places, color=style.BLUE, s=45, zorder=3, label="found")
         for model in table.index[table["low"].isna()]:
             axis.annotate("no single table", (50, places[model]), ha="center", va="center", fontsize=9, color=style.RED)
         axis.set(xlim=(-4, 104), ylim=(len(table) - 0.5, -0.5), yticks=list(places), yticklabels=list(table.index))

@@ -60,9 +60,9 @@ def _mended(axis, table: pd.DataFrame) -> None:
              label="for another")
     for x, (share, count) in enumerate(zip(shares, table["mended"], strict=True)):
         axis.annotate(f"{count:.0f}", (x, share), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=11)
-    most = shares.idxmax()
     axis.set(xticks=place, ylabel="share of the mended (%)", ylim=(0, 1.45 * max(shares.max(), 1)),
-             title=f"All mend {table['mended'].sum():.0f} and break {table['broken'].sum():.0f}; most are {most}")
+             xlabel="true emotion",
+             title=f"All modalities mend {table['mended'].sum():.0f} and break {table['broken'].sum():.0f}")
     axis.set_xticklabels(table.index, rotation=25, ha="right")
     axis.legend(fontsize=11, loc="upper right")
 
@@ -80,7 +80,7 @@ def _short(axis, table: pd.DataFrame) -> None:
         axis.annotate(f"{mean[name]:.0f}", (max(row.max(), mean[name]), i), xytext=(7, 0), textcoords="offset points",
                       va="center")
     axis.set(yticks=range(len(mean)), yticklabels=list(mean.index), xlim=(0, 100), xlabel="right (%)",
-             title=f"Ambiguous words ({count}): {', '.join(f'{x:.0f}' for x in mean)} %")
+             title=f"Right on {count} ambiguous utterances")
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
     axis.grid(axis="y", visible=False)

@@ -25,7 +25,7 @@ def ceiling_bars(ceilings: pd.DataFrame, metric: str = "accuracy", view: str = "
             axis.annotate(f"{y:.0f}", (x, y), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=9)
     text = wide.loc["text"] if "text" in wide.index else wide.iloc[0]
     axis.set(xticks=range(len(wide)), ylabel=f"{metric} of the oracle of the {view} (%)", ylim=(0, 105),
-             title=f"Context is worth {text.iloc[1] - text.iloc[0]:.0f} points to {text.name} alone")
+             title=f"Earlier turns are worth {text.iloc[1] - text.iloc[0]:.0f} points to {text.name} alone")
     axis.set_xticklabels([name.replace("+", "\n+ ") for name in wide.index])
     made.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return made
@@ -47,6 +47,6 @@ def calibration(bins: pd.DataFrame, error: float, view: str = "vectors") -> Figu
         axis.errorbar(rows["probability"], rows["happens"], 2 * rows["error"], marker=style.MARKERS[i], ms=6,
                       color=style.CYCLE[i], capsize=3, lw=1.2, label=context)
     axis.set(xlabel=f"probability that the oracle of the {view} gives", ylabel="how often it is true (± 2 errors)",
-             aspect="equal", title=f"At most {100 * error:.1f} points off, on average")
+             aspect="equal", title=f"Weighted by their number, probabilities\nare at most {100 * error:.1f} points off")
     axis.legend()
     return made

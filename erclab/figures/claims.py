@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -62,11 +62,15 @@ def tiles(table: pd.DataFrame, *, title: str) -> Figure:
     axis.tick_params(axis="y", rotation=0, labelsize=11)
     for label in axis.get_xticklabels():
         label.set_ha("right" if len(label.get_text()) > 3 else "center")
-    shown = dict.fromkeys(x for x in letters.to_numpy().ravel() if x)
-    handles = [Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=f"{letter}  {_MEANING[letter]}")
-               for colour, letter in LOOK.values() if letter in shown]
-    made.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=11)
+    made.legend(handles=_key(letters.to_numpy().ravel()), loc="outside lower center", ncols=2, fontsize=11)
     return made
+
+
+def _key(letters: Iterable[str]) -> list[Patch]:
+    """What the colours and letters of these verdicts mean."""
+    shown = set(letters)
+    return [Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=f"{letter}  {_MEANING[letter]}")
+            for colour, letter in LOOK.values() if letter in shown]
 
 
 @style.style()
@@ -91,6 +95,8 @@ def forest(rows: pd.DataFrame, *, title: str) -> Figure:
     made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=14)
     axis.grid(visible=True, axis="x", alpha=0.3)
     axis.grid(axis="y", visible=False)
+    made.legend(handles=_key(_look(verdict)[1] for verdict in rows["verdict"]), loc="outside lower center", ncols=2,
+                fontsize=11)
     return made
 
 
@@ -129,7 +135,8 @@ def marks(rows: pd.DataFrame, *, title: str) -> Figure:
     papers = {name: some for name, some in rows.groupby("paper", sort=False)}
     columns = {name: list(dict.fromkeys(some["corpus"])) for name, some in papers.items()}
     deepest = int(rows["claim"].max())
-    made = style.Drawing(figsize=(2.2 + 0.3 * sum(map(len, columns.values())), 2.6 + 0.26 * deepest))
+    width = max(2.2 + 0.3 * sum(map(len, columns.values())), 9)
+    made = style.Drawing(figsize=(width, 2.6 + 0.26 * deepest))
     axes = made.subplots(1, len(papers), squeeze=False, width_ratios=[len(x) + 0.8 for x in columns.values()])[0]
     for axis, (name, some) in zip(axes, papers.items(), strict=True):
         at = {corpus: i for i, corpus in enumerate(columns[name])}
@@ -148,8 +155,9 @@ def marks(rows: pd.DataFrame, *, title: str) -> Figure:
         grey = set(some.loc[~some["core"].astype(bool), "claim"])
         for label, number in zip(axis.get_yticklabels(), numbers, strict=True):
             label.set_color("#888888" if number in grey else "black")
+    axes[0].set_ylabel("claim of the paper", fontsize=10)
     made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=13)
-    made.legend(handles=_handles(rows), loc="outside lower center", ncols=4, fontsize=10)
+    made.legend(handles=_handles(rows), loc="outside lower center", ncols=min(4, int(width / 3.5)), fontsize=10)
     return made
 
 

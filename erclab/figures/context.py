@@ -26,10 +26,11 @@ def preference(scores: Mapping[str, tuple[Sequence[float], Sequence[float]]], ga
         title: of the right panel.
     """
     made, ((left, right),) = style.figure(1, 2, figsize=(13, 5))
+    means = pd.DataFrame({which: {name: np.mean(values[j]) for name, values in scores.items()}
+                          for j, which in enumerate(("free of context", "in context"))})
+    grouped_bars(left, means, 0.38, colours=(style.SKY, style.BLUE), hatches=("//", ""))
     for i, (name, values) in enumerate(scores.items()):
-        for j, (x, colour, hatch) in enumerate(zip(values, (style.SKY, style.BLUE), ("//", ""), strict=True)):
-            left.bar(i + 0.38 * (j - 0.5), np.mean(x), 0.38, color=colour, hatch=hatch, edgecolor="white",
-                     label=None if i else ("free of context", "in context")[j])
+        for j, x in enumerate(values):
             left.plot(np.full(len(x), i + 0.38 * (j - 0.5)), x, "o", color="black", ms=3)
         n, (low, high, over) = min(map(len, values)), gains.loc[name, ["low", "high", "over"]]
         if not np.isnan(low):
@@ -68,10 +69,11 @@ def oracle_gains(gains: pd.DataFrame, view: str = "vectors") -> Figure:
             axis.annotate(f"{y:+.0f}", (x, max(y, 0)), xytext=(0, 2), textcoords="offset points", ha="center",
                           fontsize=11)
     axis.axhline(0, color="black", lw=1)
-    (name, kind), most = gains["gain"].idxmax(), gains["gain"].max()
-    axis.set(xticks=range(len(wide)), xticklabels=list(wide.index), ylabel="accuracy gained from context (points)",
-             title=f"Oracle of the {view}: most is gained by {name}, on {kind} words: {most:+.0f} points")
-    axis.legend(loc="upper right")
+    (name, kind), (most, *others) = gains["gain"].idxmax(), sorted(gains["gain"], reverse=True)
+    axis.set(xticks=range(len(wide)), xticklabels=list(wide.index), ylabel="accuracy gained (points)",
+             title=f"Oracle of the {view}: {most:+.0f} points from context for {name}, {kind} words;\n"
+                   f"all others at most {max(others):+.0f}")
+    made.legend(loc="outside lower center", ncols=len(kinds))
     return made
 
 
@@ -90,16 +92,19 @@ def gains_by_words(gains: pd.DataFrame, oracle: pd.DataFrame | None = None) -> F
     for i, (kind, colour, hatch) in enumerate(zip(kinds, style.CYCLE, style.HATCHES, strict=False)):
         at = np.arange(len(names)) + 0.27 * (i - (len(kinds) - 1) / 2)
         rows = gains.xs(kind, level="words").reindex(names)
-        axis.bar(at, rows["gain"], 0.27, yerr=rows["deviation"], color=colour, hatch=hatch, edgecolor="white",
-                 label=f"{kind} words", error_kw={"capsize": 3, "lw": 1.2})
+        axis.bar(at, rows["gain"], 0.27, yerr=rows["deviation"].replace(0, np.nan), color=colour, hatch=hatch,
+                 edgecolor="white", label=f"{kind} words", error_kw={"capsize": 3, "lw": 1.2})
         if oracle is not None:
             axis.plot(at, oracle["gain"].xs(kind, level="words").reindex(names), "*", color=style.YELLOW, mec="black",
                       ms=13, ls="", label="oracle of the vectors" if i == len(kinds) - 1 else None)
     axis.axhline(0, color="black", lw=1)
-    (name, kind), most = gains["gain"].idxmax(), gains["gain"].max()
-    axis.set(xticks=range(len(names)), xticklabels=names, ylabel="accuracy gained from context (points)",
-             title=f"Most is gained by {name}, on {kind} words: {most:+.0f} points")
-    axis.legend()
+    title = f"Gained from context: {gains['gain'].min():+.0f} to {gains['gain'].max():+.0f} points"
+    if oracle is not None:  # the oracle chooses which group is named, not the model's luck
+        name, kind = oracle["gain"].reindex(gains.index).idxmax()
+        title = (f"From context, {name} on {kind} words: the oracle gains {oracle['gain'][name, kind]:+.0f} points,\n"
+                 f"the model {gains['gain'][name, kind]:+.0f}")
+    axis.set(xticks=range(len(names)), xticklabels=names, ylabel="accuracy gained (points)", title=title)
+    made.legend(loc="outside lower center", ncols=4)
     return made
 
 

@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 
 from erclab.figures import style
 from erclab.figures.scores import grouped_bars
@@ -42,7 +41,7 @@ def padding(mask: np.ndarray, speakers: np.ndarray) -> Figure:
     axis.imshow(picture, cmap=ListedColormap(colours), vmin=0, vmax=people, aspect="auto", interpolation="nearest")
     share = 100 * (picture == 0).mean()
     axis.set(xlabel="turn", ylabel="dialogue", title=f"One batch: {share:.0f} % of it is padding, and masked")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    style.whole_numbers(axis.xaxis, axis.yaxis)
     axis.grid(visible=False)
     axis.legend(handles=[Patch(color=c, label="padding" if i == 0 else f"speaker {i - 1}")
                          for i, c in enumerate(colours)], loc="center left", bbox_to_anchor=(1, 0.5))

@@ -50,7 +50,8 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str], *, title: str, a
         made, ((axis,),) = style.figure(figsize=(7.5, 6.5))
     counts = np.asarray(counts, dtype=float)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    texts = np.array([[f"{100 * s:.0f}%\n{n:.0f}" for s, n in zip(*row, strict=True)]
+    texts = np.array([[f"{100 * s:.0f}%\n{n:.0f}" if n % 1 == 0 or n >= 10 else f"{100 * s:.0f}%\n{n:.1f}"
+                       for s, n in zip(*row, strict=True)]
                       for row in zip(share, counts, strict=True)])
     heat_map(axis, share, labels, labels, texts=texts, cmap="cividis", vmin=0, vmax=1, square=True)
     axis.set(xlabel="predicted", ylabel="true", title=title)
@@ -60,16 +61,23 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str], *, title: str, a
 @style.style()
 def confusion_matrices(counts: dict[str, np.ndarray], labels: Sequence[str], *, width: float | None = None,
                        height: float | None = None) -> Figure:
-    """A confusion matrix per title, side by side.
+    """A confusion matrix per title, side by side, three in a row at most.
 
     Args:
         counts: title -> (C, C) counts.
         width, height: of each, in inches; they follow from the number of labels by default.
     """
-    width = width or 1.0 * len(labels)
-    made, axes = style.figure(1, len(counts), figsize=(width * len(counts), height or width + 1))
-    for axis, (title, matrix) in zip(axes[0], counts.items(), strict=True):
+    columns = -(-len(counts) // -(-len(counts) // 3))  # as even as it can be
+    width = width or max(0.58 * len(labels) + 0.9, 7 / columns)
+    rows = -(-len(counts) // columns)
+    made, axes = style.figure(rows, columns, figsize=(width * columns, rows * (height or width + 1)))
+    for axis, (title, matrix) in zip(axes.flat, counts.items(), strict=False):
         confusion_matrix(matrix, labels, title=title, axis=axis)
+    for axis in axes[:, 1:].flat:
+        axis.set(ylabel="")
+        axis.tick_params(labelleft=False)
+    for axis in axes.flat[len(counts):]:
+        axis.remove()
     return made
 
 
@@ -78,11 +86,13 @@ def similarity(texts: Sequence[str], vectors: np.ndarray) -> Figure:
     """The cosines between the vectors (N, D) of a few texts, as a matrix with its numbers."""
     units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosine = units @ units.T
-    size = 0.55 * len(texts) + 3.5
-    made, ((axis,),) = style.figure(figsize=(size + 2.5, size))
-    heat_map(axis, cosine, texts, (), texts=np.array([[f"{x:.1f}" for x in row] for row in cosine]), cmap="cividis",
-             vmin=0, vmax=1, square=True, cbar=True)
-    axis.set_title("Cosine between sentence vectors", loc="left")
+    size = 0.55 * len(texts) + 1.5
+    made, ((axis,),) = style.figure(figsize=(size + 3.5, size))
+    numbers = [str(i) for i in range(1, len(texts) + 1)]
+    heat_map(axis, cosine, [f"{text}  {i}" for text, i in zip(texts, numbers, strict=True)], numbers, slant=0,
+             texts=np.array([[f"{x:.1f}" for x in row] for row in cosine]), cmap="cividis", vmin=0, vmax=1, square=True)
+    axis.set_title("Cosines of sentence vectors", loc="left")
+    axis.set_xlabel("number of the sentence")
     return made
 
 
@@ -125,5 +135,5 @@ def transitions(ratios: dict[str, np.ndarray], labels: Sequence[str], titles: Se
         axis.set(xlabel="emotion now", ylabel=f"{who} emotion", title=title)
     bar = made.colorbar(axes[0, 0].collections[0], ax=axes[0].tolist(), ticks=[-2, -1, 0, 1, 2],
                         label="times as often as by chance")
-    bar.set_ticklabels(["1/4", "1/2", "1", "2", "4"])
+    bar.set_ticklabels(["1/4 or less", "1/2", "1", "2", "4 or more"])
     return made

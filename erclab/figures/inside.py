@@ -31,7 +31,7 @@ def shares(table: pd.DataFrame, *, title: str, ylabel: str, equal: float, colour
                    legend=False, ax=axis)
     axis.axhline(equal, color=style.GREY, ls="--", lw=1.5, label="equal shares")
     axis.set(xticks=range(table.shape[1]), xticklabels=labels or list(table), xlabel="", ylabel=ylabel, title=title)
-    axis.legend(loc="upper right")
+    made.legend(loc="outside lower center")
     return made
 
 
@@ -47,9 +47,10 @@ def focus_bars(ratios: pd.DataFrame) -> Figure:
         colour = style.MODALITY.get(name.partition("_from_")[2], style.GREY)
         axis.barh(i, x.mean(), color=colour, height=0.62)
         axis.plot(x, np.full(len(x), i), "o", color="black", ms=4)
-    axis.axvline(1, color=style.GREY, ls="--", lw=1.5, label="attention to all steps alike")
+    axis.axvline(1, color=style.GREY, ls="--", lw=1.5, label="even share")
     axis.set(yticks=range(len(ratios)), yticklabels=[n.replace("_from_", " from ") for n in ratios.index],
-             xlabel="attention on the planted steps, relative", title="Where the attention goes (colour: its source)")
+             xlabel="attention on the planted steps, times an even share",
+             title="Where the attention goes (colour: its source)")
     axis.invert_yaxis()
     made.legend(loc="outside lower center")
     return made
@@ -65,22 +66,24 @@ def gate_path(paths: Sequence[Mapping[str, np.ndarray]], *, title: str) -> Figur
     made, ((axis,),) = style.figure()
     for i, path in enumerate(paths):
         for m, weights in path.items():
-            axis.plot(weights.ravel(), color=style.MODALITY[m], lw=1.8, label=None if i else m)
+            axis.plot(weights.ravel(), color=style.MODALITY[m], ls=style.LINES[m], lw=1.8, label=None if i else m)
     axis.set(xlabel="training batch", ylabel="weight of the modality", title=title)
+    style.whole_numbers(axis.xaxis)
     axis.legend()
     return made
 
 
 @style.style()
 def gate_paths(paths: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
-    """`gate_path` of one run each, a panel per title; the last weight stands in the title."""
+    """`gate_path` of one run each, a panel per title; the two largest weights at the end stand in the title."""
     made, axes = style.figure(1, len(paths), figsize=(13, 3.8))
     for axis, (title, path) in zip(axes[0], paths.items(), strict=True):
         for m, weights in path.items():
             axis.plot(weights.ravel(), color=style.MODALITY[m], ls=style.LINES[m], lw=2, label=m)
-        last = {m: weights[-1, -1] for m, weights in path.items()}
-        axis.set(title=f"{title}:\n{max(last, key=last.__getitem__)} {100 * max(last.values()):.0f} %",
+        (first, most), (_, second) = sorted(((m, x[-1, -1]) for m, x in path.items()), key=lambda one: -one[1])[:2]
+        axis.set(title=f"{title}:\n{first} {100 * most:.0f} %, next {100 * second:.0f} %",
                  xlabel="training batch", ylim=(0, 1))
+        style.whole_numbers(axis.xaxis)
     axes[0, 0].set_ylabel("weight of the modality")
     axes[0, 0].legend()
     return made
@@ -98,19 +101,24 @@ def gate_pace(paths: Sequence[Mapping[str, np.ndarray]], titles: tuple[str, str]
             axes[0, 1].plot(np.arange(1, len(weights) + 1), weights.mean(1), marker="o", ms=3, **look)
     axes[0, 0].set(xlabel="batch of the first epoch", ylabel="weight of the modality", title=titles[0])
     axes[0, 1].set(xlabel="epoch", ylabel="mean weight in the epoch", title=titles[1])
-    axes[0, 1].xaxis.get_major_locator().set_params(integer=True)
+    style.whole_numbers(axes[0, 0].xaxis, axes[0, 1].xaxis)
     axes[0, 0].legend()
     return made
 
 
 @style.style()
 def chords(flows: Mapping[str, pd.DataFrame]) -> Figure:
-    """A `chord` per model side by side; the title says which modality gives most."""
+    """A `chord` per model side by side; the title says how much the modalities give, from the least to the most."""
     made, axes = style.figure(1, len(flows), figsize=(6.25 * len(flows), 6.2))
     for axis, (name, flow) in zip(axes[0], flows.items(), strict=True):
-        given = flow.sum(axis=1)
-        chord(flow, style.MODALITY, axis=axis, title=f"{name}: {given.idxmax()} gives most, {100 * given.max():.0f} %")
+        given = 100 * flow.sum(axis=1) / flow.to_numpy().sum()
+        chord(flow, style.MODALITY, axis=axis, title=f"{name}: {_span(given)} % from each")
     return made
+
+
+def _span(values: pd.Series) -> str:
+    """"33 to 35", and "33" of values that are equal as they are printed."""
+    return " to ".join(dict.fromkeys(f"{x:.0f}" for x in (values.min(), values.max())))
 
 
 @style.style()

@@ -48,6 +48,7 @@ def inflation_curves(epochs: Mapping[str, pd.DataFrame], runs: Mapping[str, Mapp
         axes[0, 0].fill_between(table.index, table["low"].clip(lower=0), table["high"], color=look[name]["color"],
                                 alpha=0.08 if name in dashed else 0.18, lw=0)
     axes[0, 0].set(xlabel="epochs tried", ylabel=unit, ylim=(0, None), title=title)
+    style.whole_numbers(axes[0, 0].xaxis)
     shown = [(name, by, table) for name, both in runs.items() for by, table in both.items()
              if by == "test" or name not in dashed]
     for i, (name, by, table) in enumerate(shown):
@@ -57,8 +58,9 @@ def inflation_curves(epochs: Mapping[str, pd.DataFrame], runs: Mapping[str, Mapp
                             capsize=3, lw=1.6, mfc=look[name]["color"] if by == "test" else "white", **look[name])
     if runs:
         axes[0, 1].axhline(0, color="black", lw=1)
-        axes[0, 1].set(xlabel="runs of which the best is reported", title="Filled: test chooses, open: validation")
-        axes[0, 1].xaxis.get_major_locator().set_params(integer=True)
+        axes[0, 1].set(xlabel="runs of which the best is reported", ylabel=unit,
+                       title="Filled: test chooses, open: validation")
+        style.whole_numbers(axes[0, 1].xaxis)
     made.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(epochs), 4))
     return made
 

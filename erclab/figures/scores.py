@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 
@@ -9,22 +10,28 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from erclab.figures import style
+
+NAME = 30  # characters of a group's name in a line
 
 
 @style.style()
 def seed_bars(groups: Mapping[str, Sequence[float]], *, title: str, xlabel: str,
               colours: Mapping[str, str] | None = None, reference: Mapping[str, float] | None = None,
-              percent: bool = True) -> Figure:
+              percent: bool = True, key: Mapping[str, str] | None = None) -> Figure:
     """One horizontal bar per group: its mean, its deviation over seeds, and a dot per seed.
 
     Args:
         groups: name -> values over seeds in [0, 1], from top to bottom; drawn in percent.
         reference: published values, name -> number in percent, drawn as dashed lines beside ours.
         percent: False for values and references that are not shares, such as correlations: they are drawn unchanged.
+        key: what a colour means -> the colour, where the groups' names do not say it.
     """
-    made, ((axis,),) = style.figure(figsize=(9, 1.4 + 0.5 * len(groups)))
+    columns = 2 if key else 1
+    below = -(-(len(reference or {}) + len(key or {})) // columns)
+    made, ((axis,),) = style.figure(figsize=(9, 1.4 + 0.5 * len(groups) + 0.28 * max(below - 1, 0)))
     values = {name: (100 if percent else 1) * np.asarray(seeds, dtype=float) for name, seeds in groups.items()}
     rows = pd.DataFrame([(name, x) for name, xs in values.items() for x in xs], columns=["group", "value"])
     several = rows[rows["group"].map({name: len(x) > 1 for name, x in values.items()}).astype(bool)]
@@ -38,14 +45,18 @@ def seed_bars(groups: Mapping[str, Sequence[float]], *, title: str, xlabel: str,
     for i, x in enumerate(values.values()):
         edge = max(x.max(), x.mean() + (x.std(ddof=1) if len(x) > 1 else 0))
         axis.annotate(f"{x.mean():.{1 if percent else 3}f}", (edge, i), xytext=(7, 0), textcoords="offset points",
-                      va="center")
+                      va="center", zorder=5, bbox={"boxstyle": "square,pad=0.1", "fc": "white", "lw": 0})
     for i, (name, value) in enumerate((reference or {}).items()):
-        axis.axvline(value, ls="--", lw=1.5, color=style.RED if i == 0 else style.PURPLE, label=f"{name}: {value}")
+        axis.axvline(value, ls="--", lw=1.5, color=style.RED if i == 0 else "black", label=f"{name}: {value}")
     axis.set(title=title, xlabel=xlabel, ylabel="", xlim=(0, 100) if percent else None)
     axis.grid(visible=True, axis="x", alpha=0.3)
     axis.grid(axis="y", visible=False)
-    if reference:
-        made.legend(loc="outside lower center")  # below the axis, where there are no bars
+    if values:
+        axis.set_yticks(range(len(values)), [textwrap.fill(name, NAME) for name in values])
+    if key or reference:
+        made.legend(handles=[*(Patch(color=colour, label=name) for name, colour in (key or {}).items()),
+                             *(axis.get_legend_handles_labels()[0] if reference else [])], ncols=columns,
+                    loc="outside lower center")  # below the axis, where there are no bars
     return made
 
 
@@ -80,7 +91,7 @@ def seed_curves(series: Mapping[str, pd.DataFrame], *, title: str, ylabel: str, 
     if marked is not None:
         axis.axvline(marked, color=style.GREY, ls=":", lw=1.5)
     axis.set(title=title, xlabel="epoch", ylabel=ylabel)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    style.whole_numbers(axis.xaxis)
     axis.legend()
     return made
 
@@ -109,7 +120,8 @@ def learning_curves(loss: Mapping[str, pd.DataFrame], score: Mapping[str, pd.Dat
     """
     made, axes = style.figure(1, 2, figsize=(12, 4.5))
     seed_curves(loss, title=loss_title, ylabel=loss_label, axis=axes[0, 0])
-    seed_curves(score, title=title or "The epoch is chosen here", ylabel=ylabel, axis=axes[0, 1])
+    seed_curves(score, title=title or "Validation: the epoch is chosen here", ylabel=f"{ylabel}, validation split",
+                axis=axes[0, 1])
     return made
 
 
@@ -167,12 +179,12 @@ def class_differences(differences: pd.DataFrame, support: pd.Series, *, title: s
 
 @style.style()
 def class_bars(f1: pd.DataFrame) -> Figure:
-    """F1 (percent) of each class (rows) and group of runs (columns); the title names the class that differs most."""
+    """F1 (percent) of each class (rows) and group of runs (columns), means over seeds; the title says by how much the
+    groups differ on a class, at least and at most."""
     made, ((axis,),) = style.figure(figsize=(11, 5))
     grouped_bars(axis, f1, 0.8 / f1.shape[1])
     spread = f1.max(axis=1) - f1.min(axis=1)
-    worst = spread.idxmax()
-    axis.set(xticks=range(len(f1)), xticklabels=list(f1.index), ylabel="F1 on the test split (%)", ylim=(0, 100),
-             title=f"They differ most on {worst}: {f1.loc[worst].min():.0f} to {f1.loc[worst].max():.0f}")
+    axis.set(xticks=range(len(f1)), xticklabels=list(f1.index), ylabel="mean F1 on the test split (%)", ylim=(0, 100),
+             title=f"On a class the means differ by {spread.min():.0f} to {spread.max():.0f} points")
     made.legend(loc="outside lower center", ncols=min(f1.shape[1], 5))
     return made

@@ -20,11 +20,13 @@ from typing import Any
 import matplotlib
 import numpy as np
 from cycler import cycler
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from erclab.core import paths
 from erclab.core.storage import write_atomically
 from erclab.core.storing import storing
+from erclab.figures.described import contents
 
 # Okabe and Ito (2008): these colours differ for readers with any common colour vision. A modality has one colour in all
 # figures.
@@ -83,13 +85,20 @@ class Drawing(Figure):
         return png(self), {"alt": alternative(self)}
 
 
+def whole_numbers(*axes: Axis) -> None:
+    """No ticks between whole numbers, on axes that count epochs, batches, turns, runs."""
+    for axis in axes:
+        axis.get_major_locator().set_params(integer=True)
+
+
 def alternative(figure: Figure) -> str:
-    """What a figure shows, for readers who do not see it: its titles; without one, the labels of its axes."""
+    """What a figure shows, for readers who do not see it: its titles (without one, the labels of its axes), then what
+    is drawn with the main values, see `erclab.figures.described`."""
     titles = [figure.get_suptitle()]
     titles += [axis.get_title(loc) for axis in figure.axes for loc in ("left", "center", "right")]
     labels = [f"{axis.get_ylabel() or 'y'} over {axis.get_xlabel() or 'x'}" for axis in figure.axes]
     found = dict.fromkeys(" ".join(title.split()) for title in (titles if any(titles) else labels))
-    return "; ".join(filter(None, found))
+    return ". ".join(filter(None, ("; ".join(filter(None, found)), contents(figure))))
 
 
 def save(figure: Figure, name: str, corpus: str = "") -> Picture:

@@ -31,7 +31,7 @@ def tuned_models(curves: pd.DataFrame, tested: pd.DataFrame, base: str, *, scale
         left.fill_between(rows["draws"].astype(float), scale * rows["low"], scale * rows["high"], color=colour,
                           alpha=0.1, lw=0)
     left.set(xlabel="draws of settings", ylabel=unit, title="Validation: expected best of the draws")
-    left.xaxis.get_major_locator().set_params(integer=True)
+    style.whole_numbers(left.xaxis)
     for i, (name, row) in enumerate(tested.iterrows()):
         colour, marker = look[name]
         right.plot([scale * row["low"], scale * row["high"]], [i, i], color=colour, lw=3, solid_capstyle="butt")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from erclab.figures import style
 from erclab.figures.heat import heat_map
+
+LEAST, LETTER = 66, 0.1154  # the narrowest figure, in characters; inches of a character
+KEY = {"no weight": 0.0, "even share": 1 / 3, "three times that or more": 1.0}  # -> darkness
 
 Cell = tuple[int, int, str, float, float, bool]  # x, width, word, share, darkness, framed
 
@@ -25,7 +29,8 @@ def sentences(rows: Sequence[tuple[str, Sequence[str], Sequence[float], int]], *
 
     Args:
         rows: (label, words, weights, place of a word to frame or -1); a row without words is a heading.
-        columns: characters to a line; a longer sentence continues in the next line.
+        columns: characters to a line; a longer sentence continues in the next line. The figure is as wide as
+            the longest line needs.
     """
     placed: list[tuple[str, list[Cell], float, bool]] = []  # label or "", cells, y, whether it is a heading
     y = 0.0
@@ -43,7 +48,11 @@ def sentences(rows: Sequence[tuple[str, Sequence[str], Sequence[float], int]], *
         if cells:
             placed.append(("", cells, y, False))
             y += 2.3
-    made, ((axis,),) = style.figure(figsize=(12, 0.9 + 0.24 * y))
+    widest = max([x + width for _, cells, _, _ in placed for x, width, *_ in cells], default=0)
+    columns = min(columns, max(widest, LEAST))
+    inches, planted = LETTER * columns, any(cell[-1] for _, cells, _, _ in placed for cell in cells)
+    lines = [part for line in title.splitlines() for part in textwrap.wrap(line, int(inches / LETTER))]
+    made, ((axis,),) = style.figure(figsize=(inches, 0.9 + 0.24 * (y + len(lines))))
     shade = matplotlib.colormaps["Blues"]
     for label, cells, top, heading in placed:
         if label:
@@ -54,8 +63,11 @@ def sentences(rows: Sequence[tuple[str, Sequence[str], Sequence[float], int]], *
             axis.text(x + (width - 0.3) / 2, top + 0.6, word, ha="center", va="center", family="monospace",
                       fontsize=11.5, color="white" if dark > 0.6 else "black")
             axis.text(x + (width - 0.3) / 2, top + 1.55, f"{100 * share:.0f}", ha="center", va="center", fontsize=8.5)
-    axis.set(xlim=(-0.3, columns), ylim=(y, -0.2), title=title)
+    axis.set(xlim=(-0.3, columns), ylim=(y, -0.2), title="\n".join(lines))
     axis.set_axis_off()
+    key = [Patch(facecolor=shade(0.9 * dark), edgecolor=style.GREY, label=what) for what, dark in KEY.items()]
+    frame = [Patch(facecolor="white", edgecolor="black", lw=1.8, label="planted word")] if planted else []
+    made.legend(handles=key + frame, loc="outside lower center", ncols=4, fontsize=10, columnspacing=1)
     return made
 
 

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from erclab import runs, sweep
-from erclab.analysis import cases, ceilings, context
+from erclab.analysis import ablation, cases, ceilings, context, statistics, tallies
 from erclab.analysis.statistics import values
 from erclab.core import metrics
 from erclab.core.errors import UsageError
-from erclab.corpora import simulated
+from erclab.corpora import MODALITIES, simulated
 from erclab.exhibits import catalogue, dialoguetrm
 from erclab.runs import Question
 
@@ -108,8 +108,13 @@ def test_the_figure_of_preferences_shows_gains_and_the_oracles(tiny, answered):
     figure = exhibit.build(tiny, table)
     left, right = figure.axes
     assert len(left.patches) == 12
-    gain = 100 * (values(table["audio, dependent"]) - values(table["audio, free"])).mean()
-    assert f"audio {gain:+.1f}" in title(right)
+    gain = {m: 100 * (values(table[f"{m}, dependent"]) - values(table[f"{m}, free"])).mean() for m in MODALITIES}
+    assert title(right) == "Gained (2 seeds): " + ", ".join(f"{m} {x:+.1f}" for m, x in gain.items())
+    more = {name: [*records, records[0]] for name, records in table.items()}  # a verdict has three seeds or more
+    gains = [ablation.differences({"free": free, "in": inside}, tiny).iloc[0]["low"] > 0
+             for name, (free, inside) in dialoguetrm.pairs(more).items() if name in MODALITIES]
+    assert title(dialoguetrm.context_preference(tiny, more).axes[1]) == (
+        f"{sum(gains)} of 3 modalities alone gain beyond the interval")
     stars = [line.get_ydata()[0] for line in right.lines if line.get_marker() == "*"]
     known = ceilings.oracle_scores(tiny, simulated.world_of("tiny"), subsets=[("text",)])["weighted F1"]
     assert len(stars) == 3
@@ -125,16 +130,17 @@ def test_preferences_without_emotions_and_without_an_oracle(tiny, answered):
     assert not [line for line in right.lines if line.get_marker() == "*"]
     exhibit, table = answered("D6", two, seeds=1)
     axis, = exhibit.build(two, table).axes
-    assert "points" not in title(axis) and "one seed" in title(axis)
+    gap = (values(table["Transformer"], "correlation") - values(table["BERT alone"], "correlation")).mean()
+    assert title(axis) == f"Transformer less the vectors alone:\n{gap:+.3f}, one seed"
     assert axis.patches[2].get_width() == pytest.approx(values(table["Transformer"], "correlation").mean())
 
 
-def test_summaries_name_the_best_and_the_published(tiny, answered):
+def test_summaries_compare_the_papers_reader_and_name_the_published(tiny, answered):
     exhibit, table = answered("D6")
     axis, = exhibit.build(tiny, table).axes
-    assert [t.get_text() for t in axis.get_yticklabels()] == ["BERT alone", "DialogueRNN", "Transformer"]
-    best = max(("DialogueRNN", "Transformer"), key=lambda n: values(table[n]).mean())
-    assert title(axis).startswith(f"{best} over BERT alone")
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["vectors alone", "DialogueRNN", "Transformer"]
+    found = tallies.difference(table["Transformer"], table["BERT alone"], tiny, "weighted_f1")
+    assert title(axis) == f"Transformer less the vectors alone:\n{found.text()} points, {statistics.NOT_JUDGED}"
     paper = dialoguetrm.summaries(replace(tiny, name="iemocap"), table)
     assert [t.get_text() for t in paper.legends[0].get_texts()] == [
         "published, BERT alone: 67.18", "published, DialogueRNN: 67.27", "published, Transformer: 67.67"]
@@ -145,11 +151,14 @@ def test_the_case_study_is_drawn(tiny, answered):
     figure = exhibit.build(tiny, table)
     script, mended, short = figure.axes
     rows = cases.corrected_conversation(table[dialoguetrm.TEXT][0], table[dialoguetrm.ALL][0], tiny)
-    assert rows["dialogue"].iloc[0] in title(script) and len(rows) <= 7
+    wrong = [(rows[who] != rows["GT"])[rows["GT"] != ""].sum() for who in ("TP", "MP")]
+    assert title(script) == (f"{rows['dialogue'].iloc[0]}, from turn {rows['turn'].iloc[0]}: mistakes of the text "
+                             f"{wrong[0]}, of all {wrong[1]}") and len(rows) <= 7
     assert {t.get_text() for t in script.texts} >= set(rows["GT"]) | set(rows["MP"])
     found = cases.rectified(table[dialoguetrm.TEXT], table[dialoguetrm.ALL], tiny)
-    assert f"All mend {found['mended'].sum():.0f} and break {found['broken'].sum():.0f}" in title(mended)
-    assert len(short.patches) == 3
+    assert title(mended) == f"All modalities mend {found['mended'].sum():.0f} and break {found['broken'].sum():.0f}"
+    count = cases.ambiguous_accuracy(table, tiny)["utterances"].iloc[0]
+    assert len(short.patches) == 3 and title(short) == f"Right on {count:.0f} ambiguous utterances"
     paper = dialoguetrm.ambiguous_words(replace(tiny, name="iemocap"), table)
     assert paper['published ("yeah.")'].tolist() == [43.48, 65.22, 73.91]
 

@@ -24,7 +24,8 @@ def test_similarity_prints_the_cosines():
     axis = heat.similarity(["a", "b", "c"], vectors).axes[0]
     shown = {tuple(map(int, t.get_position())): t.get_text() for t in axis.texts}
     assert shown[0, 1] == "1.0" and shown[2, 0] == "0.0"
-    assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b", "c"]
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["a  1", "b  2", "c  3"]
+    assert [t.get_text() for t in axis.get_xticklabels()] == ["1", "2", "3"]
 
 
 def test_the_words_of_a_world_are_those_that_its_corpus_has(framed):

@@ -1,5 +1,6 @@
 """HCT-MG's exhibits build from a tiny set of runs, show its numbers, and refuse in words."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 from sequence_corpora import exhibit, values_like, without_text_in_training
 
 from erclab import corpora, published
-from erclab.analysis import incongruity, sequences, words
+from erclab.analysis import gates, incongruity, inside, sequences, words
 from erclab.core.errors import UsageError
 from erclab.exhibits import hct_mg
 
@@ -19,7 +20,17 @@ IDS = [f"H{i}" for i in range(1, 10)]
 @pytest.mark.parametrize("name", IDS)
 def test_builds_on_a_simulated_corpus(answer, tiny, name):
     found = exhibit(name)
-    made = found.build(tiny, answer(found, tiny))
+    runs = answer(found, tiny)
+    made = found.build(tiny, runs)
+    if name == "H1":
+        row, = hct_mg.chosen_rows(tiny, runs, 1)
+        even = np.mean([words.evenness(words.maps(r, tiny, row)["text_from_visual"]) for r in runs["MulT"]])
+        ratio = np.mean([inside.focus(r, tiny)["ratio"]["text_from_visual"] for r in runs["MulT"]])
+        title = made.axes[0].get_title() or made.axes[0].get_title(loc="left")
+        at = tiny.table.iloc[row]
+        shown = f"{tiny.labels[at['label']]}, voice {at['audio_shown']}, face {at['visual_shown']}"
+        assert title == (f"{shown}: {100 * even:.0f} % of the entropy of even attention\nWhat was planted (framed) "
+                         f"gets {ratio:.2f} times an even share, over all test utterances")
     assert isinstance(made, Figure if name in ("H1", "H2", "H3", "H6", "H7") else pd.DataFrame)
     assert found.paper == "HCT-MG" and found.view == "sequence"
 
@@ -27,9 +38,15 @@ def test_builds_on_a_simulated_corpus(answer, tiny, name):
 @pytest.mark.parametrize("name", IDS)
 def test_builds_on_a_corpus_of_values_of_which_nothing_is_known(answer, tiny, name):
     corpus, found = values_like(tiny), exhibit(name)
-    made = found.build(corpus, answer(found, corpus, seeds=1))
+    found_runs = answer(found, corpus, seeds=1)
+    made = found.build(corpus, found_runs)
     if name == "H2":
-        assert "have the same heaviest word" in made.axes[0].get_title(loc="left")
+        rows = words.utterances(corpus)
+        same = words.agreement(*(words.average([words.reading_weights(r, corpus, rows) for r in found_runs[name]])
+                                 for name in ("text alone", "(A + V) to T")))
+        assert " ".join(made.axes[0].get_title(loc="left").split()) == (
+            f"text alone and (A + V) to T have the same heaviest word in {100 * same['same']:.0f} % of {len(rows)} "
+            f"utterances (by chance in {100 * same['chance']:.0f} %)")
     if name == "H5":
         assert "text alone: " in made["incongruent"].iloc[0]
         assert made["truth"].iloc[-1] == "mean error" and float(made["MulT"].iloc[0]) == pytest.approx(0, abs=3)
@@ -111,7 +128,11 @@ def test_the_gates_pace_is_drawn_per_batch_and_per_epoch(answer, tiny):
     np.testing.assert_allclose(batches.lines[0].get_ydata(), rows[0]["model"]["gate_per_batch"]["text"])
     np.testing.assert_allclose(epochs.lines[1].get_ydata(), [np.mean(r["model"]["gate_per_batch"]["audio"])
                                                             for r in rows])
-    assert "of 2" in epochs.get_title(loc="left")
+    paths = [gates.pace(r) for r in answers["HCT-MG"]]
+    first = Counter(max(path, key=lambda m, path=path: path[m][0, -1]) for path in paths)
+    last = gates.final_primaries(answers["HCT-MG"])
+    assert batches.get_title(loc="left") == f"Ahead after one epoch, by training:\n{gates.counted(first, 2)}"
+    assert epochs.get_title(loc="left") == f"Primary in the end, by training:\n{gates.counted(last, 2)}"
 
 
 def test_published_numbers_stand_beside_a_corpus_of_the_paper_only(answer, tiny):
@@ -148,6 +169,14 @@ def test_a_conversation_is_read_utterance_by_utterance(answer, tiny):
     made = hct_mg.weights_of_utterances(tiny, found, rows)
     words_drawn = [t.get_text() for t in made.axes[0].texts]
     assert all(word in words_drawn for row in rows for word in tiny.table["text"].iloc[row].split())
+    tables = [words.average([words.reading_weights(r, tiny, rows) for r in found[name]])
+              for name in ("MulT", "HCT-MG")]
+    games = [words.pointing_game(table, tiny, reach) for table in tables for reach in (0, 1)]
+    hits, (chance, near) = ([round(3 * game[what], 1) for game in games[:most]]
+                            for what, most in (("hit", 4), ("chance", 2)))
+    assert " ".join(made.axes[0].get_title(loc="left").split()) == (
+        "How often the text is read at the planted word, and there or beside it, of 3 utterances: MulT "
+        f"{hits[0]:g} and {hits[1]:g}; HCT-MG {hits[2]:g} and {hits[3]:g}; at random {chance:g} and {near:g}")
     bare = replace(tiny, table=tiny.table[["split", "dialogue", "turn", "speaker", "text", "label"]])  # nothing planted
     alone = hct_mg.weights_of_utterances(bare, {"HCT-MG": found["HCT-MG"]}, rows)
     assert alone.axes[0].get_title(loc="left") == "Where the text is read by HCT-MG"

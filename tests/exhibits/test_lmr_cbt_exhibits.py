@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from sequence_corpora import exhibit, values_like, without_text_in_training
 
 from erclab import models
+from erclab.analysis import efficiency
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
 from erclab.corpora.simulated.align import to_words
@@ -69,7 +70,11 @@ def test_the_setting_that_is_missing_is_said(answer, tiny, name, column, here, m
 
 def test_size_against_score_has_every_trained_model_beside_the_papers(answer, tiny):
     found = exhibit("L6")
-    made = found.build(tiny, answer(found, tiny, seeds=1))
+    runs = answer(found, tiny, seeds=1)
+    made, table = found.build(tiny, runs), efficiency.of_runs(runs).astype({"parameters": float, "score": float})
     ours, theirs = made.axes
     assert len(ours.get_legend().get_texts()) == 6 and len(theirs.get_legend().get_texts()) == 3
-    assert "Fewest parameters: EF-LSTM" in made.get_suptitle()
+    low, high = (100 * x for x in (table["score"].min(), table["score"].max()))
+    assert made.get_suptitle() == f"Fewest parameters: EF-LSTM; scores from {low:.0f} to {high:.0f} %"
+    assert ours.get_title(loc="left") == f"{tiny.name}: rank correlation {efficiency.rank_correlation(table):+.2f}"
+    assert theirs.get_title(loc="left") == "the paper, MOSEI, unaligned"

@@ -174,6 +174,12 @@ def test_curves_start_at_nothing_and_marks_are_the_costs(tiny, answered, built):
             [1.0, -table.loc[m, robustness.LOST]])
     stars = sorted(x.get_ydata()[0] for x in left.lines if x.get_marker() == "*" and len(x.get_xdata()))
     assert stars == pytest.approx(sorted(-table[robustness.ORACLE]))
+    lost, retrained = (-table[name] for name in (robustness.LOST, robustness.RETRAINED))
+    assert left.get_title(loc="left") == (f"Absent: {lost.min():+z.0f} to {lost.max():+z.0f}; retrained: "
+                                          f"{retrained.min():+z.0f} to {retrained.max():+z.0f}")
+    noisy = [lines(right)[f"{m}, test split only"][-1, 1] for m in tiny.modalities]
+    assert right.get_title(loc="left") == (f"Mean: noise of 4 deviations {np.mean(noisy):+.0f}, absence "
+                                           f"{lost.mean():+.0f}")
 
 
 def test_costs_are_differences_of_scores(tiny, answered):
@@ -223,7 +229,10 @@ def test_each_corpus_is_tested_by_its_own_model_a_guest_and_a_constant(tiny, ans
     own, guest = (100 * np.mean([transfer.transfer_scores(r, home, other, among)["weighted_f1"] for r in records])
                   for home, records in ((other, answered["S9"]["second"]), (tiny, answered["S9"]["first"])))
     assert [bar.get_width() for bar in axis.patches[:2]] == pytest.approx([own, guest]) and len(axis.patches) == 6
-    assert f"elsewhere, points:\n{guest - own:+.0f} [" in axis.get_title(loc="left")
+    gains = [transfer.guest_gain(answered["S9"][at_home], answered["S9"][guest], home, abroad, among).text(digits=0)
+             for at_home, guest, home, abroad in (("second", "first", tiny, other), ("first", "second", other, tiny))]
+    assert gains[0].startswith(f"{guest - own:+.0f} [")
+    assert axis.get_title(loc="left") == f"From elsewhere, less its own model:\n{gains[0]} and {gains[1]} points"
 
 
 def test_overhead_has_parameters_operations_and_seconds(built):

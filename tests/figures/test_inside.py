@@ -38,9 +38,9 @@ def test_shares_have_a_body_from_the_least_to_the_most_and_the_median():
     assert {0.25, 0.6} <= {round(y, 6) for y in medians}
 
 
-def test_gate_paths_end_with_the_largest_weight_in_the_title():
+def test_gate_paths_end_with_the_two_largest_weights_in_the_title():
     path = {"text": np.array([[0.4, 0.5], [0.6, 0.7]]), "audio": np.array([[0.6, 0.5], [0.4, 0.3]])}
     axis, = inside.gate_paths({"only text": path}).axes
-    assert axis.get_title(loc="left") == "only text:\ntext 70 %"
+    assert axis.get_title(loc="left") == "only text:\ntext 70 %, next 30 %"
     assert [line.get_ydata().tolist() for line in axis.lines] == [[0.4, 0.5, 0.6, 0.7], [0.6, 0.5, 0.4, 0.3]]
     assert len({line.get_linestyle() for line in axis.lines}) == 2
