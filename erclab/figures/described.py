@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 MOST = 12  # groups, curves or cells of an axis that are told; more are counted
 
@@ -25,7 +26,7 @@ class _Mark(NamedTuple):
     value: float
 
 
-def contents(figure: Figure) -> str:
+def drawn_in_words(figure: Figure) -> str:
     """A sentence per axis with data: its labels, and what is drawn; equal sentences are said once. Then what the
     legends name beyond that."""
     told = " ".join(dict.fromkeys(filter(None, map(_axis, figure.axes))))
@@ -53,7 +54,7 @@ def _some(told: Sequence[str], between: str = ", ") -> str:
 
 def _matrix(mesh: QuadMesh, axis: Axes) -> str:
     """The size and range of a heat map, and the largest cell of each row."""
-    values = np.ma.getdata(mesh.get_array())
+    values: np.ndarray = np.ma.getdata(np.ma.asarray(mesh.get_array()))
     if values.ndim != 2 or values.shape[0] > 100:  # a colour bar
         return ""
     size = f"{values.shape[0]} by {values.shape[1]} cells"
@@ -98,7 +99,8 @@ def _bars(axis: Axes, horizontal: bool) -> Iterator[_Mark]:
             (low, size), start, value = (
                 ((bar.get_y(), bar.get_height()), bar.get_x(), bar.get_width()) if horizontal else
                 ((bar.get_x(), bar.get_width()), bar.get_y(), bar.get_height()))
-            on = any(other is not bar and other.get_xy()[horizontal] == low for other in axis.patches)
+            on = any(other is not bar and isinstance(other, Rectangle) and other.get_xy()[horizontal] == low
+                     for other in axis.patches)
             if np.isfinite(value):  # a part of a stack has its size, another bar its end
                 yield _Mark(low + size / 2, _label(made), value if on else start + value)
 
@@ -160,7 +162,7 @@ def _curves(axis: Axes) -> Iterator[str]:
                 at.get_x() + at.get_width() / 2)
     for dots in axis.collections:
         if isinstance(dots, PathCollection) and _label(dots):
-            yield f"{_label(dots)} {len(dots.get_offsets())} points"
+            yield f"{_label(dots)} {len(np.ma.asarray(dots.get_offsets()))} points"
     if axis.images:
         yield "{} by {} cells".format(*axis.images[0].get_size())
 
@@ -177,8 +179,8 @@ def _look(line: Line2D) -> tuple[str, str, str]:
 
 def _names(own: Axis, *, numbers: bool = False) -> dict[float, str]:
     """Place -> name, of an axis whose ticks are names; nothing of one whose ticks are numbers."""
-    places = own.get_ticklocs()  # the formatter has the names of hidden labels, too
-    found = {float(place): " ".join(words.split())
+    places = [float(place) for place in own.get_ticklocs()]  # the formatter has the names of hidden labels, too
+    found = {place: " ".join(words.split())
              for place, words in zip(places, own.get_major_formatter().format_ticks(places), strict=True)}
     words = any(any(c.isalpha() for c in name) for name in found.values() if "math" not in name)
     return found if words or numbers else {}

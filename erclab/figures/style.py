@@ -22,11 +22,12 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from erclab.core import paths
 from erclab.core.storage import write_atomically
 from erclab.core.storing import storing
-from erclab.figures.described import contents
+from erclab.figures.described import drawn_in_words
 
 # Okabe and Ito (2008): these colours differ for readers with any common colour vision. A modality has one colour in all
 # figures.
@@ -88,7 +89,7 @@ class Drawing(Figure):
 def whole_numbers(*axes: Axis) -> None:
     """No ticks between whole numbers, on axes that count epochs, batches, turns, runs."""
     for axis in axes:
-        axis.get_major_locator().set_params(integer=True)
+        axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
 
 
 def alternative(figure: Figure) -> str:
@@ -98,7 +99,7 @@ def alternative(figure: Figure) -> str:
     titles += [axis.get_title(loc) for axis in figure.axes for loc in ("left", "center", "right")]
     labels = [f"{axis.get_ylabel() or 'y'} over {axis.get_xlabel() or 'x'}" for axis in figure.axes]
     found = dict.fromkeys(" ".join(title.split()) for title in (titles if any(titles) else labels))
-    return ". ".join(filter(None, ("; ".join(filter(None, found)), contents(figure))))
+    return ". ".join(filter(None, ("; ".join(filter(None, found)), drawn_in_words(figure))))
 
 
 def save(figure: Figure, name: str, corpus: str = "") -> Picture:

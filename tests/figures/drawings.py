@@ -1,10 +1,13 @@
 """A small figure of every drawing function, with what its words must be."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 
 from erclab.figures import (
     ablation,
+    architecture,
     audit,
     cases,
     ceilings,
@@ -59,6 +62,14 @@ def temperatures():
     lines = {"times tau squared (Hinton et al.)": table, "as in the authors' code": table - 2}
     return ablation.temperatures({"Fused: +1.0 points": (lines, 70.5), "Students: +0.0 points": (lines, 71.0)},
                                  ylabel="weighted F1, test split (%)")
+
+
+def model():
+    boxes = [SimpleNamespace(name=name, row=row, label=label, shape=shape, parameters=count, reads=reads)
+             for name, row, label, shape, count, reads in (
+                 ("text", 1, "text", (2, 7, 48), 0, ()), ("audio", 0, "audio", (2, 7, 32), 0, ()),
+                 ("lstm", 0.5, "bidirectional LSTM", (2, 7, 64), 37_376, ("text", "audio")))]
+    return architecture.draw("bc-LSTM, 37,376 parameters", boxes, {"text": 0, "audio": 0, "lstm": 1})
 
 
 def printed_averages():
@@ -356,7 +367,8 @@ FLOWS = pd.DataFrame([[0.2, 0.4], [0.1, 0.3]], ["text", "audio"], ["text", "audi
 # Drawing function -> a figure of it, and its words: title of the figure; per axis title, x label, y label.
 DRAWINGS = {
     ablation.differences: differences, ablation.student_dots: student_dots, ablation.temperatures: temperatures,
-    audit.printed_averages: printed_averages, audit.positives_found: positives_found, cases.case_study: case_study,
+    architecture.draw: model, audit.printed_averages: printed_averages, audit.positives_found: positives_found,
+    cases.case_study: case_study,
     ceilings.ceiling_bars: ceiling_bars, ceilings.calibration: calibration, claims.tiles: tiles, claims.forest: forest,
     claims.flips: flips, claims.marks: marks, context.preference: preference,
     context.oracle_gains: lambda: context.oracle_gains(gain_table(MODALITIES), view="words"),

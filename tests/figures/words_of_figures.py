@@ -1,5 +1,5 @@
-"""The words of every drawing in `drawings`: the title of the figure; of each axis its title, x label and y label; then the
-alternative text, which has what is drawn."""
+"""The words of every drawing in `drawings`: the title of the figure; of each axis its title, x label and y label; then
+the alternative text, which has what is drawn."""
 
 WORDS = {
     "ablation.differences": ("", [
@@ -24,6 +24,11 @@ WORDS = {
         "Fused: +1.0 points; Students: +0.0 points. weighted F1, test split (%) over temperature: times tau squared "
         "(Hinton et al.) 70.5 at 0.5 to 69.5 at 8; as in the authors' code 68.5 at 0.5 to 67.5 at 8; without soft "
         "labels."),
+    "architecture.draw": ("", [
+        ("bc-LSTM, 37,376 parameters", "", ""),
+    ],
+        "bc-LSTM, 37,376 parameters. text (2, 7, 48) audio (2, 7, 32) bidirectional LSTM (2, 7, 64) 37,376 "
+        "parameters."),
     "audit.printed_averages": ("", [
         ("The printed average of SDT is unweighted", "average F1 (%)", ""),
     ],
