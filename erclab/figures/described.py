@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-MOST = 12  # groups, curves or cells of an axis that are told; more are counted
+MOST = 8  # groups, curves or cells of an axis that are told; more are counted
 
 
 class _Mark(NamedTuple):
@@ -80,15 +80,16 @@ def _groups(axis: Axes, names: Mapping[float, str], horizontal: bool) -> str:
     told = []
     for place, name in names.items():
         values: dict[str, list[str]] = {}
+        ends: dict[str, str] = {}
         for mark in marks:
             if abs(mark.at - place) < 0.5:
-                span = spans.get(round(mark.at, 6))
-                values.setdefault(mark.series, []).append(
-                    _number(mark.value) + (f" [{_number(span[0])}, {_number(span[1])}]" if span else ""))
+                values.setdefault(mark.series, []).append(_number(mark.value))
+                if span := spans.get(round(mark.at, 6)):
+                    ends[mark.series] = f"[{_number(span[0])}, {_number(span[1])}]"
         if (body := bodies.get(place)) and not values:
             values["from"] = [f"{_number(body[0])} to {_number(body[1])}"]
         if values:
-            told.append(f"{name}: " + ", ".join(f"{series} {' and '.join(some)}".strip()
+            told.append(f"{name}: " + ", ".join(" ".join(filter(None, (series, " and ".join(some), ends.get(series))))
                                                 for series, some in values.items()))
     return _some(told, "; ")
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from erclab.figures import style
 from erclab.figures.heat import heat_map
 
-LEAST, LETTER = 66, 0.1154  # the narrowest figure, in characters; inches of a character
+LEAST, LETTER, BOLD = 70, 0.1154, 0.11  # the narrowest figure, in characters; inches of a character, and of the title's
 KEY = {"no weight": 0.0, "even share": 1 / 3, "three times that or more": 1.0}  # -> darkness
 
 Cell = tuple[int, int, str, float, float, bool]  # x, width, word, share, darkness, framed
@@ -51,7 +51,7 @@ def sentences(rows: Sequence[tuple[str, Sequence[str], Sequence[float], int]], *
     widest = max([x + width for _, cells, _, _ in placed for x, width, *_ in cells], default=0)
     columns = min(columns, max(widest, LEAST))
     inches, planted = LETTER * columns, any(cell[-1] for _, cells, _, _ in placed for cell in cells)
-    lines = [part for line in title.splitlines() for part in textwrap.wrap(line, int(inches / LETTER))]
+    lines = [part for line in title.splitlines() for part in textwrap.wrap(line, int(inches / BOLD))]
     made, ((axis,),) = style.figure(figsize=(inches, 0.9 + 0.24 * (y + len(lines))))
     shade = matplotlib.colormaps["Blues"]
     for label, cells, top, heading in placed:

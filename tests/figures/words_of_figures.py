@@ -100,8 +100,8 @@ WORDS = {
     ],
         "Free of context, and in it; 1 of 1 modalities alone gain. weighted F1 (%) over text*: the text is in "
         "context: text: free of context 50.5, in context 61; text* + audio: free of context 50.5, in context 50.5. "
-        "gained from context (points): text: each seed 10 [5, 15] and 11 [5, 15], oracle of the vectors 14; text* + "
-        "audio: each seed 1 [-4, 4] and -1 [-4, 4]. Key: 95 % interval over seeds and dialogues."),
+        "gained from context (points): text: each seed 10 and 11 [5, 15], oracle of the vectors 14; text* + audio: "
+        "each seed 1 and -1 [-4, 4]. Key: 95 % interval over seeds and dialogues."),
     "context.oracle_gains": ("", [
         ("Oracle of the words: +61 points from context for text, referential words;\nall others at most +18",
          "",
@@ -355,7 +355,7 @@ WORDS = {
     ],
         "2 of 3 printed ablation gaps are smaller. ablation, MELD (3): 0.9; best model, MELD (1): 1.1. points of "
         "F1; ticks: printed gaps (diamond: median), bars: deviation of a difference, circles: of one score: meld: "
-        "seed: 1 [0.7, 1.5] and 0.7 [0.7, 1.5]; meld: test dialogues: 1.6 [1.2, 2]."),
+        "seed: 1 and 0.7 [0.7, 1.5]; meld: test dialogues: 1.6 [1.2, 2]."),
     "variance.ceilings_under_noise": ("", [
         ("20 % mistakes: from 90 to 70", "an annotator's mistakes (%)", "accuracy (%)"),
         ("2,000 utterances of 300 repeated lines", "", "%"),
@@ -366,7 +366,7 @@ WORDS = {
         "drawn at random agree: 20; two performances of a line agree: 60 [55, 65]; words alone reach at most: 75 "
         "[75, 79]; majority of the same lines (flatters): 80."),
     "words.sentences": ("", [
-        ("How often the text is read at the planted word, and there or\nbeside it, of 5 utterances:\nMulT 2 "
+        ("How often the text is read at the planted word, and there or beside it,\nof 5 utterances:\nMulT 2 "
          "and 4; at random 1.1 and 2.5",
          "",
          ""),
