@@ -159,6 +159,12 @@ def test_three_decks_of_questions_and_answers(tmp_path):
         assert shown == {"equation", "figure", "table"}
 
 
+def test_an_answer_is_what_the_last_section_has_made():
+    made = slides.cells_of(slides.notebook_of("01_corpora"), "answer")
+    assert made[0].source.startswith("- **Seen:** of an utterance of *simulated*")
+    assert not [cell for cell in made if cell.source.startswith("#")]
+
+
 @pytest.mark.parametrize(("slide", "problem"), [
     ({"notebook": "12_nothing", "part": "question"}, "no notebook '12_nothing'"),
     ({"notebook": "01_corpora", "part": "No such section"}, "no part 'No such section'"),
