@@ -131,8 +131,7 @@ def context_figure(table: pd.DataFrame) -> Figure:
     label, above = drawn["gain"].get(worth.split_name(inertia.TAUGHT_TRUE)), (drawn.xs(WHOLE, level="given")["low"] > 0)
     return context_figures.worth(drawn, worth.gains_of_oracle(table), matters=ARCHITECTURE, title=(
         f"The whole dialogue adds {whole.min():.1f} to {whole.max():.1f} points ({above.sum()} of {len(whole)} "
-        "intervals above 0)"
-        + ("" if label is None else f", the last predicted label {label:.1f}")))
+        "intervals above 0)" + ("" if label is None else f",\nthe last predicted label {label:.1f}")))
 
 
 def speakers_figure(table: pd.DataFrame) -> Figure:

@@ -97,6 +97,6 @@ def _bounds(axis, bound: pd.Series) -> None:
     axis.errorbar([2], values[2], [[0], [bound["at most high"] - values[2]]], color="black", capsize=4)
     for i, value in enumerate(values):
         axis.annotate(f"{value:.0f}", (i - 0.3, value), xytext=(0, 4), textcoords="offset points", ha="center")
-    axis.set(ylim=(0, 100), ylabel="%", title=f"{int(bound['utterances']):,} utterances of "
+    axis.set(ylim=(0, 100), ylabel="share (%)", title=f"{int(bound['utterances']):,} utterances of "
              f"{int(bound['lines'])} repeated lines")
     axis.set_xticks(np.arange(len(names)), names, fontsize=10)

@@ -4,9 +4,10 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from figure_checks import assert_readable
 
 from erclab import corpora, runs
-from erclab.analysis import ceilings, kept, worth
+from erclab.analysis import ceilings, inertia, kept, worth
 from erclab.corpora import interventions, simulated
 from erclab.corpora.interventions import WHOLE
 from erclab.exhibits import catalogue, context
@@ -33,6 +34,25 @@ def test_an_arm_has_the_recipe_of_its_corpus_and_as_many_steps(tiny):
     assert own.id == base.id
 
 
+def whole_dialogue(table):
+    whole = table.xs(WHOLE, level="given").astype({"gain": float, "low": float})
+    whole = whole[whole.index != worth.ORACLE]
+    model, given = worth.split_name(inertia.TAUGHT_TRUE)
+    last = [row["gain"] for key, row in table.iterrows() if tuple(key[:2]) == (model, given)]
+    return (f"The whole dialogue adds {whole['gain'].min():.1f} to {whole['gain'].max():.1f} points "
+            f"({(whole['low'] > 0).sum()} of {len(whole)} intervals above 0)"
+            + (f",\nthe last predicted label {last[0]:.1f}" if last else ""))
+
+
+def changed_speakers(table):
+    rows = table["verdict"][table["difference"].notna()]
+    told = rows.isin(["higher", "lower"]).sum()
+    return f"{told} of {len(rows)} changes of the speakers change the score beyond their interval"
+
+
+TITLES = {"context": whole_dialogue, "speakers": changed_speakers}
+
+
 def test_the_arms_name_what_the_tables_compare(tiny):
     names = [a.name for a in context.context_arms(tiny)]
     assert len(set(names)) == len(names) and "bc-LSTM | whole dialogue" in names
@@ -56,7 +76,9 @@ def test_tables_figures_and_sentences_come_from_kept_files(path):
               "speakers": lambda: f"Of {len(table['difference'].dropna())} changes"}[what]()
     assert said.endswith(".") and number in said
     if what != "words":
-        assert len(getattr(context, f"{what}_figure")(table).axes) == 1
+        made = getattr(context, f"{what}_figure")(table)
+        assert_readable(made)
+        assert made.get_suptitle() == TITLES[what](table)
     if name not in simulated.NAMES:
         assert all(not run.predictions for some in kept.read(path).values() for run in some)
 

@@ -1,12 +1,13 @@
 """The figures of models show the numbers of their runs."""
 
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from erclab import corpora, runs, sweep
-from erclab.analysis import ceilings, gates
+from erclab.analysis import ceilings, gates, inside
 from erclab.core.errors import UsageError
 from erclab.corpora import simulated
 from erclab.corpora.simulated import oracle
@@ -46,6 +47,9 @@ def test_a_comparison_has_the_model_and_the_probes_of_its_view(tiny):
 
 def test_learning_shows_the_loss_and_the_score_that_chooses(groups):
     left, right = drawn.learning_curves(groups).axes
+    assert [axis.get_title(loc="left") for axis in (left, right)] == [
+        "Loss, training split", "Validation: the epoch is chosen here"]
+    assert (left.get_ylabel(), right.get_ylabel()) == ("loss per utterance", "weighted F1, validation split")
     for line, records in zip(left.lines, groups.values(), strict=True):
         np.testing.assert_allclose(line.get_ydata(), np.mean([r.curve["train.total"] for r in records], axis=0))
     for line, records in zip(right.lines, groups.values(), strict=True):
@@ -55,6 +59,8 @@ def test_learning_shows_the_loss_and_the_score_that_chooses(groups):
 def test_per_class_difference_is_zero_against_itself_and_turns_its_sign(groups):
     heights = [[p.get_height() for p in drawn.class_differences(groups[a], groups[b], a, b).axes[0].patches]
                for a, b in (("two", "two"), ("two", "wide"), ("wide", "two"))]
+    assert drawn.class_differences(groups["two"], groups["wide"], "a", "b").axes[0].get_title(loc="left") == (
+        "By class: a minus b")
     same, forth, back = (np.nan_to_num(h) for h in heights)
     assert not same.any() and forth.any()
     np.testing.assert_allclose(forth, -back)
@@ -78,8 +84,9 @@ def test_the_gates_path_has_every_batch_and_names_the_primary(tiny):
     assert len(axis.lines) == 6 and len({len(line.get_ydata()) for line in axis.lines}) == 1
     sums = sum(np.array(line.get_ydata()) for line in axis.lines[:3])
     np.testing.assert_allclose(sums, 1, atol=1e-5)
-    for primary in {r.data["curve"][-1]["model"]["primary"] for r in records}:
-        assert primary in axis.get_title(loc="left")
+    last = Counter(r.data["curve"][-1]["model"]["primary"] for r in records)
+    counted = ", ".join(f"{name} {count} of 2" for name, count in last.most_common())
+    assert axis.get_title(loc="left") == f"Largest weight in the end, by training:\n{counted}"
     fixed = runs.run("hct-mg", tiny, progress=False, epochs=1, hidden=8, heads=2, layers=1, primary="text")
     with pytest.raises(UsageError, match="no modality gate"):
         drawn.gate_path(fixed)
@@ -87,10 +94,14 @@ def test_the_gates_path_has_every_batch_and_names_the_primary(tiny):
 
 def test_focus_and_pair_gates_are_drawn_for_what_there_is(tiny):
     mult = runs.run("mult", tiny, progress=False, epochs=1, hidden=8, heads=2, layers=1, memory_layers=1)
-    labels = [t.get_text() for t in drawn.focus(mult, tiny).axes[0].get_yticklabels()]
+    axis = drawn.focus(mult, tiny).axes[0]
+    labels = [t.get_text() for t in axis.get_yticklabels()]
+    assert axis.get_title(loc="left") == "Where the attention goes (colour: its source)"
     assert "text from audio" in labels and "audio from audio" in labels
     trm = runs.run("dialoguetrm", tiny, progress=False, epochs=1)
-    labels = [t.get_text() for t in drawn.pair_gates(trm, tiny).axes[0].get_xticklabels()]
+    axis, medians = drawn.pair_gates(trm, tiny).axes[0], inside.mean_pair_gates(trm, tiny).median()
+    assert axis.get_title(loc="left") == f"Gates of the pairs: medians {medians.min():.2f} to {medians.max():.2f}"
+    labels = [t.get_text() for t in axis.get_xticklabels()]
     assert labels == ["text over visual", "text over audio", "audio over visual"]
 
 

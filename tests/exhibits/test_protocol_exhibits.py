@@ -7,9 +7,10 @@ from pathlib import Path
 import nbformat
 import protocol_answer
 import pytest
+from figure_checks import assert_readable
 
 from erclab import corpora, sweep
-from erclab.analysis import inflation, kept, plays
+from erclab.analysis import inflation, kept, leftout, plays
 from erclab.core import metrics
 from erclab.exhibits import catalogue, protocol
 
@@ -42,7 +43,14 @@ def test_inflation_of_own_runs_is_that_of_the_records(tiny, folder):
                 assert metrics.confusion(tiny.targets("test"), run.predictions[p], len(tiny.labels)).tolist() == (
                     record.confusion(p).tolist())
     assert groups["bc-LSTM, shuffled labels"][0].spec["corpus"] == "simulated-tiny-shuffled"
-    assert len(protocol.inflation_figure(tiny, groups).axes) == 1  # two runs have no best of two with an interval
+    axis, = protocol.inflation_figure(tiny, groups).axes  # two runs have no best of two with an interval
+    whole = inflation.whole_inflation(kept.of_records(groups)["bc-LSTM"], tiny)
+    assert axis.get_title(loc="left") == f"bc-LSTM: the test split's choice adds {whole.text()}"
+    figure = protocol.inflation_by_model(tiny, groups)
+    ends = made.query("runs == 1").groupby(level=0).last()["inflation"]
+    assert figure.get_suptitle() == (
+        f"Inflation is 0 or more by construction; the median is {ends.median():.1f} points")
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [f"{name} (2 epochs, 2 seeds)" for name in groups]
 
 
 def test_both_arms_of_o3_have_one_recipe(lesson):
@@ -57,12 +65,22 @@ def test_conventions_of_own_runs(tiny, folder):
     made = exhibit("O5").build(tiny, answers(tiny, folder, asked))
     assert {*made.columns} >= {"bc-LSTM", "Constant predictor", "spread", "order"}
     assert {*made.index.get_level_values("task")} == {"emotion", "sentiment"}
+    figure = protocol.convention_figure(made)
+    assert_readable(figure)
+    top = made.loc[made["spread"].abs().idxmax()]
+    assert figure.get_suptitle() == (
+        f"{top['of']}, the same predictions: {top['spread']:+.0f} [{top['low']:.0f}, {top['high']:.0f}] points")
+    assert len(figure.axes[0].get_yticks()) == (made["of"] != "").sum()
 
 
 def test_left_out_details_of_own_runs(tiny, folder):
     asked = exhibit("O9").questions(tiny)
     some = {name: asked[name] for name in ("M2FNet", "M2FNet: no dropout")}
-    made = exhibit("O9").build(tiny, answers(tiny, folder, some))
+    runs = answers(tiny, folder, some)
+    made, figure = exhibit("O9").build(tiny, runs), protocol.left_out_figure(tiny, runs)
+    told = leftout.sensitivities(kept.of_records(runs), tiny)["verdict"].isin(["higher", "lower"]).sum()
+    assert figure.get_suptitle() == f"{told} of 1 other choices change the score beyond their interval"
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["M2FNet: no dropout"]
     assert "no dropout" in made.loc[("M2FNet", "dropout"), "measured"]
     assert (made["measured"] == "not measured").sum() == len(made) - 1
 
@@ -122,7 +140,10 @@ def test_laws_in_words_and_as_a_picture():
     row = made.loc[("simulated-lesson", "bc-LSTM")]
     assert f"{row['100 x 1']:.1f} [{row['100 x 1, low']:.1f}, {row['100 x 1, high']:.1f}] points at 100" in (
         said := protocol.law_words(made)) and "shuffled" not in said and row["form"] == "root"
-    axes = protocol.law_figure().axes
+    figure = protocol.law_figure()
+    assert_readable(figure)
+    axes = figure.axes
+    assert axes[0].get_ylabel() == "inflation (points)"
     assert [axis.get_title(loc="left") for axis in axes] == list(dict.fromkeys(made.index.get_level_values("corpus")))
     assert len(axes[0].lines) == 8  # marks and line, of one run and of the best of five, of two models
 
@@ -130,7 +151,10 @@ def test_laws_in_words_and_as_a_picture():
 def test_plays_in_words():
     made = protocol.plays_table()
     row = made.loc[("words (tf-idf)", "scripted")]
-    said = protocol.plays_words(made)
+    said, figure = protocol.plays_words(made), protocol.leakage_figure(made)
+    shown = made[made.index.get_level_values("part").isin(["scripted", "improvised"])]
+    assert figure.get_suptitle() == (
+        f"{(shown['high'] < 0).sum()} of {len(shown)} scores fall beyond their interval without the play")
     assert f"words (tf-idf) {row['seen']:.0f} with the play and {row['unseen']:.0f} without it" in said
     assert "The order of the readers changes from" in said
     assert "The order of the readers stays: words" in protocol.plays_words(made.loc[["words (tf-idf)"]])

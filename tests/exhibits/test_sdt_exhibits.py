@@ -1,5 +1,6 @@
 """SDT's exhibits: each builds, says what the runs say, and refuses politely; removed evidence costs what it should."""
 
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -151,6 +152,12 @@ def test_the_sweep_has_a_point_per_temperature_and_one_for_both_scalings_at_1(ti
     fused, below = lines(left), lines(right)
     for name in (sdt.SCALED, sdt.UNSCALED):
         assert fused[name][:, 0].tolist() == list(sdt.TEMPERATURES)
+    for axis, found, who in ((left, fused, "Fused prediction"), (right, below, "Mean of the students")):
+        base, = (line.get_ydata()[0] for line in axis.lines if line.get_label() == "without soft labels")
+        gain, tau = max((y - base, tau) for name in (sdt.SCALED, sdt.UNSCALED) for tau, y in found[name])
+        said, _, chance = axis.get_title(loc="left").rpartition(" p ")
+        assert said == f"{who}: {gain:+z.1f} points at best\n(temperature {tau:g};"
+        assert re.fullmatch(r"(< )?\d\.\d\d, Holm\)", chance)
     one = sdt.TEMPERATURES.index(1.0)
     assert fused[sdt.SCALED][one].tolist() == fused[sdt.UNSCALED][one].tolist()
     records = answered["S8"][f"4, {sdt.UNSCALED}"]
@@ -224,7 +231,8 @@ def test_each_corpus_is_tested_by_its_own_model_a_guest_and_a_constant(tiny, ans
     row = table.loc[(f"tested on {other.name}", f"trained on {tiny.name}")]
     assert row["accuracy"].startswith(f"{mean:.1f} ±") and row["verdict"] and row["difference"]
     assert row["utterances"] == (transfer.targets(other, among, "test") >= 0).sum()
-    assert len(sdt.transfer_confusions(tiny, answered["S9"], other).axes) == 2
+    assert [axis.get_title(loc="left") for axis in sdt.transfer_confusions(tiny, answered["S9"], other).axes] == [
+        f"From {tiny.name}\nto {other.name}", f"From {other.name}\nto {tiny.name}"]
     (axis,) = sdt.transfer_bars(tiny, answered["S9"], other).axes
     own, guest = (100 * np.mean([transfer.transfer_scores(r, home, other, among)["weighted_f1"] for r in records])
                   for home, records in ((other, answered["S9"]["second"]), (tiny, answered["S9"]["first"])))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from figure_checks import assert_readable
 from ledgers import guesses, kept, split
 
 from erclab.claims import draws, tuned, tuning
@@ -63,7 +64,14 @@ def test_the_figure_draws_each_curve_and_interval(simulated):
     curve = tuned.validation_curves(declared(), "simulated")
     sdt = curve[curve["model"] == "SDT"]
     assert np.allclose(left.lines[1].get_ydata(), 100 * sdt["value"]) and len(sdt) == 12
-    assert "beat the tuned bc-LSTM" in figure.get_suptitle() and len(right.get_yticks()) == 4
+    won = {base: (exhibit.tuned_table("simulated")[f"beats {base}"].str.startswith("supported")).sum()
+           for base in ("bc-LSTM", "Linear probe")}
+    assert figure.get_suptitle() == (f"simulated: {won['bc-LSTM']} of 2 beat the tuned bc-LSTM, {won['Linear probe']} "
+                                     "of 3 beat the tuned Linear probe")
+    assert [axis.get_title(loc="left") for axis in (left, right)] == [
+        "Validation: expected best of the draws", "Test: the best setting anew (line: bc-LSTM)"]
+    assert len(right.get_yticks()) == 4
+    assert_readable(figure)
 
 
 def test_a_verdict_from_fewer_seeds_is_interim(simulated):

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from figure_checks import assert_readable
 
 from erclab.analysis import kept, noise
 from erclab.claims import book as books
@@ -59,7 +60,10 @@ def test_o15_has_a_row_per_corpus_and_component_and_draws_every_gap(monkeypatch,
     said = variance.variance_words(found)
     assert "1 pairs of models, 2 seeds) " in said and "training data 0.0 [0.0, 0.0], seed 0.0" in said
     assert "means of 5 runs" in said
-    assert len(below.patches) == 3 and "0 of 24" in above.get_title(loc="left")
+    some = gaps[gaps["kind"].str.startswith("ablation")]
+    assert len(below.patches) == 3 and above.get_title(loc="left") == (
+        f"0 of {len(some)} printed ablation gaps are smaller than one deviation of a\ndifference by seed and test "
+        "dialogues on simulated (0.0 points)")
 
 
 def test_a_corpus_without_a_design_has_the_ledgers_seeds(monkeypatch, tmp_path, tiny):
@@ -110,5 +114,9 @@ def test_o17_needs_its_files(monkeypatch, tmp_path, tiny):
     said, bound = variance.noise_words(), variance.noise_bounds().loc[variance.BOUND]
     assert "M falls from 70.0 to 70.0 % and stays 20.0" in said and "still recognises 80.0 %" in said
     assert f"more than {bound['at most']:.0f} % of them" in said
-    left, right = variance.noise_figure().axes
-    assert len(right.patches) == 4 and "falls from 90 to 90" in left.get_title(loc="left")
+    figure = variance.noise_figure()
+    left, right = figure.axes
+    assert_readable(figure)
+    assert len(right.patches) == 4 and left.get_title(loc="left") == "20 % mistakes: the ceiling falls from 90 to 90"
+    size = f"{bound['utterances']:,.0f} utterances of {bound['lines']:.0f} repeated lines"
+    assert right.get_title(loc="left") == size

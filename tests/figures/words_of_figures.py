@@ -23,7 +23,8 @@ WORDS = {
     ],
         "Fused: +1.0 points; Students: +0.0 points. weighted F1, test split (%) over temperature: times tau squared "
         "(Hinton et al.) 70.5 at 0.5 to 69.5 at 8; as in the authors' code 68.5 at 0.5 to 67.5 at 8; without soft "
-        "labels."),
+        "labels. weighted F1, test split (%) over temperature: as in the authors' code 68.5 at 0.5 to 67.5 at 8; "
+        "without soft labels."),
     "architecture.draw": ("", [
         ("bc-LSTM, 37,376 parameters", "", ""),
     ],
@@ -119,8 +120,8 @@ WORDS = {
         "(points): text: plain words 6, ambiguous words 7, referential words 6, oracle of the vectors 2 and 18 and "
         "61; audio: plain words 10, ambiguous words 5, referential words 5, oracle of the vectors 5 and 5 and 10; "
         "visual: plain words 61, ambiguous words 18, referential words 2, oracle of the vectors 6 and 7 and 6."),
-    "context.worth": ("", [
-        ("Adds 0.9 to 3.9", "weighted F1 over single utterances (points), 95 % over seeds and dialogues", ""),
+    "context.worth": ("Adds 0.9 to 3.9", [
+        ("", "weighted F1 over single utterances (points), 95 % over seeds and dialogues", ""),
     ],
         "Adds 0.9 to 3.9. weighted F1 over single utterances (points), 95 % over seeds and dialogues: whole "
         "dialogue: bc-LSTM 3.9 [3, 4.8], M2FNet 0.9 [-0.8, 2.6], oracle of the vectors 6.5; own turns only: bc-LSTM "
@@ -139,10 +140,9 @@ WORDS = {
     "conversations.separability": ("", [
         ("text (8 features)", "1st discriminant", "2nd discriminant"),
         ("audio (8 features)", "1st discriminant", "2nd discriminant"),
-        ("visual (8 features)", "1st discriminant", "2nd discriminant"),
     ],
-        "text (8 features); audio (8 features); visual (8 features). 2nd discriminant over 1st discriminant: happy "
-        "10 points; sad 10 points; neutral 10 points; angry 10 points; excited 10 points; frustrated 10 points."),
+        "text (8 features); audio (8 features). 2nd discriminant over 1st discriminant: happy 10 points; sad 10 "
+        "points; neutral 10 points; angry 10 points; excited 10 points; frustrated 10 points."),
     "efficiency.size_against_score": ("Fewest parameters: bc-LSTM", [
         ("Ours, models of dialogues", "parameters (millions)", "weighted F1 (%)"),
         ("LMR-CBT's Figure 1", "parameters (millions)", "F1 (%)"),
@@ -181,8 +181,8 @@ WORDS = {
     "heat.confusion_matrix": ("", [
         ("Mixed up", "predicted", "true"),
     ],
-        "Mixed up. true over predicted: 6 by 6 cells, highest per row: happy happy 69% 1.1; sad sad 69% 1.1; "
-        "neutral neutral 69% 1.1; angry angry 69% 1.1; excited excited 69% 1.1; frustrated frustrated 69% 1.1."),
+        "Mixed up. true over predicted: 3 by 3 cells, highest per row: happy happy 85% 1.1; sad sad 85% 1.1; "
+        "neutral neutral 85% 1.1."),
     "heat.confusion_matrices": ("", [
         ("SDT\nweighted F1 76.5 ± 0.3", "predicted", "true"),
         ("M2FNet\nweighted F1 76.5 ± 0.3", "predicted", ""),
@@ -229,12 +229,11 @@ WORDS = {
     "inside.gate_paths": ("", [
         ("only text carries it:\ntext 72 %, next 17 %", "training batch", "weight of the modality"),
         ("only audio carries it:\ntext 72 %, next 17 %", "training batch", ""),
-        ("only visual carries it:\ntext 72 %, next 17 %", "training batch", ""),
     ],
-        "only text carries it: text 72 %, next 17 %; only audio carries it: text 72 %, next 17 %; only visual "
-        "carries it: text 72 %, next 17 %. weight of the modality over training batch: text 0.333 at 0 to 0.72 at "
-        "11; audio 0.4 at 0 to 0.168 at 11; visual 0.267 at 0 to 0.112 at 11. training batch: text 0.333 at 0 to "
-        "0.72 at 11; audio 0.4 at 0 to 0.168 at 11; visual 0.267 at 0 to 0.112 at 11."),
+        "only text carries it: text 72 %, next 17 %; only audio carries it: text 72 %, next 17 %. weight of the "
+        "modality over training batch: text 0.333 at 0 to 0.72 at 11; audio 0.4 at 0 to 0.168 at 11; visual 0.267 "
+        "at 0 to 0.112 at 11. training batch: text 0.333 at 0 to 0.72 at 11; audio 0.4 at 0 to 0.168 at 11; visual "
+        "0.267 at 0 to 0.112 at 11."),
     "inside.gate_pace": ("", [
         ("Ahead: text 2 of 2", "batch of the first epoch", "weight of the modality"),
         ("Primary: text 2 of 2", "epoch", "mean weight in the epoch"),
@@ -268,8 +267,8 @@ WORDS = {
         "bc-LSTM, best of 5 runs 1 at 1 to 3 at 100. epochs tried: bc-LSTM, one run 0 at 1 to 2 at 100; bc-LSTM, "
         "best of 5 runs 1 at 1 to 3 at 100; M2FNet, one run 0 at 1 to 2 at 100; M2FNet, best of 5 runs 1 at 1 to 3 "
         "at 100."),
-    "protocol.intervals": ("", [
-        ("1 of 2 choices is lower", "difference in weighted F1 (points)", ""),
+    "protocol.intervals": ("1 of 2 choices is lower", [
+        ("", "difference in weighted F1 (points)", ""),
     ],
         "1 of 2 choices is lower. difference in weighted F1 (points): SDT: no tau squared, tau 4: lower -2 [-3, "
         "-1]; M2FNet: no dropout: undecided 3 [2, 4]."),
@@ -284,10 +283,9 @@ WORDS = {
         ("Noise: -9", "noise (deviations of each feature)", ""),
     ],
         "Absent: -9 to -8; Noise: -9. change in weighted F1 (points) over share of utterances without the modality: "
-        "text, test split only 0 at 0 to -8.5 at 1; audio, test split only 0 at 0 to -8.5 at 1; visual, test split "
-        "only 0 at 0 to -8.5 at 1; retrained without it; the oracle of the vectors loses. noise (deviations of each "
-        "feature): text, test split only 0 at 0 to -8.5 at 1; audio, test split only 0 at 0 to -8.5 at 1; visual, "
-        "test split only 0 at 0 to -8.5 at 1."),
+        "text, test split only 0 at 0 to -8.5 at 1; audio, test split only 0 at 0 to -8.5 at 1; retrained without "
+        "it; the oracle of the vectors loses. noise (deviations of each feature): audio, test split only 0 at 0 to "
+        "-8.5 at 1."),
     "scores.seed_bars": ("", [
         ("SDT beside two others", "weighted F1 on the test split (%)", ""),
     ],
@@ -358,13 +356,13 @@ WORDS = {
         "seed: 1 and 0.7 [0.7, 1.5]; meld: test dialogues: 1.6 [1.2, 2]."),
     "variance.ceilings_under_noise": ("", [
         ("20 % mistakes: from 90 to 70", "an annotator's mistakes (%)", "accuracy (%)"),
-        ("2,000 utterances of 300 repeated lines", "", "%"),
+        ("2,000 utterances of 300 repeated lines", "", "share (%)"),
     ],
         "20 % mistakes: from 90 to 70; 2,000 utterances of 300 repeated lines. accuracy (%) over an annotator's "
         "mistakes (%): oracle, against the label 90 at 0 to 70 at 20; SDT, against the label 90 at 0 to 70 at 20; "
-        "SDT, against the emotion 90 at 0 to 70 at 20; oracle, 3 annotators vote 90 at 0 to 70 at 20. %: two lines "
-        "drawn at random agree: 20; two performances of a line agree: 60 [55, 65]; words alone reach at most: 75 "
-        "[75, 79]; majority of the same lines (flatters): 80."),
+        "SDT, against the emotion 90 at 0 to 70 at 20; oracle, 3 annotators vote 90 at 0 to 70 at 20. share (%): "
+        "two lines drawn at random agree: 20; two performances of a line agree: 60 [55, 65]; words alone reach at "
+        "most: 75 [75, 79]; majority of the same lines (flatters): 80."),
     "words.sentences": ("", [
         ("How often the text is read at the planted word, and there or beside it,\nof 5 utterances:\nMulT 2 "
          "and 4; at random 1.1 and 2.5",
