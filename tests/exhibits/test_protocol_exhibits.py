@@ -50,7 +50,8 @@ def test_inflation_of_own_runs_is_that_of_the_records(tiny, folder):
     ends = made.query("runs == 1").groupby(level=0).last()["inflation"]
     assert figure.get_suptitle() == (
         f"Inflation is 0 or more by construction; the median is {ends.median():.1f} points")
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [f"{name} (2 epochs, 2 seeds)" for name in groups]
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == [f"{name} (2 epochs, 2 seeds)" for name in groups]
 
 
 def test_both_arms_of_o3_have_one_recipe(lesson):

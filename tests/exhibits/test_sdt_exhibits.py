@@ -154,9 +154,11 @@ def test_the_sweep_has_a_point_per_temperature_and_one_for_both_scalings_at_1(ti
         assert fused[name][:, 0].tolist() == list(sdt.TEMPERATURES)
     for axis, found, who in ((left, fused, "Fused prediction"), (right, below, "Mean of the students")):
         base, = (line.get_ydata()[0] for line in axis.lines if line.get_label() == "without soft labels")
-        gain, tau = max((y - base, tau) for name in (sdt.SCALED, sdt.UNSCALED) for tau, y in found[name])
+        gains = [(y - base, tau) for name in (sdt.SCALED, sdt.UNSCALED) for tau, y in found[name]]
+        best = max(gains)[0]
         said, _, chance = axis.get_title(loc="left").rpartition(" p ")
-        assert said == f"{who}: {gain:+z.1f} points at best\n(temperature {tau:g};"
+        assert said in {f"{who}: {best:+z.1f} points at best\n(temperature {tau:g};" for gain, tau in gains
+                        if gain == pytest.approx(best)}
         assert re.fullmatch(r"(< )?\d\.\d\d, Holm\)", chance)
     one = sdt.TEMPERATURES.index(1.0)
     assert fused[sdt.SCALED][one].tolist() == fused[sdt.UNSCALED][one].tolist()

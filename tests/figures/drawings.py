@@ -183,7 +183,7 @@ def size_against_score():
 
 def overhead_dots():
     index = pd.MultiIndex.from_product([["smoke", "official"], ["bc-LSTM", "SDT"]], names=["size", "model"])
-    return efficiency.overhead_dots(pd.DataFrame({"operations": [1e6, 4e6, 2.5e6, 5e8],
+    return efficiency.overhead_dots(pd.DataFrame({"operations": [1e6, 4e6, 2e6, 8e8],
                                                   "parameters": [3e5, 4e5, 5e5, 7.7e7]}, index))
 
 
@@ -381,7 +381,7 @@ DRAWINGS = {
     heat.confusion_matrix: lambda: heat.confusion_matrix(np.eye(3) + 0.1, LABELS[:3], title="Mixed up"),
     heat.confusion_matrices: confusion_matrices, heat.similarity: similarity, heat.percentages: percentages,
     heat.transitions: transitions, inside.shares: shares, inside.focus_bars: focus_bars,
-    inside.gate_path: lambda: inside.gate_path([gate(), gate(0.5)], title="Largest weight: text 2 of 2"),
+    inside.gate_path: lambda: inside.gate_path([{m: x[:1] for m, x in gate().items()}], title="Largest weight: text 2 of 2"),
     inside.gate_paths: lambda: inside.gate_paths({f"only {m} carries it": gate() for m in MODALITIES[:2]}),
     inside.gate_pace: lambda: inside.gate_pace([gate(), gate(0.5)], ("Ahead: text 2 of 2", "Primary: text 2 of 2")),
     inside.chords: chords,

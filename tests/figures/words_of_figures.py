@@ -156,7 +156,7 @@ WORDS = {
     ],
         "smoke size; official size. operations per utterance and step (millions) beside a dot: parameters "
         "(millions): bc-LSTM: 1; SDT: 4. operations per utterance and step (millions) beside a dot: parameters "
-        "(millions): bc-LSTM: 2.5; SDT: 500."),
+        "(millions): bc-LSTM: 2; SDT: 800."),
     "explanations.explanation_bars": ("", [
         ("2 of 2 explanations: 0.05 or more above random weights",
          "probability that what was planted scores above what was not",
@@ -224,8 +224,8 @@ WORDS = {
     "inside.gate_path": ("", [
         ("Largest weight: text 2 of 2", "training batch", "weight of the modality"),
     ],
-        "Largest weight: text 2 of 2. weight of the modality over training batch: text 0.333 at 0 to 0.72 at 11; "
-        "audio 0.4 at 0 to 0.168 at 11; visual 0.267 at 0 to 0.112 at 11."),
+        "Largest weight: text 2 of 2. weight of the modality over training batch: text 0.333 at 0 to 0.439 at 3; "
+        "audio 0.4 at 0 to 0.337 at 3; visual 0.267 at 0 to 0.224 at 3."),
     "inside.gate_paths": ("", [
         ("only text carries it:\ntext 72 %, next 17 %", "training batch", "weight of the modality"),
         ("only audio carries it:\ntext 72 %, next 17 %", "training batch", ""),
