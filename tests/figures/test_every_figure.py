@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 
 import pytest
 from drawings import DRAWINGS
@@ -41,6 +42,14 @@ def test_its_words_and_what_is_drawn_are(name, drawn):
     title, axes, told = WORDS[name]
     assert said(drawn(name)) == (title, axes)
     assert style.alternative(drawn(name)) == told
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_alternative_text_has_its_titles_and_values_and_an_end(name, drawn):
+    title, axes, told = WORDS[name]
+    said_so = [" ".join(words.split()) for words in (title, *(words for words, *_ in axes))]
+    assert all(words in told for words in said_so) and len(told) < 1500
+    assert re.search(r"\d", told.removeprefix("; ".join(filter(None, said_so))))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -222,9 +222,9 @@ WORDS = {
         "Where the attention goes (colour: its source). attention on the planted steps, times an even share: text "
         "from audio: 1.55; visual from text: 1.05."),
     "inside.gate_path": ("", [
-        ("Largest weight: text 2 of 2", "training batch", "weight of the modality"),
+        ("Largest weight: text 1 of 1", "training batch", "weight of the modality"),
     ],
-        "Largest weight: text 2 of 2. weight of the modality over training batch: text 0.333 at 0 to 0.439 at 3; "
+        "Largest weight: text 1 of 1. weight of the modality over training batch: text 0.333 at 0 to 0.439 at 3; "
         "audio 0.4 at 0 to 0.337 at 3; visual 0.267 at 0 to 0.224 at 3."),
     "inside.gate_paths": ("", [
         ("only text carries it:\ntext 72 %, next 17 %", "training batch", "weight of the modality"),
