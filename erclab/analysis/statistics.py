@@ -195,6 +195,11 @@ class Estimate:
         return "seeds and dialogues" if self.dialogues else "seeds only, this test split"
 
     @property
+    def alone(self) -> str:
+        """Why there is no interval, where there is none: one dialogue of a test split, or one seed."""
+        return "one dialogue" if self.dialogues == 1 else "one seed"
+
+    @property
     def error(self) -> float:
         """SE over seeds and dialogues; NaN where one seed or one dialogue cannot tell."""
         return (self.deviation**2 / self.seeds + self.among_dialogues**2) ** 0.5
@@ -203,16 +208,16 @@ class Estimate:
     def freedom(self) -> float:
         """Degrees of freedom of `error`; infinite where the error is 0."""
         a, b = self.deviation**2 / self.seeds, self.among_dialogues**2
-        parts = (a**2 / (self.seeds - 1) if a and self.seeds > 1 else 0.0) + (b**2 / (self.dialogues - 1) if b else 0.0)
+        parts = sum(x**2 / (n - 1) for x, n in ((a, self.seeds), (b, self.dialogues)) if x and n > 1)
         return (a + b) ** 2 / parts if parts else float("inf")
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
-        """(low, high) over seeds and dialogues; NaN for one seed."""
+        """(low, high) over seeds and dialogues; NaN for one seed or one dialogue."""
         half = float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.error
         return self.value - half, self.value + half
 
     def p(self, against: float = 0.0) -> float:
-        """Two-sided p of the hypothesis that the quantity is `against`; NaN for one seed."""
+        """Two-sided p of the hypothesis that the quantity is `against`; NaN for one seed or one dialogue."""
         if self.error == 0:
             return float(self.value == against)
         return float(2 * stats.t.sf(abs(self.value - against) / self.error, self.freedom))
@@ -224,10 +229,10 @@ class Estimate:
         return bool(-margin < low and high < margin)
 
     def text(self, scale: float = 100, digits: int = 1, confidence: float = CONFIDENCE) -> str:
-        """`+1.3 [0.2, 2.4]`; with one seed `+1.3 (one seed)`."""
+        """`+1.3 [0.2, 2.4]`; without an interval `+1.3 (one seed)` or `+1.3 (one dialogue)`."""
         low, high = (scale * x for x in self.interval(confidence))
         value = f"{scale * self.value:+.{digits}f}"
-        return f"{value} (one seed)" if np.isnan(low) else f"{value} [{low:.{digits}f}, {high:.{digits}f}]"
+        return f"{value} ({self.alone})" if np.isnan(low) else f"{value} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def over_seeds(values: Sequence[float]) -> Estimate:
@@ -246,8 +251,8 @@ def verdict(found: Estimate, matters: float | None = None) -> str:
     """A difference in words, as strong as its 95 % interval.
 
     "higher" or "lower": the interval is on one side of 0. Else "equivalent": two one-sided tests find the difference
-    within ± `matters`; else "undecided". "one seed" where there is no interval, and `NOT_JUDGED` for an interval over
-    seeds only (`over_seeds`) and with fewer than `FEWEST` seeds.
+    within ± `matters`; else "undecided". "one seed" or "one dialogue" where there is no interval, and `NOT_JUDGED` for
+    an interval over seeds only (`over_seeds`) and with fewer than `FEWEST` seeds.
 
     Args:
         matters: the smallest difference that matters, in the unit of the difference; None: nothing is called
@@ -255,7 +260,7 @@ def verdict(found: Estimate, matters: float | None = None) -> str:
     """
     low, high = found.interval()
     if np.isnan(low):
-        return "one seed"
+        return found.alone
     if not found.dialogues or (found.seeds < FEWEST and not found.fixed):
         return NOT_JUDGED
     if low > 0 or high < 0:

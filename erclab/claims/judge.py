@@ -48,7 +48,8 @@ def judge(book: Book, claims: Sequence[Claim], corpus: str, shelf: Shelf, choice
     measured = [_measure(book, claim, corpus, quantities, choice) for claim in claims]
     families: dict[str, list[int]] = {}
     for i, (claim, (found, estimates)) in enumerate(zip(claims, measured, strict=True)):
-        if estimates and claim.tier == CORE and claim.rule in FAMILY and found.verdict == "":
+        told = estimates and not any(np.isnan(e.error) for _, e in estimates)
+        if told and claim.tier == CORE and claim.rule in FAMILY and found.verdict == "":
             families.setdefault(claim.paper, []).append(i)
     levels = {i: 1 - _level(book, found.seeds) for i, (found, _) in enumerate(measured)}
     corrected: dict[int, float] = {}
@@ -91,7 +92,9 @@ def with_q(verdicts: Sequence[Verdict]) -> list[Verdict]:
 def p_of(estimates: Sequence[Estimate]) -> float:
     """p of a claim of k contrasts: the smaller of that of its support, which needs all contrasts (the largest p, if all
     are above 0; an intersection-union test), and that of its contradiction, for which one is enough (k times the
-    smallest p of those below 0)."""
+    smallest p of those below 0); NaN where there is no interval."""
+    if any(np.isnan(e.error) for e in estimates):
+        return float("nan")
     above = max(e.p() for e in estimates) if all(e.value > 0 for e in estimates) else 1.0
     below = min((e.p() for e in estimates if e.value < 0), default=1.0)
     return float(min(above, len(estimates) * below, 1.0))
@@ -269,7 +272,7 @@ def needed(estimate: Estimate, matters: float) -> str:
     """What would decide with a power of 0.8 that an effect is as large as matters: seeds, or else dialogues."""
     size = max(abs(matters), 1e-9)
     if np.isnan(estimate.error):
-        return "2 seeds or more"
+        return "a test split of more than one dialogue" if estimate.dialogues == 1 else "2 seeds or more"
     if estimate.error == 0:
         return "the effect is at the border"
     seeds = statistics.seeds_needed(size, estimate.deviation, estimate.among_dialogues, estimate.dialogues)

@@ -116,6 +116,13 @@ def test_one_seed_of_a_training_has_no_interval_and_no_verdict():
     assert found.text() == f"{100 * X.mean():+.1f} (one seed)" and not found.equivalent(1e9)
 
 
+def test_one_dialogue_has_no_interval_and_no_verdict_however_many_seeds():
+    """The test split that AVEC2012's features come with is one session."""
+    found = Estimate(0.1, 0.02, float("nan"), 5, 1)
+    assert np.isnan(found.interval()).all() and np.isnan(found.p()) and verdict(found, 0.5) == "one dialogue"
+    assert found.text() == "+10.0 (one dialogue)" and not found.equivalent(1e9)
+
+
 def test_two_seeds_have_an_interval_but_no_verdict():
     two, three = (Estimate(0.05, 0.001, 0.001, n, 80) for n in (2, statistics.FEWEST))
     assert two.interval()[0] > 0 and verdict(two) == statistics.NOT_JUDGED and verdict(three) == "higher"

@@ -5,12 +5,15 @@ import pytest
 from ledgers import NAMES, D, T, book_of, guesses, kept, row, shelf_with, sides, split
 from scipy import stats
 
-from erclab.analysis.statistics import Estimate
+from erclab.analysis.statistics import Estimate, Sampled
 from erclab.claims import judge
 from erclab.claims.evidence import GUESS
 from erclab.claims.quantities import Missing, Quantities, Universe, score_of
 from erclab.core import metrics
 
+# Five seeds that differ a little, on one dialogue and on forty.
+SEEDS = 0.1 + 0.001 * np.arange(5)
+ONE, SEVERAL = Sampled(SEEDS, np.tile(SEEDS[:, None], 50), 1), Sampled(SEEDS, SEEDS[:, None] + np.zeros(50), 40)
 ARMS = {"better": 0.80, "same": 0.70, "base": 0.70, "worse": 0.60}
 
 
@@ -49,6 +52,16 @@ def test_an_undecided_claim_says_how_many_dialogues_or_seeds_are_missing(tmp_pat
     found = verdict(tmp_path, row(contrasts=contrast("same", "base", 0.001)))
     count = int(found.effects[0].needed.split()[0].replace(",", ""))
     assert "dialogues" in found.effects[0].needed and count > 100 * D
+
+
+def test_a_test_split_of_one_dialogue_decides_nothing(tmp_path, monkeypatch):
+    """However many seeds there are, and beside a claim that is decided."""
+    monkeypatch.setattr(Quantities, "contrast", lambda self, one, seeds: ONE if "same" in one.name else SEVERAL)
+    rows = [row(contrasts=contrast("same", "base"), id="X-c8"), row(contrasts=contrast("better", "base"), id="X-c9")]
+    undecided, decided = (verdict(tmp_path / str(i), *rows, which=i) for i in range(2))
+    assert undecided.verdict == "undecided" and np.isnan([undecided.p, undecided.effects[0].low]).all()
+    assert undecided.effects[0].needed == "a test split of more than one dialogue"
+    assert decided.verdict == "supported" and decided.corrected == pytest.approx(decided.p)  # alone in its family
 
 
 def test_fewer_seeds_than_the_protocol_asks_for_decide_nothing(tmp_path):
