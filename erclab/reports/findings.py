@@ -142,7 +142,7 @@ def difference_text(gap: Gap, metric: str) -> str:
 def separated(gap: Gap) -> str:
     """What the interval of a difference says about 0."""
     if math.isnan(gap.low):
-        return "one seed decides nothing"
+        return f"one {'dialogue' if gap.seeds > 1 else 'seed'} decides nothing"
     return "above 0" if gap.low > 0 else "below 0" if gap.high < 0 else "not told from 0"
 
 
@@ -153,7 +153,9 @@ def _seeds(score: Score) -> str:
 
 
 def _value(score: Score, metric: str) -> str:
-    return interval_text(*score.values[metric], metric, seeds=score.seeds) if metric in score.values else ""
+    if metric not in score.values:
+        return ""
+    return interval_text(*score.values[metric], metric, seeds=score.seeds, dialogues=score.dialogues)
 
 
 def printed_of(paper: str, corpus: str, names: Iterable[str]) -> dict[str, dict[str, str]]:

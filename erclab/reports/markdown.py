@@ -26,12 +26,14 @@ def link_to(path: str, text: str = "") -> str:
     return f"[{text or path}]({TO_ROOT}{path})"
 
 
-def interval_text(value: float, low: float, high: float, metric: str, *, signed: bool = False, seeds: int = 0) -> str:
-    """Such as "62.0 [58.1, 65.9]": shares in percent, others as they are; "62.0 (one seed)" without an interval."""
+def interval_text(value: float, low: float, high: float, metric: str, *, signed: bool = False, seeds: int = 0,
+                  dialogues: int = 0) -> str:
+    """Such as "62.0 [58.1, 65.9]": shares in percent, others as they are. Without an interval "62.0 (one seed)", or
+    "62.0 (one dialogue)", which is why several seeds have none."""
     factor, digits = (100, 1) if metrics.is_share(metric) else (1, 3)
     text = f"{factor * value:{'+' if signed else ''}.{digits}f}"
     if math.isnan(low):
-        return f"{text} (one seed)" if seeds <= 1 else f"{text} (no interval)"
+        return f"{text} (one dialogue)" if dialogues == 1 or seeds > 1 else f"{text} (one seed)"
     return text if low == high else f"{text} [{factor * low:.{digits}f}, {factor * high:.{digits}f}]"
 
 

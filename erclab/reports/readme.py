@@ -63,9 +63,12 @@ def _best(one: Scores) -> list[str]:
         best = max((s for s in here if s.model in FIVE), key=lambda s: s.values[s.metric][0])
         titles = {s.model: title_of(s) for s in here}
         gaps = [g for g in one.gaps if (g.task, g.reads, g.model) == (task, reads, best.model) and g.base in BASES]
-        value = interval_text(*best.values[best.metric], best.metric, seeds=best.seeds)
+        value = interval_text(*best.values[best.metric], best.metric, seeds=best.seeds, dialogues=best.dialogues)
         text = (f"`{one.corpus}`, {task}, from {reads}, {metrics.title(best.metric)}: {best.title} {value}, "
                 f"{plural(best.seeds, 'seed')}")
+        if best.dialogues == 1:  # no difference has an interval
+            lines.append(f"{text}; a test split of one dialogue decides nothing.")
+            continue
         told = listed([f"{difference_text(g, best.metric)} from {titles[g.base]} ({separated(g)})" for g in gaps])
         lines.append(f"{text}; difference {told}." if told else f"{text}; no baseline has run there yet.")
     return lines
@@ -133,7 +136,7 @@ def _named(score: Score) -> str:
 
 def _cell(found: Gathered, score: Score) -> str:
     """Such as "62.0 [58.1, 65.9] ×5"; bold where an interval separates it from the next best."""
-    text = interval_text(*score.values[score.metric], score.metric, seeds=score.seeds)
+    text = interval_text(*score.values[score.metric], score.metric, seeds=score.seeds, dialogues=score.dialogues)
     gaps = next(one.gaps for one in found.scores if one.corpus == score.corpus)
     bold = any((g.task, g.reads, g.model) == (score.task, score.reads, score.model) and g.first and g.low > 0
                for g in gaps)

@@ -106,6 +106,16 @@ def test_bold_is_only_what_an_interval_separates_from_the_next(found, low, words
     assert ("| SDT | **62.0 [61.0, 63.0]**" in told["scores"]) == (low > 0)
 
 
+def test_a_test_split_of_one_dialogue_decides_nothing(found):
+    one = meld(NAN)
+    scores = tuple(replace(s, dialogues=1, values={m: (x, NAN, NAN) for m, (x, _, _) in s.values.items()})
+                   for s in one.scores)
+    told = readme.generated(replace(found, scores=(replace(one, scores=scores),)))
+    text = " ".join(told["finding"].split())
+    assert "SDT 62.0 (one dialogue), 5 seeds; a test split of one dialogue decides nothing." in text
+    assert "| SDT | 62.0 (one dialogue) ×5 |" in told["scores"] and "one seed" not in told["scores"]
+
+
 def test_the_table_of_scores_keeps_printed_numbers_in_rows_of_their_own(found):
     lines = readme.generated(found)["scores"].splitlines()
     assert lines[0] == "|  | `meld`<br>weighted F1 |"
