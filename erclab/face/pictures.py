@@ -85,10 +85,14 @@ def confusion(groups: Groups) -> Figure:
 
 
 def _title(groups: Groups, metric: str, corpus: Corpus) -> str:
-    """The best group and its score."""
-    scored = means(groups, metric, "test")
-    best = scored.idxmin() if metric == "mae" else scored.idxmax()
-    return f"{best}: {metrics.title(metric)} {_text(groups[best], metric)} on {corpus.name}"
+    """The score of a single group; of several from where to where their means go, since a mean ranks nothing."""
+    if len(groups) == 1:
+        (name, records), = groups.items()
+        return f"{name}: {metrics.title(metric)} {_text(records, metric)} on {corpus.name}"
+    scored, digits = means(groups, metric, "test") * metrics.scale(metric), 1 if metrics.is_share(metric) else 3
+    unit = " %" * metrics.is_share(metric)
+    return (f"{len(groups)} models on {corpus.name}: {metrics.title(metric)} {scored.min():.{digits}f} to "
+            f"{scored.max():.{digits}f}{unit}")
 
 
 def _text(records: Sequence[Record], metric: str) -> str:

@@ -91,6 +91,13 @@ def test_figures_are_figures(sdt, tiny):
         sdt.bars("f7")
 
 
+def test_the_title_of_bars_has_one_models_score_and_of_several_the_span(sdt, mult, tiny):
+    one = [100 * np.mean([r.scores("test")["weighted_f1"] for r in runs]) for runs in (sdt, mult)]
+    several = erc.Comparison({"SDT": sdt, "MulT": mult}).bars().axes[0].get_title(loc="left")
+    assert several == f"2 models on {tiny.name}: weighted F1 {min(one):.1f} to {max(one):.1f} %"
+    assert sdt.bars().axes[0].get_title(loc="left").startswith(f"SDT: weighted F1 {one[0]:.1f}")
+
+
 def test_bars_draw_the_ceiling_and_what_papers_print(sdt, tiny):
     from erclab.analysis import ceilings
 
