@@ -120,7 +120,7 @@ def worth(table: pd.DataFrame, oracle: Mapping[str, float], *, title: str, matte
     """
     models = list(dict.fromkeys(table.index.get_level_values("model")))
     rows = list(dict.fromkeys([*table.index.get_level_values("given"), *oracle]))
-    made, ((axis,),) = style.figure(figsize=(12, 2.4 + 0.62 * len(rows)))
+    made, ((axis,),) = style.figure(figsize=(11, 2.2 + 0.54 * len(rows)))
     axis.axvspan(-matters, matters, color=style.GREY, alpha=0.15, lw=0)
     axis.axvline(0, color="black", lw=1)
     for i, model in enumerate(models):

@@ -21,7 +21,7 @@ def tuned_models(curves: pd.DataFrame, tested: pd.DataFrame, base: str, *, scale
         scale: of all scores; 100 for percent.
         unit: the name of the score.
     """
-    made, ((left, right),) = style.figure(1, 2, figsize=(13, 5.6))
+    made, ((left, right),) = style.figure(1, 2, figsize=(11.5, 5.0))
     names = list(dict.fromkeys([*curves["model"], *tested.index]))
     look = {name: (style.CYCLE[i % len(style.CYCLE)], style.MARKERS[i % len(style.MARKERS)])
             for i, name in enumerate(names)}

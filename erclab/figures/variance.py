@@ -30,7 +30,7 @@ def components_and_gaps(table: pd.DataFrame, gaps: pd.DataFrame, *, title: str) 
     bars = table[table["of"] == "difference"].reset_index(drop=True)
     scores = table[table["of"] == "score"].set_index(["corpus", "component"])["deviation"]
     kinds = list(dict.fromkeys(gaps["kind"]))
-    made = style.Drawing(figsize=(11, 2.6 + 0.42 * len(kinds) + 0.5 * len(bars)))
+    made = style.Drawing(figsize=(10.5, 2.4 + 0.4 * len(kinds) + 0.48 * len(bars)))
     above, below = made.subplots(2, 1, sharex=True, height_ratios=[len(kinds) + 0.4, len(bars) + 0.4])
     for i, kind in enumerate(kinds):
         x = gaps.loc[gaps["kind"] == kind, "gap"]
@@ -64,7 +64,7 @@ def ceilings_under_noise(curve: pd.DataFrame, *, title: str, bound: pd.Series | 
         curve: `erclab.analysis.noise.ceiling_curve`.
         bound: a row of `erclab.analysis.noise.repeated_lines`.
     """
-    made, axes = style.figure(1, 1 if bound is None else 2, figsize=(9 if bound is None else 13, 5.6))
+    made, axes = style.figure(1, 1 if bound is None else 2, figsize=(9 if bound is None else 12, 5.0))
     axis, one = axes[0, 0], curve[curve["annotators"] == 1]
     for i, (reader, rows) in enumerate(one.groupby("reader", sort=False)):
         for against, some in rows.groupby("against", sort=False):
