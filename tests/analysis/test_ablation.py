@@ -107,4 +107,4 @@ def test_the_figure_has_the_intervals_of_the_table_and_a_dot_per_seed(groups, co
     assert len(dots) == 3 and all(len(line.get_xdata()) == SEEDS for line in dots)
     legend, = made.legends
     assert [t.get_text() for t in legend.texts] == ["too small to matter: ± 0.5",
-                                                    "95 % interval over seeds and dialogues"]
+                                                    "95 % interval over seeds and dialogues", "mean", "each seed"]

@@ -13,7 +13,7 @@ import erclab as erc
 NAMES = {"load", "load_model", "export", "list_corpora", "oracle", "run", "compare", "Run", "Runs", "Comparison",
          "list_models", "check_model", "left_out", "predict", "evaluate", "exhibit", "list_exhibits", "save", "Recipe",
          "Model", "Output", "DialogueBatch", "SequenceBatch", "ErclabError", "sizes", "ledger", "list_exercises", "lab",
-         "check", "answer", "check_parameters", "conversation", "__version__"}
+         "check", "answer", "check_parameters", "conversation", "about", "draw_model", "__version__"}
 
 
 def fresh(code):

@@ -55,6 +55,7 @@ def nothing_shared(monkeypatch):
     monkeypatch.setattr(schedule, "_folder", folder)
 
 
+@pytest.mark.long  # a minute and a half on two cores, most of it the start of Ray's processes
 def test_two_nodes_give_what_this_machine_gives(cluster, tmp_path):
     """The records, the predictions, the weights and the failures."""
     import ray
