@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from erclab.analysis import statistics
-from erclab.analysis.statistics import Estimate
+from erclab.analysis.statistics import Estimate, Sampled
 from erclab.claims import exact
 from erclab.claims.evidence import Shelf
 from erclab.claims.quantities import Missing, NotMeasured, Quantities, Universe, deviation_ratio
@@ -36,15 +36,17 @@ RATIO_SEEDS = 20
 LATE = 0.03  # the level of a claim that was looked at twice (`protocol.looks`)
 
 
-def judge(book: Book, claims: Sequence[Claim], corpus: str, shelf: Shelf, choice: Universe | None = None
-          ) -> list[Verdict]:
+def judge(book: Book, claims: Sequence[Claim], corpus: str, shelf: Shelf, choice: Universe | None = None,
+          known: dict[tuple, Sampled] | None = None) -> list[Verdict]:
     """The verdicts on claims on one corpus.
 
     Args:
         claims: of this corpus; Holm's families are formed among them.
+        known: terms that were computed from this evidence under a choice of the same dialogues and protocol; those of
+            this call are added.
     """
     choice = choice or Universe()
-    quantities = Quantities(shelf, choice)
+    quantities = Quantities(shelf, choice, {} if known is None else known)
     measured = [_measure(book, claim, corpus, quantities, choice) for claim in claims]
     families: dict[str, list[int]] = {}
     for i, (claim, (found, estimates)) in enumerate(zip(claims, measured, strict=True)):

@@ -49,8 +49,10 @@ def table(book: Book, corpora: Iterable[str], where: Path | None = None) -> pd.D
     found: dict[str, dict[tuple[str, str], str]] = {}
     for corpus in corpora:
         claims, shelf = applicable(book, corpus), books.shelf_of(corpus, where)
+        known: dict[tuple[int, str], dict] = {}
         for name, choice in UNIVERSES.items():
-            for v in judge.judge(book, claims, corpus, shelf, choice):
+            same = known.setdefault((choice.dialogues, choice.protocol), {})
+            for v in judge.judge(book, claims, corpus, shelf, choice, same):
                 if rules[v.claim] in ("SUP", "DID", "NI", "MECH", "RANK") and group(v.verdict):
                     found.setdefault(name, {})[v.claim, v.corpus] = group(v.verdict)
     made = pd.DataFrame(found).reindex(columns=list(UNIVERSES))

@@ -13,7 +13,7 @@ import erclab as erc
 from erclab import cli, corpora, runs
 from erclab.analysis.tallies import scored
 from erclab.claims import book as books
-from erclab.claims import costs, multiverse, training
+from erclab.claims import costs, judge, multiverse, training
 from erclab.claims.evidence import GUESS, read
 from erclab.claims.verdicts import NOT_HERE, TO_TRAIN, UNDECIDED, Effect, Verdict
 from erclab.core.errors import RunError, UsageError
@@ -220,7 +220,7 @@ def test_a_corpus_in_folds_tests_every_dialogue_once_and_keeps_no_label_of_an_ut
 
 
 def test_the_multiverse_counts_verdicts_that_change(tmp_path, monkeypatch):
-    few = (multiverse.REGISTERED, "larger mean wins", "no Holm correction")
+    few = (multiverse.REGISTERED, "larger mean wins", "no Holm correction", "the first 31 test dialogues")
     monkeypatch.setattr(multiverse, "UNIVERSES", {name: multiverse.UNIVERSES[name] for name in few})
     book = book_of(*(row(f"S-c{i}", contrasts=[{"name": "x", "matters": 0.001, "terms": sides(f"a{i}", "base")}],
                          corpora=["simulated"]) for i in range(3)))
@@ -230,6 +230,10 @@ def test_the_multiverse_counts_verdicts_that_change(tmp_path, monkeypatch):
     assert list(made[multiverse.REGISTERED]) == ["undecided", "undecided", "supported"]
     assert counts.loc["larger mean wins", "flipped"] == 2 and counts.loc["larger mean wins", "to undecided"] == 0
     assert counts.loc["no Holm correction", "verdicts"] == 3
+    for name in few:  # what was computed for one choice changes nothing in another
+        alone = judge.judge(book, book.claims, "simulated", books.shelf_of("simulated", tmp_path),
+                            multiverse.UNIVERSES[name])
+        assert made[name].tolist() == [multiverse.group(v.verdict) for v in alone]
 
 
 def found_on(corpus, seeds, *, deviation=0.02, verdict="supported", effects=1):
