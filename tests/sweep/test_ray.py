@@ -97,6 +97,7 @@ def test_killed_workers_and_no_common_disk(cluster, tmp_path, monkeypatch, nothi
     assert len(list((tmp_path / "runs").iterdir())) == 4
 
 
+@pytest.mark.long
 def test_a_share_of_a_gpu_that_no_node_has(cluster, tmp_path):
     import ray
 
