@@ -12,11 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from erclab import models, runs
+from erclab import models
 from erclab.core.errors import UsageError
-from erclab.core.settings import from_dict
 from erclab.corpora import Corpus
-from erclab.runs.data import views
+from erclab.runs.before_training import before_training
 
 ROWS = {"text": 2.0, "audio": 1.0, "visual": 0.0}
 MIDDLE = 1.0
@@ -101,11 +100,7 @@ def architecture(name: str, corpus: Corpus, *, dialogues: int = 2) -> Architectu
     if set(corpus.modalities) != set(ROWS):
         raise UsageError("the drawings show text, audio and visual", where=corpus.name,
                          remedy="Give a corpus with these three modalities, such as simulated-lesson.")
-    spec = runs.plan(name, corpus)[0]
-    info, view = models.info(name), views(spec, corpus, splits=["test"])["test"]
-    turns = info.view == "dialogue"
-    batch = view.batch(list(range(dialogues * (1 if turns else 2))))
-    model = info.cls(from_dict(info.cls.Config, spec.settings)).eval()
+    model, batch, words = before_training(name, corpus, dialogues=dialogues, utterances=2 * dialogues)
     seen: dict[str, tuple[int, ...]] = {}
     for place, module in model.named_modules():
         module.register_forward_hook(lambda m, given, result, place=place: seen.__setitem__(place, _shape(result)))
@@ -116,8 +111,7 @@ def architecture(name: str, corpus: Corpus, *, dialogues: int = 2) -> Architectu
         last = box.result or "".join(box.modules[-1:])
         shape = tuple(batch.features[box.name].shape) if box.name in batch.features else seen.get(last, ())
         boxes.append(replace(box, shape=shape, parameters=_parameters(model, box.modules)))
-    count = f"{len(batch)} dialogues of {corpus.name}" if turns else f"{len(batch)} utterances of {corpus.name}"
-    return Architecture(info.title, count, tuple(boxes), models.parameter_count(model))
+    return Architecture(models.info(name).title, words, tuple(boxes), models.parameter_count(model))
 
 
 def _shape(result: Any) -> tuple[int, ...]:

@@ -11,12 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from erclab import models, runs
-from erclab.core.settings import from_dict
+from erclab import models
 from erclab.corpora import Corpus
 from erclab.labs.equations import find
 from erclab.labs.exercise import STANDS_IN, Exercise, Inputs
-from erclab.runs.data import views
+from erclab.runs.before_training import before_training
 
 
 @dataclass(frozen=True)
@@ -101,11 +100,8 @@ def lab(name: str, corpus: Corpus | None = None, *, dialogues: int = 2, seed: in
     exercise = find(name)
     if corpus is None or exercise.place is None:
         return Lab(exercise, exercise.example(torch.Generator().manual_seed(seed)), "random numbers")
-    spec = runs.plan(exercise.model, corpus)[0]
-    info, view = models.info(spec.model), views(spec, corpus, splits=["test"])["test"]
-    batch = view.batch(list(range(dialogues * (1 if info.view == "dialogue" else 4))))
-    torch.manual_seed(seed)
-    model = info.cls(from_dict(info.cls.Config, spec.settings)).eval()
+    model, batch, words = before_training(exercise.model, corpus, dialogues=dialogues, utterances=4 * dialogues,
+                                          seed=seed)
     seen: list[Inputs] = []
     where, module = exercise.place(model)
     handle = module.register_forward_pre_hook(lambda m, args, kwargs: seen.append(exercise.taken(m, *args, **kwargs)),
@@ -114,5 +110,4 @@ def lab(name: str, corpus: Corpus | None = None, *, dialogues: int = 2, seed: in
         model(batch, attention=True)
     handle.remove()
     return Lab(exercise, {k: x.detach() if isinstance(x, Tensor) else x for k, x in seen[0].items()},
-               f"`{where}` of {info.title} on {len(batch)} {'dialogues' if info.view == 'dialogue' else 'utterances'} "
-               f"of {corpus.name}, before training")
+               f"`{where}` of {models.info(exercise.model).title} on {words}, before training")
