@@ -39,11 +39,11 @@ def effects(groups: Mapping[str, Sequence[Record]], corpus: Corpus | None = None
     """
     reference = next(iter(groups))
     metric = metric or statistics.shown_metric(groups)
-    scale, digits = metrics.scale(metric), 1 if metrics.is_share(metric) else 3
+    scale, digits = statistics.shown_as(metric)
     base, rows = statistics.values(groups[reference], metric), {}
     for name, records in groups.items():
         values = statistics.values(records, metric)
-        row = {metrics.title(metric): statistics.summarise(values).text(metrics.is_share(metric)), "runs": len(values)}
+        row = {metrics.title(metric): statistics.score_text(records, metric), "runs": len(values)}
         if name != reference:
             found, least = tallies.difference(records, groups[reference], corpus, metric), smallest(metric, matters)
             low, high = found.interval()

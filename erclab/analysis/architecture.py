@@ -95,6 +95,7 @@ def architecture(name: str, corpus: Corpus, *, dialogues: int = 2) -> Architectu
     Raises:
         UsageError: there is no drawing of this model, or the corpus lacks what it reads or one of three modalities.
     """
+    models.info(name)  # refuses an unknown name, with the nearest ones
     if name not in ORDERS:
         raise UsageError(f"there is no drawing of {name}", remedy=f"There are: {', '.join(ORDERS)}.")
     if set(corpus.modalities) != set(ROWS):

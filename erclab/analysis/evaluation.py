@@ -80,7 +80,7 @@ class Evaluation:
         """`to_frame` as text, shares in percent."""
         table, found = self.to_frame(), {}
         for score in metrics.headline(self.target):
-            digits, scale = (1, 100) if metrics.is_share(score) else (3, 1)
+            scale, digits = statistics.shown_as(score)
             values, errors = (table[name].map(lambda x, d=digits, s=scale: "–" if np.isnan(x) else f"{s * x:.{d}f}")
                               for name in (score, f"{score}_error"))
             found[metrics.TITLES[score]] = values + " ± " + errors

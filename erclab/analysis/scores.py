@@ -31,8 +31,7 @@ def headlines(groups: Mapping[str, Sequence[Record | Pooled]], split: str = "tes
         raise UsageError(f"one table cannot show scores of {' and '.join(sorted(tasks))}")
     headline = common_headline(groups)
     return pd.DataFrame({
-        name: {metrics.TITLES[m]: statistics.summarise(statistics.values(records, m, split)).text(metrics.is_share(m))
-               for m in headline} | {"runs": len(records)}
+        name: {metrics.TITLES[m]: statistics.score_text(records, m, split) for m in headline} | {"runs": len(records)}
         for name, records in groups.items()
     }).T
 

@@ -19,6 +19,7 @@ import numpy as np
 from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 
+from erclab.core import metrics
 from erclab.core.errors import UsageError
 from erclab.runs import Pooled, Record
 
@@ -72,6 +73,16 @@ def summarise(x: Sequence[float]) -> Summary:
     """The summary of any values over seeds."""
     values = np.asarray(x, dtype=float)
     return Summary(float(values.mean()), float(values.std(ddof=1)) if np.ptp(values) > 0 else 0.0, len(values))
+
+
+def shown_as(metric: str) -> tuple[int, int]:
+    """(factor, digits) in which a score is shown: a share in percent with one digit, else as it is with three."""
+    return (100, 1) if metrics.is_share(metric) else (1, 3)
+
+
+def score_text(records: Sequence[Record | Pooled], metric: str, split: str = "test") -> str:
+    """A score of runs over their seeds, such as "62.0 ± 0.5" in percent."""
+    return summarise(values(records, metric, split)).text(metrics.is_share(metric))
 
 
 @cache

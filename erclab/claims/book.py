@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 
 from erclab import models
+from erclab.analysis import statistics
 from erclab.claims import costs, judge, splits
 from erclab.claims.evidence import Shelf
 from erclab.claims.quantities import Universe
 from erclab.claims.training import Plan, applicable, corpus_name
 from erclab.claims.verdicts import NOT_HERE, TO_TRAIN, Effect, Verdict, verdict_from
-from erclab.core import metrics, paths
+from erclab.core import paths
 from erclab.core.errors import RunError, UsageError
 from erclab.core.storage import write_atomically
 from erclab.corpora import CORPORA
@@ -232,8 +233,7 @@ def shown_in(claim: Claim, shown: Effect) -> tuple[float, int]:
     """(factor, digits) in which an effect is shown: points for shares, else as it is."""
     if claim.rule in ("RATIO", "RANK"):
         return 1, 2
-    plain = not metrics.is_share(shown.score.removeprefix("-")) or shown.score == "mended"
-    return (1, 3) if plain else (100, 1)
+    return (1, 3) if shown.score == "mended" else statistics.shown_as(shown.score.removeprefix("-"))
 
 
 def effect_text(claim: Claim, shown: Effect) -> str:

@@ -13,14 +13,13 @@ import pandas as pd
 
 from erclab import models
 from erclab.analysis.expected import expected_curve
-from erclab.analysis.statistics import Estimate
+from erclab.analysis.statistics import Estimate, shown_as
 from erclab.claims import judge
 from erclab.claims.book import deciding, effect_text, interim, shelf_of
 from erclab.claims.draws import Draw, Log, read_all_draws
 from erclab.claims.quantities import score_of
 from erclab.claims.tuning import check_chosen, ready, tuned_arm, tuned_book, tuned_shelf
 from erclab.claims.verdicts import Verdict
-from erclab.core import metrics
 from erclab.published import claims as ledger
 from erclab.published.tuning import Declared
 
@@ -122,7 +121,7 @@ def table(declared: Declared, corpus: str, where: Path | None = None, ledgers: P
 
 def shown_unit(declared: Declared, corpus: str) -> tuple[int, int]:
     """(factor, digits) in which the score of a corpus is shown: points of a share, else as it is."""
-    return (100, 1) if metrics.is_share(declared.score[declared.task(corpus)]) else (1, 3)
+    return shown_as(declared.score[declared.task(corpus)])
 
 
 def named_settings(declared: Declared, model: str, draw: Draw) -> dict[str, object]:

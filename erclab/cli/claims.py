@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 import textwrap
-from pathlib import Path
 
-from erclab.cli.common import command
+from erclab.cli.common import command, kept_evidence, to_stderr
 
 
 def add(commands) -> None:
@@ -17,16 +15,12 @@ def add(commands) -> None:
     made.add_argument("ids", nargs="*", metavar="ID", help="claims such as S-c3, or those of a paper: S or sdt "
                       "(default: all)")
     made.add_argument("--corpus", metavar="C", help="only verdicts on this corpus; needed for --train")
-    made.add_argument("--data", metavar="DIR", help="the folder of a corpus that is not embedded")
     made.add_argument("--rule", action="store_true", help="also print rule, contrasts and every finding")
     made.add_argument("--train", action="store_true", help="train the runs that are missing, keep their evidence and "
                       "judge; safe to stop, the same command goes on")
     made.add_argument("--judge", action="store_true", help="judge again from the evidence that is kept")
     made.add_argument("--seeds", type=int, metavar="N", help="only the first N seeds of the protocol")
-    made.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: one per core)")
-    made.add_argument("--evidence", type=Path, metavar="DIR", help="where evidence and verdicts are kept "
-                      "(default: data/results/claims)")
-    made.add_argument("--out", type=Path, metavar="DIR", help="where the runs go (default: build/runs)")
+    kept_evidence(made, "evidence and verdicts", "data/results/claims")
     made.add_argument("--json", action="store_true", help="print the verdicts as JSON")
 
 
@@ -63,8 +57,7 @@ def _train(options, claims) -> list[str]:
     if options.seeds:
         plan.seeds = plan.seeds[:options.seeds]
     shelf = books.shelf_of(options.corpus, options.evidence)
-    return training.train_arms(plan, shelf, options.out or paths.runs_dir(), jobs=options.jobs,
-                          said=lambda line: print(line, file=sys.stderr))
+    return training.train_arms(plan, shelf, options.out or paths.runs_dir(), jobs=options.jobs, said=to_stderr)
 
 
 def _print(claims, found, rule: bool) -> None:

@@ -8,6 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from erclab.core.errors import UsageError
@@ -30,6 +31,19 @@ def profile_and_corpus(command: argparse.ArgumentParser, of_each: str = "") -> N
     command.add_argument("--corpus", default="" if of_each else "simulated", metavar="C",
                          help=f"a name from `erclab corpora` (default: {of_each or 'simulated'})")
     command.add_argument("--data", metavar="DIR", help="the folder of a corpus that is not embedded")
+
+
+def kept_evidence(command: argparse.ArgumentParser, what: str, where: str) -> None:
+    """Add the options of a ledger that trains: a corpus's folder, processes, where `what` is kept, where runs go."""
+    command.add_argument("--data", metavar="DIR", help="the folder of a corpus that is not embedded")
+    command.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: one per core)")
+    command.add_argument("--evidence", type=Path, metavar="DIR", help=f"where {what} are kept (default: {where})")
+    command.add_argument("--out", type=Path, metavar="DIR", help="where the runs go (default: build/runs)")
+
+
+def to_stderr(line: str) -> None:
+    """Print a line that is not part of a command's answer, such as a run that failed."""
+    print(line, file=sys.stderr)
 
 
 def reading(command: argparse.ArgumentParser, *, context: bool = True) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-from erclab.cli.common import command
+from erclab.cli.common import command, kept_evidence, to_stderr
 
 
 def add(commands) -> None:
@@ -14,16 +11,12 @@ def add(commands) -> None:
                    "setting of each model")
     made.add_argument("models", nargs="*", metavar="MODEL", help="with a declared space (default: all of them)")
     made.add_argument("--corpus", metavar="C", required=True, help="where they are tuned")
-    made.add_argument("--data", metavar="DIR", help="the folder of a corpus that is not embedded")
     made.add_argument("--train", action="store_true", help="train the draws that are missing, then the best setting of "
                       "each model with fresh seeds; safe to stop, the same command goes on")
     made.add_argument("--draws", type=int, metavar="N", help="only the first N draws of each model; the best is then "
                       "trained in a rehearsal alone (default: as many as are declared)")
     made.add_argument("--seeds", type=int, metavar="N", help="only the first N seeds of the best setting; 0: none")
-    made.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: one per core)")
-    made.add_argument("--evidence", type=Path, metavar="DIR", help="where draws and evidence are kept "
-                      "(default: data/results/tuning)")
-    made.add_argument("--out", type=Path, metavar="DIR", help="where the runs go (default: build/runs)")
+    kept_evidence(made, "draws and evidence", "data/results/tuning")
     made.add_argument("--json", action="store_true", help="print the table as JSON")
 
 
@@ -52,11 +45,8 @@ def _train(options, spaces, names) -> list[str]:
     from erclab.claims import tuning
     from erclab.core import paths
 
-    def said(line: str) -> None:
-        print(line, file=sys.stderr)
-
     how = {"data": options.data or "", "where": options.evidence, "draws": options.draws, "jobs": options.jobs,
-           "said": said}
+           "said": to_stderr}
     folder = options.out or paths.runs_dir()
     failed = tuning.train_draws(spaces, names, options.corpus, folder, **how)
     if options.seeds != 0:

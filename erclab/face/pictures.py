@@ -26,7 +26,7 @@ def table(groups: Groups, split: str = "test") -> pd.DataFrame:
 
 def headline_cells(records: Sequence[Record]) -> dict[str, str]:
     """Headline score -> mean ± deviation over the records on the test split, as text."""
-    return {metrics.TITLES[name]: _text(records, name) for name in records[0].headline}
+    return {metrics.TITLES[name]: statistics.score_text(records, name) for name in records[0].headline}
 
 
 def frame(records: Sequence[Record], split: str, protocol: str | None) -> pd.DataFrame:
@@ -88,12 +88,8 @@ def _title(groups: Groups, metric: str, corpus: Corpus) -> str:
     """The score of a single group; of several from where to where their means go, since a mean ranks nothing."""
     if len(groups) == 1:
         (name, records), = groups.items()
-        return f"{name}: {metrics.title(metric)} {_text(records, metric)} on {corpus.name}"
-    scored, digits = means(groups, metric, "test") * metrics.scale(metric), 1 if metrics.is_share(metric) else 3
+        return f"{name}: {metrics.title(metric)} {statistics.score_text(records, metric)} on {corpus.name}"
+    scored, (factor, digits) = means(groups, metric, "test"), statistics.shown_as(metric)
     unit = " %" * metrics.is_share(metric)
-    return (f"{len(groups)} models on {corpus.name}: {metrics.title(metric)} {scored.min():.{digits}f} to "
-            f"{scored.max():.{digits}f}{unit}")
-
-
-def _text(records: Sequence[Record], metric: str) -> str:
-    return statistics.summarise(statistics.values(records, metric)).text(metrics.is_share(metric))
+    return (f"{len(groups)} models on {corpus.name}: {metrics.title(metric)} {factor * scored.min():.{digits}f} to "
+            f"{factor * scored.max():.{digits}f}{unit}")

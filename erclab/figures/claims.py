@@ -89,7 +89,8 @@ def forest(rows: pd.DataFrame, *, title: str) -> Figure:
         axis.plot(row.value, i, "D", color="black", ms=5)
         axis.annotate(letter, (1.01, i), xycoords=("axes fraction", "data"), va="center", fontsize=11)
     axis.set_xscale("symlog", linthresh=1)  # an interval of two seeds can be a thousand times what matters
-    axis.set(yticks=range(len(rows)), yticklabels=[textwrap.fill(name, 36) for name in rows.index],
+    names = [textwrap.fill(name, 36, break_on_hyphens=False) for name in rows.index]
+    axis.set(yticks=range(len(rows)), yticklabels=names,
              ylim=(len(rows) - 0.5, -0.5), xlabel="difference / smallest effect that matters (grey: smaller)")
     axis.tick_params(axis="y", labelsize=10)
     made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=14)

@@ -52,7 +52,7 @@ def seed_bars(groups: Mapping[str, Sequence[float]], *, title: str, xlabel: str,
     axis.grid(visible=True, axis="x", alpha=0.3)
     axis.grid(axis="y", visible=False)
     if values:
-        axis.set_yticks(range(len(values)), [textwrap.fill(name, NAME) for name in values])
+        axis.set_yticks(range(len(values)), [textwrap.fill(name, NAME, break_on_hyphens=False) for name in values])
     if key or reference:
         made.legend(handles=[*(Patch(color=colour, label=name) for name, colour in (key or {}).items()),
                              *(axis.get_legend_handles_labels()[0] if reference else [])], ncols=columns,

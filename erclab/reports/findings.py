@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from erclab import published
 from erclab.analysis import audit
+from erclab.analysis.statistics import shown_as
 from erclab.claims import book as books
 from erclab.claims.multiverse import group
 from erclab.claims.verdicts import NOT_HERE, REFUSED, TO_TRAIN, Verdict
@@ -168,7 +169,7 @@ def printed_of(paper: str, corpus: str, names: Iterable[str]) -> dict[str, dict[
     main = rows["exhibit"].iloc[0] if len(rows) else ""
     for row in rows[rows["exhibit"] == main].itertuples():
         where = ", ".join(x for x in (row.source.partition(",")[0], row.setting) if x)
-        digits = 1 if metrics.is_share(row.metric) else 3
+        digits = shown_as(row.metric)[1]
         text = f"{row.value:.{2 if metrics.is_share(row.metric) and round(row.value, 1) != row.value else digits}f}"
         found.setdefault(where, {})[row.metric] = text
     return found

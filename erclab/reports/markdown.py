@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from erclab.core import metrics
+from erclab.analysis.statistics import shown_as
 
 TO_ROOT = "../../"  # from the folder of the pages to that of the repository
 
@@ -30,7 +30,7 @@ def interval_text(value: float, low: float, high: float, metric: str, *, signed:
                   dialogues: int = 0) -> str:
     """Such as "62.0 [58.1, 65.9]": shares in percent, others as they are. Without an interval "62.0 (one seed)", or
     "62.0 (one dialogue)", which is why several seeds have none."""
-    factor, digits = (100, 1) if metrics.is_share(metric) else (1, 3)
+    factor, digits = shown_as(metric)
     text = f"{factor * value:{'+' if signed else ''}.{digits}f}"
     if math.isnan(low):
         return f"{text} (one dialogue)" if dialogues == 1 or seeds > 1 else f"{text} (one seed)"

@@ -40,6 +40,13 @@ def test_values_are_one_score_per_run_in_the_order_of_the_runs(tmp_path):
     assert values(records, "accuracy", "valid").tolist() == [0.3, 0.1, 0.2]
 
 
+def test_a_score_is_told_in_percent_if_it_is_a_share_else_as_it_is(tmp_path):
+    records = [record(s, tmp_path, sound={"test": {"accuracy": 0.7 + s / 100, "mae": 1.0 + s / 100}}) for s in (1, 3)]
+    assert [statistics.shown_as(m) for m in ("accuracy", "mae")] == [(100, 1), (1, 3)]
+    assert statistics.score_text(records, "accuracy") == "72.0 ± 1.4"
+    assert statistics.score_text(records, "mae") == "1.020 ± 0.014"
+
+
 def test_values_of_a_protocol_that_a_run_does_not_know_are_an_error(tmp_path):
     with pytest.raises(UsageError, match="unknown protocol of run r1 'sound'"):
         values([record(1, tmp_path, published={"epoch": 1, "test": {"weighted_f1": 0.5}})])

@@ -68,5 +68,7 @@ def test_what_cannot_be_drawn_is_said_in_one_line():
     corpus = corpora.load("simulated-tiny")
     with pytest.raises(UsageError, match=r"there is no drawing of linear\. There are: dialoguetrm, "):
         architecture.architecture("linear", corpus)
+    with pytest.raises(UsageError, match=r"unknown model 'sdtt'.*Did you mean 'sdt'"):
+        architecture.architecture("sdtt", corpus)
     with pytest.raises(UsageError, match="show text, audio and visual"):
         architecture.architecture("sdt", SimpleNamespace(name="meld", modalities=("text",)))

@@ -32,6 +32,12 @@ def test_bars_are_as_long_as_the_means_and_named_from_the_top():
     assert axis.get_xlim() == (0, 100)
 
 
+def test_a_long_name_is_broken_between_its_words_alone():
+    (axis,) = scores.seed_bars({"logistic regression on words, tf-idf": [0.5]}, title="", xlabel="").axes
+    (label,) = axis.get_yticklabels()
+    assert "\n" in label.get_text() and "tf-idf" in label.get_text().split()
+
+
 def test_every_bar_says_its_number():
     assert [t.get_text() for t in bars().texts] == ["72.0", "55.0", "25.0"]
 
