@@ -194,7 +194,7 @@ def _open(book: Book, claim: Claim, name: str, shelves: Callable[[str], Shelf]) 
                if not any(e.fixed or e.seed == seed for e in shelf.arm(arm))]
     if claim.rule == "POWER" or not missing:
         return replace(open_one, detail="follows from the runs of the other claims")
-    taken = costs.of_plan(plan, missing)
+    taken = costs.of_plan(plan, missing, shelf)
     return replace(open_one, detail=f"{len(missing)} runs, about {costs.duration(taken)} on two cores"
                    + (", and the corpus's folder" if CORPORA[corpus_name(book, name)].needs_data else ""))
 

@@ -1,4 +1,4 @@
-"""What runs cost that have not been trained, from the times of committed records."""
+"""What runs cost that have not been trained: as runs of the same arm or model took, else as committed records tell."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from erclab.claims.evidence import Shelf
 from erclab.claims.training import Plan, corpus_name
 from erclab.core import paths
 from erclab.corpora import simulated
@@ -18,11 +19,14 @@ SESSIONS = 5  # of IEMOCAP, the corpus that is cross-validated by session
 
 @cache
 def _measured(folder: Path) -> dict[tuple[str, str], tuple[float, int]]:
-    """(model, corpus) -> mean seconds of a run on one thread, and its training utterances."""
+    """(model, corpus) -> mean seconds of a run on one thread, and its training utterances. Without runs that train an
+    encoder of words: they take fifty times as long."""
     found: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for path in sorted(folder.glob("*.json")):
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
+            if data["spec"].get("words"):
+                continue
             key = data["spec"]["model"], data["spec"]["corpus"]
             seconds = data["wall_time_s"] / max(data.get("seeds_in_one_pass", 1), 1)
             found.setdefault(key, []).append((seconds, data["corpus"]["utterances"]["train"]))
@@ -51,12 +55,23 @@ def _utterances(corpus: str, known: dict[tuple[str, str], tuple[float, int]]) ->
     return next((count for (_, name), (_, count) in known.items() if name == corpus), None)
 
 
-def of_plan(plan: Plan, missing: Iterable[tuple[str, int]], cores: int = 2) -> float:
-    """Seconds that missing runs (arm, seed) take on some cores, each with all of its folds; what has no record counts
-    as the mean of the rest."""
+def of_plan(plan: Plan, missing: Iterable[tuple[str, int]], shelf: Shelf | None = None, cores: int = 2) -> float:
+    """Seconds that missing runs (arm, seed) take on some cores, each with all of its folds: as the kept runs of the arm
+    took, else those of the plan's arms of the same model, else as records tell (`of_run`); what has none of these
+    counts as the mean of the rest."""
     name, folder = corpus_name(plan.book, plan.name), paths.results_dir()
-    known = {model: of_run(model, name, folder) for model in {m["model"] for m in plan.book.arms.values()}}
-    each = [known[plan.book.arms[arm]["model"]] for arm, _ in missing]
+    of_arm = {arm: taken for arm in plan.arms if shelf and (taken := [
+        e.about["seconds"] for e in shelf.arm(arm) if e.about.get("seconds")])}
+    of_model: dict[str, list[float]] = {}
+    for arm, taken in of_arm.items():
+        of_model.setdefault(plan.book.arms[arm]["model"], []).extend(taken)
+
+    def of(arm: str) -> float | None:
+        model = plan.book.arms[arm]["model"]
+        taken = of_arm.get(arm) or of_model.get(model)
+        return float(np.mean(taken)) if taken else of_run(model, name, folder)
+
+    each = [of(arm) for arm, _ in missing]
     there = [x for x in each if x is not None]
     folds = 1 if plan.folds is None else SESSIONS if isinstance(plan.folds, str) else plan.folds
     return folds * (sum(there) + (len(each) - len(there)) * (float(np.mean(there)) if there else 0.0)) / cores
