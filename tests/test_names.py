@@ -48,6 +48,9 @@ SAME_ROLE = {
     "measure": "computes what the module is about: how readers compare with the oracle, the inner values of a run",
     "match": "the rows of one table to those of another",
     "require": "raises an error unless a condition holds",
+    "of_corpora": "what derives from the evidence of corpora: scores, verdicts under other choices; kept or computed",
+    "outdated": "the corpora whose kept derivation is of other evidence",
+    "as_text": "the file of a kept derivation",
     "ablation_questions": "the questions of a paper's ablation; one in each exhibits file with an ablation",
 }
 # One subject in several rooms: its number (core, analysis, published), its picture (figures), its exhibit (exhibits),

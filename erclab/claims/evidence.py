@@ -14,6 +14,7 @@ Arrays are read without pickle.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -145,6 +146,14 @@ class Shelf:
     def arms(self) -> list[str]:
         """The arms that have a file, as they are called."""
         return sorted(_title(path) for path in self.folder.glob("*.zip"))
+
+
+def digest_of(folder: Path, begin: str = "") -> str:
+    """16 hex digits of the files of evidence in a folder, and of a text before them."""
+    found = hashlib.sha256(begin.encode())
+    for path in sorted(p for p in folder.iterdir() if p.suffix in (".zip", ".npz")):
+        found.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()[:16]
 
 
 def slug(arm: str) -> str:

@@ -2,22 +2,31 @@
 
 Each universe changes one choice of the registered rules and judges the same evidence again. A verdict flips if its
 group changes: supported, contradicted, undecided.
+
+All universes together cost as much as ten ledgers, a minute or two of processor time. They are kept in
+`data/results/claims/multiverse.json` with a digest of the evidence and of the rules; `table` judges what is new.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from erclab.claims import book as books
 from erclab.claims import judge
+from erclab.claims.evidence import digest_of
 from erclab.claims.quantities import Universe
 from erclab.claims.training import applicable
 from erclab.claims.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED
+from erclab.core.errors import RunError
 from erclab.published.claims import Book
 
+FILE = "multiverse.json"
+VERSION = 1  # raise it where universes are judged in another way
 REGISTERED = "as registered"
 UNIVERSES: Mapping[str, Universe] = {
     REGISTERED: Universe(),
@@ -40,25 +49,102 @@ def group(verdict: str) -> str:
     return next((name for name in JUDGED if verdict.startswith(name)), "")
 
 
+def judged_corpora(where: Path | None = None) -> list[str]:
+    """The corpora that have a verdict by an interval, in the order of the stored verdicts."""
+    return list(dict.fromkeys(v.corpus for v in books.stored_verdicts(where) if v.corpus and group(v.verdict)
+                              and ((where or books.folder()) / v.corpus).is_dir()))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdicts of all universes on one corpus.
+
+    Attributes:
+        digest: of the evidence and the rules.
+        groups: claim -> the group of its verdict in each of `UNIVERSES`; "" where a universe does not judge it.
+    """
+
+    digest: str
+    groups: Mapping[str, tuple[str, ...]]
+
+
 def table(book: Book, corpora: Iterable[str], where: Path | None = None) -> pd.DataFrame:
     """A row per claim and corpus that has an interval, a column per universe: the group of the verdict.
 
     Arithmetic, printed gaps and claims without runs are left out: no choice changes them.
     """
-    rules = {c.id: c.rule for c in book.claims}
-    found: dict[str, dict[tuple[str, str], str]] = {}
-    for corpus in corpora:
-        claims, shelf = applicable(book, corpus), books.shelf_of(corpus, where)
-        known: dict[tuple[int, str], dict] = {}
-        for name, choice in UNIVERSES.items():
-            same = known.setdefault((choice.dialogues, choice.protocol), {})
-            for v in judge.judge(book, claims, corpus, shelf, choice, same):
-                if rules[v.claim] in ("SUP", "DID", "NI", "MECH", "RANK") and group(v.verdict):
-                    found.setdefault(name, {})[v.claim, v.corpus] = group(v.verdict)
-    made = pd.DataFrame(found).reindex(columns=list(UNIVERSES))
-    made.index = pd.MultiIndex.from_tuples(made.index, names=["claim", "corpus"]) if len(made) else pd.MultiIndex(
+    found = {(claim, corpus): groups for corpus, one in of_corpora(book, corpora, where).items()
+             for claim, groups in one.groups.items()}
+    index = pd.MultiIndex.from_tuples(found, names=["claim", "corpus"]) if found else pd.MultiIndex(
         levels=[[], []], codes=[[], []], names=["claim", "corpus"])
-    return made.dropna(subset=[REGISTERED]) if len(made) else made
+    made = pd.DataFrame(list(found.values()), index=index, columns=list(UNIVERSES), dtype=object)
+    return made.where(made != "").dropna(subset=[REGISTERED])
+
+
+def of_corpora(book: Book, corpora: Iterable[str], where: Path | None = None, *, again: bool = False
+               ) -> dict[str, Judged]:
+    """The verdicts of all universes on each corpus: those that are kept, judged where evidence or rules are others.
+
+    Args:
+        again: judge all.
+
+    Raises:
+        RunError: evidence, or the file, is damaged.
+    """
+    kept = {} if again else stored_choices(where)
+    return {name: kept[name] if name in kept and kept[name].digest == _digest(book, name, where)
+            else Judged(_digest(book, name, where), _groups(book, name, where)) for name in corpora}
+
+
+def outdated(book: Book, corpora: Iterable[str], where: Path | None = None) -> list[str]:
+    """The corpora whose universes are missing, or kept of other evidence or rules, or have no evidence any more."""
+    kept = {name: one.digest for name, one in stored_choices(where).items()}
+    now = {name: _digest(book, name, where) for name in corpora}
+    return [name for name in dict.fromkeys((*now, *kept)) if now.get(name) != kept.get(name)]
+
+
+def stored_choices(where: Path | None = None) -> dict[str, Judged]:
+    """Corpus -> the verdicts that are kept; none without the file.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = (where or books.folder()) / FILE
+    if not path.exists():
+        return {}
+    try:
+        return {name: Judged(one["digest"], {claim: tuple(groups) for claim, groups in one["groups"].items()})
+                for name, one in json.loads(path.read_text(encoding="utf-8")).items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"not a file of verdicts under other choices ({type(error).__name__}: {error})", where=path,
+                       remedy="Delete it and write it again: erclab report.") from None
+
+
+def as_text(found: Mapping[str, Judged]) -> str:
+    """The file: a claim per line."""
+    parts = []
+    for name, one in found.items():
+        rows = ",\n".join(f"{json.dumps(claim)}: {json.dumps(groups)}" for claim, groups in one.groups.items())
+        parts.append(f'{json.dumps(name)}: {{"digest": "{one.digest}", "groups": {{\n{rows}}}}}')
+    return "{" + ",\n".join(parts) + "}\n"
+
+
+def _digest(book: Book, corpus: str, where: Path | None) -> str:
+    place = (where or books.folder()) / corpus
+    return digest_of(place, f"{VERSION} {book.sha256} {UNIVERSES}") if place.is_dir() else ""
+
+
+def _groups(book: Book, corpus: str, where: Path | None) -> dict[str, tuple[str, ...]]:
+    rules = {c.id: c.rule for c in book.claims}
+    claims, shelf = applicable(book, corpus), books.shelf_of(corpus, where)
+    known: dict[tuple[int, str], dict] = {}
+    found: dict[str, dict[str, str]] = {}
+    for name, choice in UNIVERSES.items():
+        same = known.setdefault((choice.dialogues, choice.protocol), {})
+        for v in judge.judge(book, claims, corpus, shelf, choice, same):
+            if rules[v.claim] in ("SUP", "DID", "NI", "MECH", "RANK") and group(v.verdict):
+                found.setdefault(v.claim, {})[name] = group(v.verdict)
+    return {claim: tuple(one.get(name, "") for name in UNIVERSES) for claim, one in found.items()}
 
 
 def changed(made: pd.DataFrame) -> pd.DataFrame:

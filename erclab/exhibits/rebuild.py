@@ -20,6 +20,7 @@ import pandas as pd
 
 from erclab import corpora
 from erclab.claims import book as books
+from erclab.claims import multiverse
 from erclab.core import paths
 from erclab.core.errors import ErclabError, RunError, unknown
 from erclab.core.storage import write_atomically
@@ -142,7 +143,7 @@ def _older(groups: dict[str, list[Record]], reads: looks.Reads) -> tuple[str, ..
 
 
 def _verdicts(write: bool) -> Iterator[Made]:
-    """The verdicts from the evidence beside them."""
+    """The verdicts from the evidence beside them, and those under other choices."""
     folder = books.folder()
     path = folder / books.FILE
     if not path.exists():
@@ -155,18 +156,20 @@ def _verdicts(write: bool) -> Iterator[Made]:
             (place / corpus.name).symlink_to(corpus.resolve(), target_is_directory=True)
         books.judge_again(book(), place)
         content = (place / books.FILE).read_bytes()
-    yield _compared(path.name, VERDICTS, path, content)
-    if write:
-        with storing("verdicts", path, "Free some space."):
-            write_atomically(path, content)
+    again = multiverse.of_corpora(book(), multiverse.judged_corpora(), again=True)
+    for file, made in ((path, content), (folder / multiverse.FILE, multiverse.as_text(again).encode())):
+        yield _compared(file.name, VERDICTS, file, made)
+        if write:
+            with storing("verdicts", file, "Free some space."):
+                write_atomically(file, made)
 
 
 def _compared(name: str, kind: str, path: Path, content: bytes, older: tuple[str, ...] = ()) -> Made:
-    stored = path.read_bytes()
+    stored = path.read_bytes() if path.exists() else b""
     if stored == content:
         return Made(name, kind, SAME, "", older)
     where = str(path)
-    if kind == VERDICTS:
+    if name == books.FILE:
         where += f", {_fields(stored, content)}"
     if kind == TABLE:
         lines = [(i, a, b) for i, (a, b) in enumerate(_lines(stored, content), 1) if a != b]
@@ -197,7 +200,7 @@ def _lines(stored: bytes, content: bytes) -> Iterator[tuple[str, str]]:
 def part_line(part: str, made: list[Made]) -> str:
     """One line of a part: how many tables and figures were made, and how many are as stored; and stale pages."""
     words = []
-    for kind, name in ((TABLE, "tables"), (FIGURE, "figures"), (VERDICTS, "file of verdicts")):
+    for kind, name in ((TABLE, "tables"), (FIGURE, "figures"), (VERDICTS, "files of verdicts")):
         some = [one for one in made if one.kind == kind]
         if some:
             same = sum(one.state == SAME for one in some)

@@ -1,9 +1,10 @@
 """Which files are generated; write them, and find those that are stale.
 
-    data/results/claims/scores.json   scores with intervals, see `scores`
-    notebooks/reports/PAPER.md        a page per paper
-    figures/ledger.svg                the ledger as a figure
-    README.md                         the parts between `<!-- begin: NAME (erclab report) -->` and `<!-- end: NAME -->`
+    data/results/claims/scores.json       scores with intervals, see `scores`
+    data/results/claims/multiverse.json   verdicts under other choices, see `erclab.claims.multiverse`
+    notebooks/reports/PAPER.md            a page per paper
+    figures/ledger.svg                    the ledger as a figure
+    README.md                             the parts between `<!-- begin: NAME (erclab report) -->` and its end
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from erclab.claims import book as books
+from erclab.claims import multiverse
 from erclab.core import paths
 from erclab.core.errors import RunError, UsageError, unknown
 from erclab.core.storage import write_atomically
@@ -45,7 +47,7 @@ def write_reports(names: Sequence[str] = (), out: Path | None = None, where: Pat
     Args:
         out: a folder for all of it, with the README's parts as README.md; the places of the checkout by default.
         where: the evidence; `data/results/claims` by default.
-        again: compute all scores again.
+        again: compute all scores and other choices again.
 
     Returns:
         The files that changed.
@@ -59,6 +61,8 @@ def write_reports(names: Sequence[str] = (), out: Path | None = None, where: Pat
     files = made(found, asked, out)
     if out is None:
         files[(where or books.folder()) / kept.FILE] = kept.as_text(found.scores).encode()
+        files[(where or books.folder()) / multiverse.FILE] = multiverse.as_text(multiverse.of_corpora(
+            found.book, multiverse.judged_corpora(where), where, again=again)).encode()
     changed = [path for path, content in files.items() if not path.exists() or path.read_bytes() != content]
     for path in changed:
         with storing("the report", path, "Free some space or choose another folder (--out).", RunError):
@@ -67,7 +71,7 @@ def write_reports(names: Sequence[str] = (), out: Path | None = None, where: Pat
 
 
 def stale_files(names: Sequence[str] = (), out: Path | None = None, where: Path | None = None) -> list[str]:
-    """A line for each file that is not what would be written, or whose scores are of other evidence.
+    """A line for each file that is not what would be written, or whose numbers are of other evidence.
 
     The figure is compared by the digest of what it shows, so that another version of Matplotlib does not count.
     """
@@ -75,6 +79,9 @@ def stale_files(names: Sequence[str] = (), out: Path | None = None, where: Path 
     found = gather(where, compute=False)
     scores = (where or books.folder()) / kept.FILE
     lines = [f"{scores}: other evidence of {name}" for name in kept.outdated(found.book, where)]
+    choices = (where or books.folder()) / multiverse.FILE
+    lines += [f"{choices}: other evidence or rules of {name}"
+              for name in multiverse.outdated(found.book, multiverse.judged_corpora(where), where)]
     for path, content in made(found, asked, out, draw=False).items():
         if not path.exists():
             lines.append(f"{path}: missing")

@@ -10,7 +10,6 @@ The rehearsal of the claims is left out: its models have hardly learned.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -25,7 +24,7 @@ from erclab.analysis.statistics import Sampled
 from erclab.analysis.tallies import ALL, Tally, dialogues_of, sampled, tally
 from erclab.claims import book as books
 from erclab.claims import splits
-from erclab.claims.evidence import Kept, Shelf
+from erclab.claims.evidence import Kept, Shelf, digest_of
 from erclab.core import metrics
 from erclab.core.errors import RunError, UsageError
 from erclab.corpora import simulated
@@ -118,14 +117,6 @@ class Scores:
     costs: tuple[Cost, ...] = ()
 
 
-def digest_of(folder: Path) -> str:
-    """16 hex digits of the files of evidence in a folder, and of the version of this module."""
-    found = hashlib.sha256(f"{VERSION}".encode())
-    for path in sorted(p for p in folder.iterdir() if p.suffix in (".zip", ".npz")):
-        found.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()[:16]
-
-
 def corpora_with_evidence(book: Book, where: Path | None = None) -> list[str]:
     """The corpora of the claims that have evidence, in their order, without the rehearsal's."""
     there = where or books.folder()
@@ -145,7 +136,7 @@ def of_corpora(book: Book, where: Path | None = None, *, again: bool = False) ->
     there, found = where or books.folder(), []
     kept = {} if again else {s.corpus: s for s in stored_scores(where)}
     for name in corpora_with_evidence(book, where):
-        same = name in kept and kept[name].digest == digest_of(there / name)
+        same = name in kept and kept[name].digest == digest_of(there / name, str(VERSION))
         found.append(kept[name] if same else computed(book, name, where))
     return from_text(as_text(found))  # with the digits of the file, so that a page does not depend on what was kept
 
@@ -153,7 +144,7 @@ def of_corpora(book: Book, where: Path | None = None, *, again: bool = False) ->
 def outdated(book: Book, where: Path | None = None) -> list[str]:
     """The corpora whose scores are missing, or kept of other evidence, or have no evidence any more."""
     there, kept = where or books.folder(), {s.corpus: s.digest for s in stored_scores(where)}
-    now = {name: digest_of(there / name) for name in corpora_with_evidence(book, where)}
+    now = {name: digest_of(there / name, str(VERSION)) for name in corpora_with_evidence(book, where)}
     return [name for name in dict.fromkeys((*now, *kept)) if now.get(name) != kept.get(name)]
 
 
@@ -241,7 +232,7 @@ def computed(book: Book, name: str, where: Path | None = None) -> Scores:
         scores += _oracles(book, name, shelf.split)
     spent = tuple(Cost(name, model, len(runs), round(sum(_seconds(k) for k in runs.values()), 1),
                        tuple(sorted({_machine(k) for k in runs.values()}))) for model, runs in sorted(costs.items()))
-    return Scores(name, digest_of(there), tuple(scores), tuple(gaps), spent)
+    return Scores(name, digest_of(there, str(VERSION)), tuple(scores), tuple(gaps), spent)
 
 
 def plain_arms(book: Book, shelf: Shelf) -> dict[tuple[str, str, str], str]:

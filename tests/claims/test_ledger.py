@@ -237,6 +237,32 @@ def test_the_multiverse_counts_verdicts_that_change(tmp_path, monkeypatch):
         assert made[name].tolist() == [multiverse.group(v.verdict) for v in alone]
 
 
+def test_other_choices_are_judged_once_per_evidence_and_rules(tmp_path, monkeypatch):
+    few = (multiverse.REGISTERED, "larger mean wins")
+    monkeypatch.setattr(multiverse, "UNIVERSES", {name: multiverse.UNIVERSES[name] for name in few})
+    contrast = {"name": "x", "matters": 0.001, "terms": sides("a", "base")}
+    book = book_of(row("S-c1", contrasts=[contrast], corpora=["simulated"]))
+    shelf_with(tmp_path / "simulated", book, {"a": 0.9, "base": 0.7})
+    assert multiverse.outdated(book, ["simulated"], tmp_path) == ["simulated"]
+    made = multiverse.of_corpora(book, ["simulated"], tmp_path)
+    assert made["simulated"].groups == {"S-c1": ("supported", "supported")}
+    (tmp_path / multiverse.FILE).write_text(multiverse.as_text(made), encoding="utf-8")
+    assert multiverse.stored_choices(tmp_path) == made and multiverse.outdated(book, ["simulated"], tmp_path) == []
+    with monkeypatch.context() as patched:
+        patched.setattr(judge, "judge", None)  # nothing is judged again
+        assert multiverse.table(book, ["simulated"], tmp_path).loc[("S-c1", "simulated")].tolist() == ["supported"] * 2
+    stricter = book_of(row("S-c1", contrasts=[contrast | {"matters": 0.5}], corpora=["simulated"]))
+    assert multiverse.outdated(stricter, ["simulated"], tmp_path) == ["simulated"]
+    assert multiverse.outdated(book, [], tmp_path) == ["simulated"]  # kept without a verdict
+    shelf_with(tmp_path / "simulated", book, {"a": 0.7, "base": 0.7})
+    assert multiverse.outdated(book, ["simulated"], tmp_path) == ["simulated"]
+    assert multiverse.of_corpora(book, ["simulated"], tmp_path)["simulated"].groups == {
+        "S-c1": ("undecided", "contradicted")}
+    (tmp_path / multiverse.FILE).write_text("[]", encoding="utf-8")
+    with pytest.raises(RunError, match=r"not a file of verdicts under other choices.*erclab report"):
+        multiverse.stored_choices(tmp_path)
+
+
 def found_on(corpus, seeds, *, deviation=0.02, verdict="supported", effects=1):
     effect = Effect("SDT - SDT, loss 1,0,0", 0.02, 0.01, 0.03, 0.03, deviation, 0.004, 0.005, "weighted_f1", 0.95,
                     0.01, verdict)
