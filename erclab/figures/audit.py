@@ -48,6 +48,6 @@ def positives_found(tables: Mapping[str, pd.DataFrame], *, title: str) -> Figure
         axis.set_title(name, fontsize=12)
         axis.tick_params(labelleft=axis is axes[0, 0])
         axis.grid(visible=True, axis="x", alpha=0.3)
-    made.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    style.heading(made, title)
     made.supxlabel("utterances of the emotion that were found (%)", fontsize=12)
     return made

@@ -93,9 +93,8 @@ def forest(rows: pd.DataFrame, *, title: str) -> Figure:
     axis.set(yticks=range(len(rows)), yticklabels=names,
              ylim=(len(rows) - 0.5, -0.5), xlabel="difference / smallest effect that matters (grey: smaller)")
     axis.tick_params(axis="y", labelsize=10)
-    made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=14)
-    axis.grid(visible=True, axis="x", alpha=0.3)
-    axis.grid(axis="y", visible=False)
+    style.heading(made, title, fontsize=14)
+    style.for_rows(axis)
     made.legend(handles=_key(_look(verdict)[1] for verdict in rows["verdict"]), loc="outside lower center", ncols=2,
                 fontsize=11)
     return made
@@ -119,8 +118,7 @@ def flips(table: pd.DataFrame, *, title: str) -> Figure:
                       va="center", fontsize=11)
     axis.set(yticks=range(len(table)), yticklabels=list(table.index), ylim=(len(table) - 0.5, -0.5), title=title,
              xlabel="verdicts that change", xlim=(0, max(left.max(), 1) * 1.25))
-    axis.grid(visible=True, axis="x", alpha=0.3)
-    axis.grid(axis="y", visible=False)
+    style.for_rows(axis)
     made.legend(loc="outside lower center", ncols=3)
     return made
 
@@ -157,7 +155,7 @@ def marks(rows: pd.DataFrame, *, title: str) -> Figure:
         for label, number in zip(axis.get_yticklabels(), numbers, strict=True):
             label.set_color("#888888" if number in grey else "black")
     axes[0].set_ylabel("claim of the paper", fontsize=10)
-    made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=13)
+    style.heading(made, title, fontsize=13)
     made.legend(handles=_handles(rows), loc="outside lower center", ncols=min(4, int(width / 3.5)), fontsize=10)
     return made
 

@@ -133,12 +133,11 @@ def worth(table: pd.DataFrame, oracle: Mapping[str, float], *, title: str, matte
         axis.plot(list(oracle.values()), [rows.index(name) for name in oracle], "*", color=style.YELLOW, mec="black",
                   ms=14, ls="", label="oracle of the vectors")
         axis.axvline(max(oracle.values()), color=style.YELLOW, lw=2, ls="--", zorder=0)
-    made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=14)
+    style.heading(made, title, fontsize=14)
     axis.set(yticks=range(len(rows)), yticklabels=rows,
              xlabel="weighted F1 over single utterances (points), 95 % over seeds and dialogues")
     axis.invert_yaxis()
-    axis.grid(visible=True, axis="x", alpha=0.3)
-    axis.grid(axis="y", visible=False)
+    style.for_rows(axis)
     axis.tick_params(axis="y", labelsize=11)
     made.legend(loc="outside lower center", ncols=4)
     return made

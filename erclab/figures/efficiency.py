@@ -43,7 +43,7 @@ def size_against_score(panels: dict[str, pd.DataFrame], *, ylabel: str = "score 
     for axis in axes[0]:  # a point of score is as high in each panel
         axis.set_ylim(np.mean(axis.get_ylim()) - span / 2, np.mean(axis.get_ylim()) + span / 2)
     if title:
-        made.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=style.STYLE["axes.titlesize"])
+        style.heading(made, title, fontsize=style.STYLE["axes.titlesize"])
     return made
 
 

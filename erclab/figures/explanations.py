@@ -65,7 +65,7 @@ def step_attributions(tables: Mapping[str, pd.DataFrame], *, title: str) -> Figu
         if table.index.name == "words":
             axis.set(xticks=steps, xlabel="")
             axis.set_xticklabels(table.index, fontsize=11, rotation=30, ha="right")
-    made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=14)
+    style.heading(made, title, fontsize=14)
     made.legend(handles=[Patch(color=style.GREY, label="attribution (of the sum of sizes)"),
                          Line2D([], [], color="black", marker="o", ms=3, lw=1.2, label="attention"),
                          Patch(color=style.YELLOW, alpha=0.5, label="planted")], loc="outside lower center", ncols=3)

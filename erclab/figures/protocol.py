@@ -114,10 +114,9 @@ def intervals(table: pd.DataFrame, *, title: str, xlabel: str, matters: float) -
             axis.errorbar(some["value"], y[at], xerr=[some["value"] - some["low"], some["high"] - some["value"]],
                           fmt=marker, color=VERDICTS.get(kind, style.GREY), ms=7, capsize=3, lw=1.6, label=kind)
     axis.set(yticks=y, yticklabels=list(table["name"]), xlabel=xlabel)
-    made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=14)  # the names leave the axis too little width
+    style.heading(made, title, fontsize=14)  # the names leave the axis too little width
     axis.invert_yaxis()
-    axis.grid(visible=True, axis="x", alpha=0.3)
-    axis.grid(axis="y", visible=False)
+    style.for_rows(axis)
     axis.tick_params(axis="y", labelsize=11)
     made.legend(loc="outside lower center", ncols=4)
     return made

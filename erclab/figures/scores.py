@@ -49,8 +49,7 @@ def seed_bars(groups: Mapping[str, Sequence[float]], *, title: str, xlabel: str,
     for i, (name, value) in enumerate((reference or {}).items()):
         axis.axvline(value, ls="--", lw=1.5, color=style.RED if i == 0 else "black", label=f"{name}: {value}")
     axis.set(title=title, xlabel=xlabel, ylabel="", xlim=(0, 100) if percent else None)
-    axis.grid(visible=True, axis="x", alpha=0.3)
-    axis.grid(axis="y", visible=False)
+    style.for_rows(axis)
     if values:
         axis.set_yticks(range(len(values)), [textwrap.fill(name, NAME, break_on_hyphens=False) for name in values])
     if key or reference:

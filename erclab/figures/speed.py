@@ -64,7 +64,7 @@ def growth(measured: pd.DataFrame | Sequence[Mapping[str, Any]]) -> Figure:
             if j == 0:
                 plot.set_ylabel(label)
     if alone:
-        made.suptitle(f"{cases[0]}: time and memory of a step", x=0.01, ha="left", fontweight="bold")
+        style.heading(made, f"{cases[0]}: time and memory of a step")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     made.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return made

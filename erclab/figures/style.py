@@ -20,6 +20,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from cycler import cycler
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -90,6 +91,17 @@ def whole_numbers(*axes: Axis) -> None:
     """No ticks between whole numbers, on axes that count epochs, batches, turns, runs."""
     for axis in axes:
         axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
+
+
+def heading(figure: Figure, text: str, **options) -> None:
+    """The title of a whole figure, at its left edge: for axes that are too narrow for it, or several of them."""
+    figure.suptitle(text, **({"x": 0.01, "ha": "left", "fontweight": "bold"} | options))
+
+
+def for_rows(axis: Axes) -> None:
+    """The grid of an axis whose values run from left to right, a name per row: faint vertical lines alone."""
+    axis.grid(visible=True, axis="x", alpha=0.3)
+    axis.grid(axis="y", visible=False)
 
 
 def alternative(figure: Figure) -> str:

@@ -42,6 +42,6 @@ def tuned_models(curves: pd.DataFrame, tested: pd.DataFrame, base: str, *, scale
               xlabel=unit, title=f"Test: the best setting anew (line: {base})")
     right.grid(visible=True, axis="x", alpha=0.3)
     right.grid(axis="y", visible=False)
-    made.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=14)
+    style.heading(made, title, fontsize=14)
     made.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=min(max(len(names), 1), 6))
     return made

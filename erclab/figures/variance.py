@@ -48,8 +48,7 @@ def components_and_gaps(table: pd.DataFrame, gaps: pd.DataFrame, *, title: str) 
               ylim=(len(bars) - 0.5, -0.5), xlim=(0, most), xlabel="points of F1; ticks: printed gaps (diamond: "
               "median), bars: deviation of a difference, circles: of one score")
     for axis in (above, below):
-        axis.grid(visible=True, axis="x", alpha=0.3)
-        axis.grid(axis="y", visible=False)
+        style.for_rows(axis)
         axis.tick_params(axis="y", labelsize=11)
     below.xaxis.label.set_size(11)
     return made

@@ -14,7 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from render import HERE, ROOT, Exporter, NotebookError, colours, markdown, read, title
+from render import HERE, ROOT, Exporter, NotebookError, colours, command, markdown, read, title
 
 SYLLABUS = "notebooks/README.md"
 PAGE = """<!DOCTYPE html>
@@ -118,14 +118,10 @@ def write(out: Path, root: Path = ROOT) -> list[Path]:
 
 def main(arguments: list[str]) -> int:
     """Write the book, or say in one line why not; returns the exit code."""
-    out = Path(arguments[0]) if arguments else ROOT / "build" / "book"
-    try:
-        written = write(out)
-    except (NotebookError, OSError) as error:
-        print(f"book: {error}", file=sys.stderr)
-        return 1
-    print(f"The book, {len(written)} pages: {out / 'index.html'}")
-    return 0
+    def told(out: Path, written: list[Path]) -> str:
+        return f"The book, {len(written)} pages: {out / 'index.html'}"
+
+    return command("book", write, told, arguments)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import posixpath
 import re
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import nbformat
@@ -159,3 +159,17 @@ def colours() -> str:
     """Colours of highlighted code for a light and for a dark screen."""
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
     return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"
+
+
+def command(name: str, write: Callable[[Path], list[Path]], told: Callable[[Path, list[Path]], str],
+            arguments: list[str]) -> int:
+    """Write pages into a folder, build/NAME by default, and print what `told` says of them, or in one line why there
+    are none; returns the exit code."""
+    out = Path(arguments[0]) if arguments else ROOT / "build" / name
+    try:
+        written = write(out)
+    except (NotebookError, OSError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    print(told(out, written))
+    return 0

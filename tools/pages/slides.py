@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from nbformat import NotebookNode
-from render import EQUATION, FIGURE, HERE, ROOT, NotebookError, equation, markdown, read, title
+from render import EQUATION, FIGURE, HERE, ROOT, NotebookError, command, equation, markdown, read, title
 
 DECKS = ROOT / "notebooks" / "slides.toml"
 PARTS = ("question", "answer")
@@ -223,16 +223,11 @@ def write(out: Path, path: Path = DECKS) -> list[Path]:
 
 def main(arguments: list[str]) -> int:
     """Write the decks, or say in one line why not; returns the exit code."""
-    out = Path(arguments[0]) if arguments else ROOT / "build" / "slides"
-    try:
-        written = write(out)
-    except (NotebookError, OSError) as error:
-        print(f"slides: {error}", file=sys.stderr)
-        return 1
-    print(f"{len(written)} slide decks (arrow keys turn the slides; print gives a PDF):")
-    for path in written:
-        print(f"  {path}")
-    return 0
+    def told(out: Path, written: list[Path]) -> str:
+        heading = f"{len(written)} slide decks (arrow keys turn the slides; print gives a PDF):"
+        return "\n".join([heading, *(f"  {path}" for path in written)])
+
+    return command("slides", write, told, arguments)
 
 
 if __name__ == "__main__":
