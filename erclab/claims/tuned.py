@@ -95,8 +95,8 @@ def table(declared: Declared, corpus: str, where: Path | None = None, ledgers: P
     logs, scores = read_all_draws(declared, corpus, where), tested(declared, corpus, where)
     verdicts = {v.claim: v for v in tuned_verdicts(declared, corpus, where)}
     book = tuned_book(declared, corpus, logs)
-    by, digits = shown_unit(declared, corpus)
-    rows = {}
+    bases = [base for group in declared.groups_on(corpus) if {*group.models} & {*logs} for base in group.bases]
+    (by, digits), rows = shown_unit(declared, corpus), {}
     for model, log in logs.items():
         title = models.info(model).title
         row = {"draws": len(log.tried), **_on_validation(log, by, digits)}
@@ -106,7 +106,7 @@ def table(declared: Declared, corpus: str, where: Path | None = None, ledgers: P
         row["seeds"] = 0 if here is None else int(here["seeds"])
         gain = bought(declared, model, corpus, where, ledgers)
         row["test, bought"] = "" if gain is None else gain.text(by, digits)
-        for base in declared.bases:
+        for base in bases:
             found = verdicts.get(f"T-{model}-{base}")
             effect = deciding(found) if found else None
             row[f"minus {models.info(base).title}"] = effect_text(book.find(found.claim), effect) if (

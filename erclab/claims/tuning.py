@@ -51,11 +51,14 @@ def tuned_arm(model: str) -> str:
     return f"{models.info(model).title}, tuned"
 
 
-def compared_pairs(declared: Declared, names: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """(model, base) of each comparison; two bases are compared once, the first of them as the model."""
-    order = list(declared.bases)
-    return [(model, base) for base in order for model in names or declared.spaces if model != base and not (
-        model in order and order.index(model) > order.index(base))]
+def compared_pairs(declared: Declared, corpus: str) -> list[tuple[str, str]]:
+    """(model, base) of each comparison on a corpus; two bases are compared once, the first of them as the model."""
+    found = []
+    for group in declared.groups_on(corpus):
+        order = list(group.bases)
+        found += [(model, base) for base in order for model in group.models if model != base and not (
+            model in order and order.index(model) > order.index(base))]
+    return found
 
 
 def tuned_book(declared: Declared, corpus: str, logs: Mapping[str, Log]) -> TunedBook:
@@ -70,7 +73,7 @@ def tuned_book(declared: Declared, corpus: str, logs: Mapping[str, Log]) -> Tune
         claim=f"{title[model]} beats {title[base]}, both tuned", corpora=(corpus,),
         contrasts=(Contrast(f"{title[model]} - {title[base]}", declared.matters[task], (
             Term(1, tuned_arm(model), score), Term(-1, tuned_arm(base), score))),),
-        limits=declared.limits.get(corpus, "")) for model, base in compared_pairs(declared))
+        limits=declared.limits.get(corpus, "")) for model, base in compared_pairs(declared, corpus))
     protocol = {**declared.protocol, **({k: declared.rehearsal[k] for k in ("fresh", "seeds", "least_seeds")}
                                         if rehearsal else {})}
     return TunedBook(claims, arms, declared.rules, protocol, declared.rehearsal, declared.sha256,
@@ -114,10 +117,10 @@ def train_draws(declared: Declared, names: Sequence[str], corpus: str, folder: P
         What failed, a line each; the other draws are kept.
 
     Raises:
-        UsageError: an unknown model or corpus, no folder, or more draws than declared.
+        UsageError: an unknown model or corpus, a model that is not tuned there, no folder, or more draws than declared.
         RunError: logs cannot be written, are damaged, or are about other data.
     """
-    task = declared.task(corpus)
+    task, names = declared.task(corpus), declared.models_on(corpus, names)
     if CORPORA[corpus].needs_data and not data:
         raise UsageError(f"the corpus '{corpus}' needs a folder", remedy="Give it (--data FOLDER).")
     if draws is not None and not 1 <= draws <= declared.draws:

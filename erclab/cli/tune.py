@@ -26,10 +26,7 @@ def _tune(options) -> int:
     from erclab.published.tuning import declared
 
     spaces = declared()
-    spaces.task(options.corpus)  # refuses an unknown corpus
-    names = list(dict.fromkeys(options.models)) or list(spaces.spaces)
-    for name in names:
-        spaces.space(name)
+    names = spaces.models_on(options.corpus, options.models)
     if options.seeds is not None and options.seeds < 0:
         raise UsageError(f"--seeds {options.seeds}", remedy="0 or more.")
     failed = _train(options, spaces, names) if options.train else []
@@ -61,12 +58,13 @@ def _print(options, spaces, names, table) -> None:
     corpus, where, total = options.corpus, options.evidence, 0.0
     score = spaces.score[spaces.task(corpus)].replace("_", " ")
     print(f"{corpus}: {score}; draws by the rules of erclab/published/tuning.json, on validation")
+    width = max(14, *(len(models.info(name).title) for name in names))
     for name in names:
         title, log = models.info(name).title, draws.read_draws(spaces, name, corpus, where)
         kept = tuning.tuned_shelf(corpus, where).arm(tuning.tuned_arm(name))
         runs = len(tuning.missing_draws(spaces, name, log, options.draws)) + tuning.missing_seeds(
             spaces, name, corpus, kept)
-        line, row = f"  {title:<14} {len(log.tried) if log else 0} of {spaces.draws} draws", None
+        line, row = f"  {title:<{width}} {len(log.tried) if log else 0} of {spaces.draws} draws", None
         if title in table.index:
             row = table.loc[title]
             line += f", best {row['validation, best']} (recipe {row['validation, recipe']})"
@@ -76,7 +74,7 @@ def _print(options, spaces, names, table) -> None:
             line += f"; {runs} run{'s' * (runs != 1)} to train" + ("" if cost is None else f", {costs.duration(cost)}")
             total += cost or 0.0
         print(line)
-        for base in (models.info(base).title for base in spaces.bases):
+        for base in (models.info(base).title for base in spaces.group(name).bases):
             if row is not None and row[f"minus {base}"]:
                 print(f"      minus {base}: {row[f'minus {base}']}: {row[f'beats {base}']}")
     if total:

@@ -27,13 +27,17 @@ def tuned_table(corpus: str) -> pd.DataFrame:
 
 
 def tuned_figure(corpus: str) -> Figure:
-    """O13 as a picture. The title counts the tuned models that beat the tuned bases."""
+    """O13 as a picture, a row for each group of models. The title counts the tuned models that beat the tuned bases."""
     spaces = declared()
     scale, _ = tuned.shown_unit(spaces, corpus)
     unit = _score(corpus) + (" (%)" if scale == 100 else "")
-    base = models.info(spaces.bases[0]).title
-    return pictures.tuned_models(tuned.validation_curves(spaces, corpus), tuned.tested(spaces, corpus), base,
-                                 scale=scale, unit=unit, title=f"{corpus}: {_counted(corpus)}")
+    curves, tested, parts = tuned.validation_curves(spaces, corpus), tuned.tested(spaces, corpus), {}
+    for group in spaces.groups_on(corpus):
+        titles = [models.info(model).title for model in group.models]
+        part = curves[curves["model"].isin(titles)], tested[tested.index.isin(titles)]
+        if any(map(len, part)):
+            parts[group.reads] = (*part, models.info(group.bases[0]).title)
+    return pictures.tuned_models(parts, scale=scale, unit=unit, title=f"{corpus}: {_counted(corpus)}")
 
 
 def _score(corpus: str) -> str:
@@ -43,7 +47,7 @@ def _score(corpus: str) -> str:
 def _counted(corpus: str) -> str:
     """How many of the tuned models are shown to beat each base."""
     verdicts, words = tuned.tuned_verdicts(declared(), corpus), []
-    for base in declared().bases:
+    for base in (base for group in declared().groups_on(corpus) for base in group.bases):
         found = [v for v in verdicts if v.claim.endswith(f"-{base}") and v.effects]
         won = sum(v.verdict == SUPPORTED for v in found)
         words += [f"{won} of {len(found)} beat the tuned {models.info(base).title}"] if found else []
@@ -62,7 +66,7 @@ def tuned_words(corpus: str) -> str:
                 f"test {row['test, tuned']}"]
         if row["test, bought"]:
             said.append(f"tuning bought {row['test, bought']}")
-        for base in (models.info(name).title for name in declared().bases):
+        for base in (name.removeprefix("minus ") for name in table.columns if name.startswith("minus ")):
             if row[f"minus {base}"]:
                 said.append(f"{row[f'minus {base}']} over {base}, {row[f'beats {base}']}")
         parts.append(f"{'; '.join(said)}.")
@@ -76,6 +80,6 @@ def lacks_draws(corpus: Corpus) -> str:
 
 
 EXHIBITS = (
-    Exhibit("O13", "Equal tuning budgets: tuned models beside a tuned bc-LSTM and a linear probe",
+    Exhibit("O13", "Equal tuning budgets: tuned models beside a tuned LSTM and a linear probe",
             "models tuned on it (erclab tune)", lambda corpus, groups: tuned_table(corpus.name), check=lacks_draws),
 )

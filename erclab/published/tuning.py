@@ -1,8 +1,9 @@
 """Equal tuning budgets: the space of each model, the number of draws, and how the best setting is confirmed.
 
 `tuning.json` is committed before the runs. Each trained model has the same number of free hyper-parameters of the
-same kinds: learning rate (a range of a factor of 30), weight decay (a factor of 100), dropout (0.5 wide), batch size
-and width (three values), and one choice of two of its own. The model's own recipe lies inside.
+same kinds: learning rate (a range of a factor of 30), weight decay or, of models of sequences, whose recipes have none,
+the clipping of gradients (a factor of 100), dropout (0.5 wide), batch size and width (three values), and one choice of
+two of its own. The model's own recipe lies inside.
 """
 
 from __future__ import annotations
@@ -55,6 +56,23 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class TuningGroup:
+    """Models that read the same features of a corpus, and are compared.
+
+    Attributes:
+        reads: what they see, in words.
+        bases: the models with which every other one of the group is compared.
+        models: all of them.
+        corpora: where they are tuned.
+    """
+
+    reads: str
+    bases: tuple[str, ...]
+    models: tuple[str, ...]
+    corpora: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Declared:
     """What is declared for all models.
 
@@ -67,7 +85,7 @@ class Declared:
         score: task -> the score that chooses a draw, on validation, and that is compared, on the test split.
         matters: task -> the smallest difference that matters.
         corpora: name -> the task there; the rehearsal's corpus is not among them.
-        bases: the models with which every other one is compared.
+        groups: the models by what they read.
         protocol: of the confirming runs, as in `erclab.published.claims`.
         rehearsal: the corpus, budget and seeds of a run of seconds.
         rules: how settings are drawn, chosen and judged.
@@ -83,7 +101,7 @@ class Declared:
     score: Mapping[str, str]
     matters: Mapping[str, float]
     corpora: Mapping[str, str]
-    bases: tuple[str, ...]
+    groups: tuple[TuningGroup, ...]
     protocol: Mapping[str, Any]
     rehearsal: Mapping[str, Any]
     rules: Mapping[str, str]
@@ -105,6 +123,34 @@ class Declared:
         if corpus not in self.corpora:
             raise unknown("corpus of equal tuning budgets", corpus, [*self.corpora, self.rehearsal["corpus"]])
         return self.corpora[corpus]
+
+    def group(self, model: str) -> TuningGroup:
+        """The group of a model.
+
+        Raises:
+            UsageError: no space is declared for it.
+        """
+        self.space(model)
+        return next(g for g in self.groups if model in g.models)
+
+    def groups_on(self, corpus: str) -> list[TuningGroup]:
+        """The groups that are tuned on a corpus; all of them in the rehearsal."""
+        return [g for g in self.groups if corpus in g.corpora or self.rehearses(corpus)]
+
+    def models_on(self, corpus: str, names: Sequence[str] = ()) -> list[str]:
+        """The models that are tuned on a corpus: all, or those that are named, each once.
+
+        Raises:
+            UsageError: models are not tuned on the corpus, or one of these is not.
+        """
+        self.task(corpus)
+        there = [model for g in self.groups_on(corpus) for model in g.models]
+        for model in names:
+            if model not in there:
+                reads = self.group(model).reads
+                raise UsageError(f"{model} is not tuned on {corpus}", remedy=f"Models of {reads} are on "
+                                 f"{', '.join(self.group(model).corpora)}.")
+        return list(dict.fromkeys(names)) or there
 
     def space(self, model: str) -> tuple[Axis, ...]:
         """The axes of a model.
@@ -153,14 +199,20 @@ def read(content: bytes) -> Declared:
         data = json.loads(content.decode("utf-8"))
         del data["about"]
         spaces = {model: tuple(map(_axis, rows)) for model, rows in data.pop("spaces").items()}
-        made = Declared(spaces=spaces, bases=tuple(data.pop("bases")), sha256=hashlib.sha256(content).hexdigest(),
-                        **data)
+        groups = tuple(_group(row) for row in data.pop("groups", ())) or (  # before there were groups
+            TuningGroup("a dialogue of vectors", tuple(data.pop("bases")), tuple(spaces), tuple(data["corpora"])),)
+        made = Declared(spaces=spaces, groups=groups, sha256=hashlib.sha256(content).hexdigest(), **data)
     except (ValueError, KeyError, TypeError, StopIteration) as error:
         raise UsageError(f"not a file of tuning budgets ({type(error).__name__}: {error})", where=FILE,
                          remedy="Restore the file.") from None
-    for base in made.bases:
-        made.space(base)
+    for group in made.groups:
+        for model in {*group.models, *group.bases}:
+            made.space(model)
     return made
+
+
+def _group(row: Mapping[str, Any]) -> TuningGroup:
+    return TuningGroup(row["reads"], tuple(row["bases"]), tuple(row["models"]), tuple(row["corpora"]))
 
 
 def _axis(row: Mapping[str, Any]) -> Axis:

@@ -135,14 +135,16 @@ def _tuning(paper: str) -> str:
     if paper not in plan.spaces:
         return "The recipes above were tuned on validation, with no record of how often; no equal budget is declared."
     axes = listed([axis.name for axis in plan.space(paper)])
-    logs = {name: log for name in plan.corpora if (log := read_draws(plan, paper, name)) is not None and log.tried}
+    group = plan.group(paper)
+    logs = {name: log for name in group.corpora if (log := read_draws(plan, paper, name)) is not None and log.tried}
     done = "; ".join(f"`{name}`: {len(log.tried)} of {plan.draws} draws are trained"
                      + (f", chosen {_plain(dict(log.best.settings))}" if len(log.tried) == plan.draws else "")
                      for name, log in logs.items())
     done = f"{done}. Tuned scores with intervals: exhibit O13." if done else "None is trained yet."
     return (f"The recipes above were tuned on validation, with no record of how often. Beside them, "
             f"{plan.draws} draws per model are declared from a space of {plural(len(plan.space(paper)), 'number')} "
-            f"({axes}), the same budget for every model, on {', '.join(f'`{name}`' for name in plan.corpora)}. {done}")
+            f"({axes}), the same budget for every model that reads {group.reads}, on "
+            f"{', '.join(f'`{name}`' for name in group.corpora)}. {done}")
 
 
 def _hardware(found: Gathered, paper: str) -> str:

@@ -54,7 +54,7 @@ def test_the_best_draw_is_confirmed_with_fresh_seeds_and_judged(rehearsed):
             has = {**e.about["spec"]["recipe"], **e.about["spec"]["settings"]}
             assert all(has[name] == value for name, value in log.best.settings.items())
     by_claim = {v.claim: v for v in tuned.tuned_verdicts(declared, CORPUS, where)}
-    assert set(by_claim) == {f"T-{m}-{b}" for m, b in tuning.compared_pairs(declared)} and len(by_claim) == 9
+    assert set(by_claim) == {f"T-{m}-{b}" for m, b in tuning.compared_pairs(declared, CORPUS)} and len(by_claim) == 14
     assert by_claim["T-bc-lstm-linear"].seeds == 2 and by_claim["T-sdt-linear"].verdict == "to train"
 
 
@@ -95,7 +95,8 @@ def test_a_draw_without_a_score_counts_as_the_lowest_and_of_equal_ones_the_first
 
 def test_a_training_that_diverges_counts_as_a_draw(rehearsed, tmp_path):
     spaces = {"bc-lstm": (published.Axis("learning rate", ("learning_rate",), "of", (1e30,)),)}
-    wild = dataclasses.replace(declared, spaces=spaces, bases=("bc-lstm",))
+    group = published.TuningGroup("vectors", ("bc-lstm",), ("bc-lstm",), ())
+    wild = dataclasses.replace(declared, spaces=spaces, groups=(group,))
     how = {"where": tmp_path, "draws": 1, "jobs": 1, "progress": False}
     assert tuning.train_draws(wild, ["bc-lstm"], CORPUS, rehearsed / "runs", **how) == []
     log = draws.read_draws(wild, "bc-lstm", CORPUS, tmp_path)
@@ -128,7 +129,8 @@ def test_the_digest_of_a_claim_is_fixed_before_the_first_draw():
 def test_the_command_shows_the_state_and_refuses_in_one_line(call, rehearsed):
     status, out, err = call("tune", "bc-lstm", "sdt", "--corpus", CORPUS, "--evidence", rehearsed / "kept")
     assert status == 0 and "2 of 12 draws" in out and "0 of 12 draws" in out and "minus Linear probe" in out
-    for arguments in (["--corpus", "avec2012"], ["mult", "--corpus", CORPUS], ["--corpus", "mosi", "--train"],
+    for arguments in (["--corpus", "avec2012"], ["mult", "--corpus", CORPUS], ["hct-mg", "--corpus", "mosi"],
+                      ["--corpus", "mosi", "--train"],
                       ["--corpus", CORPUS, "--train", "--draws", "13"], ["--corpus", CORPUS, "--seeds", "-1"]):
         status, out, err = call("tune", *arguments)
         assert status == 2 and err.startswith("erclab: error: ") and err.count("\n") == 1, arguments

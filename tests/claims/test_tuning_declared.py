@@ -21,21 +21,42 @@ def edited(**changes):
 
 
 def test_each_trained_model_has_as_many_numbers_to_choose_of_the_same_kinds_and_ranges_of_the_same_width():
-    assert {*TRAINED} == {"bc-lstm", "dialoguernn", "dialoguetrm", "sdt", "m2fnet"}
+    assert {*TRAINED} == {"bc-lstm", "dialoguernn", "dialoguetrm", "sdt", "m2fnet", "lf-lstm", "hct-mg", "lmr-cbt"}
     for name in TRAINED:
         *five, own = declared.space(name)
         rate, decay, dropout, batch, width = five
-        assert [a.name for a in five] == ["learning rate", "weight decay", "dropout", "batch size", "width"]
+        held = "clipping" if models.info(name).view == "sequence" else "weight decay"
+        assert [a.name for a in five] == ["learning rate", held, "dropout", "batch size", "width"]
         assert [a.kind for a in five] == ["log", "log", "uniform", "of", "of"]
         assert rate.values[1] / rate.values[0] == pytest.approx(30) and len(batch.values) == len(width.values) == 3
         assert decay.values[1] / decay.values[0] == pytest.approx(100)
         assert dropout.values[1] - dropout.values[0] == pytest.approx(0.5)
         assert own.kind == "of" and len(own.values) == 2 and own.why
-    assert len(declared.space("linear")) == 1
+    assert len(declared.space("linear")) == len(declared.space("linear-pooled")) == 1
 
 
-@pytest.mark.parametrize("corpus", declared.corpora)
-@pytest.mark.parametrize("model", declared.spaces)
+def test_a_group_reads_one_view_and_each_model_belongs_to_one():
+    assert [m for g in declared.groups for m in g.models] == list(declared.spaces)
+    for group in declared.groups:
+        assert len({models.info(model).view for model in group.models}) == 1 and {*group.bases} <= {*group.models}
+        assert {*group.corpora} <= {*declared.corpora}
+    assert declared.models_on("mosi") == list(declared.groups[0].models) == declared.models_on("meld")
+    assert declared.models_on("simulated") == list(declared.spaces)
+    assert declared.models_on("simulated", ["sdt", "hct-mg", "sdt"]) == ["sdt", "hct-mg"]
+    with pytest.raises(UsageError, match=r"hct-mg is not tuned on mosi\. Models of one utterance as sequences are"):
+        declared.models_on("mosi", ["sdt", "hct-mg"])
+    with pytest.raises(UsageError, match="declared space"):
+        declared.models_on("mosi", ["mult"])
+
+
+def test_a_declaration_from_before_there_were_groups_is_one_group():
+    data = json.loads((tuning.resources.files("erclab.published") / tuning.FILE).read_text(encoding="utf-8"))
+    first = data.pop("groups")[0]
+    old = tuning.read(json.dumps(data | {"bases": first["bases"]}).encode())
+    assert [g.bases for g in old.groups] == [("bc-lstm", "linear")] and old.digest("sdt") == declared.digest("sdt")
+
+
+@pytest.mark.parametrize(("model", "corpus"), [(m, c) for g in declared.groups for m in g.models for c in g.corpora])
 def test_the_recipe_of_a_model_lies_inside_its_space_and_has_no_more_epochs(model, corpus):
     entry, config = recipes.recipe_for(model, corpus), models.info(model).cls.Config
     has = {**vars(entry.recipe), **{k: f.default for k, f in config.__dataclass_fields__.items()}, "bert.dropout": 0.1,
@@ -88,8 +109,10 @@ def test_seeds_of_draws_are_none_of_those_that_confirm():
     assert not seeds & {*declared.protocol["seeds"], *declared.rehearsal["seeds"], *range(100, 120), *range(10)}
 
 
-@pytest.mark.parametrize("changes", [{"spaces": {"sdt": [{"name": "x", "sets": ["a"], "log": [0, 1]}]}}, {"draws_": 3},
-                                     {"spaces": {"sdt": [{"name": "x", "sets": ["a"]}]}}, {"bases": ["tfidf"]}])
+@pytest.mark.parametrize("changes", [
+    {"spaces": {"sdt": [{"name": "x", "sets": ["a"], "log": [0, 1]}]}}, {"draws_": 3},
+    {"spaces": {"sdt": [{"name": "x", "sets": ["a"]}]}},
+    {"groups": [{"reads": "x", "bases": ["tfidf"], "models": [], "corpora": []}]}])
 def test_a_damaged_file_is_refused_in_one_line(changes):
     with pytest.raises(UsageError) as refused:
         edited(**changes)
