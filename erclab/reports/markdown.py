@@ -31,10 +31,11 @@ def interval_text(value: float, low: float, high: float, metric: str, *, signed:
     """Such as "62.0 [58.1, 65.9]": shares in percent, others as they are. Without an interval "62.0 (one seed)", or
     "62.0 (one dialogue)", which is why several seeds have none."""
     factor, digits = shown_as(metric)
-    text = f"{factor * value:{'+' if signed else ''}.{digits}f}"
+    text = f"{factor * value:{'+' if signed else ''}z.{digits}f}"
     if math.isnan(low):
         return f"{text} (one dialogue)" if dialogues == 1 or seeds > 1 else f"{text} (one seed)"
-    return text if low == high else f"{text} [{factor * low:.{digits}f}, {factor * high:.{digits}f}]"
+    ends = [f"{factor * x:z.{digits}f}" for x in (low, high)]
+    return text if ends[0] == ends[1] == text else f"{text} [{', '.join(ends)}]"
 
 
 def plural(count: int, word: str) -> str:

@@ -11,7 +11,7 @@ from erclab.analysis import audit
 from erclab.claims.verdicts import TO_TRAIN, Effect, Verdict
 from erclab.core.errors import UsageError
 from erclab.published.claims import book
-from erclab.reports import facts, files, findings, ledger, page, readme
+from erclab.reports import facts, files, findings, ledger, markdown, page, readme
 from erclab.reports.gathered import Gathered
 from erclab.reports.scores import DIALOGUES, FIVE, Cost, Gap, Score, Scores
 
@@ -146,6 +146,13 @@ def test_the_ledger_counts_its_marks_and_tells_interim_verdicts(found):
 
 def test_committed_figure_is_small_enough():
     assert (ROOT / "figures" / "ledger.svg").stat().st_size < 150_000
+
+
+@pytest.mark.parametrize(("numbers", "told"), [
+    ((0.62, 0.581, 0.659), "62.0 [58.1, 65.9]"), ((0.5, 0.5, 0.5), "50.0"), ((1e-7, -1e-7, 1e-7), "0.0"),
+    ((0.004, -1e-7, 0.01), "0.4 [0.0, 1.0]")])
+def test_an_interval_shows_no_minus_before_zero_and_no_ends_that_are_the_value(numbers, told):
+    assert markdown.interval_text(*numbers, "accuracy") == told
 
 
 def test_counts_are_words_that_fit_one_and_many(found):
