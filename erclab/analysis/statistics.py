@@ -11,7 +11,7 @@ seeds would have given on this very test split.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -107,12 +107,15 @@ class Sampled:
         drawn: (S, R) the same under the `draws` of dialogues.
         dialogues: D.
         fixed: the quantity has no seed (an oracle, a fitted baseline, a printed number): S is 1, and one is enough.
+        least: the smallest deviation over seeds that is believed, of what few seeds can have in common by chance
+            (`yes_or_no`).
     """
 
     seeds: np.ndarray
     drawn: np.ndarray
     dialogues: int
     fixed: bool = False
+    least: float = 0.0
 
     def __post_init__(self) -> None:
         if self.seeds.ndim != 1 or self.drawn.ndim != 2 or len(self.drawn) != len(self.seeds):
@@ -133,7 +136,9 @@ class Sampled:
     def estimate(self) -> Estimate:
         """The mean over seeds, with its error over seeds and dialogues."""
         S, D = len(self.seeds), self.dialogues
-        deviation = float(np.std(self.seeds, ddof=1)) if S > 1 else 0.0 if self.fixed else float("nan")
+        deviation = 0.0 if self.fixed else float("nan")
+        if S > 1:
+            deviation = max(float(np.std(self.seeds, ddof=1)), self.least)
         # A draw of D dialogues with replacement has a smaller variance than D new dialogues, by (D - 1) / D.
         among = float(np.std(self.drawn.mean(0), ddof=1)) * (D / (D - 1)) ** 0.5 if D > 1 else float("nan")
         return Estimate(float(self.seeds.mean()), deviation, among, S, D, self.fixed)
@@ -157,6 +162,19 @@ def undrawn(seeds: np.ndarray, dialogues: int, fixed: bool = False) -> Sampled:
     return Sampled(seeds, np.repeat(seeds[:, None], ROUNDS, 1), dialogues, fixed)
 
 
+def yes_or_no(seeds: np.ndarray, dialogues: int) -> Sampled:
+    """Whether something holds of each run, (S,) ones and zeros: the mean is a share of seeds. Five seeds that agree do
+    not show that all seeds do: the deviation is at least such that the 95 % interval reaches the farther end of the
+    exact one (Clopper and Pearson 1934, Biometrika 26)."""
+    count, yes = len(seeds), int(seeds.sum())
+    if count < 2:
+        return undrawn(seeds, dialogues)
+    exact = stats.binomtest(yes, count).proportion_ci(CONFIDENCE)
+    farther = max(yes / count - exact.low, exact.high - yes / count)
+    return replace(undrawn(seeds, dialogues),
+                   least=float(farther / stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * count**0.5))
+
+
 def combine(function: Callable[..., np.ndarray], *sides: Sampled | float) -> Sampled:
     """A quantity that follows from others, seed by seed and draw by draw.
 
@@ -175,7 +193,16 @@ def combine(function: Callable[..., np.ndarray], *sides: Sampled | float) -> Sam
     seeds, drawn = ([getattr(side, name) if isinstance(side, Sampled) else side for side in sides]
                     for name in ("seeds", "drawn"))
     return Sampled(np.asarray(function(*seeds)), np.asarray(function(*drawn)), dialogues.pop(),
-                   all(one.fixed for one in given))
+                   all(one.fixed for one in given), _least(function, sides))
+
+
+def _least(function: Callable[..., np.ndarray], sides: Sequence[Sampled | float]) -> float:
+    """The smallest deviation that is believed of a combination: by how much each side's own one moves it."""
+    means = [float(side.seeds.mean()) if isinstance(side, Sampled) else side for side in sides]
+    least = [side.least if isinstance(side, Sampled) else 0.0 for side in sides]
+    moved = [function(*means[:i], mean + one, *means[i + 1:]) - function(*means)
+             for i, (mean, one) in enumerate(zip(means, least, strict=True)) if one]
+    return float(np.linalg.norm(moved)) if moved else 0.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from scipy import stats
 
 from erclab.analysis.cases import negative
 from erclab.analysis.mechanisms import KINDS, area
-from erclab.analysis.statistics import Sampled, resampled, undrawn
+from erclab.analysis.statistics import Sampled, resampled, undrawn, yes_or_no
 from erclab.analysis.tallies import ALL, Tally, sampled, scored
 from erclab.claims.evidence import GUESS, Kept, Shelf
 from erclab.core.errors import UsageError
@@ -171,7 +171,7 @@ def _share_of_primary(found: Sequence[Kept], modality: str) -> Sampled:
     """1 for each run whose last primary is the modality, else 0. Dialogues play no part in it."""
     if found[0].about.get("primary") is None:
         raise Missing("the runs have no gate")
-    return undrawn(np.array([float(e.about["primary"] == modality) for e in found]), found[0].tally.dialogues)
+    return yes_or_no(np.array([float(e.about["primary"] == modality) for e in found]), found[0].tally.dialogues)
 
 
 def _mended(text: Sequence[Kept], all_seen: Sequence[Kept]) -> Sampled:
