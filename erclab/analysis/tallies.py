@@ -142,7 +142,7 @@ def scored(one: Tally, metric: str, weights: np.ndarray, part: str = ALL) -> np.
         (...); a score that is not defined (no utterance, a constant) is 0, as in the means of `erclab.core.metrics`.
 
     Raises:
-        UsageError: there is no such score or part.
+        UsageError: there is no such score or part, or no utterance has the column.
     """
     if part not in one.sums:
         raise unknown("part of the test split", part, one.parts)
@@ -165,6 +165,8 @@ def scored(one: Tally, metric: str, weights: np.ndarray, part: str = ALL) -> np.
     of_one = _of_binary if one.target.kind == "binary" else _of_numbers
     axis = np.ndim(weights) - 1
     there = one.sums[part][..., 0].sum(0) if one.target.kind == "numbers" else one.sums[part].sum((0, 2, 3))
+    if column and not there[names.index(column)]:
+        raise UsageError(f"no utterance of the test split has {column}", remedy="Ask for another score.")
     chosen = [names.index(column)] if column else np.flatnonzero(there)  # a column without a label is left out
     return np.mean([of_one(np.take(sums, k, axis), name) for k in chosen], 0)
 

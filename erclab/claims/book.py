@@ -215,7 +215,7 @@ def table(book: Book, verdicts: Iterable[Verdict]) -> pd.DataFrame:
                      "verdict": v.verdict, "interim": interim(book, v),
                      "effect": effect_text(claim, one) if claim and one else "",
                      "matters": _matters_text(claim, one) if claim and one else "",
-                     "contrast": one.name if one else "", "seeds": v.seeds, "dialogues": v.dialogues,
+                     "contrast": contrast_text(v, one) if one else "", "seeds": v.seeds, "dialogues": v.dialogues,
                      "p": v.p if np.isnan(v.corrected) else v.corrected, "q": v.q,
                      "needed": one.needed if one else "", "detail": v.detail})
     columns = ["id", "paper", "claim", "rule", "tier", "corpus", "verdict", "interim", "effect", "matters", "contrast",
@@ -227,6 +227,12 @@ def deciding(v: Verdict) -> Effect | None:
     """The contrast that decides a verdict: of those with the claim's verdict the one with the smallest effect."""
     some = [f for f in v.effects if f.verdict == v.verdict] or list(v.effects)
     return min(some, key=lambda f: f.value) if some else None
+
+
+def contrast_text(v: Verdict, one: Effect) -> str:
+    """The name of a contrast of a verdict, with its score where several have this name."""
+    same = sum(other.name == one.name for other in v.effects)
+    return one.name + (f", {one.score.replace('.', ' ').replace('_', ' ')}" if same > 1 else "")
 
 
 def shown_in(claim: Claim, shown: Effect) -> tuple[float, int]:
@@ -243,7 +249,8 @@ def effect_text(claim: Claim, shown: Effect) -> str:
     if claim.rule == "POWER":
         return f"{value} (resolvable {factor * shown.matters:.{digits}f})"
     if np.isnan(shown.low):
-        return f"{value} (too few seeds for an interval)"
+        alone = np.isnan(shown.among_dialogues) and not np.isnan(shown.deviation)
+        return f"{value} ({'one dialogue has no interval' if alone else 'too few seeds for an interval'})"
     return f"{value} [{factor * shown.low:.{digits}f}, {factor * shown.high:.{digits}f}]"
 
 
@@ -279,8 +286,8 @@ def in_units(book: Book, verdicts: Iterable[Verdict]) -> pd.DataFrame:
     for v in verdicts:
         for f in v.effects:
             if rules.get(v.claim) in ("SUP", "DID", "NI", "MECH", "INFL") and f.matters and not np.isnan(f.low):
-                name = f"{v.claim}: {f.name}"
-                rows[v.claim, v.corpus, f.name] = {
+                name = f"{v.claim}: {contrast_text(v, f)}"
+                rows[v.claim, v.corpus, name] = {
                     "name": name, "claim": v.claim, "corpus": v.corpus, "value": f.value / f.matters,
                     "low": f.low / f.matters, "high": f.high / f.matters, "verdict": f.verdict}
     made = pd.DataFrame(list(rows.values()), columns=["name", "claim", "corpus", "value", "low", "high", "verdict"])

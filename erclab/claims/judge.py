@@ -147,7 +147,8 @@ def _measure(book: Book, claim: Claim, corpus: str, quantities: Quantities, choi
         except NotMeasured as error:
             return replace(open_one, verdict=TO_TRAIN, detail=str(error)), []
         except Missing as error:
-            open_one = replace(open_one, detail="; ".join(x for x in (open_one.detail, str(error)) if x))
+            told = dict.fromkeys(x for x in (*open_one.detail.split("; "), str(error)) if x)
+            open_one = replace(open_one, detail="; ".join(told))
             continue
         if not choice.over_dialogues:
             sampled = statistics.undrawn(sampled.seeds, sampled.dialogues, sampled.fixed)

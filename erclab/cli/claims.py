@@ -79,7 +79,8 @@ def _print(claims, found, rule: bool) -> None:
         for f in v.effects if rule else ():
             shown, matters = books.effect_text(claim, f), books.shown_in(claim, f)
             above = f", P(A > B) {f.above[0]:.2f}" if f.above else ""
-            print(f"          {f.name}: {shown}, matters {matters[0] * f.matters:.{matters[1]}f}{above}: {f.verdict}")
+            least = f"{matters[0] * f.matters:.{matters[1]}f}"
+            print(f"          {books.contrast_text(v, f)}: {shown}, matters {least}{above}: {f.verdict}")
     core = [v for v in found if claims.find(v.claim).tier == 1 and v.corpus != claims.rehearsal["corpus"]]
     counted = ", ".join(f"{count} {name}" for name, count in books.counts(core).items())
     few = sum(bool(books.interim(claims, v)) for v in core)

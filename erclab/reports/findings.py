@@ -88,7 +88,8 @@ def _line(found: Gathered, claim: Claim, v: Verdict) -> str:
     one, parts = books.deciding(v), []
     if one is not None:
         factor, digits = books.shown_in(claim, one)
-        parts = [books.effect_text(claim, one), f"matters from {factor * one.matters:.{digits}f}", one.name]
+        parts = [books.effect_text(claim, one), f"matters from {factor * one.matters:.{digits}f}",
+                 books.contrast_text(v, one)]
         parts += [f"one of {len(v.effects)} contrasts"] if len(v.effects) > 1 else []
     parts += [plural(v.seeds, "seed"), plural(v.dialogues, "dialogue")] if v.seeds else []
     parts += [x for x in (books.interim(found.book, v), f"needs {one.needed}" if one and one.needed else "", v.detail)

@@ -105,6 +105,17 @@ def test_what_is_not_defined_is_0():
     assert [float(tallies.scored(made, name, np.ones(2))) for name in ("correlation", "f1_non0", "mae")] == [0, 0, 1]
 
 
+def test_a_column_that_no_utterance_has_is_no_score_of_0():
+    """IEMOCAP has no expectancy: two models that both score 0 there would be "smaller than matters" apart."""
+    truth, guess = np.full((4, 4), np.nan), np.ones((4, 4))
+    truth[:, 0], guess[:, 0] = [1, 2, 4, 3], [1, 2, 3, 4]
+    one = tallies.tally(BUILT_IN["dimensional"], truth, guess, np.array([0, 0, 1, 1]))
+    valence = tallies.scored(one, "valence.correlation", np.ones(2))
+    assert tallies.scored(one, "correlation", np.ones(2)) == valence == pytest.approx(0.8)
+    with pytest.raises(UsageError, match="no utterance of the test split has expectancy"):
+        tallies.scored(one, "expectancy.correlation", np.ones(2))
+
+
 @pytest.mark.parametrize(("task", "name", "part"), [
     (EMOTION, "weighted_f2", "all"), (EMOTION, "glee.f1", "all"), (EMOTION, "happy.mae", "all"),
     (EMOTION, "weighted_f1", "short"), (OWN[3], "mult_a2", "all"), (OWN[3], "acc7", "all"),

@@ -301,6 +301,20 @@ def test_a_cross_validated_run_costs_its_folds():
     assert costs.of_plan(plans["mmmo"], [("MulT", 100)]) == pytest.approx(5 * costs.of_run("mult", "mmmo"))  # two cores
 
 
+def test_contrasts_of_one_name_are_told_apart_and_what_has_no_interval_says_why():
+    book, nan = claims.book(), float("nan")
+    valence = Effect("A - B", 0.1, nan, nan, nan, 0.02, nan, 0.03, "valence.correlation", 0.95, nan, UNDECIDED)
+    power = replace(valence, score="power.correlation", deviation=nan)
+    one = Verdict("D-c3", 1, "avec2012", UNDECIDED, (valence, power), 5, 1)
+    names = [books.contrast_text(one, e) for e in one.effects]
+    assert names == ["A - B, valence correlation", "A - B, power correlation"]
+    assert books.contrast_text(replace(one, effects=(power,)), power) == "A - B"
+    assert books.effect_text(book.find("D-c3"), valence) == "+0.100 (one dialogue has no interval)"
+    assert books.effect_text(book.find("D-c3"), power) == "+0.100 (too few seeds for an interval)"
+    inside = [replace(e, low=0.05, high=0.15) for e in (valence, power)]
+    assert len(books.in_units(book, [replace(one, effects=tuple(inside))])) == 2  # none stands for another
+
+
 def test_a_missing_run_costs_what_kept_runs_of_its_arm_or_of_its_model_took(tmp_path):
     book, shelf = claims.book(), Shelf(tmp_path)
     plan = training.Plan("mosi", book, [book.find("S-c9")], (100, 101), book.protocol)
