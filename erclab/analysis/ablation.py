@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from erclab.analysis import statistics, tallies
+from erclab.analysis.shown import score_text, shown_as
 from erclab.core import metrics
 from erclab.corpora import Corpus
 from erclab.runs import Record
@@ -39,11 +40,11 @@ def effects(groups: Mapping[str, Sequence[Record]], corpus: Corpus | None = None
     """
     reference = next(iter(groups))
     metric = metric or statistics.shown_metric(groups)
-    scale, digits = statistics.shown_as(metric)
+    scale, digits = shown_as(metric)
     base, rows = statistics.values(groups[reference], metric), {}
     for name, records in groups.items():
         values = statistics.values(records, metric)
-        row = {metrics.title(metric): statistics.score_text(records, metric), "runs": len(values)}
+        row = {metrics.title(metric): score_text(records, metric), "runs": len(values)}
         if name != reference:
             found, least = tallies.difference(records, groups[reference], corpus, metric), smallest(metric, matters)
             low, high = found.interval()

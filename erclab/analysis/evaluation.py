@@ -23,6 +23,7 @@ import pandas as pd
 from erclab import runs
 from erclab.analysis import ceilings, statistics
 from erclab.analysis.inside import check_fitted
+from erclab.analysis.shown import shown_as
 from erclab.analysis.tallies import dialogues_of
 from erclab.core import metrics
 from erclab.core.errors import UsageError
@@ -80,7 +81,7 @@ class Evaluation:
         """`to_frame` as text, shares in percent."""
         table, found = self.to_frame(), {}
         for score in metrics.headline(self.target):
-            scale, digits = statistics.shown_as(score)
+            scale, digits = shown_as(score)
             values, errors = (table[name].map(lambda x, d=digits, s=scale: "–" if np.isnan(x) else f"{s * x:.{d}f}")
                               for name in (score, f"{score}_error"))
             found[metrics.TITLES[score]] = values + " ± " + errors

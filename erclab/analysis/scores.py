@@ -9,6 +9,7 @@ import pandas as pd
 
 from erclab.analysis import statistics
 from erclab.analysis.inside import check_corpus, per_utterance
+from erclab.analysis.shown import score_text
 from erclab.core import metrics
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
@@ -31,7 +32,7 @@ def headlines(groups: Mapping[str, Sequence[Record | Pooled]], split: str = "tes
         raise UsageError(f"one table cannot show scores of {' and '.join(sorted(tasks))}")
     headline = common_headline(groups)
     return pd.DataFrame({
-        name: {metrics.TITLES[m]: statistics.score_text(records, m, split) for m in headline} | {"runs": len(records)}
+        name: {metrics.TITLES[m]: score_text(records, m, split) for m in headline} | {"runs": len(records)}
         for name, records in groups.items()
     }).T
 

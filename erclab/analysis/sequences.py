@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from erclab import models, published, runs
-from erclab.analysis import statistics
+from erclab.analysis.shown import score_text, shown_as
 from erclab.core import metrics
 from erclab.corpora import SPLITS, Corpus, simulated
 from erclab.runs import Record, RunSpec
@@ -46,7 +46,7 @@ def beside_paper(groups: Mapping[str, Sequence[Record]], corpus: Corpus, paper: 
     setting = "aligned" if aligned(corpus) else "unaligned"
     rows = {}
     for title, records in groups.items():
-        cells = {metrics.title(m): statistics.score_text(records, m) for m in names}
+        cells = {metrics.title(m): score_text(records, m) for m in names}
         size = int(records[0].data["parameters"]["all"])
         rows[f"ours, {setting}", title] = cells | {"parameters": f"{size:,}" if size else "", "runs": len(records)}
     for row in printed_rows(paper, corpus, names):
@@ -73,7 +73,7 @@ def printed_rows(paper: str, corpus: Corpus, names: Sequence[str]) -> list[dict[
         sizes = published.parameters(name, recipes.family(corpus.name)).query(
             "paper == @paper and unit == 'million'", engine="python") if setting.startswith("unaligned") else []
         size = f"{sizes['value'].iloc[0]:.2f} M" if len(sizes) else ""
-        cells = {metrics.title(m): f"{v:.{statistics.shown_as(m)[1]}f}" for m, v in values.items()}
+        cells = {metrics.title(m): f"{v:.{shown_as(m)[1]}f}" for m, v in values.items()}
         found.append({"whose": f"published, {setting}" if setting else "published",
                       "model": models.info(name).title, **cells, "parameters": size})
     return found

@@ -11,7 +11,7 @@ seeds would have given on this very test split.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -19,7 +19,6 @@ import numpy as np
 from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 
-from erclab.core import metrics
 from erclab.core.errors import UsageError
 from erclab.runs import Pooled, Record
 
@@ -75,16 +74,6 @@ def summarise(x: Sequence[float]) -> Summary:
     return Summary(float(values.mean()), float(values.std(ddof=1)) if np.ptp(values) > 0 else 0.0, len(values))
 
 
-def shown_as(metric: str) -> tuple[int, int]:
-    """(factor, digits) in which a score is shown: a share in percent with one digit, else as it is with three."""
-    return (100, 1) if metrics.is_share(metric) else (1, 3)
-
-
-def score_text(records: Sequence[Record | Pooled], metric: str, split: str = "test") -> str:
-    """A score of runs over their seeds, such as "62.0 ± 0.5" in percent."""
-    return summarise(values(records, metric, split)).text(metrics.is_share(metric))
-
-
 @cache
 def draws(dialogues: int) -> np.ndarray:
     """(R, D) how often each dialogue is drawn in each of `ROUNDS` draws of D dialogues with replacement; the same in
@@ -108,7 +97,7 @@ class Sampled:
         dialogues: D.
         fixed: the quantity has no seed (an oracle, a fitted baseline, a printed number): S is 1, and one is enough.
         least: the smallest deviation over seeds that is believed, of what few seeds can have in common by chance
-            (`yes_or_no`).
+            (`erclab.claims.quantities.yes_or_no`).
     """
 
     seeds: np.ndarray
@@ -160,19 +149,6 @@ def resampled(items: Sequence[Any], value: Callable[[Any, np.ndarray], Any], dia
 def undrawn(seeds: np.ndarray, dialogues: int, fixed: bool = False) -> Sampled:
     """A quantity of each run on which the draw of dialogues has no influence, (S,)."""
     return Sampled(seeds, np.repeat(seeds[:, None], ROUNDS, 1), dialogues, fixed)
-
-
-def yes_or_no(seeds: np.ndarray, dialogues: int) -> Sampled:
-    """Whether something holds of each run, (S,) ones and zeros: the mean is a share of seeds. Five seeds that agree do
-    not show that all seeds do: the deviation is at least such that the 95 % interval reaches the farther end of the
-    exact one (Clopper and Pearson 1934, Biometrika 26)."""
-    count, yes = len(seeds), int(seeds.sum())
-    if count < 2:
-        return undrawn(seeds, dialogues)
-    exact = stats.binomtest(yes, count).proportion_ci(CONFIDENCE)
-    farther = max(yes / count - exact.low, exact.high - yes / count)
-    return replace(undrawn(seeds, dialogues),
-                   least=float(farther / stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * count**0.5))
 
 
 def combine(function: Callable[..., np.ndarray], *sides: Sampled | float) -> Sampled:
@@ -399,12 +375,7 @@ def seeds_needed(effect: float, deviation: float, among_dialogues: float, dialog
     None where `most` are too few, because dialogues are what is missing (`dialogues_needed`)."""
     if power(effect, deviation, among_dialogues, most, dialogues) < POWER:
         return None
-    low, high = 1, most
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if power(effect, deviation, among_dialogues, middle, dialogues) >= POWER else (
-            middle, high)
-    return high
+    return _first(lambda n: power(effect, deviation, among_dialogues, n, dialogues) >= POWER, 1, most)
 
 
 def dialogues_needed(effect: float, deviation: float, among_dialogues: float, seeds: int, dialogues: int) -> int | None:
@@ -412,14 +383,17 @@ def dialogues_needed(effect: float, deviation: float, among_dialogues: float, se
     their number; None where seeds are what is missing."""
     if power(effect, deviation, 0.0, seeds, dialogues) < POWER:
         return None
+
     def enough(n: int) -> bool:
         return power(effect, deviation, among_dialogues * (dialogues / n) ** 0.5, seeds, n) >= POWER
 
-    low, high = 1, 2
-    while not enough(high):
-        low, high = high, 2 * high
+    high = next(2**k for k in range(1, 64) if enough(2**k))
+    return _first(enough, high // 2, high)
+
+
+def _first(enough: Callable[[int], bool], low: int, high: int) -> int:
+    """The first number that is enough, between one that is not and one that is."""
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
-

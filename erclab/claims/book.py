@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from erclab import models
-from erclab.analysis import statistics
+from erclab.analysis.shown import shown_as
 from erclab.claims import costs, judge, splits
 from erclab.claims.evidence import Shelf
 from erclab.claims.quantities import Universe
@@ -239,7 +239,7 @@ def shown_in(claim: Claim, shown: Effect) -> tuple[float, int]:
     """(factor, digits) in which an effect is shown: points for shares, else as it is."""
     if claim.rule in ("RATIO", "RANK"):
         return 1, 2
-    return (1, 3) if shown.score == "mended" else statistics.shown_as(shown.score.removeprefix("-"))
+    return (1, 3) if shown.score == "mended" else shown_as(shown.score.removeprefix("-"))
 
 
 def effect_text(claim: Claim, shown: Effect) -> str:

@@ -11,7 +11,7 @@ from scipy import stats
 
 from erclab.analysis.cases import negative
 from erclab.analysis.mechanisms import KINDS, area
-from erclab.analysis.statistics import Sampled, resampled, undrawn, yes_or_no
+from erclab.analysis.statistics import CONFIDENCE, Sampled, resampled, undrawn
 from erclab.analysis.tallies import ALL, Tally, sampled, scored
 from erclab.claims.evidence import GUESS, Kept, Shelf
 from erclab.core.errors import UsageError
@@ -165,6 +165,19 @@ def _of_sums(sums: Sequence[np.ndarray]) -> Sampled:
         return area(total) if x.ndim == 4 else total[..., 0] / np.maximum(total[..., 1], 1e-12)
 
     return resampled(sums, value, len(sums[0]))
+
+
+def yes_or_no(seeds: np.ndarray, dialogues: int) -> Sampled:
+    """Whether something holds of each run, (S,) ones and zeros: the mean is a share of seeds. Five seeds that agree do
+    not show that all seeds do: the deviation is at least such that the 95 % interval reaches the farther end of the
+    exact one (Clopper and Pearson 1934, Biometrika 26)."""
+    count, yes = len(seeds), int(seeds.sum())
+    if count < 2:
+        return undrawn(seeds, dialogues)
+    exact = stats.binomtest(yes, count).proportion_ci(CONFIDENCE)
+    farther = max(yes / count - exact.low, exact.high - yes / count)
+    return replace(undrawn(seeds, dialogues),
+                   least=float(farther / stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * count**0.5))
 
 
 def _share_of_primary(found: Sequence[Kept], modality: str) -> Sampled:

@@ -13,7 +13,8 @@ import pandas as pd
 
 from erclab import models
 from erclab.analysis.expected import expected_curve
-from erclab.analysis.statistics import Estimate, shown_as
+from erclab.analysis.shown import shown_as
+from erclab.analysis.statistics import Estimate
 from erclab.claims import judge
 from erclab.claims.book import deciding, effect_text, interim, shelf_of
 from erclab.claims.draws import Draw, Log, read_all_draws

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from erclab import published as papers
 from erclab.analysis import ceilings, scores, statistics
+from erclab.analysis.shown import score_text, shown_as
 from erclab.core import metrics
 from erclab.core.errors import UsageError
 from erclab.corpora import Corpus
@@ -26,7 +27,7 @@ def table(groups: Groups, split: str = "test") -> pd.DataFrame:
 
 def headline_cells(records: Sequence[Record]) -> dict[str, str]:
     """Headline score -> mean ± deviation over the records on the test split, as text."""
-    return {metrics.TITLES[name]: statistics.score_text(records, name) for name in records[0].headline}
+    return {metrics.TITLES[name]: score_text(records, name) for name in records[0].headline}
 
 
 def frame(records: Sequence[Record], split: str, protocol: str | None) -> pd.DataFrame:
@@ -88,8 +89,8 @@ def _title(groups: Groups, metric: str, corpus: Corpus) -> str:
     """The score of a single group; of several from where to where their means go, since a mean ranks nothing."""
     if len(groups) == 1:
         (name, records), = groups.items()
-        return f"{name}: {metrics.title(metric)} {statistics.score_text(records, metric)} on {corpus.name}"
-    scored, (factor, digits) = means(groups, metric, "test"), statistics.shown_as(metric)
+        return f"{name}: {metrics.title(metric)} {score_text(records, metric)} on {corpus.name}"
+    scored, (factor, digits) = means(groups, metric, "test"), shown_as(metric)
     unit = " %" * metrics.is_share(metric)
     return (f"{len(groups)} models on {corpus.name}: {metrics.title(metric)} {factor * scored.min():.{digits}f} to "
             f"{factor * scored.max():.{digits}f}{unit}")

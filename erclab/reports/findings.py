@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from erclab import published
 from erclab.analysis import audit
-from erclab.analysis.statistics import shown_as
+from erclab.analysis.shown import shown_as
 from erclab.claims import book as books
 from erclab.claims.multiverse import group
 from erclab.claims.verdicts import NOT_HERE, REFUSED, TO_TRAIN, Verdict

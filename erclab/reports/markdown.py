@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from erclab.analysis.statistics import shown_as
+from erclab.analysis.shown import shown_as
 
 TO_ROOT = "../../"  # from the folder of the pages to that of the repository
 

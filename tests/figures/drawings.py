@@ -331,7 +331,8 @@ def tuned_models():
     draws = pd.DataFrame({"model": ["SDT"] * 2 + ["bc-LSTM"] * 2, "draws": [1, 2] * 2, "value": [0.6, 0.65, 0.6, 0.62]})
     draws = draws.assign(low=draws["value"] - 0.02, high=draws["value"] + 0.02)
     tested = pd.DataFrame({"value": [0.64, 0.63], "low": [0.6, 0.61], "high": [0.68, 0.65]}, ["SDT", "bc-LSTM"])
-    return tuning.tuned_models(draws, tested, "bc-LSTM", scale=100, unit="weighted F1 (%)", title="0 of 1 beat it")
+    return tuning.tuned_models({"vectors": (draws, tested, "bc-LSTM")}, scale=100, unit="weighted F1 (%)",
+                               title="0 of 1 beat it")
 
 
 def components_and_gaps():
