@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from erclab.analysis import statistics, tallies
-from erclab.analysis.shown import score_text, shown_as
+from erclab.analysis.shown import shown_as
 from erclab.core import metrics
 from erclab.corpora import Corpus
 from erclab.runs import Record
@@ -44,7 +44,7 @@ def effects(groups: Mapping[str, Sequence[Record]], corpus: Corpus | None = None
     base, rows = statistics.values(groups[reference], metric), {}
     for name, records in groups.items():
         values = statistics.values(records, metric)
-        row = {metrics.title(metric): score_text(records, metric), "runs": len(values)}
+        row = {metrics.title(metric): statistics.summarise(values).text(metrics.is_share(metric)), "runs": len(values)}
         if name != reference:
             found, least = tallies.difference(records, groups[reference], corpus, metric), smallest(metric, matters)
             low, high = found.interval()

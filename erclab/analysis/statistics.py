@@ -125,9 +125,7 @@ class Sampled:
     def estimate(self) -> Estimate:
         """The mean over seeds, with its error over seeds and dialogues."""
         S, D = len(self.seeds), self.dialogues
-        deviation = 0.0 if self.fixed else float("nan")
-        if S > 1:
-            deviation = max(float(np.std(self.seeds, ddof=1)), self.least)
+        deviation = max(float(np.std(self.seeds, ddof=1)), self.least) if S > 1 else 0.0 if self.fixed else np.nan
         # A draw of D dialogues with replacement has a smaller variance than D new dialogues, by (D - 1) / D.
         among = float(np.std(self.drawn.mean(0), ddof=1)) * (D / (D - 1)) ** 0.5 if D > 1 else float("nan")
         return Estimate(float(self.seeds.mean()), deviation, among, S, D, self.fixed)
@@ -174,11 +172,13 @@ def combine(function: Callable[..., np.ndarray], *sides: Sampled | float) -> Sam
 
 def _least(function: Callable[..., np.ndarray], sides: Sequence[Sampled | float]) -> float:
     """The smallest deviation that is believed of a combination: by how much each side's own one moves it."""
-    means = [float(side.seeds.mean()) if isinstance(side, Sampled) else side for side in sides]
     least = [side.least if isinstance(side, Sampled) else 0.0 for side in sides]
+    if not any(least):
+        return 0.0
+    means = [float(side.seeds.mean()) if isinstance(side, Sampled) else side for side in sides]
     moved = [function(*means[:i], mean + one, *means[i + 1:]) - function(*means)
              for i, (mean, one) in enumerate(zip(means, least, strict=True)) if one]
-    return float(np.linalg.norm(moved)) if moved else 0.0
+    return float(np.linalg.norm(moved))
 
 
 @dataclass(frozen=True)

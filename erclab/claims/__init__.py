@@ -9,6 +9,7 @@
     costs        what missing runs take
     folded       runs on corpora that are cross-validated
     exact        claims without seeds, inflation, and what printed gaps can resolve
+    derived      files of what follows from the evidence, with its digest
     multiverse   how verdicts change under other defensible choices
     draws        settings that were tried for a model, with their validation scores
     tuning       equal tuning budgets: trains draws, then the best of each model with fresh seeds

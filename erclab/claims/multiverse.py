@@ -18,11 +18,11 @@ import pandas as pd
 
 from erclab.claims import book as books
 from erclab.claims import judge
+from erclab.claims.derived import Derived
 from erclab.claims.evidence import digest_of
 from erclab.claims.quantities import Universe
 from erclab.claims.training import applicable
 from erclab.claims.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED
-from erclab.core.errors import RunError
 from erclab.published.claims import Book
 
 FILE = "multiverse.json"
@@ -91,16 +91,13 @@ def of_corpora(book: Book, corpora: Iterable[str], where: Path | None = None, *,
     Raises:
         RunError: evidence, or the file, is damaged.
     """
-    kept = {} if again else stored_choices(where)
-    return {name: kept[name] if name in kept and kept[name].digest == _digest(book, name, where)
-            else Judged(_digest(book, name, where), _groups(book, name, where)) for name in corpora}
+    digests = _digests(book, corpora, where)
+    return KEPT.current(digests, lambda name: Judged(digests[name], _groups(book, name, where)), where, again=again)
 
 
 def outdated(book: Book, corpora: Iterable[str], where: Path | None = None) -> list[str]:
     """The corpora whose universes are missing, or kept of other evidence or rules, or have no evidence any more."""
-    kept = {name: one.digest for name, one in stored_choices(where).items()}
-    now = {name: _digest(book, name, where) for name in corpora}
-    return [name for name in dict.fromkeys((*now, *kept)) if now.get(name) != kept.get(name)]
+    return KEPT.outdated(_digests(book, corpora, where), where)
 
 
 def stored_choices(where: Path | None = None) -> dict[str, Judged]:
@@ -109,15 +106,12 @@ def stored_choices(where: Path | None = None) -> dict[str, Judged]:
     Raises:
         RunError: the file is damaged.
     """
-    path = (where or books.folder()) / FILE
-    if not path.exists():
-        return {}
-    try:
-        return {name: Judged(one["digest"], {claim: tuple(groups) for claim, groups in one["groups"].items()})
-                for name, one in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"not a file of verdicts under other choices ({type(error).__name__}: {error})", where=path,
-                       remedy="Delete it and write it again: erclab report.") from None
+    return KEPT.stored(where)
+
+
+def _parsed(text: str) -> dict[str, Judged]:
+    return {name: Judged(one["digest"], {claim: tuple(groups) for claim, groups in one["groups"].items()})
+            for name, one in json.loads(text).items()}
 
 
 def as_text(found: Mapping[str, Judged]) -> str:
@@ -129,9 +123,9 @@ def as_text(found: Mapping[str, Judged]) -> str:
     return "{" + ",\n".join(parts) + "}\n"
 
 
-def _digest(book: Book, corpus: str, where: Path | None) -> str:
-    place = (where or books.folder()) / corpus
-    return digest_of(place, f"{VERSION} {book.sha256} {UNIVERSES}") if place.is_dir() else ""
+def _digests(book: Book, corpora: Iterable[str], where: Path | None) -> dict[str, str]:
+    begin, there = f"{VERSION} {book.sha256} {UNIVERSES}", where or books.folder()
+    return {name: digest_of(there / name, begin) if (there / name).is_dir() else "" for name in corpora}
 
 
 def _groups(book: Book, corpus: str, where: Path | None) -> dict[str, tuple[str, ...]]:
@@ -158,3 +152,6 @@ def changed(made: pd.DataFrame) -> pd.DataFrame:
                       "to contradicted": int((changed & (other == CONTRADICTED)).sum()),
                       "to undecided": int((changed & (other == UNDECIDED)).sum())}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("choice")
+
+
+KEPT = Derived(FILE, "verdicts under other choices", _parsed)

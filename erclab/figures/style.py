@@ -95,7 +95,7 @@ def whole_numbers(*axes: Axis) -> None:
 
 def heading(figure: Figure, text: str, **options) -> None:
     """The title of a whole figure, at its left edge: for axes that are too narrow for it, or several of them."""
-    figure.suptitle(text, **({"x": 0.01, "ha": "left", "fontweight": "bold"} | options))
+    figure.suptitle(text, x=0.01, ha="left", fontweight="bold", **options)
 
 
 def for_rows(axis: Axes) -> None:

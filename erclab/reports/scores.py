@@ -24,6 +24,7 @@ from erclab.analysis.statistics import Sampled
 from erclab.analysis.tallies import ALL, Tally, dialogues_of, sampled, tally
 from erclab.claims import book as books
 from erclab.claims import splits
+from erclab.claims.derived import Derived
 from erclab.claims.evidence import Kept, Shelf, digest_of
 from erclab.core import metrics
 from erclab.core.errors import RunError, UsageError
@@ -133,19 +134,19 @@ def of_corpora(book: Book, where: Path | None = None, *, again: bool = False) ->
     Raises:
         RunError: evidence, or the file of scores, is damaged.
     """
-    there, found = where or books.folder(), []
-    kept = {} if again else {s.corpus: s for s in stored_scores(where)}
-    for name in corpora_with_evidence(book, where):
-        same = name in kept and kept[name].digest == digest_of(there / name, str(VERSION))
-        found.append(kept[name] if same else computed(book, name, where))
-    return from_text(as_text(found))  # with the digits of the file, so that a page does not depend on what was kept
+    found = KEPT.current(_digests(book, where), lambda name: computed(book, name, where), where, again=again)
+    # With the digits of the file, so that a page does not depend on what was kept.
+    return from_text(as_text(list(found.values())))
 
 
 def outdated(book: Book, where: Path | None = None) -> list[str]:
     """The corpora whose scores are missing, or kept of other evidence, or have no evidence any more."""
-    there, kept = where or books.folder(), {s.corpus: s.digest for s in stored_scores(where)}
-    now = {name: digest_of(there / name, str(VERSION)) for name in corpora_with_evidence(book, where)}
-    return [name for name in dict.fromkeys((*now, *kept)) if now.get(name) != kept.get(name)]
+    return KEPT.outdated(_digests(book, where), where)
+
+
+def _digests(book: Book, where: Path | None) -> dict[str, str]:
+    there = where or books.folder()
+    return {name: digest_of(there / name, str(VERSION)) for name in corpora_with_evidence(book, where)}
 
 
 def stored_scores(where: Path | None = None) -> list[Scores]:
@@ -154,14 +155,7 @@ def stored_scores(where: Path | None = None) -> list[Scores]:
     Raises:
         RunError: the file is damaged.
     """
-    path = (where or books.folder()) / FILE
-    if not path.exists():
-        return []
-    try:
-        return from_text(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"not a file of scores ({type(error).__name__}: {error})", where=path,
-                       remedy="Delete it and write it again: erclab report.") from None
+    return list(KEPT.stored(where).values())
 
 
 def from_text(text: str) -> list[Scores]:
@@ -350,3 +344,6 @@ def _machine(kept: Kept) -> str:
         there.get("hardware"), f"{threads} thread{'s' * (threads != 1)}" if threads else None,
         f"Python {there['python']}" if "python" in there else None,
         f"PyTorch {there['torch']}" if "torch" in there else None) if x)
+
+
+KEPT = Derived(FILE, "scores", lambda text: {one.corpus: one for one in from_text(text)})

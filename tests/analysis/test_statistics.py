@@ -9,9 +9,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from erclab.analysis import statistics
-from erclab.analysis.shown import score_text, shown_as
 from erclab.analysis.statistics import Estimate, Sampled, Summary, combine, summarise, values, verdict
-from erclab.claims.quantities import yes_or_no
 from erclab.core.errors import UsageError
 from erclab.runs import Record
 
@@ -40,13 +38,6 @@ def test_values_are_one_score_per_run_in_the_order_of_the_runs(tmp_path):
                                           "test": {"accuracy": s / 20, "weighted_f1": s / 50}}) for s in (3, 1, 2)]
     assert values(records).tolist() == [0.06, 0.02, 0.04]
     assert values(records, "accuracy", "valid").tolist() == [0.3, 0.1, 0.2]
-
-
-def test_a_score_is_told_in_percent_if_it_is_a_share_else_as_it_is(tmp_path):
-    records = [record(s, tmp_path, sound={"test": {"accuracy": 0.7 + s / 100, "mae": 1.0 + s / 100}}) for s in (1, 3)]
-    assert [shown_as(m) for m in ("accuracy", "mae")] == [(100, 1), (1, 3)]
-    assert score_text(records, "accuracy") == "72.0 ± 1.4"
-    assert score_text(records, "mae") == "1.020 ± 0.014"
 
 
 def test_values_of_a_protocol_that_a_run_does_not_know_are_an_error(tmp_path):
@@ -118,20 +109,6 @@ def test_other_dialogues_or_other_numbers_of_seeds_are_refused(x, shifts):
 
 
 # Estimates in words
-
-def test_seeds_that_all_agree_leave_room_for_others_that_do_not():
-    """With five of five the exact interval of the share begins at 0.478, with none of ten it ends at 0.308."""
-    all_five = yes_or_no(np.ones(5), 10)
-    assert all_five.estimate().value == 1 and all_five.estimate().interval()[0] == pytest.approx(0.025 ** (1 / 5))
-    assert yes_or_no(np.zeros(10), 10).estimate().interval()[1] == pytest.approx(1 - 0.025 ** (1 / 10))
-    some = yes_or_no(np.array([1.0, 0, 1, 0, 1]), 10).estimate()
-    assert some.deviation == pytest.approx(np.std([1, 0, 1, 0, 1], ddof=1))  # seeds that differ say more than that
-    assert np.isnan(yes_or_no(np.ones(1), 10).estimate().deviation)
-    third = (all_five * (1 / 3) + all_five * (1 / 3) - 0.25).estimate()
-    assert third.value == pytest.approx(2 / 3 - 0.25)
-    assert third.deviation == pytest.approx(2**0.5 / 3 * all_five.estimate().deviation)
-    assert (statistics.undrawn(np.ones(5), 10) * 2.0).estimate().deviation == 0  # of other quantities nothing is added
-
 
 def test_one_seed_of_a_training_has_no_interval_and_no_verdict():
     found = mean_of(X).estimate()

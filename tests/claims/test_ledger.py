@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ledgers import book_of, row, shelf_with, sides
+from ledgers import kept as kept_evidence
 
 import erclab as erc
 from erclab import cli, corpora, runs
 from erclab.analysis.tallies import scored
 from erclab.claims import book as books
 from erclab.claims import costs, judge, multiverse, training
-from erclab.claims.evidence import GUESS, Kept, Shelf, read
+from erclab.claims.evidence import GUESS, Shelf, read
 from erclab.claims.verdicts import NOT_HERE, TO_TRAIN, UNDECIDED, Effect, Verdict
 from erclab.core.errors import RunError, UsageError
-from erclab.core.targets import Task
 from erclab.published import claims
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -320,10 +320,8 @@ def test_a_missing_run_costs_what_kept_runs_of_its_arm_or_of_its_model_took(tmp_
     plan = training.Plan("mosi", book, [book.find("S-c9")], (100, 101), book.protocol)
     sdt, without = plan.arms
     assert (sdt, book.arms[without]["model"]) == ("SDT", "sdt")
-    target = Task("emotion", "classes", ("a", "b")).as_dict()
     for seed, seconds in ((100, 8.0), (101, 12.0)):
-        about = {"id": f"r{seed}", "seed": seed, "fixed": False, "target": target, "seconds": seconds}
-        shelf.add("SDT", Kept(about, {"sum|all": np.zeros((3, 2))}))
+        shelf.add("SDT", kept_evidence(book, seed, {"sum|all": np.zeros((3, 2))}, seconds=seconds))
     assert costs.of_plan(plan, [("SDT", 102)] * 4, shelf, cores=2) == pytest.approx(20)
     assert costs.of_plan(plan, [(without, 102)] * 4, shelf, cores=2) == pytest.approx(20)
     assert costs.of_plan(plan, [(without, 102)], Shelf(tmp_path / "none"), cores=1) == costs.of_run("sdt", "mosi")
