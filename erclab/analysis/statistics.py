@@ -144,9 +144,9 @@ def resampled(items: Sequence[Any], value: Callable[[Any, np.ndarray], Any], dia
                    np.stack([value(item, weights) for item in items]), dialogues, fixed)
 
 
-def undrawn(seeds: np.ndarray, dialogues: int, fixed: bool = False) -> Sampled:
+def undrawn(seeds: np.ndarray, dialogues: int, fixed: bool = False, least: float = 0.0) -> Sampled:
     """A quantity of each run on which the draw of dialogues has no influence, (S,)."""
-    return Sampled(seeds, np.repeat(seeds[:, None], ROUNDS, 1), dialogues, fixed)
+    return Sampled(seeds, np.repeat(seeds[:, None], ROUNDS, 1), dialogues, fixed, least)
 
 
 def combine(function: Callable[..., np.ndarray], *sides: Sampled | float) -> Sampled:

@@ -151,7 +151,7 @@ def _measure(book: Book, claim: Claim, corpus: str, quantities: Quantities, choi
             open_one = replace(open_one, detail="; ".join(told))
             continue
         if not choice.over_dialogues:
-            sampled = statistics.undrawn(sampled.seeds, sampled.dialogues, sampled.fixed)
+            sampled = statistics.undrawn(sampled.seeds, sampled.dialogues, sampled.fixed, sampled.least)
         found.append((contrast, sampled.estimate()))
     if not found:
         return replace(open_one, verdict=NOT_HERE), []

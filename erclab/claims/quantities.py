@@ -176,8 +176,8 @@ def yes_or_no(seeds: np.ndarray, dialogues: int) -> Sampled:
         return undrawn(seeds, dialogues)
     exact = stats.binomtest(yes, count).proportion_ci(CONFIDENCE)
     farther = max(yes / count - exact.low, exact.high - yes / count)
-    return replace(undrawn(seeds, dialogues),
-                   least=float(farther / stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * count**0.5))
+    return undrawn(seeds, dialogues, least=float(
+        farther / stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * count**0.5))
 
 
 def _share_of_primary(found: Sequence[Kept], modality: str) -> Sampled:
