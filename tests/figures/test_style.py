@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from erclab import figures
 from erclab.core.errors import ErclabError
@@ -94,7 +95,37 @@ def test_a_picture_drawn_by_hand_in_the_style_is_that_of_a_session_in_the_style(
         buffer = io.BytesIO()
         made = draw()
         made.savefig(buffer, format="png", metadata={"Software": None})
-    assert style.png(inside) == buffer.getvalue()
+    assert style.png(inside) == style.in_256_colours(buffer.getvalue())
+
+
+def as_stored(colours: np.ndarray, dpi: float = 100) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(colours).save(buffer, "PNG", dpi=(dpi, dpi))
+    return buffer.getvalue()
+
+
+def test_256_colours_are_the_same_pixels_at_a_third_of_the_bytes():
+    with style.style():
+        buffer = io.BytesIO()
+        heat.confusion_matrix(np.random.default_rng(0).random((20, 20)), list(range(20)), title="T").savefig(buffer)
+    before, few = buffer.getvalue(), style.in_256_colours(buffer.getvalue())
+    one, other = (np.asarray(Image.open(io.BytesIO(x)).convert("RGB")).astype(int) for x in (before, few))
+    assert len(np.unique(one.reshape(-1, 3), axis=0)) > 256 >= len(np.unique(other.reshape(-1, 3), axis=0))
+    assert np.abs(one - other).max() <= 16 and len(few) < 0.5 * len(before)
+    assert Image.open(io.BytesIO(few)).info["dpi"] == Image.open(io.BytesIO(before)).info["dpi"]
+
+
+def test_a_rare_colour_stays_what_it_is():
+    """A palette of the most frequent colours would paint the one red pixel grey."""
+    colours = np.repeat((np.random.default_rng(0).random((300, 300, 1)) * 255).astype(np.uint8), 3, axis=2)
+    colours[150, 150] = 213, 94, 0
+    few = np.asarray(Image.open(io.BytesIO(style.in_256_colours(as_stored(colours)))).convert("RGB")).astype(int)
+    assert np.abs(few[150, 150] - (213, 94, 0)).max() <= 8
+
+
+def test_a_picture_that_can_be_seen_through_stays_as_it_is():
+    seen_through = as_stored(np.full((4, 4, 4), 128, np.uint8))
+    assert style.in_256_colours(seen_through) == seen_through
 
 
 def test_every_file_of_figures_is_there_by_its_name():
