@@ -145,7 +145,7 @@ def in_256_colours(picture: bytes) -> bytes:
     as they are.
     """
     image = Image.open(io.BytesIO(picture))
-    if image.convert("RGBA").getextrema()[3][0] < 255:  # the smallest opacity
+    if image.convert("RGBA").getchannel("A").getextrema() != (255, 255):  # opacity
         return picture
     buffer = io.BytesIO()
     few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)

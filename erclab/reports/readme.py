@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from erclab import models
 from erclab.core import metrics
@@ -12,12 +14,14 @@ from erclab.reports.facts import file_name
 from erclab.reports.findings import difference_text, printed_of, separated, tally_text, title_of
 from erclab.reports.gathered import Gathered, by_older_code
 from erclab.reports.markdown import interval_text, listed, pipes, plural
-from erclab.reports.scores import BASES, CONSTANT, DIALOGUES, FIVE, ORACLE, SEQUENCES, Score, Scores
+from erclab.reports.scores import BASES, CONSTANT, DIALOGUES, FIVE, ORACLE, SEQUENCES, Gap, Score, Scores
 
 FIGURE = "figures/ledger.svg"
 # Rows of the table, in their order, below the oracles.
 ORDER = ("dialoguetrm", "sdt", "m2fnet", "dialoguernn", "bc-lstm", "linear", "persistence", "hct-mg", "lmr-cbt", "mult",
          "lmf-mult", "lf-lstm", "ef-lstm", "linear-pooled", CONSTANT)
+# What is simpler than the five, in words -> its models.
+SIMPLE = {"bc-LSTM": ("bc-lstm",), "a linear probe on the same features": ("linear", "linear-pooled")}
 Column = tuple[str, str]  # corpus and task
 NOTHING = ("No run beyond the rehearsal of the claims is part of the evidence yet; `erclab claims --corpus simulated "
            "--train` trains it.")
@@ -30,6 +34,7 @@ def generated(found: Gathered) -> Mapping[str, str]:
 
 def _finding(found: Gathered) -> str:
     """The verdicts, and the five against baselines on each real corpus, in sentences that hold whatever the numbers."""
+    every = [one for scores in found.scores if not found.simulated(scores.corpus) for one in _comparisons(scores)]
     tiers = [c.tier for c in found.book.claims]
     interim = sum(bool(x) for x in ledger.claim_marks(found)["interim"])
     printed = [v for v in found.core if v.corpus == "printed"]
@@ -43,35 +48,62 @@ def _finding(found: Gathered) -> str:
     if interim:
         told.append(f"{plural(interim, 'verdict')} of all {'is' if interim == 1 else 'are'} interim, from fewer than "
                     f"{found.planned} seeds; the plan goes on to {found.planned} whatever they say.")
-    compared = [line for one in found.scores if not found.simulated(one.corpus) for line in _best(one)]
-    if compared:
-        told += ["The best of the five against baselines on the same features, with 95 % intervals over seeds and "
-                 "dialogues (the best is chosen on these test dialogues, which flatters it):"]
-        return _wrapped(" ".join(told)) + "\n\n" + "\n".join(f"- {line}" for line in compared)
-    return _wrapped(" ".join([*told, "On real conversations no run of the five is part of the evidence yet."]))
+    if not every:
+        return _wrapped(" ".join([*told, "On real conversations no run of the five is part of the evidence yet."]))
+    told += ["The best of the five against baselines on the same features, with 95 % intervals over seeds and "
+             "dialogues (the best is chosen on these test dialogues, which flatters it):"]
+    short = _in_short(every)
+    lead = [_wrapped(f"**{short}**"), ""] if short else []
+    return "\n".join([*lead, _wrapped(" ".join(told)), "", *(f"- {_best(one)}" for one in every)])
 
 
 def _wrapped(text: str) -> str:
     return textwrap.fill(text, 118, break_long_words=False, break_on_hyphens=False)
 
 
-def _best(one: Scores) -> list[str]:
-    """A sentence per task and kind of input: the best of the five, and its difference from each baseline."""
-    lines = []
+@dataclass(frozen=True)
+class _Comparison:
+    """The best of the five at a task of a corpus from one kind of input, beside baselines."""
+
+    best: Score
+    gaps: list[Gap]
+    titles: Mapping[str, str]
+
+
+def _comparisons(one: Scores) -> list[_Comparison]:
+    made = []
     for task, reads in dict.fromkeys((s.task, s.reads) for s in one.scores if s.model in FIVE and s.task != "emotion4"):
         here = [s for s in one.scores if (s.task, s.reads) == (task, reads)]
         best = max((s for s in here if s.model in FIVE), key=lambda s: s.values[s.metric][0])
-        titles = {s.model: title_of(s) for s in here}
         gaps = [g for g in one.gaps if (g.task, g.reads, g.model) == (task, reads, best.model) and g.base in BASES]
-        value = interval_text(*best.values[best.metric], best.metric, seeds=best.seeds, dialogues=best.dialogues)
-        text = (f"`{one.corpus}`, {task}, from {reads}, {metrics.title(best.metric)}: {best.title} {value}, "
-                f"{plural(best.seeds, 'seed')}")
-        if best.dialogues == 1:  # no difference has an interval
-            lines.append(f"{text}; a test split of one dialogue decides nothing.")
-            continue
-        told = listed([f"{difference_text(g, best.metric)} from {titles[g.base]} ({separated(g)})" for g in gaps])
-        lines.append(f"{text}; difference {told}." if told else f"{text}; no baseline has run there yet.")
-    return lines
+        made.append(_Comparison(best, gaps, {s.model: title_of(s) for s in here}))
+    return made
+
+
+def _in_short(every: Sequence[_Comparison]) -> str:
+    """How often intervals separate the best of the five from a recurrent model and from a linear probe; nothing
+    without an interval."""
+    told = []
+    for title, bases in SIMPLE.items():
+        found = [separated(g) for one in every for g in one.gaps if g.base in bases and not math.isnan(g.low)]
+        ways = [f"{words} in {n}" for words, said in (("below", "below 0"), ("not told from it", "not told from 0"))
+                if (n := found.count(said))]
+        if found:
+            told.append(f"above {title} in {found.count('above 0')} of {plural(len(found), 'comparison')}"
+                        + (f" ({', '.join(ways)})" if ways else ""))
+    return f"On real conversations, the best of the five papers' models is {listed(told)}." if told else ""
+
+
+def _best(one: _Comparison) -> str:
+    """A sentence about the best of the five, and its difference from each baseline."""
+    best = one.best
+    value = interval_text(*best.values[best.metric], best.metric, seeds=best.seeds, dialogues=best.dialogues)
+    text = (f"`{best.corpus}`, {best.task}, from {best.reads}, {metrics.title(best.metric)}: {best.title} {value}, "
+            f"{plural(best.seeds, 'seed')}")
+    if best.dialogues == 1:  # no difference has an interval
+        return f"{text}; a test split of one dialogue decides nothing."
+    told = listed([f"{difference_text(g, best.metric)} from {one.titles[g.base]} ({separated(g)})" for g in one.gaps])
+    return f"{text}; difference {told}." if told else f"{text}; no baseline has run there yet."
 
 
 def _figure(found: Gathered) -> str:

@@ -95,8 +95,27 @@ def test_the_readme_tells_verdicts_and_the_best_of_the_five_beside_baselines(fou
     assert "1 verdict of all is interim, from fewer than 10 seeds" in text
     assert ("`meld`, emotion, from a dialogue of vectors, weighted F1: SDT 62.0 [61.0, 63.0], 5 seeds; difference "
             "+2.0 [1.0, 3.0] from bc-LSTM (above 0) and +7.0 [5.0, 9.0] from Linear probe (above 0).") in text
+    assert text.startswith("**On real conversations, the best of the five papers' models is above bc-LSTM in 1 of 1 "
+                           "comparison and above a linear probe on the same features in 1 of 1 comparison.** The five")
     none = readme.generated(Gathered(book(), (), ()))
     assert "no run of the five" in none["finding"] and none["scores"] == readme.NOTHING
+
+
+@pytest.mark.parametrize(("low", "high", "words"), [
+    (0.01, 0.03, "1 of 1 comparison and"), (-0.01, 0.03, "0 of 1 comparison (not told from it in 1) and"),
+    (-0.03, -0.01, "0 of 1 comparison (below in 1) and")])
+def test_the_first_sentence_counts_what_intervals_separate(found, low, high, words):
+    one = meld()
+    told = readme.generated(replace(found, scores=(replace(one, gaps=(replace(one.gaps[0], low=low, high=high),
+                                                                      one.gaps[1])),)))["finding"]
+    assert f"models is above bc-LSTM in {words} above a linear probe" in " ".join(told.split())
+
+
+def test_without_an_interval_there_is_no_first_sentence(found):
+    one = meld()
+    gaps = tuple(replace(gap, low=NAN, high=NAN, seeds=1) for gap in one.gaps)
+    told = readme.generated(replace(found, scores=(replace(one, gaps=gaps),)))["finding"]
+    assert told.startswith("The five papers make") and "one seed decides nothing" in told
 
 
 @pytest.mark.parametrize(("low", "words"), [(0.01, "above 0"), (-0.01, "not told from 0"), (NAN, "one seed")])
