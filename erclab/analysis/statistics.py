@@ -1,11 +1,11 @@
-"""Numbers over seeds and dialogues: intervals, equivalence, corrections for many claims, and what can be seen at all.
+"""Numbers over seeds and dialogues: intervals, equivalence, and corrections for many claims.
 
 What a claim needs is the expected difference between two training procedures over seeds *and* over new conversations
 of the same kind. `Sampled` is a quantity of several runs on one test split, with its values under other draws of
 dialogues; `Sampled.estimate` gives the mean with its error over both. An interval over seeds alone says only what other
 seeds would have given on this very test split.
 
-`holm` and `benjamini_hochberg` correct for many claims; `power` and `resolvable` say what can be seen before a run.
+`holm` and `benjamini_hochberg` correct for many claims. What can be seen at all: `erclab.analysis.power`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from erclab.core.errors import UsageError
@@ -24,10 +24,8 @@ from erclab.runs import Pooled, Record
 
 CONFIDENCE = 0.95
 ROUNDS = 2000  # draws of dialogues; the error of a standard error is then 1.6 %
-POWER = 0.8
 NOT_JUDGED = "not judged"
 FEWEST = 3  # seeds of a verdict: where seeds dominate, an interval of two holds the truth in 88 of 100 cases only
-_MIDDLES = (np.arange(400) + 0.5) / 400
 
 
 @dataclass(frozen=True)
@@ -335,65 +333,3 @@ def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
     """q of each claim: the smallest false discovery rate at which the claim is a discovery (Benjamini and Hochberg
     1995, J. Royal Statistical Society B 57), by statsmodels."""
     return multipletests(p, method="fdr_bh")[1] if len(p) else np.zeros(0)
-
-
-def power(effect: float, deviation: float, among_dialogues: float, seeds: int, dialogues: int,
-          alpha: float = 1 - CONFIDENCE) -> float:
-    """The probability that the interval of `Estimate` excludes 0 when the true difference is `effect`.
-
-    Args:
-        deviation: of the difference over seeds.
-        among_dialogues: its standard error over dialogues; 0: this test split for ever.
-
-    Raises:
-        UsageError: fewer than two seeds.
-    """
-    if seeds < 2:
-        raise UsageError(f"{seeds} seeds have no deviation", remedy="Plan for two seeds or more.")
-    planned = Estimate(effect, deviation, among_dialogues, seeds, dialogues)
-    if planned.error == 0:
-        return float(effect != 0)
-    freedom, away = planned.freedom, abs(effect) / planned.error
-    edge = float(stats.t.ppf(1 - alpha / 2, freedom))
-    # P(|T| > edge) for T = (Z + away) / w, over quantiles of w: scipy's noncentral t is NaN for many of these cases.
-    w = np.sqrt(stats.chi2.ppf(_MIDDLES, freedom) / freedom) if np.isfinite(freedom) else np.ones(1)
-    return float((stats.norm.sf(edge * w - away) + stats.norm.cdf(-edge * w - away)).mean())
-
-
-def resolvable(deviation: float, among_dialogues: float, seeds: int, dialogues: int, wanted: float = POWER) -> float:
-    """The smallest true difference that is seen with a probability of `wanted`, in the unit of the deviation."""
-    unit = Estimate(0.0, deviation, among_dialogues, seeds, dialogues).error
-    if unit == 0:
-        return 0.0
-    return float(optimize.brentq(
-        lambda x: power(x * unit, deviation, among_dialogues, seeds, dialogues) - wanted, 0, 60)) * unit
-
-
-def seeds_needed(effect: float, deviation: float, among_dialogues: float, dialogues: int, most: int = 1000
-                 ) -> int | None:
-    """How many seeds see a difference of `effect` with a probability of `POWER` on a test split of this many dialogues;
-    None where `most` are too few, because dialogues are what is missing (`dialogues_needed`)."""
-    if power(effect, deviation, among_dialogues, most, dialogues) < POWER:
-        return None
-    return _first(lambda n: power(effect, deviation, among_dialogues, n, dialogues) >= POWER, 1, most)
-
-
-def dialogues_needed(effect: float, deviation: float, among_dialogues: float, seeds: int, dialogues: int) -> int | None:
-    """How many test dialogues see a difference of `effect` with these seeds, if the error falls with the square root of
-    their number; None where seeds are what is missing."""
-    if power(effect, deviation, 0.0, seeds, dialogues) < POWER:
-        return None
-
-    def enough(n: int) -> bool:
-        return power(effect, deviation, among_dialogues * (dialogues / n) ** 0.5, seeds, n) >= POWER
-
-    high = next(2**k for k in range(1, 64) if enough(2**k))
-    return _first(enough, high // 2, high)
-
-
-def _first(enough: Callable[[int], bool], low: int, high: int) -> int:
-    """The first number that is enough, between one that is not and one that is."""
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from erclab import published
-from erclab.analysis import audit, statistics
+from erclab.analysis import audit, power
 from erclab.analysis.statistics import Estimate, Sampled, undrawn
 from erclab.claims.evidence import Shelf
 from erclab.claims.quantities import Missing, score_of
@@ -124,7 +124,7 @@ def gaps_beside(open_one: Verdict, components: Sequence[Estimate]) -> Verdict:
     for paper, what, gap in ablation_gaps(printed):
         runs = RUNS.get(paper, 1)
         if runs > 1:
-            least = statistics.resolvable(deviation, among, runs, dialogues)
+            least = power.resolvable(deviation, among, runs, dialogues)
         else:
             least = 2.8 * (deviation**2 + among**2) ** 0.5  # 1.96 + 0.84: two-sided 5 %, power 0.8
         name = f"{paper}, {what}, {runs} run{'s' * (runs > 1)}"

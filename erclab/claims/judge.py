@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from erclab.analysis import statistics
+from erclab.analysis import power, statistics
 from erclab.analysis.statistics import Estimate, Sampled
 from erclab.claims import exact
 from erclab.claims.evidence import Shelf
@@ -278,12 +278,12 @@ def needed(estimate: Estimate, matters: float) -> str:
         return "a test split of more than one dialogue" if estimate.dialogues == 1 else "2 seeds or more"
     if estimate.error == 0:
         return "the effect is at the border"
-    seeds = statistics.seeds_needed(size, estimate.deviation, estimate.among_dialogues, estimate.dialogues)
+    seeds = power.seeds_needed(size, estimate.deviation, estimate.among_dialogues, estimate.dialogues)
     if seeds is not None:
         return f"{max(seeds, estimate.seeds + 1)} seeds"
     count, dialogues = max(estimate.seeds, 10), None
     while dialogues is None and count < 20_000:
-        dialogues = statistics.dialogues_needed(size, estimate.deviation, estimate.among_dialogues, count,
-                                                estimate.dialogues)
+        dialogues = power.dialogues_needed(size, estimate.deviation, estimate.among_dialogues, count,
+                                           estimate.dialogues)
         count *= 2
     return f"{dialogues:,} dialogues with {count // 2} seeds" if dialogues else "more than 10,000 seeds"
