@@ -123,6 +123,8 @@ class Shelf:
         kept = {(e.seed, e.fixed): e for e in (*self.arm(arm), *new)}
         found = [kept[key] for key in sorted(kept)]
         write_arm(self.path(arm), arm, found)
+        if arm in (why := self.not_here()):  # the corpus lacked something then, and has it now
+            self._write_not_here({name: x for name, x in why.items() if name != arm})
         self._read[arm] = [replace(e, split=self.split) for e in found]
 
     def not_here(self) -> dict[str, str]:
@@ -140,8 +142,10 @@ class Shelf:
 
     def note_not_here(self, arm: str, why: str) -> None:
         """Keep why the corpus cannot have the runs of an arm."""
-        found = {**self.not_here(), arm: why}
-        write_atomically(self.folder / NOT_HERE, json.dumps(found, indent=1, sort_keys=True).encode() + b"\n")
+        self._write_not_here({**self.not_here(), arm: why})
+
+    def _write_not_here(self, why: Mapping[str, str]) -> None:
+        write_atomically(self.folder / NOT_HERE, json.dumps(why, indent=1, sort_keys=True).encode() + b"\n")
 
     def arms(self) -> list[str]:
         """The arms that have a file, as they are called."""

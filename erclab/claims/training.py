@@ -77,7 +77,8 @@ class Plan:
     def source(self, arm: str, seed: int) -> dict[str, Any]:
         """The corpus of a run, as a sweep has it."""
         if not self.simulated:
-            return {"name": corpus_name(self.book, self.name), "data": self.data}
+            four = self.book.arms[arm].get("task") == "emotion4"
+            return {"name": corpus_name(self.book, self.name), "data": self.data} | ({"emotion4": True} if four else {})
         world = self.book.arms[arm].get("world")
         return {"name": self.name, "seed": seed} | ({"world": dict(world)} if world else {})
 

@@ -59,6 +59,8 @@ def reading(command: argparse.ArgumentParser, *, context: bool = True) -> None:
                        help="lowest and highest value of the sentiment (default: -3,3), or without one of one's own "
                             "numbers; with TASK= of that task, and then it may be repeated")
     group.add_argument("--clamp", action="store_true", help="set numbers outside the scale to its nearer end")
+    group.add_argument("--emotion4", action="store_true", help="make the task emotion4 (four emotions, each against "
+                       "the rest) of the labels neutral, happy, sad and angry; also of other corpora than a table")
     group.add_argument("--fill", metavar="HOW", help="NaN and infinite values of features: refuse (default), median "
                        "(of the training split) or zero")
     group.add_argument("--arrays", action="append", default=[], metavar="MODALITY=FILE[:KEY]",
@@ -135,6 +137,8 @@ def read_options(options: argparse.Namespace) -> dict:
         found["scale"] = named or plain[0]
     if options.clamp:
         found["clamp"] = True
+    if options.emotion4:
+        found["emotion4"] = True
     if options.fill:
         found["fill"] = options.fill
     if options.arrays:

@@ -13,7 +13,7 @@ import numpy as np
 
 from erclab.core import tablefiles
 from erclab.core.errors import UsageError, unknown
-from erclab.core.targets import BUILT_IN
+from erclab.core.targets import BUILT_IN, EMOTION4
 from erclab.corpora import cache, missing, simulated
 from erclab.corpora.corpus import Corpus
 from erclab.corpora.frames import Frames
@@ -204,7 +204,9 @@ CORPORA = {
 
 # Arguments of readers that a user may give: name -> the option of the command line.
 OPTIONS = {"columns": "--columns", "arrays": "--arrays", "labels": "--labels", "fill": "--fill", "targets": "--target",
-           "scale": "--scale", "clamp": "--clamp", "folded": "--folds", "seed": "--corpus-seed", "world": "--world"}
+           "scale": "--scale", "clamp": "--clamp", "folded": "--folds", "seed": "--corpus-seed", "world": "--world",
+           "emotion4": "--emotion4"}
+OF_FILES = ("scale", "emotion4")  # can be given of every corpus that is read from files (`_scaled`, `_with_emotion4`)
 
 
 def reader_options(name: str) -> tuple[str, ...]:
@@ -221,13 +223,13 @@ def reader_options(name: str) -> tuple[str, ...]:
 
 
 def _check_options(name: str, options: Mapping[str, Any]) -> None:
-    # The scale of the sentiment can be given of every corpus that is read from files, see `_scaled`.
-    taken = (*reader_options(name), *(("scale",) if CORPORA[name].needs_data else ()))
+    taken = (*reader_options(name), *(OF_FILES if CORPORA[name].needs_data else ()))
     for option in options:
         if option not in OPTIONS:
             raise unknown("option of a corpus", option, OPTIONS)
         if option not in taken:
-            able = [c for c in CORPORA if option in reader_options(c)]
+            able = [c for c, info in CORPORA.items() if option in reader_options(c) or (
+                option in OF_FILES and info.needs_data)]
             raise UsageError(f"the corpus '{name}' takes no {option}", where=OPTIONS[option],
                              remedy=f"It is for {', '.join(able)}; leave it out here.")
 
@@ -264,7 +266,8 @@ def read(name: str, data: str | Path | None = None, *, labelled: bool | None = N
             of the field do; neighbouring rows are then not always neighbours in the conversation. With False they stay
             as context. By default as `CorpusInfo.labelled` of the corpus says.
         options: of the corpus's reader, such as columns, labels, fill, targets and scale of
-            `erclab.corpora.readers.table.read`, or seed and world of `erclab.corpora.simulated.simulate`.
+            `erclab.corpora.readers.table.read`, or seed and world of `erclab.corpora.simulated.simulate`. Of every
+            corpus that is read from files: scale, and emotion4=True, which makes that task of the labels.
 
     Raises:
         UsageError, CorpusError: see `load`.
@@ -281,11 +284,11 @@ def read(name: str, data: str | Path | None = None, *, labelled: bool | None = N
     if data is None:
         raise UsageError(f"the corpus '{name}' needs a folder", remedy=f"Give --data DIR (in a notebook: data) with "
                          f"{', '.join(info.files)}; to obtain them: {info.obtain}.")
-    if "scale" in options and "scale" not in reader_options(name):
-        options = dict(options)
-        scale = options.pop("scale")
-        return _checked(_scaled(info.read(Path(data), **options), scale), labelled)
-    return _checked(info.read(Path(data), **options), labelled)
+    own = reader_options(name)
+    corpus = info.read(Path(data), **{key: x for key, x in options.items() if key in own})
+    if "scale" in options and "scale" not in own:
+        corpus = _scaled(corpus, options["scale"])
+    return _checked(_with_emotion4(corpus) if options.get("emotion4") else corpus, labelled)
 
 
 def _scaled(corpus: Corpus, scale: Any) -> Corpus:
@@ -294,6 +297,21 @@ def _scaled(corpus: Corpus, scale: Any) -> Corpus:
         raise UsageError(f"{corpus.name} has no sentiment", where="--scale", remedy="Leave the scale out.")
     ends = scales(scale, ["sentiment"])["sentiment"]
     return replace(corpus, own_tasks=(replace(BUILT_IN["sentiment"], scale=ends),))
+
+
+def _with_emotion4(corpus: Corpus) -> Corpus:
+    """The corpus with the task `emotion4` made of its labels, as MulT's files of IEMOCAP have it: each of the four
+    emotions against the rest, of the utterances that have one of the four. Others have no value and stay as context."""
+    if "emotion4" in corpus.annotations:
+        return corpus
+    absent = [emotion for emotion in EMOTION4 if emotion not in corpus.labels]
+    if absent:
+        raise UsageError(f"{corpus.name} has no label {', '.join(absent)}", where="--emotion4",
+                         remedy=f"The task emotion4 needs {', '.join(EMOTION4)}; leave the option out.")
+    names = np.array([*corpus.labels, ""])[corpus.table["label"].to_numpy()]  # -1, no label, is the last one
+    columns = np.stack([names == emotion for emotion in EMOTION4], 1).astype(np.float32)
+    columns[~np.isin(names, EMOTION4)] = np.nan
+    return replace(corpus, annotations={**corpus.annotations, "emotion4": columns})
 
 
 def _checked(corpus: Corpus, labelled: bool | None) -> Corpus:

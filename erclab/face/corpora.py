@@ -20,7 +20,7 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
          labels: Sequence[str] | None = None, targets: Mapping[str, str | Sequence[str]] | None = None,
          scale: Sequence[float] | Mapping[str, Sequence[float]] | None = None, clamp: bool = False,
          fill: str | None = None, arrays: Mapping[str, Any] | None = None, folded: bool = False,
-         seed: int | None = None, world: Mapping[str, Any] | None = None) -> Corpus:
+         emotion4: bool = False, seed: int | None = None, world: Mapping[str, Any] | None = None) -> Corpus:
     """Load a corpus by its name. Its `repr` is a card of at most ten lines; its notices also go to stderr.
 
     Args:
@@ -40,6 +40,8 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         scale: (lowest, highest) of the sentiment (also of other corpora than a table) or of own numbers; or task ->
             (lowest, highest).
         clamp: set numbers outside the scale to its nearer end.
+        emotion4: make the task `emotion4` of the labels neutral, happy, sad and angry, each against the rest, as
+            MulT's files of IEMOCAP have it (also of other corpora than a table).
         fill: "refuse" (the default), "median" or "zero": what to do with NaN and infinite values of vectors.
         arrays: modality -> "file.npz:key".
         folded: for `erclab.runs.cross_validate`: the table needs no column `split`.
@@ -53,6 +55,7 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         FeatureError: the text cannot be encoded.
     """
     options = {"columns": columns, "labels": labels, "targets": targets, "scale": scale, "clamp": clamp or None,
+               "emotion4": emotion4 or None,
                "fill": fill, "arrays": arrays, "folded": folded or None, "seed": seed, "world": world}
     return tell(corpora.load(name, data or None, text_encoder=text_encoder, text_as=text_as, device=device,
                              labelled=labelled, **{key: x for key, x in options.items() if x is not None}))

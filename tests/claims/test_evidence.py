@@ -39,6 +39,14 @@ def test_a_shelf_adds_seeds_replaces_one_and_reads_files_of_others(tmp_path):
     assert shelf.arm("B") == []
 
 
+def test_an_arm_that_has_evidence_is_no_longer_one_that_the_corpus_cannot_have(tmp_path):
+    shelf = Shelf(tmp_path, split())
+    for arm in "AB":
+        shelf.note_not_here(arm, "no such task")
+    shelf.add("A", kept(BOOK, 100, {GUESS: np.zeros(4, np.uint8)}))
+    assert Shelf(tmp_path).not_here() == {"B": "no such task"}
+
+
 def test_sums_of_a_real_corpus_have_scores_without_labels_of_utterances(tmp_path):
     counts = np.zeros((5, 4, 4), np.uint8)
     counts[:, 0, 0], counts[:, 1, 0] = 3, 1

@@ -86,6 +86,16 @@ def test_a_plan_of_all_claims_has_the_arms_beside_them():
         claims.read(damaged.encode())
 
 
+def test_four_emotions_of_a_real_corpus_are_made_of_its_labels():
+    """No file of IEMOCAP with words and audio has this task; a simulated corpus has it."""
+    book = claims.book()
+    real = training.planned(book, "iemocap-text-audio", ["L-c1"], data="x")
+    made = training.planned(book, "simulated", ["L-c1"])
+    assert {real.source(arm, 100).get("emotion4") for arm in real.arms} == {True}
+    assert real.grid("MulT, four emotions", 100)["corpora"][0]["emotion4"] is True
+    assert "emotion4" not in real.source("MulT", 100) and "emotion4" not in made.source("MulT, four emotions", 100)
+
+
 def test_the_digest_covers_what_decides_and_not_the_words():
     plain = tiny_book(tiny_row("S-c1", "sdt", "bc"))
     digest = plain.digest(plain.claims[0])

@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 
 from erclab.core.errors import CorpusError, UsageError
+from erclab.core.targets import EMOTION4
 from erclab.corpora import CORPORA, Corpus, cache, load, registry
 from erclab.corpora.simulated import reader
+from erclab.runs import plan
 
 
 def test_every_row_can_be_shown_to_people():
@@ -133,6 +135,28 @@ def test_unlabelled_utterances_stay_as_context_but_where_published_numbers_are_w
     cache.save(replace(corpus, name="iemocap-text-audio"), tmp_path / "imported")
     assert len(load("imported", tmp_path / "imported")) == 2
     assert len(load("imported", tmp_path / "imported", labelled=False)) == 3
+
+
+def test_four_emotions_are_made_of_the_labels_and_others_have_no_value(tmp_path):
+    """As MulT's files of IEMOCAP; the utterances of other emotions and those without a label stay as context."""
+    names = ["happy", "sad", "", "excited", "angry", "neutral"]
+    (tmp_path / "utterances.csv").write_text("split,dialogue,turn,label\n" + "".join(
+        f"train,a,{turn},{name}\n" for turn, name in enumerate(names)), "utf-8")
+    corpus, without = registry.read("table", tmp_path, emotion4=True), registry.read("table", tmp_path)
+    one = dict(zip(EMOTION4, np.eye(4).tolist(), strict=True))
+    expected = [one.get(name, [np.nan] * 4) for name in names]
+    np.testing.assert_array_equal(corpus.annotations["emotion4"], expected)
+    assert corpus.tasks == ("emotion", "emotion4") and corpus.fingerprint != without.fingerprint
+    with pytest.raises(UsageError, match=r"has no task emotion4.*--emotion4"):
+        plan("sdt", without, task="emotion4")
+
+
+def test_four_emotions_need_their_labels_and_a_corpus_of_files(tmp_path):
+    (tmp_path / "utterances.csv").write_text("split,dialogue,turn,label\ntrain,a,0,happy\ntrain,a,1,sad\n", "utf-8")
+    with pytest.raises(UsageError, match=r"no label neutral, angry.*leave the option out"):
+        registry.read("table", tmp_path, emotion4=True)
+    with pytest.raises(UsageError, match=r"'simulated-tiny' takes no emotion4.*iemocap-sdt"):
+        registry.read("simulated-tiny", emotion4=True)
 
 
 def test_sentiment_that_cannot_fill_its_scale_is_told(tmp_path):
