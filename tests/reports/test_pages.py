@@ -145,6 +145,14 @@ def test_the_table_of_scores_keeps_printed_numbers_in_rows_of_their_own(found):
         "| *M2FNet, as printed* | 58.0 (Table 4) |"]
 
 
+def test_the_table_has_one_simulated_corpus(found):
+    def of(corpus):
+        one = meld()
+        return replace(one, corpus=corpus, gaps=(), scores=tuple(replace(s, corpus=corpus) for s in one.scores))
+    head = readme.generated(replace(found, scores=(of("simulated"), of("simulated-meld"), meld())))["scores"]
+    assert head.splitlines()[0] == "|  | `simulated`<br>weighted F1 | `meld`<br>weighted F1 |"
+
+
 def test_scores_of_older_code_say_so_in_the_same_line(found):
     one = replace(meld(), scores=tuple(replace(s, code="0123456789abcdef") if s.model == "sdt" else s
                                        for s in meld().scores))
