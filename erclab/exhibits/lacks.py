@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from erclab.analysis import sequences as sequence_corpora
 from erclab.analysis.readers import measured_in
+from erclab.core.targets import EMOTION4
 from erclab.corpora import Corpus, simulated
 
 Check = Callable[[Corpus], str]
@@ -33,7 +34,8 @@ def task(*names: str) -> Check:
             return "it has no annotation"
         if not names or set(names) & set(corpus.tasks):
             return ""
-        return f"its tasks are {', '.join(corpus.tasks) or 'none'}, not {' or '.join(names)}"
+        made = " (--emotion4 makes it of the labels)" if "emotion4" in names and {*EMOTION4} <= {*corpus.labels} else ""
+        return f"its tasks are {', '.join(corpus.tasks) or 'none'}, not {' or '.join(names)}{made}"
     return check
 
 

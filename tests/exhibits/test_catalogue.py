@@ -64,6 +64,14 @@ def test_every_exhibit_can_be_planned_on_a_simulated_corpus(name):
         assert e.state(corpus, seeds=1).name in ("ready", "to train")
 
 
+def test_four_emotions_that_the_labels_would_give_are_hinted_at(tiny):
+    """IEMOCAP's labels and those of simulated-tiny give them; MELD's have joy in the place of happy."""
+    without = replace(tiny, annotations={})
+    assert lacks.task("emotion4")(without) == "its tasks are emotion, not emotion4 (--emotion4 makes it of the labels)"
+    other = replace(without, labels=("joy", *without.labels[1:]))
+    assert lacks.task("emotion4")(other) == "its tasks are emotion, not emotion4" and lacks.task("emotion4")(tiny) == ""
+
+
 def test_states_follow_the_runs(tiny, folder):
     state = EXAMPLE.state(tiny, seeds=2)
     assert (state.name, state.detail, state.missing) == ("to train", "4 of 4 runs", 4)
