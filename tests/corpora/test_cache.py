@@ -1,7 +1,6 @@
 """The canonical cache: what is saved is what is opened, and nothing else is."""
 
 import json
-import time
 
 import numpy as np
 import pandas as pd
@@ -176,15 +175,12 @@ def test_without_verifying_only_sizes_are_compared(tmp_path):
         cache.open(tmp_path / "c", verify=False)
 
 
-def test_meld_opens_in_less_than_a_second(real_data, tmp_path):
+def test_meld_comes_back(real_data, tmp_path):
     made = meld.read(real_data / "meld")
     vectors = np.random.default_rng(0).normal(size=(len(made), 384)).astype(np.float32)
     made = made.with_vectors("text", vectors, "noise")
     cache.save(made, tmp_path / "meld")
-    start = time.perf_counter()
-    opened = cache.open(tmp_path / "meld")
-    assert time.perf_counter() - start < 1
-    same(made, opened)
+    same(made, cache.open(tmp_path / "meld"))
 
 
 def test_the_default_corpus_comes_back(tmp_path):

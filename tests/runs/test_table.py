@@ -1,7 +1,6 @@
-"""The list of runs: every record is in it, whatever is none is named, and it is quick."""
+"""The list of runs: every record is in it, whatever is none is named, and curves are passed over."""
 
 import json
-import time
 from functools import partial
 
 import pytest
@@ -115,20 +114,17 @@ def test_the_curve_is_passed_over_and_nothing_else(copy):
         assert read().equals(expected)
 
 
-def test_a_thousand_records_list_and_filter_in_a_second(made, tmp_path):
-    """With curves of 150 epochs. The bound is loose, for a busy machine: a quiet one takes 0.2 s."""
-    data = made[1][0].data
-    curve = [data["curve"][0] | {"epoch": e} for e in range(150)]
-    text = json.dumps(data | {"id": "run-?", "spec": data["spec"] | {"seed": 1234567}, "curve": curve}, indent=1)
-    for i in range(1000):
-        (tmp_path / f"run-{i}.json").write_text(text.replace("run-?", f"run-{i}").replace("1234567", str(i)))
-    assert len(text) > 60_000
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        table = catalogue(tmp_path, where={"hidden": 16, "seed": 7})
-        seconds.append(time.perf_counter() - start)
-    assert list(table["id"]) == ["run-7"] and min(seconds) < 1
+def test_no_curve_is_parsed(copy):
+    """Nine tenths of a record of 150 epochs are its curve; a folder of a thousand lists in 0.2 s without them."""
+    folder, text = copy
+    curve = json.dumps({"curve": json.loads(text)["curve"]}, indent=1).removeprefix("{").removesuffix("\n}")
+    assert curve in text
+    spoilt = text.replace(curve, '\n "curve": [\n  no JSON\n ]')
+    with pytest.raises(ValueError, match="Expecting value"):
+        json.loads(spoilt)
+    expected = catalogue(folder)
+    (folder / f"{json.loads(text)['id']}.json").write_text(spoilt)
+    assert catalogue(folder).drop(columns="finished").equals(expected.drop(columns="finished"))
 
 
 # The command

@@ -8,7 +8,6 @@ import pickletools
 import random
 import struct
 import subprocess
-import time
 import zipfile
 
 import numpy as np
@@ -304,13 +303,12 @@ def test_refused_in_one_line_and_nothing_is_run(load, tmp_path, kind):
     sentinel = tmp_path / "executed"
     command = TOUCH.format(sentinel=sentinel).encode()
     data = data.replace(b"V%s", b"V" + command).replace(b"X%s", b"X" + struct.pack("<I", len(command)) + command)
-    start = time.monotonic()
     with pytest.raises(CorpusError) as caught:
         load(data)
     message = str(caught.value)
     assert says in message and message.startswith(f"{tmp_path}/made.pkl: ") and caught.value.remedy
     assert message.isprintable() and len(message) < 500
-    assert not sentinel.exists() and time.monotonic() - start < 5
+    assert not sentinel.exists()
 
 
 @protocols
@@ -343,7 +341,7 @@ def test_truncated_anywhere(load, protocol):
 @protocols
 def test_changed_bytes_give_a_value_or_one_error(load, protocol):
     good = pickle.dumps([DATA, ARRAYS["float32"], ARRAYS["text"], ARRAYS["objects"], np.float32(1)], protocol)
-    chance, start = random.Random(protocol), time.monotonic()
+    chance = random.Random(protocol)
     for _ in range(600):
         data = bytearray(good)
         for _ in range(chance.choice([1, 1, 2, 8])):
@@ -352,7 +350,6 @@ def test_changed_bytes_give_a_value_or_one_error(load, protocol):
             load(bytes(data))
         except CorpusError as error:
             assert str(error).isprintable()
-    assert time.monotonic() - start < 20
 
 
 def test_random_programs_give_a_value_or_one_error(load):
@@ -380,17 +377,16 @@ def test_containers_are_limited(load, monkeypatch, code):
         load(b"\x80\x04" + code * 200 + b".")
 
 
-def test_a_crafted_dict_is_not_slow(load):
-    """Numbers that fill the path on which a dict looks for one key, so that each look is as long as the dict."""
+def test_a_crafted_dict_is_refused_before_it_is_slow(load):
+    """Numbers that fill the path on which a dict looks for one key, so that each look is as long as the dict. Therefore
+    the count of numbers as keys is limited."""
     size, at, path = 2**15, 0, []
     while len(path) < 20_000:
         at = (5 * at + 1) % size
         path.append(at)
-    start = time.monotonic()
     with pytest.raises(CorpusError, match="more numbers as keys"):
         load(b"\x80\x02}(" + b"".join(b"J" + struct.pack("<i", key) + b"N" for key in path)
              + (b"J" + struct.pack("<i", size * 1024) + b"N") * 100_000 + b"u.")
-    assert time.monotonic() - start < 10
 
 
 def test_a_file_over_the_limit_is_not_read(load):
