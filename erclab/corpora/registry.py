@@ -299,13 +299,17 @@ def _scaled(corpus: Corpus, scale: Any) -> Corpus:
     return replace(corpus, own_tasks=(replace(BUILT_IN["sentiment"], scale=ends),))
 
 
+def absent_of_emotion4(corpus: Corpus) -> list[str]:
+    """Which of the four emotions are no labels of a corpus; where none is absent, `emotion4=True` makes the task."""
+    return [emotion for emotion in EMOTION4 if emotion not in corpus.labels]
+
+
 def _with_emotion4(corpus: Corpus) -> Corpus:
     """The corpus with the task `emotion4` made of its labels, as MulT's files of IEMOCAP have it: each of the four
     emotions against the rest, of the utterances that have one of the four. Others have no value and stay as context."""
     if "emotion4" in corpus.annotations:
         return corpus
-    absent = [emotion for emotion in EMOTION4 if emotion not in corpus.labels]
-    if absent:
+    if absent := absent_of_emotion4(corpus):
         raise UsageError(f"{corpus.name} has no label {', '.join(absent)}", where="--emotion4",
                          remedy=f"The task emotion4 needs {', '.join(EMOTION4)}; leave the option out.")
     names = np.array([*corpus.labels, ""])[corpus.table["label"].to_numpy()]  # -1, no label, is the last one

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from erclab.analysis import sequences as sequence_corpora
 from erclab.analysis.readers import measured_in
-from erclab.core.targets import EMOTION4
 from erclab.corpora import Corpus, simulated
+from erclab.corpora.registry import absent_of_emotion4
 
 Check = Callable[[Corpus], str]
 
@@ -34,7 +34,7 @@ def task(*names: str) -> Check:
             return "it has no annotation"
         if not names or set(names) & set(corpus.tasks):
             return ""
-        made = " (--emotion4 makes it of the labels)" if "emotion4" in names and {*EMOTION4} <= {*corpus.labels} else ""
+        made = " (--emotion4 makes it of the labels)" if "emotion4" in names and not absent_of_emotion4(corpus) else ""
         return f"its tasks are {', '.join(corpus.tasks) or 'none'}, not {' or '.join(names)}{made}"
     return check
 

@@ -55,8 +55,8 @@ def load(name: str, data: str | Path | None = None, *, text_encoder: str = "mini
         FeatureError: the text cannot be encoded.
     """
     options = {"columns": columns, "labels": labels, "targets": targets, "scale": scale, "clamp": clamp or None,
-               "emotion4": emotion4 or None,
-               "fill": fill, "arrays": arrays, "folded": folded or None, "seed": seed, "world": world}
+               "emotion4": emotion4 or None, "fill": fill, "arrays": arrays, "folded": folded or None, "seed": seed,
+               "world": world}
     return tell(corpora.load(name, data or None, text_encoder=text_encoder, text_as=text_as, device=device,
                              labelled=labelled, **{key: x for key, x in options.items() if x is not None}))
 

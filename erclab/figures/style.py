@@ -138,7 +138,7 @@ def png(figure: Figure) -> bytes:
 
 
 def in_256_colours(picture: bytes) -> bytes:
-    """A PNG file of the same pixels with a palette of 256 colours: a third of the bytes in notebooks and in `figures/`.
+    """A PNG file of nearly the same pixels with a palette of 256 colours: a third of the bytes, in notebooks, too.
 
     The palette is the one that covers most colours (maximum coverage, see Pillow's `quantize`), not the most frequent
     ones: a rare colour, such as the only marker of its kind, stays what it is. Pictures that can be seen through stay

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from erclab import published
 from erclab.analysis import audit
@@ -126,7 +126,7 @@ def _table(found: Gathered, one: Scores, task: str, paper: str) -> list[str]:
     gaps = [g for g in one.gaps if g.task == task and g.model == paper and g.base in BASES]
     if gaps:
         titles = {s.model: title_of(s) for s in here}
-        told = [f"{difference_text(g, own.metric)} from {titles[g.base]} ({separated(g)})" for g in gaps]
+        told = differences_told(gaps, own.metric, titles)
         lines += ["", f"Difference in {metrics.title(own.metric)}, paired by seed and dialogue: {'; '.join(told)}."]
     return lines
 
@@ -139,6 +139,11 @@ def title_of(score: Score) -> str:
 def difference_text(gap: Gap, metric: str) -> str:
     """Such as "-0.5 [-3.0, 2.1]"."""
     return interval_text(gap.value, gap.low, gap.high, metric, signed=True, seeds=gap.seeds)
+
+
+def differences_told(gaps: Iterable[Gap], metric: str, titles: Mapping[str, str]) -> list[str]:
+    """Such as "-0.5 [-3.0, 2.1] from bc-LSTM (not told from 0)", by the titles of the baselines."""
+    return [f"{difference_text(gap, metric)} from {titles[gap.base]} ({separated(gap)})" for gap in gaps]
 
 
 def separated(gap: Gap) -> str:

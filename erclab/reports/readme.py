@@ -11,7 +11,7 @@ from erclab import models
 from erclab.core import metrics
 from erclab.reports import ledger
 from erclab.reports.facts import file_name
-from erclab.reports.findings import difference_text, printed_of, separated, tally_text, title_of
+from erclab.reports.findings import differences_told, printed_of, separated, tally_text, title_of
 from erclab.reports.gathered import Gathered, by_older_code
 from erclab.reports.markdown import interval_text, listed, pipes, plural
 from erclab.reports.scores import BASES, CONSTANT, DIALOGUES, FIVE, ORACLE, SEQUENCES, Gap, Score, Scores
@@ -103,7 +103,7 @@ def _best(one: _Comparison) -> str:
             f"{plural(best.seeds, 'seed')}")
     if best.dialogues == 1:  # no difference has an interval
         return f"{text}; a test split of one dialogue decides nothing."
-    told = listed([f"{difference_text(g, best.metric)} from {one.titles[g.base]} ({separated(g)})" for g in one.gaps])
+    told = listed(differences_told(one.gaps, best.metric, one.titles))
     return f"{text}; difference {told}." if told else f"{text}; no baseline has run there yet."
 
 

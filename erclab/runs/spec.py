@@ -15,8 +15,9 @@ from erclab import models
 from erclab.core import metrics, tasks
 from erclab.core.errors import UsageError, unknown
 from erclab.core.settings import check, from_dict
-from erclab.core.targets import EMOTION4, Task
+from erclab.core.targets import Task
 from erclab.corpora import Corpus
+from erclab.corpora.registry import absent_of_emotion4
 from erclab.features.encoders import encoder_identity, source
 from erclab.runs import arguments
 from erclab.runs.code import code_digest
@@ -142,7 +143,7 @@ def _task(info: models.ModelInfo, corpus: Corpus, task: str | None) -> Task:
     if not common:
         raise UsageError(f"{info.title} predicts {', '.join(info.tasks)}, which {corpus.name} does not have",
                          remedy=f"It has {', '.join(corpus.tasks) or 'no annotation'}.")
-    if task == "emotion4" and task not in common and task in info.tasks and {*EMOTION4} <= {*corpus.labels}:
+    if task == "emotion4" and task not in common and task in info.tasks and not absent_of_emotion4(corpus):
         raise UsageError(f"{corpus.name} has no task emotion4", remedy="Read the corpus with it: --emotion4, in Python "
                          "emotion4=True.")
     if task is not None and task not in common:

@@ -104,7 +104,7 @@ def as_stored(colours: np.ndarray, dpi: float = 100) -> bytes:
     return buffer.getvalue()
 
 
-def test_256_colours_are_the_same_pixels_at_a_third_of_the_bytes():
+def test_256_colours_are_nearly_the_same_pixels_in_half_of_the_bytes():
     with style.style():
         buffer = io.BytesIO()
         heat.confusion_matrix(np.random.default_rng(0).random((20, 20)), list(range(20)), title="T").savefig(buffer)
