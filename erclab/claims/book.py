@@ -71,12 +71,15 @@ def corpora_of(book: Book) -> list[str]:
 def judge_again(book: Book, where: Path | None = None, corpora: Iterable[str] | None = None) -> list[Verdict]:
     """Judge again and store: verdicts of today's rules replace those of the same version; others stay.
 
+    q is of p as it is stored, in six digits: the file is then the same whether corpora are judged together or one by
+    one.
+
     Raises:
         RunError: the folder cannot be written, or evidence is damaged.
     """
     names = list(corpora or corpora_of(book))
-    new = {(v.claim, v.version, v.corpus): v for name in names for v in judge_corpus(book, name, where)
-           if v.verdict != TO_TRAIN}
+    new = {(v.claim, v.version, v.corpus): verdict_from(v.as_dict()) for name in names
+           for v in judge_corpus(book, name, where) if v.verdict != TO_TRAIN}
     old = {(v.claim, v.version, v.corpus): v for v in stored_verdicts(where)}
     gone = {key for key, v in old.items() if key[2] in names and key not in new and v.version == _version(book, key[0])}
     kept = {**{key: v for key, v in old.items() if key not in gone}, **new}

@@ -210,6 +210,22 @@ def test_verdicts_are_stored_read_and_kept_when_a_rule_gets_a_new_version(traine
         books.stored_verdicts(tmp_path)
 
 
+def test_the_file_of_verdicts_is_the_same_whichever_corpus_is_judged_last(tmp_path):
+    """q is over all corpora; judging one corpus again must not move the others by a digit."""
+    some, files = ["simulated", "simulated-meld", "simulated-iemocap"], []
+    book = book_of(*(row(f"S-c{i}", corpora=some, contrasts=[
+        {"name": "x", "matters": 0.01, "terms": sides(f"a{i}", "base")}]) for i in range(1, 4)))
+    for n, name in enumerate(some):
+        shelf_with(tmp_path / name, book, {"base": 0.6, "a1": 0.62 + n / 50, "a2": 0.66, "a3": 0.7 + n / 40})
+    for order in ([some], [[name] for name in some], [[name] for name in reversed(some)]):
+        (tmp_path / books.FILE).unlink(missing_ok=True)
+        for names in order:
+            books.judge_again(book, tmp_path, names)
+        files.append((tmp_path / books.FILE).read_bytes())
+    assert len({v.q for v in books.stored_verdicts(tmp_path)}) > 3
+    assert files.count(files[0]) == len(files)
+
+
 def test_a_corpus_in_folds_tests_every_dialogue_once_and_keeps_no_label_of_an_utterance(tmp_path):
     book = tiny_book(tiny_row("S-c1", "bc", "probe") | {"corpora": ["in-folds"]},
                      protocol={**PROTOCOL, "folds": {"in-folds": {"corpus": "simulated-tiny", "by": 3}}})
