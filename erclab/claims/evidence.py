@@ -1,13 +1,15 @@
 """What is kept of a run for verdicts: enough to compute each score again under any draw of dialogues, and its origin.
 
-One zip file per arm of the claims, `data/results/claims/CORPUS/ARM.zip`, with a folder per seed:
+One zip file per arm of the claims, `data/results/claims/CORPUS/ARM.zip`:
 
-    about.json   the run's id, specification, environment, parameters; scores of both protocols; the scores of both
-                 splits at each epoch; the settings that were tried for it (`tuning`, if it was tuned); the claims that
-                 were registered when it was trained: id -> digest
-    NAME.npy     of a simulated corpus: what was predicted on the fresh dialogues (`guess`, (N,) or (N, K); of students
+    about.json   a list by seed: the run's id, specification, environment, parameters; scores of both protocols; the
+                 scores of both splits at each epoch; the settings that were tried for it (`tuning`, if it was tuned);
+                 the claims that were registered when it was trained: id -> digest
+    NAME/S.npy   of a simulated corpus: what was predicted on the fresh dialogues (`guess`, (N,) or (N, K); of students
                  `students.text`, ...). Of a real corpus: `sum|PART`, the sums of each dialogue (`tallies.Tally`), and
-                 no label or prediction of an utterance. Mechanisms: (D, ...) sums of each dialogue.
+                 no label or prediction of an utterance. Mechanisms: (D, ...) sums of each dialogue. The runs of the
+                 list at the positions S, such as "0-1-2", are the last axis: runs of an arm agree on most utterances,
+                 and their predictions side by side take a third less than one after the other.
 
 Arrays are read without pickle.
 """
@@ -30,7 +32,7 @@ import numpy as np
 from erclab.analysis.tallies import Tally, tally
 from erclab.claims.splits import Split
 from erclab.core.errors import RunError
-from erclab.core.storage import write_atomically, zipped
+from erclab.core.storage import BROKEN_ZIP, write_atomically, zipped
 from erclab.core.targets import Task
 
 ABOUT, GUESS, SUM, PUBLISHED = "about.json", "guess", "sum|", "published|"
@@ -171,13 +173,17 @@ def write_arm(path: Path, arm: str, found: Iterable[Kept]) -> None:
     Raises:
         RunError: the folder cannot be written.
     """
-    members = {"arm.txt": arm.encode()}
-    for e in found:
-        members[f"{e.seed}/{ABOUT}"] = json.dumps(e.about, sort_keys=True).encode()
-        for name, x in sorted(e.arrays.items()):
-            data = io.BytesIO()
-            np.lib.format.write_array(data, np.ascontiguousarray(x), allow_pickle=False)
-            members[f"{e.seed}/{name}.npy"] = data.getvalue()
+    found = list(found)
+    members = {"arm.txt": arm.encode(), ABOUT: json.dumps([e.about for e in found], sort_keys=True).encode()}
+    alike: dict[tuple, list[int]] = {}
+    for i, e in enumerate(found):
+        for name, x in e.arrays.items():
+            alike.setdefault((name, x.dtype.str, x.shape), []).append(i)
+    for (name, *_), rows in sorted(alike.items()):
+        data = io.BytesIO()
+        side_by_side = np.stack([found[i].arrays[name] for i in rows], axis=-1)
+        np.lib.format.write_array(data, np.ascontiguousarray(side_by_side), allow_pickle=False)
+        members[f"{name}/{'-'.join(map(str, rows))}.npy"] = data.getvalue()
     try:
         write_atomically(path, zipped(members))
     except OSError as error:
@@ -193,19 +199,23 @@ def read(path: Path) -> list[Kept]:
     """
     if not path.exists():
         return []
-    abouts: dict[str, dict] = {}
-    arrays: dict[str, dict[str, np.ndarray]] = {}
     try:
         with zipfile.ZipFile(path) as file:
-            for name in file.namelist():
-                seed, _, what = name.partition("/")
-                if what == ABOUT:
-                    abouts[seed] = json.loads(file.read(name).decode("utf-8"))
-                elif what:
-                    arrays.setdefault(seed, {})[what.removesuffix(".npy")] = np.lib.format.read_array(
-                        io.BytesIO(file.read(name)), allow_pickle=False)
-        return [Kept(abouts[seed], arrays.get(seed, {})) for seed in sorted(abouts, key=int)]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+            abouts = json.loads(file.read(ABOUT).decode("utf-8"))
+            if not isinstance(abouts, list):
+                raise ValueError(f"{ABOUT} is no list of runs")
+            found = [Kept(about, {}) for about in abouts]
+            arrays: list[dict[str, np.ndarray]] = [{} for _ in found]
+            for member in file.namelist():
+                name, _, rows = member.removesuffix(".npy").rpartition("/")
+                if name:
+                    side_by_side = np.lib.format.read_array(io.BytesIO(file.read(member)), allow_pickle=False)
+                    each = np.moveaxis(side_by_side, -1, 0)
+                    for row, x in zip(rows.split("-"), each, strict=True):
+                        arrays[int(row)][name] = x.copy()
+        return sorted((replace(e, arrays=own) for e, own in zip(found, arrays, strict=True)),
+                      key=lambda e: (e.seed, e.fixed))
+    except (OSError, IndexError, TypeError, *BROKEN_ZIP) as error:
         raise RunError(f"the evidence cannot be read ({type(error).__name__}: {error})", where=path,
                        remedy="Restore the file, or delete it and train again (erclab claims --train).") from None
 
@@ -214,5 +224,5 @@ def _title(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as file:
             return file.read("arm.txt").decode("utf-8")
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, *BROKEN_ZIP) as error:
         raise RunError(f"the evidence cannot be read ({error})", where=path, remedy="Restore the file.") from None

@@ -8,7 +8,6 @@ is what it is, and nothing of the corpus may be kept but counts.
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from erclab.analysis.context import kinds
 from erclab.analysis.incongruity import has_shown, lies
 from erclab.analysis.tallies import dialogues_of
 from erclab.core.errors import RunError
-from erclab.core.storage import write_atomically
+from erclab.core.storage import BROKEN_ZIP, write_atomically
 from erclab.corpora import Corpus, simulated
 from erclab.corpora.simulated.oracle import posterior
 
@@ -84,7 +83,7 @@ def load(folder: Path) -> Split | None:
                 key.partition(".")[2]: found[key] for key in found if key.startswith("truth.")}, {
                 key.partition(".")[2]: np.unpackbits(found[key], count=N).astype(bool)
                 for key in found if key.startswith("part.")}, found["oracle"].astype(int))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, *BROKEN_ZIP) as error:
         raise RunError(f"the test dialogues cannot be read ({error})", where=path,
                        remedy="Restore the file, or delete the folder and train again (--train).") from None
 

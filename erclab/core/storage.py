@@ -8,9 +8,14 @@ import io
 import os
 import secrets
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
+
+# What reading a zip file raises that is torn, or that has one wrong byte: a wrong flag asks for a password
+# (RuntimeError), a wrong number for an unknown compression (NotImplementedError, which is a RuntimeError).
+BROKEN_ZIP = (EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error)
 
 
 def write_atomically(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:

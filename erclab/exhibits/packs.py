@@ -33,7 +33,7 @@ import safetensors.numpy
 
 from erclab.core import paths
 from erclab.core.errors import RunError
-from erclab.core.storage import write_atomically, zipped
+from erclab.core.storage import BROKEN_ZIP, write_atomically, zipped
 from erclab.core.storing import storing
 from erclab.exhibits import store
 from erclab.runs import Record, load, looks
@@ -145,7 +145,7 @@ class Pack:
                     (part / name).write_bytes(file.read(name))
                 if not target.is_dir():  # another process may have been faster
                     os.replace(part, target)
-        except (ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        except BROKEN_ZIP as error:
             raise self._damaged(error) from None
         finally:
             shutil.rmtree(part, ignore_errors=True)

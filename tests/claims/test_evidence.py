@@ -11,6 +11,7 @@ from ledgers import book_of, guesses, kept, row, split
 from erclab.claims import splits
 from erclab.claims.evidence import GUESS, SUM, Shelf, read, slug, write_arm
 from erclab.core.errors import RunError
+from erclab.core.storage import zipped
 from erclab.corpora import simulated
 from erclab.corpora.simulated.oracle import posterior
 
@@ -29,6 +30,28 @@ def test_an_arm_comes_back_and_the_same_evidence_makes_the_same_bytes(tmp_path):
         assert (back[1].arrays[name] == found[0].arrays[name]).all()
         assert back[1].arrays[name].dtype == found[0].arrays[name].dtype
     assert slug("DialogueTRM, K=28") == "dialoguetrm-k-28" and Shelf(tmp_path).arms() == ["SDT, no intra"] * 2
+
+
+def test_runs_of_an_arm_may_have_different_arrays(tmp_path):
+    """Each array comes back to its own run, whatever the others have."""
+    given = {100: {"guess": np.arange(6, dtype=np.uint8), "sum|all": np.ones((3, 2), np.float32)},
+             101: {"guess": np.arange(6, 12, dtype=np.uint8)},
+             102: {"guess": np.arange(4, dtype=np.uint8), "sum|all": np.full((3, 2), 2, np.float32)},
+             103: {"guess": np.arange(6) / 4, "gate.trained": np.zeros((0, 3)), "one": np.array(7)}, 104: {}}
+    write_arm(tmp_path / "a.zip", "A", [kept(BOOK, seed, arrays) for seed, arrays in given.items()])
+    back = {e.seed: e.arrays for e in read(tmp_path / "a.zip")}
+    assert {seed: set(arrays) for seed, arrays in back.items()} == {s: set(arrays) for s, arrays in given.items()}
+    for seed, arrays in given.items():
+        for name, x in arrays.items():
+            assert np.array_equal(back[seed][name], x) and back[seed][name].dtype == x.dtype
+            assert back[seed][name].shape == x.shape and back[seed][name].flags.c_contiguous
+
+
+def test_runs_that_agree_take_less_room_together(tmp_path):
+    same = guesses(split(), 0.7, 1)
+    for name, runs in {"one": [same], "five": [same] * 5}.items():
+        write_arm(tmp_path / f"{name}.zip", "A", [kept(BOOK, 100 + i, {GUESS: x}) for i, x in enumerate(runs)])
+    assert (tmp_path / "five.zip").stat().st_size < 2 * (tmp_path / "one.zip").stat().st_size
 
 
 def test_a_shelf_adds_seeds_replaces_one_and_reads_files_of_others(tmp_path):
@@ -65,6 +88,35 @@ def test_a_damaged_file_is_an_error_that_says_what_to_do(tmp_path, content):
         splits.load(tmp_path)
 
 
+def test_a_wrong_byte_anywhere_is_one_line_or_does_no_harm(tmp_path):
+    """A flag, a method, a length, a name or the content: no other error reaches the user."""
+    found, path = [kept(BOOK, s, {GUESS: guesses(split(), 0.7, s)[:40]}) for s in (100, 101)], tmp_path / "a.zip"
+    write_arm(path, "A", found)
+    whole, refused = path.read_bytes(), 0
+    for place in range(0, len(whole), 3):
+        for bits in (1, 255):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ bits]) + whole[place + 1:])
+            try:
+                assert all(isinstance(e.about, dict) for e in read(path))
+            except RunError as error:
+                refused += 1
+                assert "\n" not in str(error) and "delete it and train again" in str(error)
+    assert refused > len(whole) / 3
+
+
+@pytest.mark.parametrize("members", [
+    {"about.json": b"{}"}, {"about.json": b"[[]]"}, {"about.json": b'[{"seed": 1}]'}, {"100/about.json": b"{}"},
+    {"about.json": b"[]", "guess/0.npy": b"no array"}, {"about.json": b"[]", "guess/3.npy": None},
+    {"about.json": b'[{"seed": 1, "fixed": true}]', "guess/0-1.npy": None}])
+def test_a_file_of_another_make_is_one_line(tmp_path, members):
+    array = io.BytesIO()
+    np.save(array, np.zeros((4, 1), np.uint8))
+    content = {name: array.getvalue() if x is None else x for name, x in members.items()}
+    (tmp_path / "a.zip").write_bytes(zipped(content))
+    with pytest.raises(RunError, match=r"the evidence cannot be read.*Restore"):
+        read(tmp_path / "a.zip")
+
+
 def test_a_pickle_inside_is_refused_and_not_executed(tmp_path):
     class Bomb:
         def __reduce__(self):
@@ -75,9 +127,9 @@ def test_a_pickle_inside_is_refused_and_not_executed(tmp_path):
     data.write(pickle.dumps(np.array([Bomb()], dtype=object)))
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         file.writestr("arm.txt", "A")
-        file.writestr("100/about.json", '{"id": "x", "seed": 100}')
-        file.writestr("100/guess.npy", data.getvalue())
-    with pytest.raises(RunError, match="cannot be read"):
+        file.writestr("about.json", '[{"id": "x", "seed": 100, "fixed": false}]')
+        file.writestr("guess/0.npy", data.getvalue())
+    with pytest.raises(RunError, match=r"cannot be read.*allow_pickle=False"):
         read(tmp_path / "a.zip")
     assert not (tmp_path / "executed").exists()
 

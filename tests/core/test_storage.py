@@ -1,12 +1,14 @@
 """Atomic writes: whole or not at all, whoever else writes."""
 
+import io
 import os
 import stat
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from erclab.core.storage import remove_leftovers, write_atomically
+from erclab.core.storage import BROKEN_ZIP, remove_leftovers, write_atomically, zipped
 
 
 def test_writes_replaces_and_makes_folders(tmp_path):
@@ -72,3 +74,17 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
 def test_a_writer_of_its_own_may_write_in_parts(tmp_path):
     write_atomically(tmp_path / "x", lambda file: [file.write(b"ab"), file.write(b"c")])
     assert (tmp_path / "x").read_bytes() == b"abc"
+
+
+def test_every_wrong_byte_of_a_zip_file_raises_one_of_the_errors_that_readers_catch():
+    whole, raised = zipped({"about.json": b'{"id": 1}' * 20, "guess/0-1.npy": bytes(range(256))}), set()
+    for place in range(len(whole)):
+        for bits in (1, 8, 255):
+            damaged = whole[:place] + bytes([whole[place] ^ bits]) + whole[place + 1:]
+            try:
+                with zipfile.ZipFile(io.BytesIO(damaged)) as file:
+                    for name in file.namelist():
+                        file.read(name)
+            except BROKEN_ZIP as error:
+                raised.add(type(error))
+    assert {zipfile.BadZipFile, RuntimeError, NotImplementedError} <= raised

@@ -121,6 +121,7 @@ def test_two_trainings_of_one_run_are_not_mixed(built, pack, tmp_path):
 @pytest.mark.parametrize("damage", [
     lambda x: b"", lambda x: b"not a zip", lambda x: x[: len(x) // 2], lambda x: zipped({"../out.json": b"{}"}),
     lambda x: x[:300] + bytes([x[300] ^ 255]) + x[301:], lambda x: zipped({"pack.json": b"[]"}),
+    lambda x: (at := x.index(b"PK\x01\x02") + 8) and x[:at] + b"\x01" + x[at + 1:],  # asks for a password
     lambda x: zipped({"pack.json": b'{"schema": 9, "exhibits": {}}'}), lambda x: zipped({"other": b""})])
 def test_a_damaged_pack_is_one_line(pack, damage):
     pack.path.write_bytes(damage(pack.path.read_bytes()))
