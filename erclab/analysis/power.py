@@ -68,6 +68,26 @@ def dialogues_needed(effect: float, deviation: float, among_dialogues: float, se
     return _first(enough, high // 2, high)
 
 
+def both_needed(effect: float, deviation: float, among_dialogues: float, seeds: int, dialogues: int
+                ) -> tuple[int, int] | None:
+    """(seeds, dialogues) that see a difference of `effect`: more seeds on this test split where these are enough, else
+    at least ten seeds and more dialogues; None where 10,000 seeds are too few.
+
+    Args:
+        seeds, dialogues: that there are; at least one more seed is named.
+    """
+    more = seeds_needed(effect, deviation, among_dialogues, dialogues)
+    if more is not None:
+        return max(more, seeds + 1), dialogues
+    count = max(seeds, 10)
+    while count < 20_000:
+        found = dialogues_needed(effect, deviation, among_dialogues, count, dialogues)
+        if found is not None:
+            return count, found
+        count *= 2
+    return None
+
+
 def _first(enough: Callable[[int], bool], low: int, high: int) -> int:
     """The first number that is enough, between one that is not and one that is."""
     while high - low > 1:

@@ -107,6 +107,14 @@ def all_printed_gaps() -> pd.DataFrame:
                                           ignore_index=True)
 
 
+def _runs_needed(gap: Effect, runs: int, dialogues: int) -> str:
+    """What would have resolved a printed gap, in words: runs of each row, or else test dialogues."""
+    found = power.both_needed(gap.value, gap.deviation, gap.among_dialogues, runs, dialogues)
+    if found is None:
+        return "more than 10,000 runs of each row"
+    return f"{found[0]} runs of each row" + ("" if found[1] == dialogues else f" on {found[1]:,} test dialogues")
+
+
 def gaps_beside(open_one: Verdict, components: Sequence[Estimate]) -> Verdict:
     """What the papers' number of runs and test split can resolve, beside the gaps that they print.
 
@@ -120,8 +128,11 @@ def gaps_beside(open_one: Verdict, components: Sequence[Estimate]) -> Verdict:
     printed, dialogues = PRINTED[open_one.corpus]
     deviation = float(np.median([e.deviation for e in components]))
     among = float(np.median([e.among_dialogues * (e.dialogues / dialogues) ** 0.5 for e in components]))
+    gaps = ablation_gaps(printed)
+    if not gaps:
+        raise UsageError(f"no printed ablation on {printed}")
     effects = []
-    for paper, what, gap in ablation_gaps(printed):
+    for paper, what, gap in gaps:
         runs = RUNS.get(paper, 1)
         if runs > 1:
             least = power.resolvable(deviation, among, runs, dialogues)
@@ -130,9 +141,10 @@ def gaps_beside(open_one: Verdict, components: Sequence[Estimate]) -> Verdict:
         name = f"{paper}, {what}, {runs} run{'s' * (runs > 1)}"
         effects.append(Effect(name, gap, gap, gap, gap, deviation, among, least, GAP_SCORE, float("nan"), float("nan"),
                                 SUPPORTED if gap > least else SMALLER))
-    if not effects:
-        raise UsageError(f"no printed ablation on {printed}")
     below = sum(f.verdict == SMALLER for f in effects)
     verdict = SUPPORTED if below == 0 else SMALLER if 2 * below >= len(effects) else UNDECIDED
+    if verdict == UNDECIDED:
+        effects = [replace(f, needed=_runs_needed(f, RUNS.get(paper, 1), dialogues)) if f.verdict == SMALLER else f
+                   for f, (paper, *_) in zip(effects, gaps, strict=True)]
     return replace(open_one, verdict=verdict, effects=tuple(effects), seeds=components[0].seeds, dialogues=dialogues,
                    detail=f"{below} of {len(effects)} printed gaps are below what {dialogues} test dialogues resolve")

@@ -278,12 +278,8 @@ def needed(estimate: Estimate, matters: float) -> str:
         return "a test split of more than one dialogue" if estimate.dialogues == 1 else "2 seeds or more"
     if estimate.error == 0:
         return "the effect is at the border"
-    seeds = power.seeds_needed(size, estimate.deviation, estimate.among_dialogues, estimate.dialogues)
-    if seeds is not None:
-        return f"{max(seeds, estimate.seeds + 1)} seeds"
-    count, dialogues = max(estimate.seeds, 10), None
-    while dialogues is None and count < 20_000:
-        dialogues = power.dialogues_needed(size, estimate.deviation, estimate.among_dialogues, count,
-                                           estimate.dialogues)
-        count *= 2
-    return f"{dialogues:,} dialogues with {count // 2} seeds" if dialogues else "more than 10,000 seeds"
+    found = power.both_needed(size, estimate.deviation, estimate.among_dialogues, estimate.seeds, estimate.dialogues)
+    if found is None:
+        return "more than 10,000 seeds"
+    seeds, dialogues = found
+    return f"{seeds} seeds" if dialogues == estimate.dialogues else f"{dialogues:,} dialogues with {seeds} seeds"

@@ -51,6 +51,15 @@ def test_dialogues_needed_are_the_fewest_that_suffice():
     assert power.dialogues_needed(0.5, 2.5, 0.6, 5, 80) is None
 
 
+def test_seeds_are_named_first_then_dialogues_too_and_what_is_out_of_reach_is_none():
+    assert power.both_needed(1.0, 0.5, 0.0, 3, 80) == (power.seeds_needed(1.0, 0.5, 0.0, 80), 80)
+    assert power.both_needed(1.0, 0.5, 0.0, 30, 80) == (31, 80)  # undecided with 30: one more at least
+    seeds, dialogues = power.both_needed(1.0, 0.5, 0.6, 3, 80)
+    assert (seeds, dialogues) == (10, power.dialogues_needed(1.0, 0.5, 0.6, 10, 80))
+    assert power.both_needed(1.0, 1.5, 1.0, 3, 80)[0] > 10  # ten seeds are too few on any number of dialogues
+    assert power.both_needed(1e-6, 1.0, 1.0, 3, 80) is None
+
+
 def test_power_needs_two_seeds_and_certainty_has_all():
     with pytest.raises(UsageError, match="no deviation"):
         power.power(1.0, 1.0, 1.0, 1, 80)
