@@ -228,10 +228,10 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
         if option not in OPTIONS:
             raise unknown("option of a corpus", option, OPTIONS)
         if option not in taken:
-            able = [c for c, info in CORPORA.items() if option in reader_options(c) or (
-                option in OF_FILES and info.needs_data)]
+            able = "corpora that are read from files" if option in OF_FILES else ", ".join(
+                c for c in CORPORA if option in reader_options(c))
             raise UsageError(f"the corpus '{name}' takes no {option}", where=OPTIONS[option],
-                             remedy=f"It is for {', '.join(able)}; leave it out here.")
+                             remedy=f"It is for {able}; leave it out here.")
 
 
 def load(name: str, data: str | Path | None = None, *, text_encoder: str = "minilm", text_as: str = "vectors",
