@@ -155,7 +155,7 @@ def test_four_emotions_need_their_labels_and_a_corpus_of_files(tmp_path):
     (tmp_path / "utterances.csv").write_text("split,dialogue,turn,label\ntrain,a,0,happy\ntrain,a,1,sad\n", "utf-8")
     with pytest.raises(UsageError, match=r"no label neutral, angry.*leave the option out"):
         registry.read("table", tmp_path, emotion4=True)
-    with pytest.raises(UsageError, match=r"'simulated-tiny' emotion4\. It is for corpora that are read from files"):
+    with pytest.raises(UsageError, match=r"takes no emotion4\. It is for corpora that are read from files"):
         registry.read("simulated-tiny", emotion4=True)
 
 
