@@ -4,7 +4,9 @@ One zip file per arm of the claims, `data/results/claims/CORPUS/ARM.zip`:
 
     about.json   a list by seed: the run's id, specification, environment, parameters; scores of both protocols; the
                  scores of both splits at each epoch; the settings that were tried for it (`tuning`, if it was tuned);
-                 the claims that were registered when it was trained: id -> digest
+                 the claims that were registered when it was trained: id -> digest. Of a corpus that is cross-validated
+                 the ids of all folds, the scores of all folds together, and of the first fold's run, which is one
+                 training per seed as elsewhere, its primary modality and no scores
     NAME/S.npy   of a simulated corpus: what was predicted on the fresh dialogues (`guess`, (N,) or (N, K); of students
                  `students.text`, ...). Of a real corpus: `sum|PART`, the sums of each dialogue (`tallies.Tally`), and
                  no label or prediction of an utterance. Mechanisms: (D, ...) sums of each dialogue. The runs of the
@@ -86,6 +88,17 @@ class Kept:
                                        if key.startswith(begin)}, self.fixed)
         return tally(self.target, self.split.truth[self.target.name], self.arrays[name], self.split.dialogue,
                      self.split.parts, fixed=self.fixed)
+
+    @property
+    def has_epochs(self) -> bool:
+        """Whether one epoch of several was chosen: by validation ("sound"), and by the test split ("published")."""
+        if self.split is None:
+            return any(name.startswith(PUBLISHED) for name in self.arrays)
+        return "published" in self.about["protocols"]
+
+    def by_protocol(self, protocol: str) -> Tally:
+        """Of a real corpus: the sums at the epoch that "sound" or "published" chooses; without epochs the same."""
+        return self.of_head(PUBLISHED.rstrip("|")) if protocol == "published" and self.has_epochs else self.tally
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -55,10 +55,11 @@ def inflation(shelf: Shelf, contrast: Contrast, seeds: Sequence[int]) -> Sampled
     term = contrast.terms[0]
     found = [e for e in shelf.arm(term.arm) if e.seed in seeds]
     score = term.scored_by(found[0].target.like)
-    if not score or len(found[0].about["protocols"]) < 2:
+    if not score or not found[0].has_epochs:
         raise Missing(f"{term.arm} has no epochs or no score for the task {found[0].target.name}")
     if shelf.split is None:
-        return score_of([e.of_head("published") for e in found], score) - score_of([e.tally for e in found], score)
+        published, sound = (score_of([e.by_protocol(name) for e in found], score) for name in ("published", "sound"))
+        return published - sound
     gaps = np.array([e.about["protocols"]["published"]["test"][score] - e.about["protocols"]["sound"]["test"][score]
                      for e in found])
     return undrawn(gaps, found[0].tally.dialogues)

@@ -26,7 +26,7 @@ from erclab.claims.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED
 from erclab.published.claims import Book
 
 FILE = "multiverse.json"
-VERSION = 4  # raise it where universes are judged in another way
+VERSION = 5  # raise it where universes are judged in another way
 REGISTERED = "as registered"
 UNIVERSES: Mapping[str, Universe] = {
     REGISTERED: Universe(),

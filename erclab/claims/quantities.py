@@ -94,9 +94,10 @@ class Quantities:
         return self._known[key] * term.factor
 
     def _measured(self, found: Sequence[Kept], score: str, part: str, seeds: Sequence[int]) -> Sampled:
-        own = found[0].about.get("protocols", {}).get(self.choice.protocol, {}).get("test", {})
-        if score.lstrip("-") in own and not part:
-            return _on_own_test(found, score, self.choice.protocol)
+        if self.choice.protocol and not part and self.shelf.split is not None:
+            own = found[0].about.get("protocols", {}).get(self.choice.protocol, {}).get("test", {})
+            if score.lstrip("-") in own:
+                return _on_own_test(found, score, self.choice.protocol)
         if score == "mended":
             return _mended(found, [e for e in self.shelf.arm(part) if e.seed in seeds])
         if score.startswith("primary."):
@@ -113,6 +114,9 @@ class Quantities:
             return _of_sums([e.arrays[score] for e in found])
         if score.partition(".")[0] in KINDS:
             raise NotMeasured(f"no {score} was measured")
+        if self.choice.protocol and not part and self.shelf.split is None:
+            each = score_of([e.by_protocol(self.choice.protocol) for e in found], score)
+            return undrawn(each.seeds, each.dialogues, each.fixed)
         return score_of([self._first(e.tally) for e in found], score, part)
 
     def _first(self, one: Tally) -> Tally:
@@ -151,7 +155,7 @@ def score_of(tallies: Sequence[Tally], score: str, part: str = "") -> Sampled:
 
 
 def _on_own_test(found: Sequence[Kept], score: str, protocol: str) -> Sampled:
-    """The scores that runs have on the test splits of their own corpora."""
+    """The scores that runs have on the test splits of their own simulated corpora."""
     sign, name = (-1.0, score[1:]) if score.startswith("-") else (1.0, score)
     kept = [e.about["protocols"] for e in found]  # a fit has one protocol
     seeds = sign * np.array([(k.get(protocol) or k["sound"])["test"][name] for k in kept], dtype=float)

@@ -230,8 +230,10 @@ def _train_folds(plan: Plan, shelf: Shelf, folder: Path, found: Corpora, jobs: i
                 said(failed[-1])
             else:
                 corpus, record = found.of(arm, seed), pooled.records[0]
-                about = _about(plan, arm, record, seed) | {"scores": pooled.scores(),
-                                                      "folds": [r.id for r in pooled.records]}
+                about = {**_about(plan, arm, record, seed), "scores": pooled.scores(),
+                         "folds": [r.id for r in pooled.records]}
+                for of_one_fold in ("protocols", "curve"):
+                    del about[of_one_fold]
                 arrays = _compact(SUM, folded.sums(pooled, corpus, by, "sound"))
                 if record.info.kind == "trained":
                     arrays |= _compact(PUBLISHED, folded.sums(pooled, corpus, by, "published"))

@@ -53,10 +53,13 @@ class Gathered:
 
     def title(self, corpus: str) -> str:
         """A line about a corpus of the claims."""
-        behind = corpus_name(self.book, corpus)
+        title, folds = CORPORA[corpus_name(self.book, corpus)].title, self.folds(corpus)
+        return f"{title}, {folds}" if folds else title
+
+    def folds(self, corpus: str) -> str:
+        """How a corpus is cross-validated, such as "10 folds"; "" where it has a test split."""
         how = self.book.protocol["folds"].get(corpus, {}).get("by")
-        folds = "" if how is None else f", {how} folds" if isinstance(how, int) else f", leaving out one {how}"
-        return CORPORA[behind].title + folds
+        return "" if how is None else f"{how} folds" if isinstance(how, int) else f"leaving out one {how}"
 
 
 def gather(where: Path | None = None, *, again: bool = False, compute: bool = True) -> Gathered:

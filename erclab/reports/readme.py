@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from erclab import models
+from erclab.claims.training import corpus_name
 from erclab.core import metrics
 from erclab.reports import ledger
 from erclab.reports.facts import file_name
@@ -123,7 +124,7 @@ def _table(found: Gathered) -> str:
     lines = _rows(found, columns)
     heads = [f"`{corpus}`<br>{metric}" + (f", {task}" if task == "dimensional" else "")
              for (corpus, task), metric in columns.items()]
-    return "\n".join([*pipes(["", *heads], lines), "", _wrapped(_caption(found))])
+    return "\n".join([*pipes(["", *heads], lines), "", _wrapped(_caption(found, columns))])
 
 
 def _columns(found: Gathered) -> dict[Column, str]:
@@ -187,10 +188,21 @@ def _printed(found: Gathered, paper: str, corpus: str, task: str) -> str:
     return ", ".join(f"{values[metric]} ({where})" for where, values in told.items())
 
 
-def _caption(found: Gathered) -> str:
+def _caption(found: Gathered, columns: Iterable[Column]) -> str:
     return ("Mean over seeds (×) on the test dialogues with the 95 % interval over seeds and dialogues; no × is one "
             f"seed, or what has none; fewer than {found.planned} seeds are interim. Shares in percent, correlations as "
             "they are. Bold: best among those that read the same, if the interval of its difference from the next best "
-            "is above 0. Widths and epochs fit a processor (`smoke`). Printed numbers are of other features, often of "
-            "another protocol; they stand beside ours and are never mixed with them. The ceiling of real conversations "
-            "is not known. Other simulated corpora and the four emotions: the papers' pages.")
+            f"is above 0. {_folded(found, columns)}Widths and epochs fit a processor (`smoke`). Printed numbers are of "
+            "other features, often of another protocol; they stand beside ours and are never mixed with them. The "
+            "ceiling of real conversations is not known. Other simulated corpora and the four emotions: the papers' "
+            "pages.")
+
+
+def _folded(found: Gathered, columns: Iterable[Column]) -> str:
+    """A sentence about the corpora of the table that are cross-validated; "" without one."""
+    told = []
+    for corpus in dict.fromkeys(corpus for corpus, _ in columns):
+        if how := found.folds(corpus):
+            behind = corpus_name(found.book, corpus)
+            told.append(f"`{corpus}` ({how}{f' of `{behind}`' if behind != corpus else ''})")
+    return f"Cross-validated, so that each dialogue is tested once: {listed(told)}. " if told else ""

@@ -237,6 +237,8 @@ def test_a_corpus_in_folds_tests_every_dialogue_once_and_keeps_no_label_of_an_ut
         kept, = shelf.arm(arm)
         assert kept.split is None and kept.tally.dialogues == len(corpus.starts) - 1
         assert kept.tally.sums["all"].sum() == len(corpus) and len(kept.about["folds"]) == 3
+        assert not {"protocols", "curve"} & set(kept.about), "these are of the first fold alone"
+        assert kept.has_epochs == (arm == "bc")
         assert float(scored(kept.tally, "weighted_f1", np.ones(kept.tally.dialogues))) == pytest.approx(
             kept.about["scores"]["weighted_f1"])
         assert kept.fixed == (arm == "probe")

@@ -6,7 +6,7 @@ from ledgers import book_of, guesses, kept, row, split
 
 from erclab.analysis import statistics
 from erclab.claims import judge
-from erclab.claims.evidence import GUESS, Shelf
+from erclab.claims.evidence import GUESS, PUBLISHED, SUM, Shelf
 from erclab.claims.quantities import Universe, yes_or_no
 
 
@@ -35,3 +35,26 @@ def test_a_share_of_seeds_keeps_its_interval_under_every_choice(tmp_path, over_d
     shelf.add("A", *(kept(book, seed, {GUESS: guesses(where, 0.5, seed)}, primary="text") for seed in range(100, 105)))
     found, = judge.judge(book, book.claims, "simulated", shelf, Universe(over_dialogues=over_dialogues))
     assert found.effects[0].low == pytest.approx(0.025 ** (1 / 5) - 1 / 3)
+
+
+@pytest.mark.parametrize(("choice", "value"), [
+    (Universe(), 0.6), (Universe(protocol="sound"), 0.6), (Universe(protocol="published"), 0.8)])
+def test_on_a_real_corpus_a_protocol_is_scored_on_all_test_dialogues(tmp_path, choice, value):
+    """Of a corpus that is cross-validated a run's own scores are those of one fold."""
+    book = book_of(row("S-c1", contrasts=[
+        {"name": "A", "matters": 0.01, "terms": [[1, "A", "accuracy", ""], [-0.25, "", "", ""]]}]))
+
+    def sums(right):
+        """(12, 4, 4) counts: of ten utterances so many are right, one fewer in the first half, one more later."""
+        counts, of_each = np.zeros((12, 4, 4), np.uint8), right + np.repeat([-1, 1], 6)
+        counts[:, 0, 0], counts[:, 1, 0] = of_each, 10 - of_each
+        return counts
+
+    shelf = Shelf(tmp_path)
+    for seed in range(100, 106):
+        wobble = seed % 2 * 2 - 1
+        shelf.add("A", kept(book, seed, {SUM + "all": sums(6 + wobble), PUBLISHED + "all": sums(8 + wobble)},
+                            protocols={name: {"test": {"accuracy": 0.1}} for name in ("sound", "published")}))
+    effect, = judge.judge(book, book.claims, "mmmo", shelf, choice)[0].effects
+    assert effect.value == pytest.approx(value - 0.25)
+    assert (effect.among_dialogues > 1e-6) == (not choice.protocol)

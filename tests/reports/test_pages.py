@@ -38,6 +38,12 @@ def meld(low=0.01, seeds=5):
     return Scores("meld", "0", (*rows, constant), gaps, (Cost("meld", "sdt", 30, 900.0, ("abacus, 1 thread",)),))
 
 
+def like_meld(corpus):
+    """The scores of `meld` under the name of another corpus, without differences."""
+    one = meld()
+    return replace(one, corpus=corpus, gaps=(), scores=tuple(replace(s, corpus=corpus) for s in one.scores))
+
+
 @pytest.fixture
 def found():
     said = (verdict("S-c3", "simulated", "undecided", seeds=5), verdict("S-c3", "meld", "supported"),
@@ -146,10 +152,8 @@ def test_the_table_of_scores_keeps_printed_numbers_in_rows_of_their_own(found):
 
 
 def test_the_table_has_one_simulated_corpus(found):
-    def of(corpus):
-        one = meld()
-        return replace(one, corpus=corpus, gaps=(), scores=tuple(replace(s, corpus=corpus) for s in one.scores))
-    head = readme.generated(replace(found, scores=(of("simulated"), of("simulated-meld"), meld())))["scores"]
+    some = (like_meld("simulated"), like_meld("simulated-meld"), meld())
+    head = readme.generated(replace(found, scores=some))["scores"]
     assert head.splitlines()[0] == "|  | `simulated`<br>weighted F1 | `meld`<br>weighted F1 |"
 
 
@@ -157,6 +161,16 @@ def test_scores_of_older_code_say_so_in_the_same_line(found):
     one = replace(meld(), scores=tuple(replace(s, code="0123456789abcdef") if s.model == "sdt" else s
                                        for s in meld().scores))
     assert "×5 (older code) |" in readme.generated(replace(found, scores=(one,)))["scores"]
+
+
+@pytest.mark.parametrize(("corpora", "told"), [
+    (("meld",), ""), (("mmmo",), "is tested once: `mmmo` (10 folds). Widths"),
+    (("meld", "iemocap-sessions", "mmmo"),
+     "is tested once: `iemocap-sessions` (leaving out one session of `iemocap-text-audio`) and `mmmo` (10 folds). ")])
+def test_the_table_names_the_corpora_that_are_cross_validated(found, corpora, told):
+    table = readme.generated(replace(found, scores=tuple(map(like_meld, corpora))))["scores"]
+    text = " ".join(table.split())
+    assert told in text and ("Cross-validated" in text) == bool(told)
 
 
 def test_the_ledger_counts_its_marks_and_tells_interim_verdicts(found):
