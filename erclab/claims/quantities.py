@@ -115,8 +115,8 @@ class Quantities:
         if score.partition(".")[0] in KINDS:
             raise NotMeasured(f"no {score} was measured")
         if self.choice.protocol and not part and self.shelf.split is None:
-            each = score_of([e.by_protocol(self.choice.protocol) for e in found], score)
-            return undrawn(each.seeds, each.dialogues, each.fixed)
+            whole = score_of([e.by_protocol(self.choice.protocol) for e in found], score)
+            return undrawn(whole.seeds, whole.dialogues, whole.fixed)
         return score_of([self._first(e.tally) for e in found], score, part)
 
     def _first(self, one: Tally) -> Tally:
