@@ -344,6 +344,18 @@ def test_full_disk_is_refused_before_installing(script, checkout, monkeypatch):
         script.check_room(str(checkout / ".venv"))
 
 
+def test_progress_counts_the_packages_of_the_lock_and_not_pip(script, tmp_path, capsys):
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    (packages / "pip-24.0.dist-info").mkdir(parents=True)
+    progress = script.Progress(str(tmp_path))
+    progress.read("Installing collected packages: numpy, scipy, torch")
+    for i, name in enumerate(("numpy-2.0", "scipy-1.0", "torch-2.11")):
+        (packages / f"{name}.dist-info").mkdir()
+        progress.next_report = 0
+        progress.report()
+        assert f"installed {i + 1} of 3 packages" in "".join(capsys.readouterr())
+
+
 def test_second_setup_waits_for_the_first(script, checkout):
     """The first is this test, holding the lock; the second a process that finds the work done after it."""
     environment = {key: value for key, value in os.environ.items() if key != "ERCLAB_VENV"}

@@ -188,6 +188,7 @@ class Progress:
         self.next_report = self.start + self.interval
         self.collected = 0
         self.to_install = 0
+        self.before = 0  # pip and the build tool are there before the packages of the lock
 
     def read(self, line):
         """Take note of one line of pip's output."""
@@ -195,6 +196,11 @@ class Progress:
             self.collected += 1
         elif line.startswith("Installing collected packages:"):
             self.to_install = line.count(",") + 1
+            self.before = self.count()
+
+    def count(self):
+        """How many packages the environment has."""
+        return len(glob.glob(self.site_packages))
 
     def report(self):
         """Show the state if it is time to."""
@@ -205,7 +211,7 @@ class Progress:
             self.interval *= 2  # a slow network must not fill a log with lines
         self.next_report = now + self.interval
         if self.to_install:
-            state = "installed %d of %d packages" % (len(glob.glob(self.site_packages)), self.to_install)
+            state = "installed %d of %d packages" % (self.count() - self.before, self.to_install)
         else:
             state = "found %d packages" % self.collected
         text = "      %s, %d s" % (state, now - self.start)
