@@ -217,17 +217,14 @@ def read(path: Path) -> list[Kept]:
             abouts = json.loads(file.read(ABOUT).decode("utf-8"))
             if not isinstance(abouts, list):
                 raise ValueError(f"{ABOUT} is no list of runs")
-            found = [Kept(about, {}) for about in abouts]
-            arrays: list[dict[str, np.ndarray]] = [{} for _ in found]
+            arrays: list[dict[str, np.ndarray]] = [{} for _ in abouts]
             for member in file.namelist():
                 name, _, rows = member.removesuffix(".npy").rpartition("/")
                 if name:
                     side_by_side = np.lib.format.read_array(io.BytesIO(file.read(member)), allow_pickle=False)
-                    each = np.moveaxis(side_by_side, -1, 0)
-                    for row, x in zip(rows.split("-"), each, strict=True):
+                    for row, x in zip(rows.split("-"), np.moveaxis(side_by_side, -1, 0), strict=True):
                         arrays[int(row)][name] = x.copy()
-        return sorted((replace(e, arrays=own) for e, own in zip(found, arrays, strict=True)),
-                      key=lambda e: (e.seed, e.fixed))
+        return sorted(map(Kept, abouts, arrays), key=lambda e: (e.seed, e.fixed))
     except (OSError, IndexError, TypeError, *BROKEN_ZIP) as error:
         raise RunError(f"the evidence cannot be read ({type(error).__name__}: {error})", where=path,
                        remedy="Restore the file, or delete it and train again (erclab claims --train).") from None

@@ -94,10 +94,6 @@ class Quantities:
         return self._known[key] * term.factor
 
     def _measured(self, found: Sequence[Kept], score: str, part: str, seeds: Sequence[int]) -> Sampled:
-        if self.choice.protocol and not part and self.shelf.split is not None:
-            own = found[0].about.get("protocols", {}).get(self.choice.protocol, {}).get("test", {})
-            if score.lstrip("-") in own:
-                return _on_own_test(found, score, self.choice.protocol)
         if score == "mended":
             return _mended(found, [e for e in self.shelf.arm(part) if e.seed in seeds])
         if score.startswith("primary."):
@@ -114,9 +110,13 @@ class Quantities:
             return _of_sums([e.arrays[score] for e in found])
         if score.partition(".")[0] in KINDS:
             raise NotMeasured(f"no {score} was measured")
-        if self.choice.protocol and not part and self.shelf.split is None:
-            whole = score_of([e.by_protocol(self.choice.protocol) for e in found], score)
-            return undrawn(whole.seeds, whole.dialogues, whole.fixed)
+        if self.choice.protocol and not part:
+            if self.shelf.split is None:
+                whole = score_of([e.by_protocol(self.choice.protocol) for e in found], score)
+                return undrawn(whole.seeds, whole.dialogues, whole.fixed)
+            own = found[0].about.get("protocols", {}).get(self.choice.protocol, {}).get("test", {})
+            if score.lstrip("-") in own:
+                return _on_own_test(found, score, self.choice.protocol)
         return score_of([self._first(e.tally) for e in found], score, part)
 
     def _first(self, one: Tally) -> Tally:
